@@ -1,0 +1,71 @@
+/**
+ * What a device says of itself: status (retained; the broker publishes "offline" as its last will) and health
+ * (every few seconds). Neither carries a token, a card or a rider category.
+ */
+import { type Static, Type } from 'typebox';
+import { DeviceId, EpochId, FeedId, InstantMs } from './ids.ts';
+import { decodeJson, type Parsed, parserOf } from './parse.ts';
+import { DenyListVersion, Whereabouts } from './record.ts';
+
+const count = Type.Integer({ minimum: 0 });
+
+/** Largest status or health message in bytes. */
+export const REPORT_BYTES_MAX = 4096;
+
+export const DeviceStatus = Type.Object({
+  v: Type.Literal(1),
+  deviceId: DeviceId,
+  online: Type.Boolean(),
+  software: Type.Optional(Type.String({ maxLength: 64 })),
+});
+export type DeviceStatus = Static<typeof DeviceStatus>;
+
+export const DeviceHealth = Type.Object({
+  v: Type.Literal(1),
+  deviceId: DeviceId,
+  atMs: InstantMs,
+  epoch: EpochId,
+  /** Last sequence number written. */
+  seq: count,
+  journal: Type.Object({ unreceipted: count, kept: count, capacity: count }),
+  reader: Type.Object({
+    state: Type.Union([Type.Literal('ready'), Type.Literal('recovering'), Type.Literal('absent')]),
+    recoveries: count,
+  }),
+  denyList: Type.Object({
+    version: DenyListVersion,
+    entries: count,
+    ageMs: Type.Union([count, Type.Null()]),
+  }),
+  clock: Type.Object({
+    syncAgeMs: Type.Union([count, Type.Null()]),
+    offsetMs: Type.Union([Type.Integer(), Type.Null()]),
+  }),
+  counters: Type.Object({ accepted: count, refused: count, latencyMsMax: Type.Number({ minimum: 0 }) }),
+  where: Type.Optional(Whereabouts),
+  /** Position of the vehicle, WGS 84 degrees. */
+  position: Type.Optional(
+    Type.Object({
+      lat: Type.Number({ minimum: -90, maximum: 90 }),
+      lon: Type.Number({ minimum: -180, maximum: 180 }),
+      bearing: Type.Optional(Type.Number({ minimum: 0, maximum: 360 })),
+    }),
+  ),
+  nextStopId: Type.Optional(FeedId),
+});
+export type DeviceHealth = Static<typeof DeviceHealth>;
+
+const checkStatus = parserOf(DeviceStatus);
+const checkHealth = parserOf(DeviceHealth);
+
+/** Parses a status message. */
+export function parseStatus(bytes: Uint8Array): Parsed<DeviceStatus> {
+  const json = decodeJson(bytes, REPORT_BYTES_MAX);
+  return json.ok ? checkStatus(json.value) : json;
+}
+
+/** Parses a health message. */
+export function parseHealth(bytes: Uint8Array): Parsed<DeviceHealth> {
+  const json = decodeJson(bytes, REPORT_BYTES_MAX);
+  return json.ok ? checkHealth(json.value) : json;
+}

@@ -1,0 +1,199 @@
+/**
+ * Reason codes: every expected refusal has one, and every code has a sentence in four languages. A code without a
+ * text does not compile; a code without a line in docs/REASON-CODES.md fails tests/tidy.
+ */
+import { type Static, Type } from 'typebox';
+
+export const LANGUAGES = ['uk', 'en', 'de', 'pl'] as const;
+export type Language = (typeof LANGUAGES)[number];
+
+/** One sentence in each language. */
+export type Text = Readonly<Record<Language, string>>;
+
+/** Why a validator showed red. The passenger reads the text on its screen. */
+export const REFUSAL_CODES = [
+  'CARD_UNREADABLE',
+  'CARD_UNKNOWN',
+  'CARD_EXPIRED',
+  'CARD_NOT_YET_VALID',
+  'CARD_DENIED',
+  'MEDIUM_NOT_TAKEN',
+  'VALIDATOR_OUT_OF_ORDER',
+] as const;
+export type RefusalCode = (typeof REFUSAL_CODES)[number];
+export const RefusalCode = Type.Union(
+  REFUSAL_CODES.map((code) => Type.Literal(code)),
+) as unknown as ReturnType<typeof Type.Unsafe<RefusalCode>>;
+
+/** Why ingest quarantined what it was given. */
+export const REJECTION_CODES = [
+  'INGEST_MALFORMED',
+  'INGEST_TOO_LARGE',
+  'INGEST_WRONG_TOPIC',
+  'INGEST_UNKNOWN_DEVICE',
+  'INGEST_DEVICE_REVOKED',
+  'INGEST_BAD_SIGNATURE',
+  'INGEST_BROKEN_CHAIN',
+  'INGEST_UNSUPPORTED_KIND',
+  'INGEST_CONFLICT',
+] as const;
+export type RejectionCode = (typeof REJECTION_CODES)[number];
+export const RejectionCode = Type.Union(
+  REJECTION_CODES.map((code) => Type.Literal(code)),
+) as unknown as ReturnType<typeof Type.Unsafe<RejectionCode>>;
+
+/** Why an accepted tap is marked: none of these keeps it from being priced. */
+export const FLAG_CODES = [
+  'CLOCK_UNSYNCED',
+  'CLOCK_FAR_FROM_RECEIPT',
+  'CLOCK_OTHER_BOOT',
+  'LATE',
+  'UNLINKED',
+  'FORKED_EPOCH',
+] as const;
+export type FlagCode = (typeof FLAG_CODES)[number];
+
+/** Any code with a text. */
+export type ReasonCode = RefusalCode | RejectionCode | FlagCode;
+export type RefusalCodeWire = Static<typeof RefusalCode>;
+
+/** The sentences. Plain words; for refusals they say what the passenger can do. */
+export const REASON_TEXTS: Readonly<Record<ReasonCode, Text>> = {
+  CARD_UNREADABLE: {
+    uk: 'Картку не прочитано. Прикладіть її ще раз і потримайте.',
+    en: 'The card could not be read. Hold it to the reader again.',
+    de: 'Die Karte wurde nicht gelesen. Bitte noch einmal anhalten.',
+    pl: 'Nie odczytano karty. Przyłóż ją jeszcze raz.',
+  },
+  CARD_UNKNOWN: {
+    uk: 'Ця картка не є квитком у цьому місті.',
+    en: 'This card is not a ticket in this city.',
+    de: 'Diese Karte ist in dieser Stadt kein Fahrschein.',
+    pl: 'Ta karta nie jest biletem w tym mieście.',
+  },
+  CARD_EXPIRED: {
+    uk: 'Строк дії картки минув. Замініть її в пункті обслуговування.',
+    en: 'The card has expired. Replace it at a service point.',
+    de: 'Die Karte ist abgelaufen. Bitte in einer Servicestelle ersetzen.',
+    pl: 'Karta straciła ważność. Wymień ją w punkcie obsługi.',
+  },
+  CARD_NOT_YET_VALID: {
+    uk: 'Картка ще не почала діяти.',
+    en: 'The card is not valid yet.',
+    de: 'Die Karte ist noch nicht gültig.',
+    pl: 'Karta nie jest jeszcze ważna.',
+  },
+  CARD_DENIED: {
+    uk: 'Картку заблоковано. Причину покаже кабінет пасажира або пункт обслуговування.',
+    en: 'The card is blocked. Your account page or a service point tells why.',
+    de: 'Die Karte ist gesperrt. Den Grund nennt Ihr Konto oder eine Servicestelle.',
+    pl: 'Karta jest zablokowana. Powód poda konto pasażera lub punkt obsługi.',
+  },
+  MEDIUM_NOT_TAKEN: {
+    uk: 'Такі картки тут не приймають.',
+    en: 'Cards of this kind are not taken here.',
+    de: 'Karten dieser Art werden hier nicht angenommen.',
+    pl: 'Takich kart tutaj się nie przyjmuje.',
+  },
+  VALIDATOR_OUT_OF_ORDER: {
+    uk: 'Валідатор не працює. Скористайтеся іншим; штрафу за це не буде.',
+    en: 'This validator is out of order. Use another one; you will not be fined for it.',
+    de: 'Dieser Entwerter ist außer Betrieb. Nutzen Sie einen anderen; eine Strafe gibt es dafür nicht.',
+    pl: 'Kasownik nie działa. Użyj innego; nie będzie za to kary.',
+  },
+  INGEST_MALFORMED: {
+    uk: 'Повідомлення не відповідає формату.',
+    en: 'The message does not have the agreed form.',
+    de: 'Die Nachricht hat nicht die vereinbarte Form.',
+    pl: 'Wiadomość nie ma uzgodnionej formy.',
+  },
+  INGEST_TOO_LARGE: {
+    uk: 'Повідомлення завелике.',
+    en: 'The message is too large.',
+    de: 'Die Nachricht ist zu groß.',
+    pl: 'Wiadomość jest za duża.',
+  },
+  INGEST_WRONG_TOPIC: {
+    uk: 'Повідомлення надійшло в тему іншого пристрою.',
+    en: 'The message came on the topic of another device.',
+    de: 'Die Nachricht kam auf dem Topic eines anderen Geräts.',
+    pl: 'Wiadomość przyszła w temacie innego urządzenia.',
+  },
+  INGEST_UNKNOWN_DEVICE: {
+    uk: 'Пристрій не зареєстровано.',
+    en: 'The device is not registered.',
+    de: 'Das Gerät ist nicht registriert.',
+    pl: 'Urządzenie nie jest zarejestrowane.',
+  },
+  INGEST_DEVICE_REVOKED: {
+    uk: 'Ключ пристрою відкликано.',
+    en: "The device's key has been revoked.",
+    de: 'Der Schlüssel des Geräts wurde widerrufen.',
+    pl: 'Klucz urządzenia unieważniono.',
+  },
+  INGEST_BAD_SIGNATURE: {
+    uk: 'Підпис пристрою не збігається.',
+    en: "The device's signature does not hold.",
+    de: 'Die Signatur des Geräts stimmt nicht.',
+    pl: 'Podpis urządzenia się nie zgadza.',
+  },
+  INGEST_BROKEN_CHAIN: {
+    uk: 'Записи в пакеті не пов’язані між собою.',
+    en: 'The records of the batch do not link to each other.',
+    de: 'Die Datensätze des Pakets hängen nicht zusammen.',
+    pl: 'Zapisy w paczce nie są ze sobą powiązane.',
+  },
+  INGEST_UNSUPPORTED_KIND: {
+    uk: 'Цей вид запису тут ще не відомий; його збережено.',
+    en: 'This kind of record is not known here yet; it has been kept.',
+    de: 'Diese Art Datensatz ist hier noch nicht bekannt; er wurde aufbewahrt.',
+    pl: 'Ten rodzaj zapisu nie jest tu jeszcze znany; został zachowany.',
+  },
+  INGEST_CONFLICT: {
+    uk: 'Під цим номером уже є інший запис.',
+    en: 'Another record already stands under this number.',
+    de: 'Unter dieser Nummer steht schon ein anderer Datensatz.',
+    pl: 'Pod tym numerem jest już inny zapis.',
+  },
+  CLOCK_UNSYNCED: {
+    uk: 'Годинник валідатора не звірено з містом.',
+    en: "The validator's clock had not been synced with the city.",
+    de: 'Die Uhr des Entwerters war nicht mit der Stadt abgeglichen.',
+    pl: 'Zegar kasownika nie był zsynchronizowany z miastem.',
+  },
+  CLOCK_FAR_FROM_RECEIPT: {
+    uk: 'Час запису далекий від часу його отримання.',
+    en: 'The time of the record is far from the time it was received.',
+    de: 'Die Zeit des Datensatzes liegt weit vom Empfang entfernt.',
+    pl: 'Czas zapisu jest odległy od czasu odbioru.',
+  },
+  CLOCK_OTHER_BOOT: {
+    uk: 'Після звірки годинника валідатор перезавантажено.',
+    en: 'The validator was restarted after its clock was synced.',
+    de: 'Der Entwerter wurde nach dem Uhrenabgleich neu gestartet.',
+    pl: 'Po synchronizacji zegara kasownik uruchomiono ponownie.',
+  },
+  LATE: {
+    uk: 'Запис надійшов із запізненням.',
+    en: 'The record arrived late.',
+    de: 'Der Datensatz kam verspätet an.',
+    pl: 'Zapis dotarł z opóźnieniem.',
+  },
+  UNLINKED: {
+    uk: 'Попередній запис пристрою ще не надійшов.',
+    en: "The device's record before this one has not arrived yet.",
+    de: 'Der vorhergehende Datensatz des Geräts ist noch nicht da.',
+    pl: 'Poprzedni zapis urządzenia jeszcze nie dotarł.',
+  },
+  FORKED_EPOCH: {
+    uk: 'Журнал пристрою роздвоївся: можлива копія.',
+    en: "The device's journal has forked: a copy may exist.",
+    de: 'Das Journal des Geräts hat sich verzweigt: es gibt vielleicht eine Kopie.',
+    pl: 'Dziennik urządzenia się rozdwoił: możliwa kopia.',
+  },
+};
+
+/** A code's sentence in a language. */
+export function reasonText(code: ReasonCode, language: Language): string {
+  return REASON_TEXTS[code][language];
+}

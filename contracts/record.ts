@@ -1,0 +1,179 @@
+/**
+ * A record: what a device writes into its journal before it answers, and what the city prices from.
+ *
+ * A record IS its bytes: one line of UTF-8 JSON without line breaks, written once and never serialised again.
+ * Its hash is SHA-256 over these bytes, and each record carries the hash of the one before it in its epoch
+ * (`prev`), so the last hash stands for them all.
+ */
+import { type Static, Type } from 'typebox';
+import { BootId, DeviceId, EpochId, FeedId, InstantMs, Seq, Sha256Hex, TokenId } from './ids.ts';
+import { decodeJson, type Parsed, parserOf } from './parse.ts';
+import { RefusalCode } from './reason-codes.ts';
+
+/** Largest record in bytes; a longer one is refused by the agent before it is written and by ingest. */
+export const RECORD_BYTES_MAX = 4096;
+
+/** `prev` of an epoch's first record. */
+export const NO_PREVIOUS = '0'.repeat(64);
+
+/**
+ * What the device knew of time: its wall clock, its monotonic clock within one boot, and the last time the city
+ * told it (`sync`). The fare instant is derived from this evidence alone (docs/ARCHITECTURE.md, clock).
+ */
+export const ClockEvidence = Type.Object({
+  wallMs: InstantMs,
+  /** Milliseconds since this boot, never going back. */
+  monoMs: Type.Integer({ minimum: 0 }),
+  bootId: BootId,
+  sync: Type.Optional(
+    Type.Object({
+      /** City time at the sync. */
+      serverMs: InstantMs,
+      /** Monotonic time of the device at the sync, of boot `bootId`. */
+      monoMs: Type.Integer({ minimum: 0 }),
+      bootId: BootId,
+      /** Round trip of the exchange: half of it is the uncertainty at the sync. */
+      rttMs: Type.Integer({ minimum: 0 }),
+    }),
+  ),
+});
+export type ClockEvidence = Static<typeof ClockEvidence>;
+
+/** Kinds of medium a validator can read. A tariff maps each to a GTFS `fare_media_id`. */
+export const MediumKind = Type.Union([Type.Literal('social'), Type.Literal('wallet'), Type.Literal('bank')]);
+export type MediumKind = Static<typeof MediumKind>;
+
+/** Where the device believed itself to be. The dated assignments of the city stand above this belief. */
+export const Whereabouts = Type.Object({
+  vehicleId: Type.Optional(FeedId),
+  routeId: Type.Optional(FeedId),
+  tripId: Type.Optional(FeedId),
+  directionId: Type.Optional(Type.Union([Type.Literal(0), Type.Literal(1)])),
+  stopId: Type.Optional(FeedId),
+});
+export type Whereabouts = Static<typeof Whereabouts>;
+
+/** Version of a deny list: a generation outranks every number of an older generation. */
+export const DenyListVersion = Type.Object({
+  generation: Type.Integer({ minimum: 0 }),
+  n: Type.Integer({ minimum: 0 }),
+});
+export type DenyListVersion = Static<typeof DenyListVersion>;
+
+/** Green: a passenger was let on. */
+export const TapBody = Type.Object({
+  tokenId: TokenId,
+  mediumKind: MediumKind,
+  /** Which way: this platform's buses know boarding only; `out` is for networks that tap twice. */
+  direction: Type.Union([Type.Literal('in'), Type.Literal('out')]),
+  where: Whereabouts,
+  /** Riders beside the holder, paid by the same medium. */
+  companions: Type.Integer({ minimum: 0, maximum: 20 }),
+  /** Set when the device took this touch for a repetition of an earlier one (same medium, same vehicle). */
+  passBackOfSeq: Type.Optional(Seq),
+  denyList: DenyListVersion,
+});
+export type TapBody = Static<typeof TapBody>;
+
+/** Red: a passenger was not let on. Recorded, never charged. */
+export const RefusedBody = Type.Object({
+  reason: RefusalCode,
+  /** Absent when the card could not be read so far. */
+  tokenId: Type.Optional(TokenId),
+  mediumKind: Type.Optional(MediumKind),
+  where: Whereabouts,
+  denyList: DenyListVersion,
+});
+export type RefusedBody = Static<typeof RefusedBody>;
+
+/** The vehicle begins or ends a shift on a route, from a driver's service card or the vehicle's plan. */
+export const ShiftBody = Type.Object({
+  action: Type.Union([Type.Literal('open'), Type.Literal('close')]),
+  source: Type.Union([Type.Literal('plan'), Type.Literal('driver')]),
+  where: Whereabouts,
+});
+export type ShiftBody = Static<typeof ShiftBody>;
+
+/** The device heard the city's time. `offsetMs` = city time − wall clock of the device. */
+export const ClockSyncBody = Type.Object({
+  serverMs: InstantMs,
+  offsetMs: Type.Integer(),
+  rttMs: Type.Integer({ minimum: 0 }),
+});
+export type ClockSyncBody = Static<typeof ClockSyncBody>;
+
+/** First record of an epoch: names the epoch and head it follows, or says that they are lost, or that none was. */
+export const EpochBody = Type.Object({
+  follows: Type.Union([
+    Type.Object({ epoch: EpochId, seq: Seq, head: Sha256Hex }),
+    Type.Literal('lost'),
+    Type.Literal('none'),
+  ]),
+  software: Type.String({ maxLength: 64 }),
+});
+export type EpochBody = Static<typeof EpochBody>;
+
+function recordOf<K extends string, B extends ReturnType<typeof Type.Object>>(kind: K, body: B) {
+  return Type.Object({
+    v: Type.Literal(1),
+    kind: Type.Literal(kind),
+    deviceId: DeviceId,
+    epoch: EpochId,
+    seq: Seq,
+    prev: Sha256Hex,
+    at: ClockEvidence,
+    body,
+  });
+}
+
+/** A passenger was let on. */
+export const TapRecord = recordOf('tap', TapBody);
+/** A passenger was refused. */
+export const RefusedRecord = recordOf('refused', RefusedBody);
+/** A shift was opened or closed. */
+export const ShiftRecord = recordOf('shift', ShiftBody);
+/** The device's clock met the city's. */
+export const ClockSyncRecord = recordOf('clock-sync', ClockSyncBody);
+/** An epoch begins. */
+export const EpochRecord = recordOf('epoch', EpochBody);
+
+/** Any record of version 1. */
+export const JournalRecord = Type.Union([
+  TapRecord,
+  RefusedRecord,
+  ShiftRecord,
+  ClockSyncRecord,
+  EpochRecord,
+]);
+export type JournalRecord = Static<typeof JournalRecord>;
+export type RecordKind = JournalRecord['kind'];
+
+/** Kinds of version 1; another kind is kept in quarantine with UNSUPPORTED_KIND until this city learns it. */
+export const RECORD_KINDS: readonly RecordKind[] = ['tap', 'refused', 'shift', 'clock-sync', 'epoch'];
+
+const parsers = {
+  tap: parserOf(TapRecord),
+  refused: parserOf(RefusedRecord),
+  shift: parserOf(ShiftRecord),
+  'clock-sync': parserOf(ClockSyncRecord),
+  epoch: parserOf(EpochRecord),
+} as const;
+
+/** Parses one record's bytes. The problems name the field; an unknown kind or version is named as such. */
+export function parseRecord(bytes: Uint8Array): Parsed<JournalRecord> {
+  const json = decodeJson(bytes, RECORD_BYTES_MAX);
+  if (!json.ok) return json;
+  return checkRecord(json.value);
+}
+
+/** Checks decoded JSON against the schema of its own kind (so that problems speak of that kind only). */
+export function checkRecord(value: unknown): Parsed<JournalRecord> {
+  const kind = (value as { kind?: unknown } | null)?.kind;
+  if (typeof kind !== 'string' || !Object.hasOwn(parsers, kind)) {
+    return {
+      ok: false,
+      problems: [{ path: '/kind', message: `kind ${JSON.stringify(kind)} is not known here` }],
+    };
+  }
+  return parsers[kind as RecordKind](value) as Parsed<JournalRecord>;
+}

@@ -1,0 +1,47 @@
+/**
+ * MQTT topics, version 1. A device publishes under its own id and subscribes to its own id and to the lists;
+ * everything else is refused by the broker.
+ */
+const ROOT = 'kvytok/v1';
+
+/** What a device publishes and the city answers, per device. */
+export type DeviceChannel = 'taps' | 'receipts' | 'status' | 'health' | 'commands';
+
+/** Channels a device may publish to; the city publishes to the others. */
+export const DEVICE_PUBLISHES: readonly DeviceChannel[] = ['taps', 'status', 'health'];
+/** Channels a device may subscribe to. */
+export const DEVICE_SUBSCRIBES: readonly DeviceChannel[] = ['receipts', 'commands'];
+
+/** `deviceTopic('val-1', 'taps')` → `kvytok/v1/val-1/taps`. */
+export function deviceTopic(deviceId: string, channel: DeviceChannel): string {
+  return `${ROOT}/${deviceId}/${channel}`;
+}
+
+/** Filter for one channel of every device, for the city's own services. */
+export function everyDevice(channel: DeviceChannel): string {
+  return `${ROOT}/+/${channel}`;
+}
+
+const DEVICE_TOPIC = /^kvytok\/v1\/([a-z0-9][a-z0-9-]{1,62})\/(taps|receipts|status|health|commands)$/;
+
+/** Device and channel of a topic; `undefined` for any other topic. */
+export function parseDeviceTopic(topic: string): { deviceId: string; channel: DeviceChannel } | undefined {
+  const match = DEVICE_TOPIC.exec(topic);
+  if (!match || match[1] === 'lists') return undefined;
+  return { deviceId: match[1] as string, channel: match[2] as DeviceChannel };
+}
+
+/** Lists that every device reads. All are retained. */
+export const LISTS = {
+  /** Signed manifest: which generation and version is current, and how many chunks the snapshot has. */
+  denyManifest: `${ROOT}/lists/deny`,
+  /** Signed deltas since the snapshot, one topic each: `…/deny/deltas/<generation>/<n>`. */
+  denyDelta: (generation: number, n: number) => `${ROOT}/lists/deny/deltas/${generation}/${n}`,
+  /** Chunks of the snapshot: `…/deny/snapshots/<generation>/<n>/<chunk>`. */
+  denyChunk: (generation: number, n: number, chunk: number) =>
+    `${ROOT}/lists/deny/snapshots/${generation}/${n}/${chunk}`,
+  /** Everything of the deny list. */
+  denyAll: `${ROOT}/lists/deny/#`,
+  /** Signed extract of the tariff for the validator's preview. */
+  tariff: `${ROOT}/lists/tariff`,
+} as const;
