@@ -1,0 +1,124 @@
+/**
+ * The words of pricing: facts in, priced lines out. Everything here is plain data; `price` (price-account-day.ts)
+ * is a pure function of it, so the validator's preview, the quote page, the charge and the auditor's re-computation
+ * are one and the same code.
+ */
+import type { MediumKind } from '#contracts/record.ts';
+
+/** An accepted tap with the time and place that the city's dated facts give it. */
+export interface TapFact {
+  /** `<device>.<epoch>.<seq>` */
+  readonly tapId: string;
+  /** When the fare is due, from the record's own clock evidence. */
+  readonly fareAtMs: number;
+  /** Half width of the interval in which the true instant lies; the cheaper side of a price boundary applies. */
+  readonly uncertaintyMs: number;
+  readonly mediumKind: MediumKind;
+  readonly direction: 'in' | 'out';
+  readonly companions: number;
+  readonly vehicleId: string | null;
+  /** GTFS `agency_id` of the carrier whose vehicle it was. */
+  readonly carrierId: string | null;
+  readonly routeId: string | null;
+  readonly stopId: string | null;
+}
+
+/** A person's right to a concession; bitemporal: valid in the world, known to the city. Half-open intervals. */
+export interface EntitlementFact {
+  readonly entitlementId: string;
+  readonly concessionId: string;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+  readonly knownUntilMs: number | null;
+}
+
+/** A pass held by an account. */
+export interface PassFact {
+  readonly passId: string;
+  readonly fareProductId: string;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** The unit of pricing: all facts of one account on one fare day, in any order. */
+export interface AccountDay {
+  readonly accountId: string;
+  /** Local date of the fare day, `YYYY-MM-DD` (local date of `fareAt` minus the city's day start). */
+  readonly fareDay: string;
+  readonly taps: readonly TapFact[];
+  readonly entitlements: readonly EntitlementFact[];
+  readonly passes: readonly PassFact[];
+  /** Non-tap facts known later than this do not count (the day's close); `null` while the day is open. */
+  readonly knownAsOfMs: number | null;
+}
+
+/** What a day hands to the next. Plain JSON: it is stored and compared as its canonical text (`stateText`). */
+export interface PricingState {
+  readonly v: 1;
+  /** The run of legs within which the next leg may be a transfer. */
+  readonly transferRun: {
+    readonly startedAtMs: number;
+    readonly lastLegAtMs: number;
+    readonly lastLegGroupId: string;
+    readonly lastStopId: string | null;
+    readonly lastVehicleId: string | null;
+    /** Transfers already used in this run. */
+    readonly transferCount: number;
+    readonly firstTapId: string;
+  } | null;
+  /** Last touch per vehicle still within pass-back reach: touches again are the same ride. */
+  readonly lastTouches: readonly { readonly vehicleId: string; readonly atMs: number; readonly tapId: string }[];
+}
+
+/** State of an account that never rode. */
+export const INITIAL_STATE: PricingState = { v: 1, transferRun: null, lastTouches: [] };
+
+/** Why a price is what it is: one step of the waterfall. Texts in four languages are made from it (step-text.ts). */
+export interface PriceStep {
+  readonly kind: 'base' | 'transfer' | 'concession' | 'pass' | 'cap' | 'same-ride' | 'clock' | 'unpriced';
+  /** Id of the rule row in the tariff package, or of the built-in rule. */
+  readonly ruleId: string;
+  /** Legal act and article behind the rule; `null` only where the package has no act for it. */
+  readonly act: string | null;
+  readonly article: string | null;
+  readonly beforeMinor: bigint;
+  readonly afterMinor: bigint;
+  /** Values for the text: route, medium, minutes, other tap … All strings. */
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** What one tap costs. gross = rider + transfer + concession + pass + cap, exactly. */
+export interface PricedLine {
+  readonly tapId: string;
+  readonly fareDay: string;
+  /** `ride` first leg, `transfer` a leg under a transfer rule, `same-ride` a repeated touch, `unpriced` no rule fits. */
+  readonly kind: 'ride' | 'transfer' | 'same-ride' | 'unpriced';
+  /** Hash of the tariff package that priced it; `null` when none was in force. */
+  readonly packageHash: string | null;
+  readonly fareMediaId: string | null;
+  readonly fareProductId: string | null;
+  readonly riderCategoryId: string | null;
+  readonly networkId: string | null;
+  readonly carrierId: string | null;
+  readonly routeId: string | null;
+  readonly currency: string;
+  readonly grossMinor: bigint;
+  readonly riderMinor: bigint;
+  readonly transferMinor: bigint;
+  readonly concessionMinor: bigint;
+  readonly passMinor: bigint;
+  readonly capMinor: bigint;
+  readonly concessionId: string | null;
+  /** Who pays the concession step. */
+  readonly fundingId: string | null;
+  /** Counts as a ride in a compensation claim: a concession ride that is no transfer presentation. */
+  readonly claimRide: boolean;
+  readonly steps: readonly PriceStep[];
+}
+
+export interface PricedDay {
+  readonly lines: readonly PricedLine[];
+  readonly stateOut: PricingState;
+}
