@@ -37,5 +37,8 @@ export function signBytes(message: Uint8Array, privateKey: KeyObject): string {
 /** Checks an Ed25519 signature; false for anything that is not one. About 0.15 ms. */
 export function verifyBytes(message: Uint8Array, signature: string, publicKey: KeyObject): boolean {
   if (!/^[A-Za-z0-9_-]{86}$/.test(signature)) return false;
-  return verify(null, message, publicKey, Buffer.from(signature, 'base64url'));
+  const bytes = Buffer.from(signature, 'base64url');
+  // Base64 leaves spare bits in the last character: only one spelling of a signature is taken.
+  if (bytes.toString('base64url') !== signature) return false;
+  return verify(null, message, publicKey, bytes);
 }
