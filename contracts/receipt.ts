@@ -1,6 +1,6 @@
 /**
  * Receipt: "these bytes are durably held here, accepted or quarantined". Only a receipt frees a record from a
- * device's duty to offer it; a PUBACK says nothing (docs/decisions/0005).
+ * device's duty to offer it; a PUBACK says nothing (docs/decisions/0010).
  */
 import { type Static, Type } from 'typebox';
 import { DeviceId, EpochId, InstantMs, Seq, Sha256Hex } from './ids.ts';

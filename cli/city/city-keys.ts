@@ -1,0 +1,71 @@
+/**
+ * The keys of a city in one folder: made once, kept at 0600, read again at every start. In production each service
+ * holds only its own; the embedded city holds them all because it is all of them.
+ */
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A private key with the name by which devices pin its public half. */
+export interface NamedKey {
+  readonly keyId: string;
+  readonly privateKey: KeyObject;
+}
+
+export interface CityKeys {
+  /** Signs receipts and commands. */
+  readonly ingest: NamedKey;
+  /** Signs the deny list and the tariff extract. */
+  readonly lists: NamedKey;
+  /** Signs the identity file of cards. */
+  readonly issuer: NamedKey;
+  /** Turns a medium's number into its token; version 1. */
+  readonly tokenKey: Buffer;
+}
+
+/** Reads the keys of `folder`, making those that are not there yet. */
+export function openCityKeys(folder: string): CityKeys {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  return {
+    ingest: { keyId: 'ingest-1', privateKey: openKey(join(folder, 'ingest-key.pem')) },
+    lists: { keyId: 'lists-1', privateKey: openKey(join(folder, 'lists-key.pem')) },
+    // Four ASCII characters: the card's identity file has room for no more (docs/CARD-LAYOUT.md).
+    issuer: { keyId: 'i001', privateKey: openKey(join(folder, 'issuer-key.pem')) },
+    tokenKey: Buffer.from(
+      openSecret(join(folder, 'token-key'), () => randomBytes(32).toString('hex')),
+      'hex',
+    ),
+  };
+}
+
+/** The public half in PEM, as devices pin it. */
+export function publicPem(key: KeyObject): string {
+  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+}
+
+/** An Ed25519 private key of a file; a new one when there is none. */
+export function openKey(file: string): KeyObject {
+  const fresh = () =>
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return createPrivateKey(openSecret(file, fresh));
+}
+
+/** A secret's text of a file; made and written whole or not at all when there is none. */
+export function openSecret(file: string, make: () => string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const secret = make();
+  const partial = `${file}.partial`;
+  writeFileSync(partial, `${secret.trim()}\n`, { mode: 0o600 });
+  renameSync(partial, file);
+  return secret.trim();
+}

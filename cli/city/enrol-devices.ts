@@ -1,0 +1,102 @@
+/**
+ * Enrolment of the embedded city: each device gets its own signing key and its own broker secret in a folder of its
+ * own; the city keeps the public key and the secret's hash. Enrolling again changes nothing.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MediumKind } from '#contracts/record.ts';
+import { type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
+
+/** What the city decides for each of its validators. */
+export interface ValidatorPolicy {
+  readonly passBackS: number;
+  readonly mediumKinds: readonly MediumKind[];
+  readonly journalRecordsMax: number;
+}
+
+/** A device to be enrolled. */
+export interface DeviceToEnrol {
+  readonly deviceId: string;
+  readonly vehicleId?: string | undefined;
+}
+
+/** What the city learns of an enrolled device. */
+export interface EnrolledDevice {
+  readonly deviceId: string;
+  readonly folder: string;
+  readonly publicKeyPem: string;
+  readonly brokerSecretSha256: string;
+}
+
+/** Roles of clients at the broker (broker/identity.ts). */
+export type BrokerRole = 'device' | 'ingest' | 'lists' | 'monitor';
+
+/** Writes one device's folder, keeping keys that are already in it. */
+export function enrolDevice(
+  devicesFolder: string,
+  device: DeviceToEnrol,
+  context: { keys: CityKeys; policy: ValidatorPolicy; mqttUrl: string },
+): EnrolledDevice {
+  const folder = join(devicesFolder, device.deviceId);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const privateKey = openKey(join(folder, 'device-key.pem'));
+  const secret = openSecret(join(folder, 'mqtt-secret'), newSecret);
+  openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
+  const { ingest, lists, issuer } = context.keys;
+  writeWhole(
+    join(folder, 'device.json'),
+    JSON.stringify(
+      {
+        v: 1,
+        deviceId: device.deviceId,
+        ...(device.vehicleId === undefined ? {} : { vehicleId: device.vehicleId }),
+        mqttUrl: context.mqttUrl,
+        ingestKeys: { [ingest.keyId]: publicPem(ingest.privateKey) },
+        listKeys: { [lists.keyId]: publicPem(lists.privateKey) },
+        issuerKeys: { [issuer.keyId]: publicPem(issuer.privateKey) },
+        policy: context.policy,
+      },
+      null,
+      2,
+    ),
+  );
+  return {
+    deviceId: device.deviceId,
+    folder,
+    publicKeyPem: publicPem(privateKey),
+    brokerSecretSha256: sha256(secret),
+  };
+}
+
+/** A broker client that is a service of the city, with its secret in a file of its own. */
+export function enrolService(
+  secretsFolder: string,
+  clientId: string,
+): { secretFile: string; sha256: string } {
+  const secretFile = join(secretsFolder, `mqtt-${clientId}.secret`);
+  return { secretFile, sha256: sha256(openSecret(secretFile, newSecret)) };
+}
+
+/** Writes the broker's identities file: client ids, roles and hashes, no secret. */
+export function writeIdentities(
+  file: string,
+  clients: readonly { clientId: string; role: BrokerRole; secretSha256: string }[],
+): void {
+  writeWhole(file, JSON.stringify({ v: 1, clients }, null, 1));
+}
+
+function newSecret(): string {
+  return randomBytes(32).toString('base64url');
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Writes a file whole or not at all: a reader never sees half of it. */
+function writeWhole(file: string, text: string): void {
+  const partial = `${file}.partial`;
+  writeFileSync(partial, `${text}\n`, { mode: 0o600 });
+  renameSync(partial, file);
+}
