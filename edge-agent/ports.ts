@@ -1,0 +1,249 @@
+/**
+ * What the edge agent's core needs from the world. Everything that touches a card, a disk, a network, a clock or
+ * chance stands behind one of these ports; the adapters live in `adapters/`, their fakes in `tests/`.
+ */
+import type { KeyObject } from 'node:crypto';
+import type { DenyChunk, DenyDelta, DenyEntry } from '#contracts/deny-list.ts';
+import type { DeviceHealth } from '#contracts/device-report.ts';
+import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
+import type { DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
+import type { PinnedKeys } from '#contracts/signed-envelope.ts';
+
+/** One card in the field. Exchanges run one after the other. */
+export interface CardTransport {
+  /**
+   * Sends one command APDU and gives the response APDU (data, SW1, SW2). An answer under 2 bytes means that the
+   * card has gone: PC/SC bindings report that as success with an empty buffer. May reject for a broken reader.
+   */
+  transmit(apdu: Uint8Array): Promise<Uint8Array>;
+}
+
+/** How the reader is. `recoveries` counts how often its connection was made anew since the start. */
+export interface ReaderState {
+  readonly state: 'ready' | 'recovering' | 'absent';
+  readonly recoveries: number;
+}
+
+/** A contactless reader. It offers a card once per presentation and waits for `onCard` before the next. */
+export interface CardReader {
+  /** Begins to look for cards; resolves as soon as looking has begun, also when no reader is there yet. */
+  start(onCard: (card: CardTransport) => Promise<void>): Promise<void>;
+  stop(): Promise<void>;
+  state(): ReaderState;
+}
+
+/** What a validator learns from a card: a token instead of its number, never a category or a name. */
+export interface CardFacts {
+  readonly tokenId: string;
+  readonly mediumKind: MediumKind;
+  readonly validFromMs: number;
+  /** Exclusive. */
+  readonly validUntilMs: number;
+  /** Language in which the card's holder wants to be answered. */
+  readonly language: Language;
+}
+
+/** An expected refusal is a value: CARD_UNREADABLE (gone, malformed) or CARD_UNKNOWN (foreign, bad signature). */
+export type CardReading =
+  | { readonly ok: true; readonly card: CardFacts }
+  | { readonly ok: false; readonly reason: RefusalCode };
+
+/** Keys with which a card is checked and named. */
+export interface CardKeys {
+  /** Public keys of the city's card issuers, by key id. */
+  readonly issuerKeys: PinnedKeys;
+  /** Secret with which a medium id becomes a token; never logged. */
+  readonly tokenKey: Uint8Array;
+  /** Version of the token key: the `1` of `k1.…`. */
+  readonly tokenKeyVersion: number;
+}
+
+/** Time for waiting, in real milliseconds: a simulated city's clock may run faster, a network does not. */
+export interface Timers {
+  /** Monotonic real milliseconds. */
+  nowMs(): number;
+  /** Calls once after real milliseconds; the result cancels. */
+  after(delayMs: number, call: () => void): () => void;
+}
+
+/** Random numbers in [0, 1), for jitter only. */
+export type Chance = () => number;
+
+// ---------------------------------------------------------------------------------------------- journal
+
+/** What became of a record: `open` never receipted, `again` receipted once but offered again. */
+export type RecordMark = 'open' | 'accepted' | 'quarantined' | 'again';
+
+/** A record as the store holds it. `bytes` are what was hashed and what travels. */
+export interface StoredRecord {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly kind: RecordKind;
+  readonly hash: string;
+  /** Signature over the head that this record made. */
+  readonly sig: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Last record of an epoch. */
+export interface EpochHead {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** How many records stand with which mark. */
+export type MarkCounts = Readonly<Record<RecordMark, number>>;
+
+/** Place in the journal: epochs in the order in which they were opened, then sequence. */
+export interface JournalPlace {
+  readonly epochOrder: number;
+  readonly seq: number;
+}
+
+/** The disk is full, broken or gone. The journal has not changed; a later call may succeed. */
+export class StoreFailure extends Error {
+  override name = 'StoreFailure';
+}
+
+/**
+ * Durable rows of the journal. Every call is one transaction: it holds wholly, or throws {@link StoreFailure} and
+ * has changed nothing. `append` returns only after the bytes are on the disk.
+ */
+export interface JournalStore {
+  /** Head of the newest epoch; null before the first. */
+  head(): EpochHead | null;
+  /** Head of any epoch held here. */
+  headOf(epoch: string): EpochHead | null;
+  /** Writes a record and moves its epoch's head; a record with seq 1 opens its epoch. */
+  append(record: StoredRecord): void;
+  /** Hash of one record if it is still kept. */
+  hashAt(epoch: string, seq: number): string | null;
+  /** Records `open` or `again` after a place, in order, all of one epoch and consecutive. */
+  unreceipted(
+    after: JournalPlace,
+    limits: { recordsMax: number; bytesMax: number },
+  ): {
+    records: StoredRecord[];
+    end: JournalPlace;
+  };
+  /** Newest records of an epoch, newest first, for rebuilding what the agent had in mind. */
+  newest(epoch: string, recordsMax: number): StoredRecord[];
+  /** Marks `open` and `again` records of a range; gives how many. */
+  mark(
+    epoch: string,
+    fromSeq: number,
+    toSeq: number,
+    mark: 'accepted' | 'quarantined',
+    receiptedAtMs: number,
+  ): number;
+  /** Offers receipted records again: all, or those of an epoch from a sequence number on. */
+  offerAgain(from: { epoch: string; fromSeq: number } | null): number;
+  /** Forgets receipted records: those receipted before the watermark, and the oldest beyond `keptMax`. */
+  forget(watermarkMs: number | null, keptMax: number): number;
+  counts(): MarkCounts;
+  /** Small notes that must survive a restart. */
+  note(key: string): string | null;
+  setNote(key: string, value: string): void;
+  /** Tries to come back after a failure by reading the disk anew; throws {@link StoreFailure} while it is broken. */
+  recover(): void;
+  close(): void;
+}
+
+/** Signs a head with the device's key. */
+export type SignHead = (message: Uint8Array) => string;
+
+// ---------------------------------------------------------------------------------------------- deny list
+
+/** A version of the deny list with the instant of the manifest that vouched for it last. */
+export interface DenyState {
+  readonly version: DenyListVersion;
+  readonly entries: number;
+  /** When the city last said that this version is current; null when never. */
+  readonly vouchedAtMs: number | null;
+}
+
+/** Durable rows of the deny list. As with the journal, each call is one transaction. */
+export interface DenyStore {
+  state(): DenyState;
+  find(tokenId: string): DenyEntry | null;
+  /** Goes from version n−1 to n. */
+  applyDelta(delta: DenyDelta): void;
+  setVouchedAt(ms: number): void;
+  /** Puts a chunk aside until its snapshot is complete; a chunk of another snapshot drops what was put aside. */
+  stageChunk(chunk: DenyChunk, payload: string): void;
+  stagedChunks(version: DenyListVersion): ReadonlySet<number>;
+  stagedPayload(version: DenyListVersion, chunk: number): string | null;
+  /** Makes the staged snapshot current. */
+  adoptStaged(version: DenyListVersion): void;
+  dropStaged(): void;
+  close(): void;
+}
+
+// ---------------------------------------------------------------------------------------------- uplink
+
+/** What comes down to a device. */
+export interface UplinkHandlers {
+  onConnected(): void;
+  onReceipt(payload: Uint8Array): void;
+  onCommand(payload: Uint8Array): void;
+  /** A message of the deny list with its topic. */
+  onDenyList(topic: string, payload: Uint8Array): void;
+}
+
+/** The way to the city. Nothing here is durable: a publish that resolved has reached a broker, no more. */
+export interface Uplink {
+  start(handlers: UplinkHandlers): Promise<void>;
+  readonly connected: boolean;
+  publishBatch(payload: Uint8Array): Promise<void>;
+  publishHealth(health: DeviceHealth): Promise<void>;
+  /** Asks for everything retained of the deny list once more. */
+  askDenyListAgain(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+// ---------------------------------------------------------------------------------------------- screen
+
+/** What the passenger sees. */
+export interface ScreenView {
+  readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order';
+  readonly reason?: RefusalCode;
+  readonly language: Language;
+  readonly online: boolean;
+  /** City time of the view. */
+  readonly atMs: number;
+  /** The touch repeats an earlier one: one ride, shown as such. */
+  readonly repeated?: boolean;
+}
+
+export interface Screen {
+  show(view: ScreenView): void;
+}
+
+// ---------------------------------------------------------------------------------------------- device
+
+/** What an enrolled device knows of itself and of its city, read from its device folder. */
+export interface Device {
+  readonly deviceId: string;
+  readonly vehicleId?: string;
+  readonly mqttUrl: string;
+  readonly mqttSecret: string;
+  readonly privateKey: KeyObject;
+  /** Keys that sign receipts and commands. */
+  readonly ingestKeys: PinnedKeys;
+  /** Keys that sign deny lists. */
+  readonly listKeys: PinnedKeys;
+  readonly cardKeys: CardKeys;
+  readonly policy: DevicePolicy;
+  /** An epoch that the enrolment knows of: without a journal it is lost. */
+  readonly epoch?: string;
+}
+
+/** The city's rules for this validator. */
+export interface DevicePolicy {
+  /** A touch of the same medium in the same vehicle within this many seconds is the same ride. */
+  readonly passBackS: number;
+  readonly mediumKinds: readonly MediumKind[];
+  /** Most records without a receipt; at that many the validator is out of order. */
+  readonly journalRecordsMax: number;
+}
