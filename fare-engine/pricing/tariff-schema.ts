@@ -1,0 +1,128 @@
+/**
+ * The YAML files of a tariff package: what the GTFS standard lacks. Described for people in
+ * `fare-engine/tariffs/README.md`. Unknown keys are refused, so that a misspelt one cannot be silently ignored.
+ */
+import { type Static, type TProperties, Type } from 'typebox';
+import { Currency } from '#contracts/money.ts';
+
+const strict = <P extends TProperties>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
+const oneOf = <const T extends readonly string[]>(...values: T) =>
+  Type.Union(values.map((value) => Type.Literal(value as T[number])));
+
+const Id = Type.String({ minLength: 1, maxLength: 128 });
+const Text = Type.String({ minLength: 1, maxLength: 500 });
+const Url = Type.String({ pattern: '^https?://', maxLength: 1000 });
+const natural = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
+
+/** Local calendar date; holds from 00:00 wall time in the tariff's zone. */
+export const LocalDate = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' });
+const OpenDate = Type.Union([LocalDate, Type.Null()]);
+
+/** A name in the four languages of the platform. */
+export const Names = strict({ uk: Text, en: Text, de: Text, pl: Text });
+export type Names = Static<typeof Names>;
+
+export const Act = strict({
+  act_id: Id,
+  names: Names,
+  number: Type.Optional(Text),
+  date: Type.Optional(LocalDate),
+  url: Type.Optional(Url),
+});
+export type Act = Static<typeof Act>;
+
+/** tariff.yaml */
+export const TariffFile = strict({
+  version_id: Id,
+  names: Names,
+  valid_from: LocalDate,
+  valid_to: OpenDate,
+  zone: Type.String({ minLength: 1, maxLength: 64 }),
+  currency: Currency,
+  status: oneOf('in-force', 'superseded', 'draft'),
+  act: Id,
+  acts: Type.Array(Act, { minItems: 1, maxItems: 500 }),
+  superseded_note: Type.Optional(Names),
+  sources: Type.Optional(Type.Array(strict({ url: Url, note: Type.Optional(Text) }), { maxItems: 100 })),
+});
+export type TariffFile = Static<typeof TariffFile>;
+
+/** One row of law: who pays less, by which act, and who owes the carrier the difference. */
+export const Concession = strict({
+  concession_id: Id,
+  rider_category_id: Id,
+  names: Names,
+  act: Id,
+  article: Text,
+  url: Type.Optional(Url),
+  level: oneOf('state', 'oblast', 'city'),
+  valid_from: LocalDate,
+  valid_to: OpenDate,
+  discount_kind: oneOf('free', 'percent', 'fixed', 'product'),
+  discount_bp: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  discount_minor: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
+  round_minor: Type.Optional(Type.Integer({ minimum: 1, maximum: 100_000 })),
+  round_mode: Type.Optional(oneOf('down', 'half_up', 'up')),
+  network_id: Type.Optional(Id),
+  media_required: Type.Optional(Id),
+  priority: Type.Optional(natural),
+  stack_group: Type.Optional(Id),
+  funding_id: Id,
+});
+export type Concession = Static<typeof Concession>;
+
+/** concessions.yaml */
+export const ConcessionsFile = strict({ concessions: Type.Array(Concession, { maxItems: 5000 }) });
+
+export const Funding = strict({
+  funding_id: Id,
+  budget_level: oneOf('state', 'oblast', 'city', 'community'),
+  names: Names,
+  act: Id,
+  article: Text,
+});
+export type Funding = Static<typeof Funding>;
+
+/** funding.yaml */
+export const FundingFile = strict({ funding: Type.Array(Funding, { maxItems: 1000 }) });
+
+export const NetworkTapPolicy = strict({
+  /** '' = every network without a row of its own, and unknown routes. */
+  network_id: Type.String({ maxLength: 128 }),
+  mode: Type.Literal('in'),
+  passback_s: Type.Integer({ minimum: 0, maximum: 3600 }),
+  companion_max: Type.Integer({ minimum: 0, maximum: 20 }),
+  late_tap_accept_s: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
+  act: Id,
+  article: Text,
+});
+export type NetworkTapPolicy = Static<typeof NetworkTapPolicy>;
+
+/** tap-policy.yaml */
+export const TapPolicyFile = strict({
+  medium_kinds: strict({
+    social: Type.Optional(Id),
+    wallet: Type.Optional(Id),
+    bank: Type.Optional(Id),
+  }),
+  networks: Type.Array(NetworkTapPolicy, { minItems: 1, maxItems: 500 }),
+});
+export type TapPolicyFile = Static<typeof TapPolicyFile>;
+
+export const ProductTerm = strict({
+  fare_product_id: Id,
+  kind: oneOf('single', 'pass', 'carnet', 'transfer', 'bag'),
+  validity_amount: Type.Optional(natural),
+  validity_unit: Type.Optional(oneOf('minute', 'hour', 'day', 'month')),
+  validity_type: Type.Optional(oneOf('calendar', 'rolling')),
+  activation: Type.Optional(oneOf('purchase', 'first_use', 'date')),
+  rides: Type.Optional(natural),
+  max_companions: Type.Optional(natural),
+  act: Id,
+  article: Text,
+});
+export type ProductTerm = Static<typeof ProductTerm>;
+
+/** product-terms.yaml */
+export const ProductTermsFile = strict({ products: Type.Array(ProductTerm, { maxItems: 1000 }) });
