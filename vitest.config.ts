@@ -15,6 +15,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
     reporters: ['default'],
+    globalSetup: ['tests/support/shared-postgres.ts'],
     execArgv: ['--disable-warning=ExperimentalWarning'],
   },
 });

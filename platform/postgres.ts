@@ -1,0 +1,86 @@
+/**
+ * Connections to PostgreSQL. int8 is read as bigint (money and counters are exact), on these pools only.
+ */
+import pg from 'pg';
+import type { Logger } from './logger.ts';
+
+export interface PoolOptions {
+  readonly url: string;
+  /** Shown in pg_stat_activity, e.g. `kvytok-ingest`. */
+  readonly applicationName: string;
+  /** Connections at most. */
+  readonly max: number;
+  /** The server ends a statement after this time; 0 = never. 30 s by default. */
+  readonly statementTimeoutMs?: number;
+  /** Told when an idle connection breaks; the pool opens a new one by itself. */
+  readonly log?: Logger;
+}
+
+const INT8 = 20;
+const INT8_ARRAY = 1016;
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+const bigintTypes = {
+  getTypeParser(oid: number, format?: 'text' | 'binary') {
+    if (oid === INT8 && format !== 'binary') return (text: string) => BigInt(text);
+    if (oid === INT8_ARRAY && format !== 'binary') return parseBigintArray;
+    return pg.types.getTypeParser(oid, format);
+  },
+} as pg.CustomTypesConfig;
+
+function parseBigintArray(text: string): (bigint | null)[] {
+  const inner = text.slice(1, -1);
+  if (inner === '') return [];
+  return inner.split(',').map((item) => (item === 'NULL' ? null : BigInt(item)));
+}
+
+/** Settings for one connection outside a pool (LISTEN, migrations), with the same types as {@link createPool}. */
+export function clientConfig(options: Omit<PoolOptions, 'max' | 'log'>): pg.ClientConfig {
+  return {
+    connectionString: options.url,
+    application_name: options.applicationName,
+    statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: 60_000,
+    connectionTimeoutMillis: 10_000,
+    keepAlive: true,
+    types: bigintTypes,
+  };
+}
+
+/** Makes a pool. Nothing connects before the first query. End it with `pool.end()`. */
+export function createPool(options: PoolOptions): pg.Pool {
+  const pool = new pg.Pool({ ...clientConfig(options), max: options.max, idleTimeoutMillis: 30_000 });
+  // Without a listener a server restart would end the process; the next query reports the trouble anyway.
+  pool.on('error', (err) => options.log?.warn({ err: err.message }, 'postgres.connection-lost'));
+  return pool;
+}
+
+/**
+ * Runs `work` in one transaction: COMMIT when it returns, ROLLBACK when it throws (the error is thrown on). When the
+ * connection breaks during COMMIT nobody knows the outcome: the error is thrown and the caller must be idempotent.
+ */
+export async function inTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  const onError = (error: Error): void => {
+    broken = error;
+  };
+  client.on('error', onError);
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      broken ??= rollbackError;
+    });
+    throw error;
+  } finally {
+    client.off('error', onError);
+    client.release(broken ?? false);
+  }
+}
