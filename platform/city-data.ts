@@ -60,6 +60,8 @@ export const PlannedDevice = Type.Object({
   deviceId: DeviceId,
   vehicleId: Type.Optional(FeedId),
   carrierId: FeedId,
+  /** Route on which taps are priced: of the block, or of a desk that rides in no vehicle. */
+  routeId: Type.Optional(FeedId),
   blockId: Type.Optional(FeedId),
 });
 export type PlannedDevice = Static<typeof PlannedDevice>;

@@ -1,0 +1,139 @@
+/**
+ * The riders of the simulated city: who they are, which card they carry, where they live and work. Pure: the same seed
+ * makes the same people.
+ */
+import { type Static, Type } from 'typebox';
+import type { CardKind, CardLanguage } from '../cards/issue-card.ts';
+import type { PathFinder } from './find-path.ts';
+import { type Random, randomOf } from './random.ts';
+import type { Timetable } from './timetable.ts';
+
+const share = Type.Number({ minimum: 0, maximum: 1 });
+const minorDigits = Type.String({ pattern: '^[1-9][0-9]{0,8}$' });
+
+/** Shares and habits (`cities/<city>/riders.yaml`). */
+export const RiderShares = Type.Object({
+  concessions: Type.Array(Type.Object({ concessionId: Type.String({ minLength: 1 }), share }), {
+    maxItems: 200,
+  }),
+  /** Of those who pay in full: how many carry the personal card. */
+  fullFareSocialShare: share,
+  languages: Type.Object({ en: share, pl: share, de: share }),
+  wallet: Type.Object({
+    topUpMinor: minorDigits,
+    /** A wallet below this is topped up before the next ride. */
+    lowMinor: minorDigits,
+    /** At most what a ride costs: the rider's own guess of the balance errs on the safe side. */
+    rideMinorMax: minorDigits,
+  }),
+  faults: Type.Object({
+    expiredShare: share,
+    deniedShare: share,
+    doubleTouchShare: share,
+    unreadableShare: share,
+  }),
+});
+export type RiderShares = Static<typeof RiderShares>;
+
+export interface Rider {
+  readonly riderId: string;
+  readonly accountId: string;
+  readonly mediumKind: CardKind;
+  /** 16 bytes in hex: the card's number, never sent anywhere but through the card. */
+  readonly mediumIdHex: string;
+  readonly language: CardLanguage;
+  readonly homeStopId: string;
+  readonly workStopId: string;
+  /** Null for riders who pay in full. */
+  readonly concessionId: string | null;
+  /** What is wrong with the card itself. */
+  readonly fault: 'none' | 'expired' | 'denied';
+}
+
+/** Tries to find a workplace that can be reached both ways, before any stop with a way is taken. */
+const WORK_TRIES = 12;
+
+/** Makes `count` riders. Throws when the network has no stop that can be reached and left again. */
+export function makeRiders(options: {
+  readonly seed: number;
+  readonly count: number;
+  readonly shares: RiderShares;
+  readonly timetable: Timetable;
+  readonly paths: PathFinder;
+}): Rider[] {
+  const stopIds = [...options.timetable.stops.keys()];
+  // Places where many routes stop attract work, shops and schools.
+  const busy = stopIds.flatMap((stopId) => {
+    const routes = [...options.paths.patterns.values()].filter((p) => p.places.has(stopId)).length;
+    return new Array<string>(routes).fill(stopId);
+  });
+  return Array.from({ length: options.count }, (_, i) => makeRider(i, options, stopIds, busy));
+}
+
+function makeRider(
+  index: number,
+  options: { seed: number; shares: RiderShares; paths: PathFinder },
+  stopIds: readonly string[],
+  busy: readonly string[],
+): Rider {
+  const riderId = `r${String(index + 1).padStart(5, '0')}`;
+  const random = randomOf(options.seed, 'rider', riderId);
+  const concessionId = drawConcession(random, options.shares);
+  // Concessions are given on the personal card only.
+  const social = concessionId !== null || random.chance(options.shares.fullFareSocialShare);
+  return {
+    riderId,
+    accountId: `acc-${hex(random, 8)}`,
+    mediumKind: social ? 'social' : 'wallet',
+    mediumIdHex: hex(random, 16),
+    language: drawLanguage(random, options.shares),
+    ...drawPlaces(random, options.paths, stopIds, busy),
+    concessionId,
+    fault: drawFault(random, options.shares),
+  };
+}
+
+function drawConcession(random: Random, shares: RiderShares): string | null {
+  let left = random.next();
+  for (const { concessionId, share: part } of shares.concessions) {
+    if (left < part) return concessionId;
+    left -= part;
+  }
+  return null;
+}
+
+function drawLanguage(random: Random, shares: RiderShares): CardLanguage {
+  let left = random.next();
+  for (const language of ['en', 'pl', 'de'] as const) {
+    if (left < shares.languages[language]) return language;
+    left -= shares.languages[language];
+  }
+  return 'uk';
+}
+
+function drawFault(random: Random, shares: RiderShares): Rider['fault'] {
+  const number = random.next();
+  if (number < shares.faults.expiredShare) return 'expired';
+  return number < shares.faults.expiredShare + shares.faults.deniedShare ? 'denied' : 'none';
+}
+
+function drawPlaces(
+  random: Random,
+  paths: PathFinder,
+  stopIds: readonly string[],
+  busy: readonly string[],
+): { homeStopId: string; workStopId: string } {
+  const linked = (a: string, b: string) => paths.find(a, b).length > 0 && paths.find(b, a).length > 0;
+  const homeStopId = random.pick(stopIds);
+  for (let i = 0; i < WORK_TRIES; i++) {
+    const workStopId = random.pick(busy);
+    if (linked(homeStopId, workStopId)) return { homeStopId, workStopId };
+  }
+  const workStopId = stopIds.find((stopId) => linked(homeStopId, stopId));
+  if (workStopId === undefined) throw new Error(`no way leads from stop ${homeStopId} and back`);
+  return { homeStopId, workStopId };
+}
+
+function hex(random: Random, bytes: number): string {
+  return Array.from({ length: bytes }, () => random.below(256).toString(16).padStart(2, '0')).join('');
+}
