@@ -1,0 +1,194 @@
+/**
+ * The statements of a pricing transaction. Each carries any number of rows as one JSON parameter: a chunk costs the same
+ * number of round trips with one tap as with a thousand (about 1.7 µs a row to hand over, docs/decisions/0014).
+ */
+
+/** Readers (pricing) share it, writers of facts that move taps (commands) hold it alone. */
+export const FACTS_GATE = 0x6b766661;
+
+export const CLAIM_INBOX = `
+  DELETE FROM fare.record_inbox WHERE inbox_id = ANY (ARRAY(
+    SELECT inbox_id FROM fare.record_inbox ORDER BY inbox_id LIMIT $1 FOR UPDATE SKIP LOCKED))
+  RETURNING inbox_id, encode(hash, 'hex') AS hash, record, flags, received_at_ms`;
+
+export const CLAIM_QUEUE = `
+  DELETE FROM fare.account_day_queue WHERE queue_id = ANY (ARRAY(
+    SELECT queue_id FROM fare.account_day_queue ORDER BY queue_id LIMIT $1 FOR UPDATE SKIP LOCKED))
+  RETURNING account_id, fare_day::text AS fare_day, attempts`;
+
+const LINK_COLUMNS = `json_build_object('linkId', l.link_id, 'tokenId', l.token_id, 'accountId', l.account_id,
+  'validFromMs', l.valid_from_ms, 'validUntilMs', l.valid_until_ms, 'knownFromMs', l.known_from_ms)`;
+
+/** Closes that cover the days of `days` (a set of fare_day): the first at or after each. */
+const closesOf = (days: string): string => `
+  (SELECT json_agg(DISTINCT jsonb_build_object('fareDay', c.fare_day, 'knownFromMs', c.known_from_ms))
+     FROM (SELECT DISTINCT fare_day FROM ${days}) AS d
+    CROSS JOIN LATERAL (SELECT fare_day, known_from_ms FROM fare.close
+                         WHERE fare_day >= d.fare_day ORDER BY fare_day LIMIT 1) AS c)`;
+
+export const LOAD_LINKS = `
+  SELECT (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l WHERE l.token_id = ANY ($1::text[])) AS links,
+         ${closesOf('unnest($2::date[]) AS fare_day')} AS closes`;
+
+/** One statement locks in id order, makes what is missing and raises the version. */
+export const LOCK_ACCOUNTS = `
+  INSERT INTO fare.account AS a (account_id, derived_token_id, version)
+  SELECT account_id, derived_token_id, 1 FROM unnest($1::text[], $2::text[]) AS n (account_id, derived_token_id)
+   ORDER BY account_id COLLATE "C"
+  ON CONFLICT (account_id) DO UPDATE
+    SET version = a.version + 1, derived_token_id = coalesce(a.derived_token_id, excluded.derived_token_id)
+  RETURNING account_id, version`;
+
+const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}.fare_day,
+  'stateIn', ${alias}.state_in, 'stateOut', ${alias}.state_out, 'baseIn', ${alias}.base_in, 'baseOut', ${alias}.base_out)`;
+
+/**
+ * Stores facts and loads what pricing needs, on the snapshot before them; the caller adds the taps that were new.
+ * $1 taps, $2 refusals, $3 shifts (JSON); $4, $5 the keys; $6 devices of the new taps, $7 and $8 their first and last
+ * fare instant.
+ */
+export const STORE_AND_LOAD = `
+WITH new_tap AS (
+  INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions,
+    fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id, stop_id, flags,
+    received_at_ms)
+  SELECT "tapId", "deviceId", epoch, seq, decode("recordSha256", 'hex'), "tokenId", "mediumKind", direction,
+    companions, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "stopId", flags,
+    "receivedAtMs"
+  FROM json_to_recordset($1) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, "recordSha256" text,
+    "tokenId" text, "mediumKind" text, direction text, companions smallint, "fareDay" date, "fareAtMs" bigint,
+    "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text, "stopId" text, flags text[],
+    "receivedAtMs" bigint)
+  ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id),
+new_refused AS (
+  INSERT INTO fare.refused
+  SELECT "recordId", "deviceId", reason, "tokenId", "mediumKind", "routeId", "stopId", "atMs", "receivedAtMs"
+  FROM json_to_recordset($2) AS r ("recordId" text, "deviceId" text, reason text, "tokenId" text, "mediumKind" text,
+    "routeId" text, "stopId" text, "atMs" bigint, "receivedAtMs" bigint)
+  ON CONFLICT (record_id) DO NOTHING),
+new_shift AS (
+  INSERT INTO fare.shift
+  SELECT "recordId", "deviceId", action, source, "vehicleId", "routeId", "tripId", "atMs", "receivedAtMs"
+  FROM json_to_recordset($3) AS r ("recordId" text, "deviceId" text, action text, source text, "vehicleId" text,
+    "routeId" text, "tripId" text, "atMs" bigint, "receivedAtMs" bigint)
+  ON CONFLICT (record_id) DO NOTHING),
+key AS MATERIALIZED (
+  SELECT account_id, fare_day FROM unnest($4::text[], $5::date[]) AS k (account_id, fare_day)),
+token_day AS MATERIALIZED (
+  SELECT a.derived_token_id AS token_id, k.fare_day FROM key k JOIN fare.account a USING (account_id)
+   WHERE a.derived_token_id IS NOT NULL
+  UNION
+  SELECT l.token_id, k.fare_day FROM key k JOIN fare.media_link l USING (account_id)),
+old_tap AS MATERIALIZED (
+  SELECT t.* FROM token_day d
+   CROSS JOIN LATERAL (SELECT * FROM fare.tap t WHERE t.token_id = d.token_id AND t.fare_day = d.fare_day) AS t),
+device AS (
+  SELECT device_id FROM old_tap UNION SELECT unnest($6::text[])),
+span AS (
+  SELECT least(min(fare_at_ms), $7::bigint) AS first_ms, greatest(max(fare_at_ms), $8::bigint) AS last_ms FROM old_tap),
+person AS (SELECT DISTINCT account_id FROM key),
+granted AS MATERIALIZED (SELECT e.* FROM person JOIN fare.entitlement e USING (account_id)),
+candidate AS (
+  SELECT tap_id FROM old_tap
+  UNION
+  SELECT d.tap_id FROM key k CROSS JOIN LATERAL (
+    SELECT tap_id FROM fare.decision d WHERE d.account_id = k.account_id AND d.fare_day = k.fare_day) AS d)
+SELECT
+  (SELECT json_agg(tap_id) FROM new_tap) AS "newTapIds",
+  (SELECT json_agg(json_build_object('tapId', tap_id, 'deviceId', device_id, 'epoch', epoch, 'seq', seq,
+     'recordSha256', encode(record_sha256, 'hex'), 'tokenId', token_id, 'mediumKind', medium_kind,
+     'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
+     'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
+     'routeId', belief_route_id, 'tripId', belief_trip_id), 'stopId', stop_id, 'flags', flags,
+     'receivedAtMs', received_at_ms)) FROM old_tap) AS taps,
+  (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
+    WHERE l.token_id IN (SELECT token_id FROM token_day)) AS links,
+  (SELECT json_agg(json_build_object('assignmentId', a.assignment_id, 'deviceId', a.device_id,
+     'vehicleId', a.vehicle_id, 'carrierId', a.carrier_id, 'routeId', a.route_id, 'tripId', a.trip_id,
+     'validFromMs', a.valid_from_ms, 'validUntilMs', a.valid_until_ms, 'knownFromMs', a.known_from_ms))
+    FROM span CROSS JOIN device JOIN fare.device_assignment a USING (device_id)
+    WHERE a.valid_from_ms <= span.last_ms
+      AND (a.valid_until_ms IS NULL OR a.valid_until_ms > span.first_ms)) AS assignments,
+  (SELECT json_agg(json_build_object('entitlementId', entitlement_id, 'accountId', account_id,
+     'concessionId', concession_id, 'validFromMs', valid_from_ms, 'validUntilMs', valid_until_ms,
+     'knownFromMs', known_from_ms)) FROM granted) AS entitlements,
+  (SELECT json_agg(json_build_object('revocationId', r.revocation_id, 'entitlementId', r.entitlement_id,
+     'validUntilMs', r.valid_until_ms, 'knownFromMs', r.known_from_ms))
+    FROM granted JOIN fare.entitlement_revocation r USING (entitlement_id)) AS revocations,
+  (SELECT json_agg(json_build_object('passId', p.pass_id, 'accountId', p.account_id,
+     'fareProductId', p.fare_product_id, 'validFromMs', p.valid_from_ms, 'validUntilMs', p.valid_until_ms,
+     'knownFromMs', p.known_from_ms)) FROM person JOIN fare.pass_holding p USING (account_id)) AS passes,
+  ${closesOf('key')} AS closes,
+  (SELECT json_agg(json_build_object('accountId', k.account_id, 'fareDay', k.fare_day,
+     'previous', (SELECT ${STATES('p')} FROM fare.account_day p
+                   WHERE p.account_id = k.account_id AND p.fare_day < k.fare_day ORDER BY p.fare_day DESC LIMIT 1),
+     'stored', (SELECT ${STATES('s')} FROM fare.account_day s
+                 WHERE s.account_id = k.account_id AND s.fare_day = k.fare_day),
+     'next', (SELECT ${STATES('n')} FROM fare.account_day n
+               WHERE n.account_id = k.account_id AND n.fare_day > k.fare_day ORDER BY n.fare_day LIMIT 1)))
+    FROM key k) AS surroundings,
+  (SELECT json_agg(json_build_object('tapId', d.tap_id, 'revision', d.revision, 'accountId', d.account_id,
+     'fareDay', d.fare_day, 'kind', d.kind, 'carrierId', d.carrier_id, 'fundingId', d.funding_id,
+     'currency', d.currency, 'riderMinor', d.rider_minor::text, 'concessionMinor', d.concession_minor::text,
+     'lossMinor', d.loss_minor::text, 'lineSha256', encode(d.line_sha256, 'hex'),
+     'postedRevision', d.posted_revision))
+    FROM candidate c CROSS JOIN LATERAL (
+      SELECT * FROM fare.decision x WHERE x.tap_id = c.tap_id ORDER BY x.revision DESC LIMIT 1) AS d) AS decided`;
+
+/**
+ * Writes what a chunk decided. $1 decisions, $2 postings, $3 leaves, $4 account-days, $5 emptied, $6 to be queued,
+ * $7 troubles (JSON), $8 now.
+ */
+export const WRITE = `
+WITH decided AS (
+  INSERT INTO fare.decision (tap_id, revision, supersedes, account_id, account_version, fare_day, kind, package_hash,
+    fare_media_id, fare_product_id, rider_category_id, network_id, vehicle_id, carrier_id, route_id, currency,
+    gross_minor, rider_minor, transfer_minor, concession_minor, pass_minor, cap_minor, loss_minor, concession_id,
+    funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close, decided_at_ms)
+  SELECT "tapId", revision, supersedes, "accountId", "accountVersion", "fareDay", kind, "packageHash",
+    "fareMediaId", "fareProductId", "riderCategoryId", "networkId", "vehicleId", "carrierId", "routeId", currency,
+    "grossMinor", "riderMinor", "transferMinor", "concessionMinor", "passMinor", "capMinor", "lossMinor",
+    "concessionId", "fundingId", "claimRide", steps, decode("lineSha256", 'hex'), "postedRevision", "adjustsClose", $8
+  FROM json_to_recordset($1) AS r ("tapId" text, revision int, supersedes int, "accountId" text,
+    "accountVersion" bigint, "fareDay" date, kind text, "packageHash" text, "fareMediaId" text,
+    "fareProductId" text, "riderCategoryId" text, "networkId" text, "vehicleId" text, "carrierId" text,
+    "routeId" text, currency text, "grossMinor" bigint, "riderMinor" bigint, "transferMinor" bigint,
+    "concessionMinor" bigint, "passMinor" bigint, "capMinor" bigint, "lossMinor" bigint, "concessionId" text,
+    "fundingId" text, "claimRide" boolean, steps json, "lineSha256" text, "postedRevision" int,
+    "adjustsClose" date)),
+posted AS (
+  INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id, revision,
+    source, reverses, posted_at_ms)
+  SELECT "postingId", "debitAccount", "creditAccount", "amountMinor", currency, "tapId", revision, source, reverses, $8
+  FROM json_to_recordset($2) AS r ("postingId" text, "debitAccount" text, "creditAccount" text,
+    "amountMinor" bigint, currency text, "tapId" text, revision int, source text, reverses text)),
+leaf AS (
+  INSERT INTO fare.audit_leaf (kind, ref, bytes, sha256)
+  SELECT kind, ref, bytes, sha256(convert_to(bytes, 'UTF8'))
+  FROM json_to_recordset($3) AS r (kind text, ref text, bytes text)),
+day AS (
+  INSERT INTO fare.account_day AS d (account_id, fare_day, state_in, state_out, base_in, base_out, account_version)
+  SELECT "accountId", "fareDay", "stateIn", "stateOut", "baseIn", "baseOut", "accountVersion"
+  FROM json_to_recordset($4) AS r ("accountId" text, "fareDay" date, "stateIn" text, "stateOut" text,
+    "baseIn" text, "baseOut" text, "accountVersion" bigint)
+  ON CONFLICT (account_id, fare_day) DO UPDATE SET state_in = excluded.state_in, state_out = excluded.state_out,
+    base_in = excluded.base_in, base_out = excluded.base_out, account_version = excluded.account_version),
+emptied AS (
+  DELETE FROM fare.account_day d
+  USING json_to_recordset($5) AS r ("accountId" text, "fareDay" date)
+  WHERE d.account_id = r."accountId" AND d.fare_day = r."fareDay"),
+trouble AS MATERIALIZED (
+  SELECT * FROM json_to_recordset($7) AS r ("accountId" text, "fareDay" date, attempts int, error text, stuck boolean)),
+queued AS (
+  INSERT INTO fare.account_day_queue (account_id, fare_day, reason, attempts)
+  SELECT "accountId", "fareDay", reason, 0
+  FROM json_to_recordset($6) AS r ("accountId" text, "fareDay" date, reason text)
+  UNION ALL
+  SELECT "accountId", "fareDay", 'again', attempts FROM trouble WHERE NOT stuck),
+aside AS (
+  INSERT INTO fare.stuck (sort, ref, body, error, attempts, since_ms)
+  SELECT 'account-day', "accountId" || ' ' || "fareDay",
+         jsonb_build_object('accountId', "accountId", 'fareDay', "fareDay"), error, attempts, $8
+  FROM trouble WHERE stuck)
+SELECT CASE WHEN json_array_length($1) > 0
+  THEN pg_notify('kvytok_decided', json_array_length($1)::text) END`;

@@ -1,0 +1,191 @@
+/** The fare engine's store over PostgreSQL. */
+import type pg from 'pg';
+import { inTransaction } from '#platform/postgres.ts';
+import type { Close, MediaLink, StoredTap } from '../facts/facts.ts';
+import type { InboxRow } from '../facts/tap-of-record.ts';
+import type { Decided, Decision } from '../ledger/decision.ts';
+import type {
+  DayMaterial,
+  DaySurroundings,
+  FareStore,
+  FareTransaction,
+  PricingWrites,
+  QueueRow,
+} from '../ports.ts';
+import {
+  CLAIM_INBOX,
+  CLAIM_QUEUE,
+  FACTS_GATE,
+  LOAD_LINKS,
+  LOCK_ACCOUNTS,
+  STORE_AND_LOAD,
+  WRITE,
+} from './fare-statements.ts';
+
+/** Makes a store on the pool of the role `fare_runtime`. */
+export function createPostgresFareStore(pool: pg.Pool): FareStore {
+  return {
+    pricing: (work) =>
+      inTransaction(pool, async (client) => {
+        await client.query('SELECT pg_advisory_xact_lock_shared($1)', [FACTS_GATE]);
+        return work(transaction(client));
+      }),
+    setInboxHeadAside: (error, attempts, atMs) => setInboxHeadAside(pool, error, attempts, atMs),
+  };
+}
+
+function transaction(client: pg.PoolClient): FareTransaction {
+  return {
+    claimInbox: (rowsMax) => claimInbox(client, rowsMax),
+    claimQueue: (rowsMax) => claimQueue(client, rowsMax),
+    loadLinks: async (tokenIds, fareDays) => {
+      const { rows } = await client.query<{ links: MediaLink[] | null; closes: Close[] | null }>(LOAD_LINKS, [
+        tokenIds,
+        fareDays,
+      ]);
+      return { links: rows[0]?.links ?? [], closes: rows[0]?.closes ?? [] };
+    },
+    lockAccounts: async (accounts) => {
+      const { rows } = await client.query<{ account_id: string; version: bigint }>(LOCK_ACCOUNTS, [
+        accounts.map(({ accountId }) => accountId),
+        accounts.map(({ derivedTokenId }) => derivedTokenId),
+      ]);
+      return new Map(rows.map((row) => [row.account_id, row.version]));
+    },
+    storeAndLoad: (records, keys) => storeAndLoad(client, records, keys),
+    write: (writes) => write(client, writes),
+  };
+}
+
+async function claimInbox(client: pg.PoolClient, rowsMax: number): Promise<InboxRow[]> {
+  const { rows } = await client.query<{
+    inbox_id: bigint;
+    hash: string;
+    record: string;
+    flags: string[];
+    received_at_ms: bigint;
+  }>(CLAIM_INBOX, [rowsMax]);
+  return rows.map(({ inbox_id, hash, record, flags, received_at_ms }) => ({
+    inboxId: inbox_id,
+    hash,
+    record,
+    flags,
+    receivedAtMs: Number(received_at_ms),
+  }));
+}
+
+async function claimQueue(client: pg.PoolClient, rowsMax: number): Promise<QueueRow[]> {
+  const { rows } = await client.query<{ account_id: string; fare_day: string; attempts: number }>(
+    CLAIM_QUEUE,
+    [rowsMax],
+  );
+  return rows.map((row) => ({ accountId: row.account_id, fareDay: row.fare_day, attempts: row.attempts }));
+}
+
+type MoneyText<T> = Omit<T, 'riderMinor' | 'concessionMinor' | 'lossMinor'> & {
+  riderMinor: string;
+  concessionMinor: string;
+  lossMinor: string;
+};
+type MaterialRow = {
+  [K in 'taps' | 'links' | 'assignments' | 'entitlements' | 'revocations' | 'passes' | 'closes']:
+    | DayMaterial['facts'][K]
+    | null;
+} & {
+  newTapIds: string[] | null;
+  surroundings: DaySurroundings[] | null;
+  decided: MoneyText<Decided>[] | null;
+};
+
+async function storeAndLoad(
+  client: pg.PoolClient,
+  records: Parameters<FareTransaction['storeAndLoad']>[0],
+  keys: Parameters<FareTransaction['storeAndLoad']>[1],
+): Promise<DayMaterial> {
+  const instants = records.taps.map((tap) => tap.fareAtMs);
+  const { rows } = await client.query<MaterialRow>(STORE_AND_LOAD, [
+    JSON.stringify(records.taps.map(({ belief, ...tap }) => ({ ...tap, ...belief }))),
+    JSON.stringify(records.refused),
+    JSON.stringify(records.shifts),
+    keys.map(({ accountId }) => accountId),
+    keys.map(({ fareDay }) => fareDay),
+    [...new Set(records.taps.map((tap) => tap.deviceId))],
+    smallest(instants),
+    largest(instants),
+  ]);
+  const row = rows[0] as MaterialRow;
+  const isNew = new Set(row.newTapIds ?? []);
+  const fresh: StoredTap[] = records.taps.filter((tap) => isNew.has(tap.tapId));
+  return {
+    facts: {
+      taps: [...(row.taps ?? []), ...fresh],
+      links: row.links ?? [],
+      assignments: row.assignments ?? [],
+      entitlements: row.entitlements ?? [],
+      revocations: row.revocations ?? [],
+      passes: row.passes ?? [],
+      closes: row.closes ?? [],
+    },
+    surroundings: row.surroundings ?? [],
+    decided: (row.decided ?? []).map((old) => ({
+      ...old,
+      riderMinor: BigInt(old.riderMinor),
+      concessionMinor: BigInt(old.concessionMinor),
+      lossMinor: BigInt(old.lossMinor),
+    })),
+  };
+}
+
+async function write(client: pg.PoolClient, writes: PricingWrites): Promise<void> {
+  await client.query(WRITE, [
+    `[${writes.decisions.map(decisionJson).join(',')}]`,
+    toJson(writes.postings),
+    toJson(writes.leaves),
+    toJson(writes.days),
+    toJson(writes.emptied),
+    toJson(writes.enqueue),
+    toJson(writes.troubles),
+    writes.atMs,
+  ]);
+}
+
+/** One decision as JSON; the steps go in as the exact text that the audit leaf has hashed. */
+function decisionJson({ line, steps, ...decision }: Decision): string {
+  const zero = { grossMinor: 0n, transferMinor: 0n, passMinor: 0n, capMinor: 0n, claimRide: false };
+  const { steps: _, riderMinor: __, ...priced } = line ?? { ...zero, steps: [], riderMinor: 0n };
+  const text = toJson({ ...priced, ...decision });
+  return `${text.slice(0, -1)},"steps":${steps}}`;
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item) => (typeof item === 'bigint' ? item.toString() : item));
+}
+
+function smallest(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((a, b) => Math.min(a, b));
+}
+
+function largest(values: readonly number[]): number | null {
+  return values.length === 0 ? null : values.reduce((a, b) => Math.max(a, b));
+}
+
+async function setInboxHeadAside(
+  pool: pg.Pool,
+  error: string,
+  attempts: number,
+  atMs: number,
+): Promise<void> {
+  await pool.query(
+    `WITH head AS (
+       DELETE FROM fare.record_inbox WHERE inbox_id = ANY (ARRAY(
+         SELECT inbox_id FROM fare.record_inbox ORDER BY inbox_id LIMIT 1 FOR UPDATE SKIP LOCKED))
+       RETURNING *)
+     INSERT INTO fare.stuck (sort, ref, body, error, attempts, since_ms)
+     SELECT 'record', device_id || '.' || epoch || '.' || seq,
+            jsonb_build_object('deviceId', device_id, 'epoch', epoch, 'seq', seq, 'kind', kind,
+              'hash', encode(hash, 'hex'), 'record', record, 'flags', flags, 'receivedAtMs', received_at_ms),
+            $1, $2, $3
+     FROM head`,
+    [error.slice(0, 500), attempts, atMs],
+  );
+}

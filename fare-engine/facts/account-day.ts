@@ -1,0 +1,92 @@
+/**
+ * From stored facts to the unit of pricing: which taps are this account's on this fare day, where each took place, and
+ * which other facts count, as known at the day's close.
+ */
+import type { AccountDay, TapFact } from '#pricing/model.ts';
+import { accountOf } from './account-of.ts';
+import { assign, type Place } from './assign.ts';
+import { entitlementFacts } from './entitlement-facts.ts';
+import type {
+  Close,
+  DeviceAssignment,
+  Entitlement,
+  EntitlementRevocation,
+  MediaLink,
+  PassHolding,
+  StoredTap,
+} from './facts.ts';
+
+/** Facts from which account-days are made; may hold more than one account's. */
+export interface Facts {
+  readonly taps: readonly StoredTap[];
+  readonly links: readonly MediaLink[];
+  readonly assignments: readonly DeviceAssignment[];
+  readonly entitlements: readonly Entitlement[];
+  readonly revocations: readonly EntitlementRevocation[];
+  readonly passes: readonly PassHolding[];
+  readonly closes: readonly Close[];
+}
+
+/** An account-day ready to be priced, with what the ledger wants to know of its taps. */
+export interface ReadyDay {
+  readonly day: AccountDay;
+  readonly close: Close | null;
+  readonly taps: ReadonlyMap<string, { readonly tap: StoredTap; readonly place: Place }>;
+}
+
+/** The close that covers a fare day: the first that closed it or a later day; `null` while it is open. */
+export function closeOf(fareDay: string, closes: readonly Close[]): Close | null {
+  let first: Close | null = null;
+  for (const close of closes) {
+    if (close.fareDay < fareDay) continue;
+    if (first === null || close.knownFromMs < first.knownFromMs) first = close;
+  }
+  return first;
+}
+
+/** Gathers one account-day. `facts.taps` may hold candidates that turn out to be another account's. */
+export function accountDay(accountId: string, fareDay: string, facts: Facts): ReadyDay {
+  const close = closeOf(fareDay, facts.closes);
+  const knownAsOfMs = close?.knownFromMs ?? null;
+  const taps = new Map<string, { tap: StoredTap; place: Place }>();
+  for (const tap of facts.taps) {
+    if (tap.fareDay !== fareDay) continue;
+    if (accountOf(tap.tokenId, tap.fareAtMs, facts.links, knownAsOfMs) !== accountId) continue;
+    taps.set(tap.tapId, { tap, place: assign(tap, facts.assignments, knownAsOfMs) });
+  }
+  const day: AccountDay = {
+    accountId,
+    fareDay,
+    taps: [...taps.values()].map(({ tap, place }) => tapFact(tap, place)),
+    entitlements: entitlementFacts(
+      facts.entitlements.filter((entitlement) => entitlement.accountId === accountId),
+      facts.revocations,
+    ),
+    passes: facts.passes
+      .filter((pass) => pass.accountId === accountId)
+      .map(({ passId, fareProductId, validFromMs, validUntilMs, knownFromMs }) => ({
+        passId,
+        fareProductId,
+        validFromMs,
+        validUntilMs,
+        knownFromMs,
+      })),
+    knownAsOfMs,
+  };
+  return { day, close, taps };
+}
+
+function tapFact(tap: StoredTap, place: Place): TapFact {
+  return {
+    tapId: tap.tapId,
+    fareAtMs: tap.fareAtMs,
+    uncertaintyMs: tap.uncertaintyMs,
+    mediumKind: tap.mediumKind,
+    direction: tap.direction,
+    companions: tap.companions,
+    vehicleId: place.vehicleId,
+    carrierId: place.carrierId,
+    routeId: place.routeId,
+    stopId: tap.stopId,
+  };
+}

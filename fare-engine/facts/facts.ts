@@ -1,0 +1,111 @@
+/**
+ * The facts that prices are a function of, as the engine reads them: append-only, each with the interval in which it
+ * holds and the time from which the city knew it. Instants are UTC milliseconds, intervals half-open.
+ */
+import type { MediumKind } from '#contracts/record.ts';
+
+/** An accepted tap as it was recorded, before links and assignments say whose and where it was. */
+export interface StoredTap {
+  /** `<device>.<epoch>.<seq>` */
+  readonly tapId: string;
+  readonly deviceId: string;
+  readonly epoch: string;
+  readonly seq: number;
+  /** SHA-256 of the record's bytes, hex. */
+  readonly recordSha256: string;
+  readonly tokenId: string;
+  readonly mediumKind: MediumKind;
+  readonly direction: 'in' | 'out';
+  readonly companions: number;
+  /** Local date of the fare day, `YYYY-MM-DD`. */
+  readonly fareDay: string;
+  readonly fareAtMs: number;
+  readonly uncertaintyMs: number;
+  /** What the device believed. */
+  readonly belief: {
+    readonly vehicleId: string | null;
+    readonly routeId: string | null;
+    readonly tripId: string | null;
+  };
+  readonly stopId: string | null;
+  readonly flags: readonly string[];
+  readonly receivedAtMs: number;
+}
+
+/** A medium stands for an account. */
+export interface MediaLink {
+  readonly linkId: string;
+  readonly tokenId: string;
+  readonly accountId: string;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** A device rides on a vehicle of a carrier; route and trip where the city plans them. */
+export interface DeviceAssignment {
+  readonly assignmentId: string;
+  readonly deviceId: string;
+  readonly vehicleId: string;
+  readonly carrierId: string;
+  readonly routeId: string | null;
+  readonly tripId: string | null;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** A right to a concession was granted. */
+export interface Entitlement {
+  readonly entitlementId: string;
+  readonly accountId: string;
+  readonly concessionId: string;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** A granted right ends earlier than it said. */
+export interface EntitlementRevocation {
+  readonly revocationId: string;
+  readonly entitlementId: string;
+  readonly validUntilMs: number;
+  readonly knownFromMs: number;
+}
+
+/** A pass that an account holds. */
+export interface PassHolding {
+  readonly passId: string;
+  readonly accountId: string;
+  readonly fareProductId: string;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** Closes its fare day and every earlier one still open. */
+export interface Close {
+  readonly fareDay: string;
+  readonly knownFromMs: number;
+}
+
+/** Dates of the city, handed in so that the core knows no zone. */
+export interface FareDays {
+  /** Local date of the fare day in which an instant lies. */
+  fareDayOf(instantMs: number): string;
+  /** First instant after a fare day. */
+  endOfMs(fareDay: string): number;
+}
+
+/** Whether an interval covers an instant; `until` is exclusive, `null` = open. */
+export function covers(
+  fact: { validFromMs: number; validUntilMs: number | null },
+  instantMs: number,
+): boolean {
+  return fact.validFromMs <= instantMs && (fact.validUntilMs === null || instantMs < fact.validUntilMs);
+}
+
+/** Whether a fact counts: it was known at the close, or the day is open (`null`). */
+export function knownBy(fact: { knownFromMs: number }, knownAsOfMs: number | null): boolean {
+  return knownAsOfMs === null || fact.knownFromMs <= knownAsOfMs;
+}

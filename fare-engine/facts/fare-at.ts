@@ -1,0 +1,59 @@
+/**
+ * When a fare is due, from the record's own clock evidence. Receipt time never moves it, it only flags: a bus without a
+ * network for three days must pay the fares of the days it drove.
+ */
+
+import type { FlagCode } from '#contracts/reason-codes.ts';
+import type { ClockEvidence } from '#contracts/record.ts';
+
+/** The city's numbers for clocks (`cities/<city>/city.yaml`, clock). */
+export interface ClockRules {
+  /** Drift of a validator's crystal, parts per million. */
+  readonly driftPpm: number;
+  /** How far a clock may be off that never met the city's time since it was switched on, seconds. */
+  readonly unsyncedUncertaintyS: number;
+  /** Distance from receipt beyond which a record is flagged, seconds. */
+  readonly farFromReceiptS: number;
+}
+
+export interface FareInstant {
+  readonly fareAtMs: number;
+  /** Half width of the interval in which the true instant lies. */
+  readonly uncertaintyMs: number;
+  readonly flags: readonly FlagCode[];
+}
+
+// A calendar date must come out of any wall clock. What lies outside is no time of day but a broken clock; it is
+// flagged as far from receipt like every other wrong one.
+const EARLIEST_MS = Date.UTC(1970, 0, 2);
+const LATEST_MS = Date.UTC(9999, 11, 30);
+
+/** Derives the fare instant. Never refuses: bad time never quarantines a green. */
+export function fareAt(at: ClockEvidence, receivedAtMs: number, rules: ClockRules): FareInstant {
+  const reading = readClock(at, rules);
+  const fareAtMs = Math.min(Math.max(reading.fareAtMs, EARLIEST_MS), LATEST_MS);
+  const far = Math.abs(fareAtMs - receivedAtMs) > rules.farFromReceiptS * 1000;
+  return {
+    fareAtMs,
+    uncertaintyMs: reading.uncertaintyMs,
+    flags: far ? [...reading.flags, 'CLOCK_FAR_FROM_RECEIPT'] : reading.flags,
+  };
+}
+
+function readClock(at: ClockEvidence, rules: ClockRules): FareInstant {
+  const { sync } = at;
+  if (sync === undefined || sync.bootId !== at.bootId) {
+    return {
+      fareAtMs: at.wallMs,
+      uncertaintyMs: rules.unsyncedUncertaintyS * 1000,
+      flags: [sync === undefined ? 'CLOCK_UNSYNCED' : 'CLOCK_OTHER_BOOT'],
+    };
+  }
+  const elapsedMs = at.monoMs - sync.monoMs;
+  const driftMs = (Math.abs(elapsedMs) * rules.driftPpm) / 1_000_000;
+  return {
+    fareAtMs: sync.serverMs + elapsedMs,
+    uncertaintyMs: Math.ceil(sync.rttMs / 2 + driftMs),
+    flags: [],
+  };
+}

@@ -1,0 +1,131 @@
+/** From a record's bytes, as ingest accepted them, to the fact that is stored. */
+
+import type { Static } from 'typebox';
+import { recordId } from '#contracts/ids.ts';
+import { describeProblems } from '#contracts/parse.ts';
+import { parseRecord, type RefusedRecord, type ShiftRecord, type TapRecord } from '#contracts/record.ts';
+import type { FareDays, StoredTap } from './facts.ts';
+import { type ClockRules, fareAt } from './fare-at.ts';
+
+/** A row of the inbox (`fare.record_inbox`). */
+export interface InboxRow {
+  readonly inboxId: bigint;
+  /** SHA-256 of the record, hex. */
+  readonly hash: string;
+  /** The record's exact bytes as text. */
+  readonly record: string;
+  readonly flags: readonly string[];
+  readonly receivedAtMs: number;
+}
+
+export interface StoredRefusal {
+  readonly recordId: string;
+  readonly deviceId: string;
+  readonly reason: string;
+  readonly tokenId: string | null;
+  readonly mediumKind: string | null;
+  readonly routeId: string | null;
+  readonly stopId: string | null;
+  readonly atMs: number;
+  readonly receivedAtMs: number;
+}
+
+export interface StoredShift {
+  readonly recordId: string;
+  readonly deviceId: string;
+  readonly action: string;
+  readonly source: string;
+  readonly vehicleId: string | null;
+  readonly routeId: string | null;
+  readonly tripId: string | null;
+  readonly atMs: number;
+  readonly receivedAtMs: number;
+}
+
+/** What a record becomes. Clock and epoch records stay with ingest: they are evidence, not facts of a fare. */
+export type RecordFact =
+  | { readonly kind: 'tap'; readonly tap: StoredTap }
+  | { readonly kind: 'refused'; readonly refused: StoredRefusal }
+  | { readonly kind: 'shift'; readonly shift: StoredShift }
+  | { readonly kind: 'none' };
+
+export interface RecordContext {
+  readonly clock: ClockRules;
+  readonly days: FareDays;
+  /** Seconds after a fare day's end within which a tap is in time. */
+  readonly lateTapAcceptS: number;
+}
+
+/** @throws Error when the text is not a record: ingest has checked it, so this is a bug and the row is set aside. */
+export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact {
+  const parsed = parseRecord(Buffer.from(row.record, 'utf8'));
+  if (!parsed.ok) throw new Error(`not a record: ${describeProblems(parsed.problems)}`);
+  const record = parsed.value;
+  if (record.kind === 'tap') return { kind: 'tap', tap: storedTap(record, row, context) };
+  if (record.kind === 'refused') return { kind: 'refused', refused: storedRefusal(record, row, context) };
+  if (record.kind === 'shift') return { kind: 'shift', shift: storedShift(record, row, context) };
+  return { kind: 'none' };
+}
+
+function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: RecordContext): StoredTap {
+  const { deviceId, epoch, seq, body } = record;
+  const instant = fareAt(record.at, row.receivedAtMs, context.clock);
+  const fareDay = context.days.fareDayOf(instant.fareAtMs);
+  const late = row.receivedAtMs >= context.days.endOfMs(fareDay) + context.lateTapAcceptS * 1000;
+  return {
+    tapId: recordId(deviceId, epoch, seq),
+    deviceId,
+    epoch,
+    seq,
+    recordSha256: row.hash,
+    tokenId: body.tokenId,
+    mediumKind: body.mediumKind,
+    direction: body.direction,
+    companions: body.companions,
+    fareDay,
+    fareAtMs: instant.fareAtMs,
+    uncertaintyMs: instant.uncertaintyMs,
+    belief: {
+      vehicleId: body.where.vehicleId ?? null,
+      routeId: body.where.routeId ?? null,
+      tripId: body.where.tripId ?? null,
+    },
+    stopId: body.where.stopId ?? null,
+    flags: [...new Set([...row.flags, ...instant.flags, ...(late ? ['LATE'] : [])])].sort(),
+    receivedAtMs: row.receivedAtMs,
+  };
+}
+
+function storedRefusal(
+  record: Static<typeof RefusedRecord>,
+  row: InboxRow,
+  context: RecordContext,
+): StoredRefusal {
+  const { body } = record;
+  return {
+    recordId: recordId(record.deviceId, record.epoch, record.seq),
+    deviceId: record.deviceId,
+    reason: body.reason,
+    tokenId: body.tokenId ?? null,
+    mediumKind: body.mediumKind ?? null,
+    routeId: body.where.routeId ?? null,
+    stopId: body.where.stopId ?? null,
+    atMs: fareAt(record.at, row.receivedAtMs, context.clock).fareAtMs,
+    receivedAtMs: row.receivedAtMs,
+  };
+}
+
+function storedShift(record: Static<typeof ShiftRecord>, row: InboxRow, context: RecordContext): StoredShift {
+  const { body } = record;
+  return {
+    recordId: recordId(record.deviceId, record.epoch, record.seq),
+    deviceId: record.deviceId,
+    action: body.action,
+    source: body.source,
+    vehicleId: body.where.vehicleId ?? null,
+    routeId: body.where.routeId ?? null,
+    tripId: body.where.tripId ?? null,
+    atMs: fareAt(record.at, row.receivedAtMs, context.clock).fareAtMs,
+    receivedAtMs: row.receivedAtMs,
+  };
+}

@@ -1,0 +1,98 @@
+/** A decision: the price of one tap as it is written down, and what a later one must know of it. */
+import { createHash } from 'node:crypto';
+import type { PricedLine } from '#pricing/model.ts';
+
+/** What moves money, and nothing else. */
+export interface LineMoney {
+  readonly accountId: string;
+  readonly carrierId: string | null;
+  readonly fundingId: string | null;
+  readonly currency: string;
+  readonly riderMinor: bigint;
+  readonly concessionMinor: bigint;
+  /** Part of riderMinor that came too late to be charged. */
+  readonly lossMinor: bigint;
+}
+
+/** The latest decision of a tap, as far as the next needs it. */
+export interface Decided extends LineMoney {
+  readonly tapId: string;
+  readonly revision: number;
+  readonly fareDay: string;
+  /** `withdrawn`: the tap was taken from this account and not yet given to another. */
+  readonly kind: PricedLine['kind'] | 'withdrawn';
+  /** Hex. */
+  readonly lineSha256: string;
+  readonly postedRevision: number;
+}
+
+/** A decision to be written. */
+export interface Decision extends Decided {
+  readonly supersedes: number | null;
+  readonly accountVersion: bigint;
+  readonly vehicleId: string | null;
+  /** `null` for a withdrawal. */
+  readonly line: PricedLine | null;
+  /** Exact text of the steps (JSON). */
+  readonly steps: string;
+  /** Fare day of the close that this adjusts; `null` while the day is open. */
+  readonly adjustsClose: string | null;
+  readonly decidedAtMs: number;
+}
+
+/** What a tap shall cost from now on. */
+export interface PlannedLine extends LineMoney {
+  readonly tapId: string;
+  readonly fareDay: string;
+  readonly line: PricedLine;
+  readonly vehicleId: string | null;
+  readonly adjustsClose: string | null;
+}
+
+/** Steps as they are stored and hashed: amounts as digit strings. */
+export function stepsText(line: PricedLine): string {
+  return JSON.stringify(
+    line.steps.map((step) => ({
+      kind: step.kind,
+      ruleId: step.ruleId,
+      act: step.act,
+      article: step.article,
+      beforeMinor: step.beforeMinor.toString(),
+      afterMinor: step.afterMinor.toString(),
+      params: step.params,
+    })),
+  );
+}
+
+/** Hash over everything a line says, to see whether a tap's price or its reasons changed. Hex. */
+export function lineSha256(planned: PlannedLine, steps: string): string {
+  const { line } = planned;
+  const parts = [
+    planned.accountId,
+    planned.fareDay,
+    planned.vehicleId,
+    planned.lossMinor,
+    line.kind,
+    line.packageHash,
+    line.fareMediaId,
+    line.fareProductId,
+    line.riderCategoryId,
+    line.networkId,
+    line.carrierId,
+    line.routeId,
+    line.currency,
+    line.grossMinor,
+    line.riderMinor,
+    line.transferMinor,
+    line.concessionMinor,
+    line.passMinor,
+    line.capMinor,
+    line.concessionId,
+    line.fundingId,
+    line.claimRide,
+    steps,
+  ];
+  // Lengths part the values, so that no two lines share a text.
+  const text = parts.map((part) => (part === null ? '-' : `${String(part).length}:${part}`)).join(' ');
+  return createHash('sha256').update(text).digest('hex');
+}

@@ -1,0 +1,70 @@
+/**
+ * A priced line → postings: double entry, one row a posting, so every transaction sums to zero by construction.
+ *
+ *   rider's part       rider:<account>  → revenue:<carrier>
+ *   too late to charge loss:late-tap    → revenue:<carrier>
+ *   concession         budget:<funding> → revenue:<carrier>
+ *
+ * Zero amounts make no posting. Ids are derived from tap and revision, so the same posting cannot be made twice.
+ */
+import { budgetAccount, LATE_TAP_LOSS, revenueAccount, riderAccount } from './chart-of-accounts.ts';
+import type { LineMoney } from './decision.ts';
+
+export interface Posting {
+  readonly postingId: string;
+  readonly debitAccount: string;
+  readonly creditAccount: string;
+  /** Above zero. */
+  readonly amountMinor: bigint;
+  readonly currency: string;
+  readonly tapId: string | null;
+  readonly revision: number | null;
+  readonly source: string | null;
+  /** Posting that this one undoes. */
+  readonly reverses: string | null;
+}
+
+/**
+ * Postings of a tap's decision.
+ * @throws RangeError for a negative amount or a loss above the rider's part: no tariff may pay riders.
+ */
+export function postLine(tapId: string, revision: number, money: LineMoney): Posting[] {
+  const { riderMinor, lossMinor, concessionMinor } = money;
+  if (riderMinor < 0n || concessionMinor < 0n || lossMinor < 0n || lossMinor > riderMinor) {
+    throw new RangeError(
+      `tap ${tapId}: amounts out of range (rider ${riderMinor}, loss ${lossMinor}, concession ${concessionMinor})`,
+    );
+  }
+  const revenue = revenueAccount(money.carrierId);
+  const parts: [string, string, bigint][] = [
+    ['rider', riderAccount(money.accountId), riderMinor - lossMinor],
+    ['loss', LATE_TAP_LOSS, lossMinor],
+    ['concession', budgetAccount(money.fundingId), concessionMinor],
+  ];
+  return parts
+    .filter(([, , amountMinor]) => amountMinor > 0n)
+    .map(([part, debitAccount, amountMinor]) => ({
+      postingId: `${tapId}#${revision}.${part}`,
+      debitAccount,
+      creditAccount: revenue,
+      amountMinor,
+      currency: money.currency,
+      tapId,
+      revision,
+      source: null,
+      reverses: null,
+    }));
+}
+
+/** Undoes a posting: sides exchanged, the old one named. `revision` is the decision that asks for it. */
+export function reverse(posting: Posting, revision: number): Posting {
+  const part = posting.postingId.slice(posting.postingId.lastIndexOf('.') + 1);
+  return {
+    ...posting,
+    postingId: `${posting.tapId}#${revision}.undo-${part}`,
+    debitAccount: posting.creditAccount,
+    creditAccount: posting.debitAccount,
+    revision,
+    reverses: posting.postingId,
+  };
+}

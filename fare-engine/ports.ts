@@ -1,0 +1,120 @@
+/**
+ * What the core of the fare engine needs of the outside: a store with transactions. The adapter over PostgreSQL is
+ * `adapters/postgres-fare-store.ts`; tests run the same core over a store in memory.
+ */
+import type { AccountDay, PricedDay, PricingState } from '#pricing/model.ts';
+import type { Facts } from './facts/account-day.ts';
+import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
+import type { InboxRow, StoredRefusal, StoredShift } from './facts/tap-of-record.ts';
+import type { Decided, Decision } from './ledger/decision.ts';
+import type { Posting } from './ledger/post-line.ts';
+
+/** The pricing leaf with the city's tariffs and calendar already in it. */
+export interface Pricer {
+  price(stateIn: PricingState, day: AccountDay): PricedDay;
+  /** Canonical text of a state. */
+  stateText(state: PricingState): string;
+}
+
+/** One account on one fare day. */
+export interface AccountDayKey {
+  readonly accountId: string;
+  readonly fareDay: string;
+}
+
+/** States of an account-day as texts; `base…` is null where it does not differ from the other. */
+export interface DayStates {
+  readonly stateIn: string;
+  readonly stateOut: string;
+  readonly baseIn: string | null;
+  readonly baseOut: string | null;
+}
+
+/** What is stored around an account-day. */
+export interface DaySurroundings extends AccountDayKey {
+  /** The account's latest priced day before this one. */
+  readonly previous: (DayStates & { readonly fareDay: string }) | null;
+  readonly stored: DayStates | null;
+  /** The account's first priced day after this one. */
+  readonly next: (DayStates & { readonly fareDay: string }) | null;
+}
+
+/** Everything needed to price some account-days. */
+export interface DayMaterial {
+  readonly facts: Facts;
+  readonly surroundings: readonly DaySurroundings[];
+  /** Latest decision of every tap among `facts.taps`, and of those decided for these account-days before. */
+  readonly decided: readonly Decided[];
+}
+
+export interface QueueRow extends AccountDayKey {
+  readonly attempts: number;
+}
+
+/** An account to be locked; the token only where the account is derived from it. */
+export interface AccountToLock {
+  readonly accountId: string;
+  readonly derivedTokenId: string | null;
+}
+
+/** Something that could not be worked off: kept aside, or queued for another try. */
+export interface Trouble extends AccountDayKey {
+  readonly attempts: number;
+  readonly error: string;
+  /** `true` = moved to the stuck rows, `false` = queued again. */
+  readonly stuck: boolean;
+}
+
+export interface AuditLeaf {
+  readonly kind: string;
+  readonly ref: string;
+  /** Exact bytes, UTF-8. */
+  readonly bytes: string;
+}
+
+/** All that a transaction writes about prices. */
+export interface PricingWrites {
+  readonly decisions: readonly Decision[];
+  readonly postings: readonly Posting[];
+  readonly leaves: readonly AuditLeaf[];
+  readonly days: readonly (AccountDayKey & DayStates & { readonly accountVersion: bigint })[];
+  /** Account-days that have no taps any more. */
+  readonly emptied: readonly AccountDayKey[];
+  /** Account-days to be priced again, with the reason. */
+  readonly enqueue: readonly (AccountDayKey & { readonly reason: string })[];
+  readonly troubles: readonly Trouble[];
+  readonly atMs: number;
+}
+
+/** One transaction of a pricing worker. Each method is one statement, however many rows it carries. */
+export interface FareTransaction {
+  claimInbox(rowsMax: number): Promise<InboxRow[]>;
+  claimQueue(rowsMax: number): Promise<QueueRow[]>;
+  /** Links of these media, and the closes that matter for these fare days. */
+  loadLinks(
+    tokenIds: readonly string[],
+    fareDays: readonly string[],
+  ): Promise<{ links: MediaLink[]; closes: Close[] }>;
+  /** Locks in id order, creating what is missing; returns each account's new version. */
+  lockAccounts(accounts: readonly AccountToLock[]): Promise<Map<string, bigint>>;
+  /** Stores the facts that are new and loads what pricing needs, as if they had been there before. */
+  storeAndLoad(
+    records: {
+      taps: readonly StoredTap[];
+      refused: readonly StoredRefusal[];
+      shifts: readonly StoredShift[];
+    },
+    keys: readonly AccountDayKey[],
+  ): Promise<DayMaterial>;
+  write(writes: PricingWrites): Promise<void>;
+}
+
+export interface FareStore {
+  /**
+   * Runs one transaction; rolls back when `work` throws. Facts that change whose or where a tap is (links,
+   * assignments, entitlements, closes) never become visible in the middle of it.
+   */
+  pricing<T>(work: (tx: FareTransaction) => Promise<T>): Promise<T>;
+  /** Moves the first row of the inbox aside; used when it alone keeps failing. */
+  setInboxHeadAside(error: string, attempts: number, atMs: number): Promise<void>;
+}

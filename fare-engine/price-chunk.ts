@@ -1,0 +1,276 @@
+/**
+ * The heart of a worker, without a database: account-days and their facts in, decisions and postings out. The in-order
+ * path and the recomputation are this same code; only what asks for it differs.
+ *
+ * A day starts from the state that the account's day before handed on. When the state it hands on itself is not the one
+ * from which the next stored day started, that day is queued: a late fact recomputes forward, and stops where the
+ * states agree. Cost follows the affected days, never the history.
+ */
+import { INITIAL_STATE, type PricingState } from '#pricing/model.ts';
+import { decisionLeaf } from './audit-leaf.ts';
+import { type CarriedState, type ClosingRules, planDay } from './close-day.ts';
+import { accountDay, type Facts } from './facts/account-day.ts';
+import { derivedAccountId } from './facts/account-of.ts';
+import type { StoredTap } from './facts/facts.ts';
+import type { Decided, PlannedLine } from './ledger/decision.ts';
+import { type Difference, difference, withdrawal } from './ledger/difference.ts';
+import type {
+  AccountDayKey,
+  DayMaterial,
+  DayStates,
+  DaySurroundings,
+  Pricer,
+  PricingWrites,
+  Trouble,
+} from './ports.ts';
+
+/** What is to be priced. */
+export interface Chunk {
+  /** With the tries so far; each key once. */
+  readonly keys: readonly (AccountDayKey & { readonly attempts: number })[];
+  readonly material: DayMaterial;
+  /** Versions of the locked accounts. */
+  readonly versions: ReadonlyMap<string, bigint>;
+  readonly atMs: number;
+}
+
+export interface ChunkRules extends ClosingRules {
+  /** Tries after which an account-day that cannot be priced is set aside. */
+  readonly attemptsMax: number;
+}
+
+interface Progress {
+  readonly planned: Map<string, PlannedLine>;
+  readonly days: (AccountDayKey & DayStates & { accountVersion: bigint })[];
+  readonly emptied: AccountDayKey[];
+  readonly enqueue: (AccountDayKey & { reason: string })[];
+  readonly troubles: Trouble[];
+  readonly failed: Set<string>;
+}
+
+/** Prices a chunk. Never throws for a day that cannot be priced: that day is reported, the others go on. */
+export function priceChunk(chunk: Chunk, pricer: Pricer, rules: ChunkRules): PricingWrites {
+  const progress: Progress = {
+    planned: new Map(),
+    days: [],
+    emptied: [],
+    enqueue: [],
+    troubles: [],
+    failed: new Set(),
+  };
+  const factsOf = factsByAccountDay(chunk.material.facts);
+  for (const days of byAccount(chunk.keys)) priceAccount(days, chunk, factsOf, pricer, rules, progress);
+  const differences = compare(chunk, progress);
+  return {
+    decisions: differences.map(({ decision }) => decision),
+    postings: differences.flatMap(({ postings }) => postings),
+    leaves: differences.map(({ decision, postings }) => decisionLeaf(decision, postings)),
+    days: progress.days,
+    emptied: progress.emptied,
+    enqueue: progress.enqueue,
+    troubles: progress.troubles,
+    atMs: chunk.atMs,
+  };
+}
+
+type Key = Chunk['keys'][number];
+
+/** Days of one account, ascending. */
+function byAccount(keys: readonly Key[]): Key[][] {
+  const accounts = Map.groupBy(keys, (key) => key.accountId);
+  return [...accounts.values()].map((days) => days.sort((a, b) => (a.fareDay < b.fareDay ? -1 : 1)));
+}
+
+function priceAccount(
+  days: readonly Key[],
+  chunk: Chunk,
+  factsOf: (key: AccountDayKey) => Facts,
+  pricer: Pricer,
+  rules: ChunkRules,
+  progress: Progress,
+): void {
+  const surroundings = new Map(chunk.material.surroundings.map((s) => [keyText(s), s]));
+  let done: { fareDay: string; carried: CarriedState } | null = null;
+  for (const [index, key] of days.entries()) {
+    const around = surroundings.get(keyText(key)) as DaySurroundings;
+    try {
+      const carried = carriedInto(around, done);
+      const out = priceDay(key, carried, { chunk, factsOf, pricer, rules, progress });
+      const following = days[index + 1];
+      askNext(around, following, out, pricer, progress);
+      done = { fareDay: key.fareDay, carried: out };
+    } catch (error) {
+      // The account's later days would start from a wrong state: they are tried again with this one.
+      for (const left of days.slice(index)) fail(left, error as Error, rules, progress);
+      return;
+    }
+  }
+}
+
+function fail(key: Key, error: Error, rules: ChunkRules, progress: Progress): void {
+  const attempts = key.attempts + 1;
+  progress.failed.add(keyText(key));
+  progress.troubles.push({
+    accountId: key.accountId,
+    fareDay: key.fareDay,
+    attempts,
+    error: `${error.name}: ${error.message}`.slice(0, 500),
+    stuck: attempts >= rules.attemptsMax,
+  });
+}
+
+interface Workbench {
+  readonly chunk: Chunk;
+  readonly factsOf: (key: AccountDayKey) => Facts;
+  readonly pricer: Pricer;
+  readonly rules: ChunkRules;
+  readonly progress: Progress;
+}
+
+function priceDay(key: Key, carried: CarriedState, bench: Workbench): CarriedState {
+  const { chunk, pricer, progress } = bench;
+  const ready = accountDay(key.accountId, key.fareDay, bench.factsOf(key));
+  const { accountId, fareDay } = key;
+  if (ready.day.taps.length === 0) {
+    // Without taps a day is not there at all, as if it never had been: the full computation would not see it either.
+    progress.emptied.push({ accountId, fareDay });
+    return carried;
+  }
+  const { lines, out } = planDay(carried, ready, pricer, bench.rules);
+  checkLines(lines, ready.taps, key);
+  for (const line of lines) progress.planned.set(line.tapId, line);
+  progress.days.push({
+    accountId,
+    fareDay,
+    ...statesText(carried, out, pricer),
+    accountVersion: chunk.versions.get(accountId) as bigint,
+  });
+  return out;
+}
+
+/** Every tap of the day has exactly one line; anything else is a bug of pricing and must not reach the ledger. */
+function checkLines(
+  lines: readonly PlannedLine[],
+  taps: ReadonlyMap<string, unknown>,
+  key: AccountDayKey,
+): void {
+  const ids = new Set(lines.map((line) => line.tapId));
+  if (ids.size !== lines.length || ids.size !== taps.size || lines.some((line) => !taps.has(line.tapId))) {
+    throw new Error(`pricing gave ${lines.length} lines for ${taps.size} taps on ${key.fareDay}`);
+  }
+}
+
+function carriedInto(
+  around: DaySurroundings,
+  done: { fareDay: string; carried: CarriedState } | null,
+): CarriedState {
+  const { previous } = around;
+  if (done !== null && (previous === null || done.fareDay >= previous.fareDay)) return done.carried;
+  if (previous === null) return { state: INITIAL_STATE, base: null };
+  return {
+    state: JSON.parse(previous.stateOut) as PricingState,
+    base: previous.baseOut === null ? null : (JSON.parse(previous.baseOut) as PricingState),
+  };
+}
+
+function askNext(
+  around: DaySurroundings,
+  following: AccountDayKey | undefined,
+  out: CarriedState,
+  pricer: Pricer,
+  progress: Progress,
+): void {
+  const { next } = around;
+  if (next === null || (following !== undefined && following.fareDay <= next.fareDay)) return;
+  const agrees =
+    next.stateIn === pricer.stateText(out.state) &&
+    next.baseIn === (out.base === null ? null : pricer.stateText(out.base));
+  if (agrees) return;
+  progress.enqueue.push({ accountId: around.accountId, fareDay: next.fareDay, reason: 'carried-state' });
+}
+
+function statesText(into: CarriedState, out: CarriedState, pricer: Pricer): DayStates {
+  const text = (state: PricingState | null): string | null =>
+    state === null ? null : pricer.stateText(state);
+  return {
+    stateIn: pricer.stateText(into.state),
+    stateOut: pricer.stateText(out.state),
+    baseIn: text(into.base),
+    baseOut: text(out.base),
+  };
+}
+
+/** New lines against the latest decisions; taps that left an account-day of this chunk are withdrawn from it. */
+function compare(chunk: Chunk, progress: Progress): Difference[] {
+  const decided = new Map(chunk.material.decided.map((old) => [old.tapId, old]));
+  const keys = new Set(chunk.keys.map(keyText));
+  const occasion = (accountId: string) => ({
+    decidedAtMs: chunk.atMs,
+    accountVersion: chunk.versions.get(accountId) as bigint,
+  });
+  const differences: Difference[] = [];
+  const add = (found: Difference | null): void => {
+    if (found !== null) differences.push(found);
+  };
+  for (const line of progress.planned.values()) {
+    add(difference(decided.get(line.tapId) ?? null, line, occasion(line.accountId)));
+  }
+  for (const old of decided.values()) {
+    if (progress.planned.has(old.tapId) || !mayWithdraw(old, keys, progress.failed)) continue;
+    add(withdrawal(old, occasion(old.accountId)));
+  }
+  return differences;
+}
+
+function mayWithdraw(old: Decided, keys: ReadonlySet<string>, failed: ReadonlySet<string>): boolean {
+  const key = keyText(old);
+  return keys.has(key) && !failed.has(key);
+}
+
+/** Splits the loaded facts so that each account-day sees only what can concern it; keeps a chunk's cost linear. */
+function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
+  const taps = Map.groupBy(facts.taps, (tap) => tap.fareDay);
+  const tapsByDayAndToken = new Map(
+    [...taps].map(([day, list]) => [day, Map.groupBy(list, (tap) => tap.tokenId)]),
+  );
+  const linksByToken = Map.groupBy(facts.links, (link) => link.tokenId);
+  const tokensByAccount = tokensOf(facts);
+  const assignments = Map.groupBy(facts.assignments, (assignment) => assignment.deviceId);
+  const entitlements = Map.groupBy(facts.entitlements, (entitlement) => entitlement.accountId);
+  const revocations = Map.groupBy(facts.revocations, (revocation) => revocation.entitlementId);
+  const passes = Map.groupBy(facts.passes, (pass) => pass.accountId);
+  return ({ accountId, fareDay }) => {
+    const tokens = [...(tokensByAccount.get(accountId) ?? [])];
+    const mine = tokens.flatMap((token) => tapsByDayAndToken.get(fareDay)?.get(token) ?? []);
+    const granted = entitlements.get(accountId) ?? [];
+    return {
+      taps: mine,
+      links: tokens.flatMap((token) => linksByToken.get(token) ?? []),
+      assignments: [...new Set(mine.map((tap: StoredTap) => tap.deviceId))].flatMap(
+        (id) => assignments.get(id) ?? [],
+      ),
+      entitlements: granted,
+      revocations: granted.flatMap(({ entitlementId }) => revocations.get(entitlementId) ?? []),
+      passes: passes.get(accountId) ?? [],
+      closes: facts.closes,
+    };
+  };
+}
+
+/** Media that may stand for an account: those ever linked to it, and the one it was derived from. */
+function tokensOf(facts: Facts): Map<string, Set<string>> {
+  const tokens = new Map<string, Set<string>>();
+  const add = (accountId: string, tokenId: string): void => {
+    const known = tokens.get(accountId);
+    if (known === undefined) tokens.set(accountId, new Set([tokenId]));
+    else known.add(tokenId);
+  };
+  for (const tokenId of new Set(facts.taps.map((tap) => tap.tokenId)))
+    add(derivedAccountId(tokenId), tokenId);
+  for (const link of facts.links) add(link.accountId, link.tokenId);
+  return tokens;
+}
+
+function keyText(key: AccountDayKey): string {
+  return `${key.fareDay} ${key.accountId}`;
+}

@@ -1,0 +1,140 @@
+/**
+ * One turn of a pricing worker: claim, lock, store, price, write, in one transaction. The number of statements does not
+ * depend on the number of taps.
+ */
+
+import type { Clock } from '#platform/clock.ts';
+import type { Probe } from '#platform/probe.ts';
+import { closeOf } from './facts/account-day.ts';
+import { accountOf, derivedAccountId } from './facts/account-of.ts';
+import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
+import {
+  factOfRecord,
+  type InboxRow,
+  type RecordContext,
+  type StoredRefusal,
+  type StoredShift,
+} from './facts/tap-of-record.ts';
+import type {
+  AccountDayKey,
+  AccountToLock,
+  FareStore,
+  FareTransaction,
+  Pricer,
+  PricingWrites,
+} from './ports.ts';
+import { type ChunkRules, priceChunk } from './price-chunk.ts';
+
+export interface WorkRules extends ChunkRules, RecordContext {}
+
+export interface WorkDeps {
+  readonly store: FareStore;
+  readonly pricer: Pricer;
+  readonly rules: WorkRules;
+  readonly clock: Clock;
+  readonly probe: Probe;
+}
+
+export interface Worked {
+  /** Rows taken from the queue that was worked on; 0 = it was empty. */
+  readonly claimed: number;
+  readonly decisions: number;
+  readonly troubles: number;
+}
+
+const NOTHING: Worked = { claimed: 0, decisions: 0, troubles: 0 };
+
+/** Works off records that ingest accepted. */
+export async function workInbox(deps: WorkDeps, rowsMax: number): Promise<Worked> {
+  const worked = await deps.store.pricing(async (tx) => {
+    const rows = await tx.claimInbox(rowsMax);
+    if (rows.length === 0) return NOTHING;
+    const records = sortRecords(rows, deps.rules);
+    const tokens = [...new Set(records.taps.map((tap) => tap.tokenId))];
+    const days = [...new Set(records.taps.map((tap) => tap.fareDay))];
+    const { links, closes } = await tx.loadLinks(tokens, days);
+    const whose = ownersOf(records.taps, links, closes);
+    const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
+    await deps.probe('fare.before-commit');
+    return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
+  });
+  if (worked.claimed > 0) await deps.probe('fare.after-commit');
+  return worked;
+}
+
+/** Works off account-days that a later fact touched. */
+export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked> {
+  const worked = await deps.store.pricing(async (tx) => {
+    const rows = await tx.claimQueue(rowsMax);
+    if (rows.length === 0) return NOTHING;
+    const keys = new Map<string, AccountDayKey & { attempts: number }>();
+    for (const row of rows) {
+      const text = `${row.fareDay} ${row.accountId}`;
+      keys.set(text, { ...row, attempts: Math.max(row.attempts, keys.get(text)?.attempts ?? 0) });
+    }
+    const accounts = [...new Set(rows.map((row) => row.accountId))].map((accountId) => ({
+      accountId,
+      derivedTokenId: null,
+    }));
+    const records = { taps: [], refused: [], shifts: [] };
+    const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records);
+    await deps.probe('fare.before-commit');
+    return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
+  });
+  if (worked.claimed > 0) await deps.probe('fare.after-commit');
+  return worked;
+}
+
+interface Records {
+  readonly taps: StoredTap[];
+  readonly refused: StoredRefusal[];
+  readonly shifts: StoredShift[];
+}
+
+function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
+  const taps = new Map<string, StoredTap>();
+  const refused: StoredRefusal[] = [];
+  const shifts: StoredShift[] = [];
+  for (const row of rows) {
+    const fact = factOfRecord(row, rules);
+    // The same record twice in one chunk is one tap; ingest has seen to it that both have the same bytes.
+    if (fact.kind === 'tap') taps.set(fact.tap.tapId, fact.tap);
+    else if (fact.kind === 'refused') refused.push(fact.refused);
+    else if (fact.kind === 'shift') shifts.push(fact.shift);
+  }
+  return { taps: [...taps.values()], refused, shifts };
+}
+
+function ownersOf(
+  taps: readonly StoredTap[],
+  links: readonly MediaLink[],
+  closes: readonly Close[],
+): { keys: (AccountDayKey & { attempts: number })[]; accounts: AccountToLock[] } {
+  const linksByToken = Map.groupBy(links, (link) => link.tokenId);
+  const keys = new Map<string, AccountDayKey & { attempts: number }>();
+  const accounts = new Map<string, AccountToLock>();
+  for (const { tokenId, fareAtMs, fareDay } of taps) {
+    const knownAsOfMs = closeOf(fareDay, closes)?.knownFromMs ?? null;
+    const accountId = accountOf(tokenId, fareAtMs, linksByToken.get(tokenId) ?? [], knownAsOfMs);
+    keys.set(`${fareDay} ${accountId}`, { accountId, fareDay, attempts: 0 });
+    const derivedTokenId = accountId === derivedAccountId(tokenId) ? tokenId : null;
+    if (!accounts.has(accountId) || derivedTokenId !== null)
+      accounts.set(accountId, { accountId, derivedTokenId });
+  }
+  return { keys: [...keys.values()], accounts: [...accounts.values()] };
+}
+
+async function priceKeys(
+  tx: FareTransaction,
+  deps: WorkDeps,
+  keys: readonly (AccountDayKey & { attempts: number })[],
+  accounts: readonly AccountToLock[],
+  records: Records,
+): Promise<PricingWrites> {
+  const versions = await tx.lockAccounts(accounts);
+  const material = await tx.storeAndLoad(records, keys);
+  const chunk = { keys, material, versions, atMs: deps.clock.nowMs() };
+  const writes = priceChunk(chunk, deps.pricer, deps.rules);
+  await tx.write(writes);
+  return writes;
+}

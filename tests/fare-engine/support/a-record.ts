@@ -1,0 +1,85 @@
+/** Records as devices write them, for tests of the fare engine. */
+import { createHash } from 'node:crypto';
+
+export const EPOCH = 'e'.repeat(32);
+const BOOT = 'b'.repeat(32);
+
+export interface TapWish {
+  readonly device?: string;
+  readonly seq: number;
+  /** Instant of the fare, UTC ms; the device is in sync. */
+  readonly atMs: number;
+  readonly token?: string;
+  readonly mediumKind?: 'social' | 'wallet' | 'bank';
+  readonly vehicleId?: string;
+  readonly routeId?: string;
+  readonly stopId?: string;
+  readonly companions?: number;
+  readonly receivedAtMs?: number;
+}
+
+/** A row as ingest puts it into `fare.record_inbox`. */
+export interface RowWish {
+  readonly deviceId: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly kind: string;
+  readonly hash: string;
+  readonly record: string;
+  readonly flags: string[];
+  readonly receivedAtMs: number;
+}
+
+/** Token number n. */
+export const token = (n: number): string => `k1.${n.toString(16).padStart(32, '0')}`;
+
+export const tapIdOf = (device: string, seq: number): string => `${device}.${EPOCH}.${seq}`;
+
+/** A tap's row. */
+export function tapRow(wish: TapWish): RowWish {
+  const body = {
+    tokenId: wish.token ?? token(1),
+    mediumKind: wish.mediumKind ?? 'social',
+    direction: 'in',
+    where: {
+      vehicleId: wish.vehicleId ?? 'bus-1',
+      routeId: wish.routeId ?? 'r1',
+      ...(wish.stopId === undefined ? {} : { stopId: wish.stopId }),
+    },
+    companions: wish.companions ?? 0,
+    denyList: { generation: 1, n: 0 },
+  };
+  return rowOf('tap', wish, body);
+}
+
+/** A refusal's row. */
+export function refusedRow(wish: TapWish): RowWish {
+  const where = { vehicleId: wish.vehicleId ?? 'bus-1' };
+  return rowOf('refused', wish, { reason: 'CARD_EXPIRED', where, denyList: { generation: 1, n: 0 } });
+}
+
+function rowOf(kind: string, wish: TapWish, body: unknown): RowWish {
+  const deviceId = wish.device ?? 'val-1';
+  const sync = { serverMs: wish.atMs - 1000, monoMs: 50_000, bootId: BOOT, rttMs: 0 };
+  const at = { wallMs: wish.atMs, monoMs: 51_000, bootId: BOOT, sync };
+  const record = JSON.stringify({
+    v: 1,
+    kind,
+    deviceId,
+    epoch: EPOCH,
+    seq: wish.seq,
+    prev: '0'.repeat(64),
+    at,
+    body,
+  });
+  return {
+    deviceId,
+    epoch: EPOCH,
+    seq: wish.seq,
+    kind,
+    hash: createHash('sha256').update(record).digest('hex'),
+    record,
+    flags: [],
+    receivedAtMs: wish.receivedAtMs ?? wish.atMs + 1000,
+  };
+}
