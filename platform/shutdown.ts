@@ -61,6 +61,8 @@ async function within(stopMsMax: number, role: Role): Promise<void> {
   }
 }
 
+// npm, our own starter and the terminal each hand on one Ctrl-C; what comes together is one wish.
+const SAME_WISH_MS = 400;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export type StopSignal = (typeof SIGNALS)[number];
 
@@ -72,15 +74,16 @@ export type StopSignal = (typeof SIGNALS)[number];
 export function onSignals(
   log: Logger,
   target: Pick<NodeJS.Process, 'on' | 'off' | 'exit'> = process,
+  nowMs: () => number = () => performance.now(),
 ): { received: Promise<StopSignal>; forget(): void } {
   const { promise, resolve } = Promise.withResolvers<StopSignal>();
-  let count = 0;
+  let firstAtMs: number | undefined;
   const handler = (signal: NodeJS.Signals): void => {
-    count += 1;
-    if (count === 1) {
+    if (firstAtMs === undefined) {
+      firstAtMs = nowMs();
       log.info({ signal }, 'shutdown.begins');
       resolve(signal as StopSignal);
-    } else if (signal === 'SIGINT') {
+    } else if (signal === 'SIGINT' && nowMs() - firstAtMs > SAME_WISH_MS) {
       log.warn('shutdown.forced');
       target.exit(130);
     }

@@ -1,0 +1,30 @@
+/**
+ * The table of commands. A command's code is loaded when it is called, so `quote` never pays for the city and `serve`
+ * never sees a simulator.
+ */
+import type { CommandEntry, CommandModule } from './command.ts';
+
+function command(name: string): Promise<CommandModule> {
+  return import(`./commands/${name}.ts`) as Promise<CommandModule>;
+}
+
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'city',
+    summary: 'the whole platform with a simulated city living in it (npm start)',
+    load: () => command('city'),
+  },
+  { name: 'serve', summary: 'real parts only, by role', load: () => command('serve') },
+  { name: 'edge', summary: 'one validator agent', load: () => command('edge') },
+  { name: 'tap', summary: 'present a virtual card to a validator', load: () => command('tap') },
+  { name: 'quote', summary: 'what a journey costs, by any GTFS Fares v2 feed', load: () => command('quote') },
+  { name: 'price', summary: 'price an exported bundle of facts, offline', load: () => command('price') },
+  { name: 'explain', summary: 'why a tap cost what it cost', load: () => command('explain') },
+  { name: 'tariff', summary: 'check a tariff package', load: () => command('tariff') },
+  { name: 'simulate', summary: 'play a scenario from a seed', load: () => command('simulate') },
+  {
+    name: 'doctor',
+    summary: 'what this machine has, what is missing, what that costs',
+    load: () => command('doctor'),
+  },
+];
