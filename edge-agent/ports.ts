@@ -185,6 +185,7 @@ export interface DenyStore {
 /** What comes down to a device. */
 export interface UplinkHandlers {
   onConnected(): void;
+  onLost(): void;
   onReceipt(payload: Uint8Array): void;
   onCommand(payload: Uint8Array): void;
   /** A message of the deny list with its topic. */

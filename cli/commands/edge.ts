@@ -1,0 +1,88 @@
+/** `kvytok edge`: one validator agent with a real reader. */
+import { parseArgs } from 'node:util';
+import { systemClock } from '#platform/clock.ts';
+import { createLogger } from '#platform/logger.ts';
+import { createLifecycle, onSignals } from '#platform/shutdown.ts';
+import type { Agent } from '../../edge-agent/agent.ts';
+import { type EdgeConfig, edgeConfigFrom } from '../../edge-agent/config.ts';
+import { startEdge } from '../../edge-agent/main.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+
+export const usage = `kvytok edge --device DIR [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
+
+Runs one validator: reads cards from a PC/SC reader, answers within half a second with or
+without a network, keeps every answer in a signed journal, and brings it to the city.
+
+  --device DIR       the device folder made by enrolment (or KVYTOK_EDGE_DEVICE_DIR)
+  --screen-port N    serve the screen page on 127.0.0.1:N; 0 takes a free port
+  --reader NAME      PC/SC reader to use; any when not given
+  --mqtt-url URL     broker instead of the one in the device folder
+  --events           print one JSON line for each answer:
+                     {"sign","reason","repeated","recordId","language","online","atMs"}
+
+Ctrl-C stops it cleanly. What has not reached the city yet stays in the journal.
+`;
+
+const OPTIONS = {
+  device: { type: 'string' },
+  'screen-port': { type: 'string' },
+  reader: { type: 'string' },
+  'mqtt-url': { type: 'string' },
+  events: { type: 'boolean', default: false },
+} as const;
+
+/** Runs until it is told to stop. */
+export async function run(args: string[], io: CommandIo): Promise<number> {
+  const { values } = parseArgs({ args, options: OPTIONS, strict: true });
+  const config = configOf(values, io.env);
+  const pretty = (io.stderr as { isTTY?: boolean }).isTTY === true;
+  const log = createLogger({ component: 'edge', pretty, write: (line) => void io.stderr.write(line) });
+  const lifecycle = createLifecycle(log);
+  const signals = onSignals(log);
+  try {
+    const edge = lifecycle.add(await startEdge(config, { clock: systemClock, log }));
+    if (values.events) printEvents(edge.agent, io);
+    announce(io, values.events, edge.deviceId, edge.screenUrl);
+    await signals.received;
+  } finally {
+    signals.forget();
+    await lifecycle.stop();
+  }
+  return EXIT.ok;
+}
+
+interface Values {
+  readonly device?: string;
+  readonly 'screen-port'?: string;
+  readonly reader?: string;
+  readonly 'mqtt-url'?: string;
+}
+
+/** Options stand above the environment; both are checked by the one schema. */
+function configOf(values: Values, env: CommandIo['env']): EdgeConfig {
+  if (values.device === undefined && !env['KVYTOK_EDGE_DEVICE_DIR'])
+    throw new UsageError('which device? Give its folder with --device DIR.');
+  const own = Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('KVYTOK_EDGE_')));
+  return edgeConfigFrom({
+    ...own,
+    ...(values.device !== undefined && { KVYTOK_EDGE_DEVICE_DIR: values.device }),
+    ...(values['screen-port'] !== undefined && { KVYTOK_EDGE_SCREEN_PORT: values['screen-port'] }),
+    ...(values.reader !== undefined && { KVYTOK_EDGE_READER_NAME: values.reader }),
+    ...(values['mqtt-url'] !== undefined && { KVYTOK_EDGE_MQTT_URL: values['mqtt-url'] }),
+  });
+}
+
+function printEvents(agent: Agent, io: CommandIo): void {
+  agent.onAnswer(({ sign, reason, repeated, language, online, atMs }, recordId) => {
+    io.stdout.write(`${JSON.stringify({ sign, reason, repeated, recordId, language, online, atMs })}\n`);
+  });
+}
+
+function announce(io: CommandIo, events: boolean, deviceId: string, screenUrl: string | null): void {
+  const piped = events || (io.stdout as { isTTY?: boolean }).isTTY !== true;
+  if (piped) {
+    io.stdout.write(`${JSON.stringify({ event: 'ready', deviceId, screenUrl })}\n`);
+    return;
+  }
+  io.stdout.write(`Validator ${deviceId} is ready.${screenUrl === null ? '' : ` Screen: ${screenUrl}`}\n`);
+}

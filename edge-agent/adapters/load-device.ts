@@ -1,0 +1,142 @@
+/**
+ * Reads the device folder that enrolment has written: who this device is, whom it trusts, what the city's rules are.
+ * Every problem is named at once, and no secret is ever in a message.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Type } from 'typebox';
+import { DeviceId, EpochId, FeedId } from '#contracts/ids.ts';
+import { decodeJson, parserOf } from '#contracts/parse.ts';
+import { MediumKind } from '#contracts/record.ts';
+import type { PinnedKeys } from '#contracts/signed-envelope.ts';
+import { OperatorError, systemCode } from '#platform/errors.ts';
+import type { Device } from '../ports.ts';
+
+const Keys = Type.Record(Type.String(), Type.String({ maxLength: 1024 }));
+
+export const DeviceFile = Type.Object({
+  v: Type.Literal(1),
+  deviceId: DeviceId,
+  vehicleId: Type.Optional(FeedId),
+  mqttUrl: Type.String({ pattern: '^mqtts?://' }),
+  ingestKeys: Keys,
+  listKeys: Keys,
+  issuerKeys: Keys,
+  policy: Type.Object({
+    passBackS: Type.Integer({ minimum: 0, maximum: 86_400 }),
+    mediumKinds: Type.Array(MediumKind, { minItems: 1, maxItems: 16 }),
+    journalRecordsMax: Type.Integer({ minimum: 2, maximum: 10_000_000 }),
+  }),
+  epoch: Type.Optional(EpochId),
+});
+
+const parseDeviceFile = parserOf(DeviceFile);
+const FILE_BYTES_MAX = 256 * 1024;
+/** Version of the token key in this layout of the folder. */
+const TOKEN_KEY_VERSION = 1;
+
+/**
+ * Loads a device. Unknown fields are ignored, as everywhere on the wire.
+ * @throws OperatorError DEVICE_FOLDER_INVALID with every problem.
+ */
+export function loadDevice(dir: string): Device {
+  const problems: string[] = [];
+  const read = (name: string): Buffer | undefined => readPart(dir, name, problems);
+  const file = parseMain(read('device.json'), problems);
+  const privateKey = parsePrivateKey(read('device-key.pem'), problems);
+  const mqttSecret = parseText(read('mqtt-secret'), /^[\x21-\x7e]{16,256}$/, 'mqtt-secret', problems);
+  const tokenKey = parseText(read('token-key'), /^([0-9a-f]{2}){16,64}$/, 'token-key', problems);
+  const ingestKeys = parseKeys(file?.ingestKeys, 'ingestKeys', problems);
+  const listKeys = parseKeys(file?.listKeys, 'listKeys', problems);
+  const issuerKeys = parseKeys(file?.issuerKeys, 'issuerKeys', problems);
+  if (problems.length > 0 || !file || !privateKey || mqttSecret === undefined || tokenKey === undefined) {
+    throw invalid(dir, problems);
+  }
+  const { deviceId, mqttUrl, policy, vehicleId, epoch } = file;
+  return {
+    deviceId,
+    mqttUrl,
+    mqttSecret,
+    privateKey,
+    ingestKeys,
+    listKeys,
+    policy,
+    cardKeys: { issuerKeys, tokenKey: Buffer.from(tokenKey, 'hex'), tokenKeyVersion: TOKEN_KEY_VERSION },
+    ...(vehicleId !== undefined && { vehicleId }),
+    ...(epoch !== undefined && { epoch }),
+  };
+}
+
+function readPart(dir: string, name: string, problems: string[]): Buffer | undefined {
+  try {
+    const bytes = readFileSync(join(dir, name));
+    if (bytes.byteLength <= FILE_BYTES_MAX) return bytes;
+    problems.push(`${name} is larger than ${FILE_BYTES_MAX} bytes`);
+  } catch (error) {
+    const missing = systemCode(error) === 'ENOENT';
+    problems.push(
+      missing ? `${name} is missing` : `${name} cannot be read (${systemCode(error) ?? 'unknown'})`,
+    );
+  }
+  return undefined;
+}
+
+function parseMain(bytes: Buffer | undefined, problems: string[]) {
+  if (!bytes) return undefined;
+  const json = decodeJson(bytes, FILE_BYTES_MAX);
+  const parsed = json.ok ? parseDeviceFile(json.value) : json;
+  if (parsed.ok) return parsed.value;
+  for (const { path, message } of parsed.problems) problems.push(`device.json${path}: ${message}`);
+  return undefined;
+}
+
+function parsePrivateKey(bytes: Buffer | undefined, problems: string[]): KeyObject | undefined {
+  if (!bytes) return undefined;
+  try {
+    const key = createPrivateKey(bytes);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch {
+    // The library's message may quote the file: it is not passed on.
+  }
+  problems.push('device-key.pem is not an Ed25519 private key');
+  return undefined;
+}
+
+function parseText(
+  bytes: Buffer | undefined,
+  form: RegExp,
+  name: string,
+  problems: string[],
+): string | undefined {
+  if (!bytes) return undefined;
+  const text = bytes.toString('utf8').trim();
+  if (form.test(text)) return text;
+  problems.push(`${name} does not have the form ${form.source}`);
+  return undefined;
+}
+
+function parseKeys(pems: Record<string, string> | undefined, field: string, problems: string[]): PinnedKeys {
+  const keys = new Map<string, KeyObject>();
+  for (const [keyId, pem] of Object.entries(pems ?? {})) {
+    try {
+      const key = createPublicKey(pem);
+      if (key.asymmetricKeyType !== 'ed25519') throw new Error('another kind');
+      keys.set(keyId, key);
+    } catch {
+      problems.push(`device.json/${field}/${keyId} is not an Ed25519 public key in PEM`);
+    }
+  }
+  if (pems && keys.size === 0 && Object.keys(pems).length === 0)
+    problems.push(`device.json/${field} is empty: nothing signed by the city could be believed`);
+  return keys;
+}
+
+function invalid(dir: string, problems: readonly string[]): OperatorError {
+  return new OperatorError({
+    code: 'DEVICE_FOLDER_INVALID',
+    happened: `The device folder ${dir} has ${problems.length} problem(s): ${problems.join('; ')}.`,
+    kept: 'Nothing was started; the journal was not touched.',
+    todo: 'Enrol the device again into this folder, or give another one with --device.',
+  });
+}

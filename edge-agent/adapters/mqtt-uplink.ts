@@ -1,0 +1,109 @@
+/**
+ * The way to the city over MQTT 3.1.1: batches up with QoS 1, receipts, commands and lists down, status with a last
+ * will so that a device that vanishes is seen as offline.
+ */
+import type { DeviceStatus } from '#contracts/device-report.ts';
+import { deviceTopic, LISTS } from '#contracts/topics.ts';
+import type { Logger } from '#platform/logger.ts';
+import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
+import type { Uplink, UplinkHandlers } from '../ports.ts';
+
+export interface MqttUplinkOptions {
+  readonly url: string;
+  readonly deviceId: string;
+  readonly secret: string;
+  readonly software: string;
+  readonly log: Logger;
+}
+
+/** How long leaving waits for the last status to reach the broker, milliseconds. */
+const GOODBYE_MS_MAX = 1000;
+
+/** Makes the uplink; nothing connects before `start`, and `start` waits for no connection. */
+export function createMqttUplink(options: MqttUplinkOptions): Uplink {
+  const { deviceId, log } = options;
+  const topics = {
+    taps: deviceTopic(deviceId, 'taps'),
+    health: deviceTopic(deviceId, 'health'),
+    status: deviceTopic(deviceId, 'status'),
+    receipts: deviceTopic(deviceId, 'receipts'),
+    commands: deviceTopic(deviceId, 'commands'),
+  };
+  let handlers: UplinkHandlers | undefined;
+  let connection: MqttConnection | undefined;
+
+  const statusOf = (online: boolean): Buffer => {
+    const status: DeviceStatus = { v: 1, deviceId, online, software: options.software };
+    return Buffer.from(JSON.stringify(status), 'utf8');
+  };
+
+  function open(heard: UplinkHandlers): MqttConnection {
+    const made = connectMqtt({
+      url: options.url,
+      clientId: deviceId,
+      secret: options.secret,
+      will: { topic: topics.status, payload: statusOf(false), qos: 1, retain: true },
+      log,
+    });
+    // A refused subscription is in the connection's log; the device goes on answering cards without it.
+    const listen = (filter: string, take: (topic: string, payload: Uint8Array) => void): void => {
+      made.subscribe(filter, take).catch(() => {});
+    };
+    listen(topics.receipts, (_topic, payload) => heard.onReceipt(payload));
+    listen(topics.commands, (_topic, payload) => heard.onCommand(payload));
+    listen(LISTS.denyAll, (topic, payload) => heard.onDenyList(topic, payload));
+    made.onConnected(() => {
+      made.publish(topics.status, statusOf(true), { qos: 1, retain: true }).catch(() => {});
+      heard.onConnected();
+    });
+    made.onLost(() => heard.onLost());
+    return made;
+  }
+
+  return {
+    start: async (heard) => {
+      handlers = heard;
+      connection = open(heard);
+    },
+    get connected() {
+      return connection?.connected === true;
+    },
+    publishBatch: (payload) => sendOn(connection, topics.taps, payload, 1),
+    publishHealth: (health) => sendOn(connection, topics.health, JSON.stringify(health), 0),
+    askDenyListAgain: async () => {
+      // A broker sends retained messages to a new subscription only; a new connection is the plain way to one.
+      const old = connection;
+      if (!old || !handlers) return;
+      connection = undefined;
+      await old.stop();
+      connection = open(handlers);
+    },
+    stop: async () => {
+      const leaving = connection;
+      connection = undefined;
+      handlers = undefined;
+      if (!leaving) return;
+      if (leaving.connected) await sayGoodbye(leaving, topics.status, statusOf(false));
+      await leaving.stop();
+    },
+  };
+}
+
+/** A polite end publishes no will, so the device says itself that it goes. */
+async function sayGoodbye(connection: MqttConnection, topic: string, payload: Buffer): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, GOODBYE_MS_MAX);
+  const said = connection.publish(topic, payload, { qos: 1, retain: true }).catch(() => {});
+  await Promise.race([said, late]);
+  clearTimeout(timer);
+}
+
+async function sendOn(
+  connection: MqttConnection | undefined,
+  topic: string,
+  payload: Uint8Array | string,
+  qos: 0 | 1,
+): Promise<void> {
+  if (!connection) throw new Error('the uplink is not started');
+  await connection.publish(topic, payload, { qos });
+}

@@ -1,0 +1,10 @@
+/** Waiting in the machine's own time. */
+import type { Timers } from '../ports.ts';
+
+export const realTimers: Timers = {
+  nowMs: () => performance.now(),
+  after(delayMs, call) {
+    const timer = setTimeout(call, delayMs);
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,33 @@
+/**
+ * The numbers by which one agent lives, apart from the city's own policy.
+ */
+import { UPLOAD_LIMITS, type UploadLimits } from './upload.ts';
+
+/** Numbers of one agent; times are real milliseconds unless the name says otherwise. */
+export interface AgentLimits {
+  /** How long an answer stays on the screen when no next card comes. */
+  readonly answerShownMs: number;
+  readonly healthIntervalMs: number;
+  /** How often the agent looks after its screen and a failed disk. */
+  readonly tickMs: number;
+  readonly refusalBurst: number;
+  readonly refusalRefillMs: number;
+  readonly syncRoundTripMsMax: number;
+  /** City milliseconds. */
+  readonly syncRecordEveryMs: number;
+  /** Rides read back from the journal at a start. */
+  readonly rebuildRecordsMax: number;
+  readonly upload: UploadLimits;
+}
+
+export const AGENT_LIMITS: AgentLimits = {
+  answerShownMs: 1500,
+  healthIntervalMs: 15_000,
+  tickMs: 1000,
+  refusalBurst: 60,
+  refusalRefillMs: 2000,
+  syncRoundTripMsMax: 2000,
+  syncRecordEveryMs: 600_000,
+  rebuildRecordsMax: 2048,
+  upload: UPLOAD_LIMITS,
+};

@@ -1,0 +1,200 @@
+/**
+ * What the city says to a device, and what the device makes of it: receipts free records and set the clock, commands
+ * are carried out once, deny lists go forward. Nothing here is ever waited for by a passenger.
+ */
+import { openCommand } from '#contracts/command.ts';
+import { openReceipt, type Receipt } from '#contracts/receipt.ts';
+import type { PinnedKeys } from '#contracts/signed-envelope.ts';
+import type { Logger } from '#platform/logger.ts';
+import type { Probe } from '#platform/probe.ts';
+import type { Timekeeper } from './clock-evidence.ts';
+import type { DenyList } from './deny-list.ts';
+import type { Journal, ReceiptEffect } from './journal.ts';
+import { StoreFailure, type Timers, type Uplink } from './ports.ts';
+import type { AnsweredOffer, Upload } from './upload.ts';
+
+export interface CityLinkDeps {
+  readonly deviceId: string;
+  readonly ingestKeys: PinnedKeys;
+  readonly journal: Journal;
+  readonly upload: Upload;
+  readonly denyList: DenyList;
+  readonly keeper: Timekeeper;
+  readonly timers: Timers;
+  readonly uplink: Pick<Uplink, 'askDenyListAgain' | 'connected'>;
+  readonly probe: Probe;
+  readonly log: Logger;
+  /** Slowest exchange by which the clock is set, real milliseconds. */
+  readonly syncRoundTripMsMax: number;
+  /** Least time between two clock-sync records, city milliseconds. */
+  readonly syncRecordEveryMs: number;
+  readonly onReportHealth: () => void;
+  /** The journal turned out to be an older copy of itself and has begun a new epoch. */
+  readonly onNewEpoch: () => void;
+}
+
+/** What came down and could not be used, counted since the start. */
+export interface LinkCounters {
+  receipts: number;
+  receiptsRefused: number;
+  receiptsStale: number;
+  wrongHeads: number;
+  unknownRanges: number;
+  quarantined: number;
+  commands: number;
+  commandsRefused: number;
+}
+
+export interface CityLink {
+  receipt(payload: Uint8Array): Promise<void>;
+  command(payload: Uint8Array): void;
+  denyList(topic: string, payload: Uint8Array): void;
+  counters(): Readonly<LinkCounters>;
+  stop(): void;
+}
+
+/** Command ids remembered so that a repeated delivery is carried out once. */
+const COMMANDS_REMEMBERED = 256;
+/** How long missing parts of a deny list are waited for before everything retained is asked for; doubles each time. */
+const DENY_PATIENCE_MS = 5000;
+const DENY_PATIENCE_MS_MAX = 300_000;
+
+/** Makes the city's ear of one device. */
+export function createCityLink(deps: CityLinkDeps): CityLink {
+  const { deviceId, ingestKeys, journal, upload, denyList, keeper, timers, log } = deps;
+  const done = new Set<string>();
+  let lastSyncRecordMonoMs: number | undefined;
+  let cancelPatience: (() => void) | undefined;
+  let patienceMs = DENY_PATIENCE_MS;
+  const counters: LinkCounters = {
+    receipts: 0,
+    receiptsRefused: 0,
+    receiptsStale: 0,
+    wrongHeads: 0,
+    unknownRanges: 0,
+    quarantined: 0,
+    commands: 0,
+    commandsRefused: 0,
+  };
+
+  async function receipt(payload: Uint8Array): Promise<void> {
+    const heardMonoMs = keeper.monoMs();
+    const opened = openReceipt(payload, ingestKeys);
+    if (!opened.ok || opened.value.deviceId !== deviceId) {
+      counters.receiptsRefused++;
+      return;
+    }
+    try {
+      const effect = journal.applyReceipt(opened.value);
+      count(effect);
+      if (effect.stale) return;
+      await deps.probe('edge.before-free');
+      journal.free(opened.value.backupWatermarkMs);
+      setClock(opened.value, upload.answered(opened.value.ranges), heardMonoMs);
+      if (effect.ahead) beginAgain();
+      // What was offered again stands before the place that the upload has reached.
+      if (effect.offeredAgain > 0) upload.restart();
+    } catch (error) {
+      // A disk that fails now keeps the records marked as they were: they are offered again, and taken once.
+      if (!(error instanceof StoreFailure)) throw error;
+      log.warn({ reason: error.message }, 'edge.receipt.not-kept');
+    }
+  }
+
+  function count(effect: ReceiptEffect): void {
+    counters.receipts++;
+    counters.wrongHeads += effect.wrongHeads;
+    counters.unknownRanges += effect.unknown;
+    counters.quarantined += effect.quarantined;
+    if (effect.stale) counters.receiptsStale++;
+    if (effect.quarantined > 0) log.warn({ records: effect.quarantined }, 'edge.records.quarantined');
+    if (effect.wrongHeads > 0) log.warn({ ranges: effect.wrongHeads }, 'edge.receipt.wrong-head');
+    if (effect.offeredAgain > 0) log.warn({ records: effect.offeredAgain }, 'edge.records.offered-again');
+  }
+
+  function setClock({ issuedAtMs }: Receipt, answer: AnsweredOffer | null, heardMonoMs: number): void {
+    if (!answer || answer.roundTripRealMs > deps.syncRoundTripMsMax) return;
+    const exchange = { sentMonoMs: answer.sentMonoMs, heardMonoMs, serverMs: issuedAtMs };
+    if (!keeper.offer(exchange)) return;
+    const nowMonoMs = keeper.monoMs();
+    if (lastSyncRecordMonoMs !== undefined && nowMonoMs - lastSyncRecordMonoMs < deps.syncRecordEveryMs)
+      return;
+    const { offsetMs, rttMs } = keeper.state();
+    const body = { serverMs: issuedAtMs, offsetMs: offsetMs ?? 0, rttMs: rttMs ?? 0 };
+    const written = journal.append({ kind: 'clock-sync', at: keeper.evidence(), body });
+    if (!written.ok) return;
+    lastSyncRecordMonoMs = nowMonoMs;
+    upload.pump();
+  }
+
+  function beginAgain(): void {
+    log.error(
+      { epoch: journal.head().epoch, seq: journal.head().seq },
+      'edge.journal.older-than-the-city-knows',
+    );
+    if (!journal.beginEpoch(keeper.evidence()).ok) return;
+    deps.onNewEpoch();
+    upload.pump();
+  }
+
+  function command(payload: Uint8Array): void {
+    const opened = openCommand(payload, ingestKeys);
+    const nowMs = keeper.nowMs();
+    const valid = opened.ok && opened.value.deviceId === deviceId && nowMs < opened.value.expiresAtMs;
+    if (!valid || done.has(opened.value.commandId)) {
+      counters.commandsRefused++;
+      return;
+    }
+    counters.commands++;
+    remember(opened.value.commandId);
+    log.info({ kind: opened.value.kind }, 'edge.command.taken');
+    if (opened.value.kind === 'report-health') deps.onReportHealth();
+    else offerAgain(opened.value.epoch, opened.value.fromSeq);
+  }
+
+  function remember(commandId: string): void {
+    done.add(commandId);
+    for (const oldest of done) {
+      if (done.size <= COMMANDS_REMEMBERED) return;
+      done.delete(oldest);
+    }
+  }
+
+  function offerAgain(epoch: string, fromSeq: number): void {
+    try {
+      journal.offerAgain(epoch, fromSeq);
+      upload.restart();
+    } catch (error) {
+      if (!(error instanceof StoreFailure)) throw error;
+      log.warn({ reason: error.message }, 'edge.command.not-carried-out');
+    }
+  }
+
+  function takeDenyList(topic: string, payload: Uint8Array): void {
+    const outcome = denyList.receive(topic, payload);
+    if (outcome === 'refused') log.warn({ topic }, 'edge.deny-list.refused');
+    if (outcome === 'applied' && !denyList.behind()) {
+      const { version, entries } = denyList.state();
+      log.debug({ ...version, entries }, 'edge.deny-list.current');
+    }
+    if (!denyList.behind()) patienceMs = DENY_PATIENCE_MS;
+    else if (!cancelPatience) waitForTheRest();
+  }
+
+  function waitForTheRest(): void {
+    cancelPatience = timers.after(patienceMs, () => {
+      cancelPatience = undefined;
+      patienceMs = Math.min(DENY_PATIENCE_MS_MAX, patienceMs * 2);
+      if (!denyList.behind() || !deps.uplink.connected) return;
+      deps.uplink.askDenyListAgain().catch((err: unknown) => log.warn({ err }, 'edge.deny-list.ask-failed'));
+    });
+  }
+
+  return {
+    receipt,
+    command,
+    denyList: takeDenyList,
+    counters: () => counters,
+    stop: () => cancelPatience?.(),
+  };
+}

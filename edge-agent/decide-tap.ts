@@ -1,0 +1,61 @@
+/**
+ * Green or red: the whole rule of a validator, pure. It knows the card, the deny list, the city's policy, the time
+ * and what it answered a moment ago; it never asks the network and never knows a rider's category.
+ */
+import type { DenyEntry } from '#contracts/deny-list.ts';
+import type { RefusalCode } from '#contracts/reason-codes.ts';
+import type { CardFacts, DevicePolicy } from './ports.ts';
+
+/** An earlier green of the same medium in the same vehicle. */
+export interface EarlierRide {
+  readonly seq: number;
+  readonly elapsedMs: number;
+}
+
+export interface TapQuestion {
+  readonly card: CardFacts;
+  /** City time as the device knows it. */
+  readonly nowMs: number;
+  readonly policy: DevicePolicy;
+  readonly deny: DenyEntry | null;
+  readonly earlier: EarlierRide | null;
+}
+
+export type TapDecision =
+  | {
+      readonly accepted: true;
+      /** The ride that this touch repeats. */
+      readonly passBackOfSeq?: number;
+      /** A debt stands against rides that the wallet would pay; only the city knows whether this is one. */
+      readonly deniedWhenPaid: boolean;
+    }
+  | { readonly accepted: false; readonly reason: RefusalCode };
+
+/**
+ * Decides one touch. The order of questions is the order in which a person would put them: is this kind of medium
+ * taken here, is it its time, is it blocked, is it a repetition.
+ */
+export function decideTap(question: TapQuestion): TapDecision {
+  const { card, nowMs, policy, deny, earlier } = question;
+  if (!policy.mediumKinds.includes(card.mediumKind)) return refused('MEDIUM_NOT_TAKEN');
+  if (nowMs < card.validFromMs) return refused('CARD_NOT_YET_VALID');
+  if (nowMs >= card.validUntilMs) return refused('CARD_EXPIRED');
+  const denied = deny !== null && holds(deny, nowMs);
+  // An empty wallet (scope `paid`) must never keep out a rider whom a concession or a pass carries.
+  if (denied && deny.scope === 'all') return refused('CARD_DENIED');
+  const repeated = earlier !== null && earlier.elapsedMs < policy.passBackS * 1000;
+  return {
+    accepted: true,
+    deniedWhenPaid: denied,
+    ...(repeated && { passBackOfSeq: earlier.seq }),
+  };
+}
+
+/** Half-open: from the first instant on, no longer at the last. */
+function holds(entry: DenyEntry, nowMs: number): boolean {
+  return entry.validFromMs <= nowMs && (entry.validUntilMs === null || nowMs < entry.validUntilMs);
+}
+
+function refused(reason: RefusalCode): TapDecision {
+  return { accepted: false, reason };
+}

@@ -1,0 +1,222 @@
+/**
+ * Wires one validator: device folder, journal, deny list, reader, uplink and screen around the agent.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { signBytes } from '#contracts/hash-chain.ts';
+import { writeFileAtomic } from '#platform/atomic-file.ts';
+import type { Clock } from '#platform/clock.ts';
+import { openDataFolder } from '#platform/data-folder.ts';
+import { OperatorError } from '#platform/errors.ts';
+import type { Logger } from '#platform/logger.ts';
+import { noProbe, type Probe } from '#platform/probe.ts';
+import type { Role } from '#platform/role.ts';
+import { loadDevice } from './adapters/load-device.ts';
+import { createMqttUplink } from './adapters/mqtt-uplink.ts';
+import { openScreenServer, type ScreenServer } from './adapters/screen-server.ts';
+import { openSqliteDenyList } from './adapters/sqlite-deny-list.ts';
+import { openSqliteJournal } from './adapters/sqlite-journal.ts';
+import { realTimers } from './adapters/timers.ts';
+import { type Agent, createAgent } from './agent.ts';
+import { AGENT_LIMITS } from './agent-limits.ts';
+import { createTimekeeper, type Timekeeper } from './clock-evidence.ts';
+import type { EdgeConfig } from './config.ts';
+import { createDenyList } from './deny-list.ts';
+import { type Journal, openJournal } from './journal.ts';
+import { type CardReader, type Device, type JournalStore, type Screen, StoreFailure } from './ports.ts';
+import { CARD_APDUS_MAX, readCard } from './read-card.ts';
+
+/** What an agent says it runs; goes into status and epoch records. */
+export const SOFTWARE = 'kvytok-edge 0.1.0';
+
+/** Receipted records kept for a restored database unless configured otherwise. */
+const KEPT_RECORDS_MAX = 10_000;
+/** Real milliseconds for reading one card; the passenger waits. */
+const CARD_TIME_MS_MAX = 1000;
+
+export interface EdgeDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly probe?: Probe;
+  /** A reader in this process; without it the PC/SC reader is used. */
+  readonly reader?: CardReader;
+}
+
+export interface EdgeRole extends Role {
+  readonly agent: Agent;
+  readonly deviceId: string;
+  /** Address of the screen page, null when there is none. */
+  readonly screenUrl: string | null;
+}
+
+/**
+ * Starts one agent in its device folder. Resolves as soon as cards can be answered; the city may be away.
+ * @throws OperatorError when the folder is in use, invalid, or its disk cannot be written.
+ */
+export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<EdgeRole> {
+  const device = loadDevice(config.deviceDir);
+  const folder = openDataFolder(config.deviceDir);
+  const log = deps.log.child({ deviceId: device.deviceId });
+  const closers: (() => void | Promise<void>)[] = [() => folder.release()];
+  try {
+    const keeper = createTimekeeper(deps.clock, randomHex());
+    const { journal, store } = openDeviceJournal(config, device, keeper, { ...deps, log });
+    closers.push(() => store.close());
+    const deny = openSqliteDenyList(join(config.deviceDir, 'deny-list.db'));
+    if (deny.replaced) log.warn('edge.deny-list.unreadable-replaced');
+    closers.push(() => deny.store.close());
+    const screen = await openScreen(config);
+    closers.push(() => screen?.stop());
+    const agent = createAgent({
+      device,
+      journal,
+      denyList: createDenyList(deny.store, device.listKeys),
+      keeper,
+      timers: realTimers,
+      chance: Math.random,
+      reader: deps.reader ?? (await pcscReader(config, log)),
+      readCard: (card) =>
+        readCard(card, device.cardKeys, {
+          timers: realTimers,
+          timeMsMax: CARD_TIME_MS_MAX,
+          apdusMax: CARD_APDUS_MAX,
+        }),
+      uplink: createMqttUplink({
+        url: config.mqttUrl ?? device.mqttUrl,
+        deviceId: device.deviceId,
+        secret: device.mqttSecret,
+        software: SOFTWARE,
+        log,
+      }),
+      screen: screen ?? NO_SCREEN,
+      probe: deps.probe ?? noProbe,
+      log,
+      limits: {
+        ...AGENT_LIMITS,
+        ...config.limits,
+        ...(config.healthIntervalMs !== undefined && { healthIntervalMs: config.healthIntervalMs }),
+      },
+      language: config.language ?? 'uk',
+      onEpoch: (epoch) => rememberEpoch(config.deviceDir, epoch),
+    });
+    closers.push(() => agent.stop());
+    await agent.start();
+    log.info({ epoch: journal.head().epoch, seq: journal.head().seq }, 'edge.started');
+    return asRole(device.deviceId, agent, screen?.url ?? null, closers);
+  } catch (error) {
+    await closeAll(closers);
+    throw error;
+  }
+}
+
+function asRole(
+  deviceId: string,
+  agent: Agent,
+  screenUrl: string | null,
+  closers: (() => void | Promise<void>)[],
+): EdgeRole {
+  let stopping: Promise<void> | undefined;
+  return {
+    name: `edge ${deviceId}`,
+    deviceId,
+    agent,
+    screenUrl,
+    stop: () => {
+      stopping ??= closeAll(closers);
+      return stopping;
+    },
+  };
+}
+
+/** Last opened, first closed; each is tried. */
+async function closeAll(closers: (() => void | Promise<void>)[]): Promise<void> {
+  let failure: unknown;
+  for (let close = closers.pop(); close; close = closers.pop()) {
+    try {
+      await close();
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}
+
+const NO_SCREEN: Screen = { show() {} };
+
+async function openScreen(config: EdgeConfig): Promise<ScreenServer | undefined> {
+  const { screenPort } = config;
+  return screenPort === undefined || screenPort === null ? undefined : openScreenServer(screenPort);
+}
+
+async function pcscReader(config: EdgeConfig, log: Logger): Promise<CardReader> {
+  // Only a device with a real reader loads its native parts.
+  const { createPcscCardReader } = await import('./adapters/pcsc-card-reader.ts');
+  return createPcscCardReader({
+    log,
+    ...(config.readerName !== undefined && { readerName: config.readerName }),
+  });
+}
+
+function openDeviceJournal(
+  config: EdgeConfig,
+  device: Device,
+  keeper: Timekeeper,
+  deps: EdgeDeps,
+): { journal: Journal; store: JournalStore } {
+  const path = join(config.deviceDir, 'journal.db');
+  const suffix = new Date(deps.clock.nowMs()).toISOString().replaceAll(':', '');
+  let store: JournalStore | undefined;
+  try {
+    const opened = openSqliteJournal(
+      { path, ...(config.journalPagesMax !== undefined && { pagesMax: config.journalPagesMax }) },
+      suffix,
+    );
+    store = opened.store;
+    if (opened.damage) deps.log.error(opened.damage, 'edge.journal.damaged-moved-aside');
+    const hadEpoch =
+      opened.found === 'damaged' || device.epoch !== undefined || existsSync(epochFile(config.deviceDir));
+    const journal = openJournal(
+      {
+        store,
+        deviceId: device.deviceId,
+        sign: (message) => signBytes(message, device.privateKey),
+        limits: {
+          recordsMax: device.policy.journalRecordsMax,
+          keptMax: config.keptRecordsMax ?? KEPT_RECORDS_MAX,
+        },
+        software: SOFTWARE,
+        newEpochId: randomHex,
+      },
+      { hadEpoch, at: keeper.evidence() },
+    );
+    rememberEpoch(config.deviceDir, journal.head().epoch);
+    return { journal, store };
+  } catch (error) {
+    store?.close();
+    throw error instanceof StoreFailure ? journalUnusable(path, error) : error;
+  }
+}
+
+const epochFile = (dir: string): string => join(dir, 'journal-epoch');
+
+/** Leaves a mark beside the journal, so that a journal that vanishes is missed. */
+function rememberEpoch(dir: string, epoch: string): void {
+  const path = epochFile(dir);
+  const known = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+  if (known !== epoch) writeFileAtomic(path, `${epoch}\n`);
+}
+
+function randomHex(): string {
+  return randomBytes(16).toString('hex');
+}
+
+function journalUnusable(path: string, cause: StoreFailure): OperatorError {
+  return new OperatorError({
+    code: 'JOURNAL_UNUSABLE',
+    happened: `The journal ${path} cannot be opened: ${cause.message}.`,
+    kept: 'What is in it was left as it is.',
+    todo: 'Free space on the disk or mend its rights, then start again.',
+    cause,
+  });
+}

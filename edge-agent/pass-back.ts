@@ -1,0 +1,79 @@
+/**
+ * Which media rode a moment ago: two touches are one ride. The memory is rebuilt from the journal after a crash, so
+ * a rider whose green was written but never shown touches again and has ridden once.
+ */
+import { type JournalRecord, parseRecord } from '#contracts/record.ts';
+import { instantOf } from './clock-evidence.ts';
+import type { EarlierRide } from './decide-tap.ts';
+import type { StoredRecord } from './ports.ts';
+
+/** Most rides remembered; a bus boards fewer within any sensible window. */
+const RIDES_MAX = 4096;
+
+interface Ride {
+  readonly seq: number;
+  readonly atMs: number;
+  /** Monotonic time; absent for a ride of an earlier boot. */
+  readonly monoMs?: number;
+  readonly vehicleId: string | undefined;
+}
+
+/** An instant by both clocks of this boot. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly monoMs: number;
+}
+
+export interface PassBackMemory {
+  /** The ride that a touch now could repeat. */
+  earlier(tokenId: string, vehicleId: string | undefined, now: Moment): EarlierRide | null;
+  /** Remembers a first touch; repetitions do not lengthen its window. */
+  remember(tokenId: string, ride: { seq: number; vehicleId: string | undefined }, now: Moment): void;
+  /** Forgets everything: sequence numbers of another epoch name other rides. */
+  clear(): void;
+  /** Reads the rides of an earlier boot from its records, newest first. */
+  rebuild(newestFirst: readonly StoredRecord[]): void;
+}
+
+/** Makes an empty memory for a window of `passBackMs`. */
+export function createPassBackMemory(passBackMs: number): PassBackMemory {
+  const rides = new Map<string, Ride>();
+
+  // Within one boot the monotonic clock measures; a wall clock that was set back must not make an old ride new.
+  const elapsed = (ride: Ride, now: Moment): number =>
+    ride.monoMs === undefined ? Math.abs(now.nowMs - ride.atMs) : now.monoMs - ride.monoMs;
+
+  function dropOld(now: Moment): void {
+    for (const [tokenId, ride] of rides) {
+      if (rides.size < RIDES_MAX && elapsed(ride, now) < passBackMs) return;
+      rides.delete(tokenId);
+    }
+  }
+
+  return {
+    earlier(tokenId, vehicleId, now) {
+      const ride = rides.get(tokenId);
+      if (!ride || ride.vehicleId !== vehicleId) return null;
+      return { seq: ride.seq, elapsedMs: elapsed(ride, now) };
+    },
+    remember(tokenId, { seq, vehicleId }, now) {
+      rides.delete(tokenId);
+      dropOld(now);
+      rides.set(tokenId, { seq, atMs: now.nowMs, monoMs: now.monoMs, vehicleId });
+    },
+    clear: () => rides.clear(),
+    rebuild(newestFirst) {
+      for (const stored of newestFirst.toReversed()) {
+        const record = parseRecord(stored.bytes);
+        if (record.ok) rememberOld(rides, record.value);
+      }
+    },
+  };
+}
+
+function rememberOld(rides: Map<string, Ride>, record: JournalRecord): void {
+  if (record.kind !== 'tap' || record.body.passBackOfSeq !== undefined) return;
+  const { tokenId, where } = record.body;
+  rides.delete(tokenId);
+  rides.set(tokenId, { seq: record.seq, atMs: instantOf(record.at), vehicleId: where.vehicleId });
+}

@@ -1,0 +1,36 @@
+/** The page of the panel, with the present view already in it. Shapes and colours are the style sheet's. */
+import { html } from 'ghtml';
+import type { ScreenMessage } from './render-view.ts';
+
+export function renderPage(message: ScreenMessage): string {
+  const { sign, language, title, text, offline, pageTitle } = message;
+  return html`<!doctype html>
+<html lang="${language}">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>${pageTitle}</title>
+    <link rel="stylesheet" href="/screen.css">
+    <script type="module" src="/screen.js"></script>
+  </head>
+  <body data-sign="${sign}">
+    <p id="offline" class="offline" ${offline === '' ? 'hidden' : ''}>
+      <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4 20 20M8 12a6 6 0 0 1 3-1.7M4 8.5A12 12 0 0 1 8 6M12 6a12 12 0 0 1 8 2.5M15.5 11.5 17 12.6M12 18h.01"/></svg>
+      <span id="offline-text">${offline}</span>
+    </p>
+    <main>
+      <div class="sign" aria-hidden="true">
+        <svg viewBox="0 0 100 100" class="shape waiting"><circle cx="50" cy="50" r="38"/></svg>
+        <svg viewBox="0 0 100 100" class="shape accepted"><path d="M16 54 40 78 86 24"/></svg>
+        <svg viewBox="0 0 100 100" class="shape refused"><path d="M22 22 78 78M78 22 22 78"/></svg>
+        <svg viewBox="0 0 100 100" class="shape out-of-order"><path d="M50 14 92 84H8ZM50 40V60M50 72v1"/></svg>
+      </div>
+      <div class="words" role="status" aria-live="assertive" aria-atomic="true">
+        <h1 id="title">${title}</h1>
+        <p id="text">${text}</p>
+      </div>
+    </main>
+  </body>
+</html>
+`;
+}
