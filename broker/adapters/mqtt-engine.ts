@@ -1,0 +1,142 @@
+/**
+ * The MQTT engine (aedes) with the broker's rules hung into its hooks. Nothing is kept for absent clients, so memory
+ * does not grow with them: devices offer again until a receipt comes.
+ */
+import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
+import type { Logger } from '#platform/logger.ts';
+import type { BrokerLimits } from '../config.ts';
+import { checkLogin, type Identities, type Identity, stillStands } from '../identity.ts';
+import { isListTopic, mayPublish, maySubscribe } from '../topic-access.ts';
+import type { GuardedConnection } from './guarded-connection.ts';
+
+export type EngineRefusal =
+  | 'LOGIN_REFUSED'
+  | 'SESSION_REFUSED'
+  | 'WILL_REFUSED'
+  | 'PUBLISH_REFUSED'
+  | 'SUBSCRIBE_REFUSED';
+
+export interface EngineOptions {
+  readonly limits: BrokerLimits;
+  readonly identities: () => Identities;
+  readonly log: Logger;
+  readonly onRefused: (reason: EngineRefusal) => void;
+}
+
+export interface MqttEngine {
+  handle(connection: GuardedConnection): void;
+  /** Disconnects every client whose identity no longer stands; answers how many. */
+  dropRevoked(): number;
+  /** Clients that are logged in. */
+  clients(): number;
+  stop(): Promise<void>;
+}
+
+/** Starts the engine. */
+export async function startMqttEngine(options: EngineOptions): Promise<MqttEngine> {
+  const { limits, log } = options;
+  const connects = new WeakMap<Client, ConnectPacket>();
+  // By whom a connection was proven to be made: its last will goes out by the same rights after it has closed.
+  const proven = new WeakMap<Client, Identity>();
+  const live = new Set<Client>();
+  const retainedLists = new Set<string>();
+
+  const refused = (reason: EngineRefusal, client: Client, detail: object): void => {
+    options.onRefused(reason);
+    log.warn({ reason, clientId: String(client.id ?? '').slice(0, 63), ...detail }, 'broker.refused');
+  };
+
+  const engine = await Aedes.createBroker({
+    connectTimeout: limits.connectMsMax,
+    keepaliveLimit: limits.keepAliveSecondsMax,
+    drainTimeout: limits.drainMsMax,
+    maxTopicLevels: 16,
+    maxInflightInbound: 1,
+    maxClientsIdLength: 63,
+    preConnect: (client, packet, done) => {
+      connects.set(client, packet);
+      done(null, true);
+    },
+    authenticate: (client, username, password, done) => {
+      const identity = checkLogin(options.identities(), { clientId: client.id, username, password });
+      const reason = identity ? problemOf(identity, connects.get(client)) : 'LOGIN_REFUSED';
+      if (!identity || reason) {
+        refused(reason ?? 'LOGIN_REFUSED', client, {});
+        return done(connectError(reason), false);
+      }
+      proven.set(client, identity);
+      // The city's own services carry what all devices say; only devices are metered.
+      (client.conn as GuardedConnection).loggedIn(identity.role === 'device');
+      done(null, true);
+    },
+    authorizePublish: (client, packet, done) => {
+      const identity = client ? proven.get(client) : undefined;
+      const allowed = identity !== undefined && mayPublish(identity, packet);
+      if (allowed && boundRetained(retainedLists, packet, limits.retainedListsMax)) return done(null);
+      if (client) refused('PUBLISH_REFUSED', client, { topic: packet.topic.slice(0, 120) });
+      done(new Error('not allowed'));
+    },
+    authorizeSubscribe: (client, subscription, done) => {
+      const identity = proven.get(client);
+      if (identity && maySubscribe(identity, subscription.topic)) return done(null, subscription);
+      refused('SUBSCRIBE_REFUSED', client, { topic: subscription.topic.slice(0, 120) });
+      // The answer is SUBACK 0x80; the client may go on with what it is allowed to.
+      done(null, null);
+    },
+  });
+  engine.on('clientError', (client, error) =>
+    log.debug({ clientId: client.id, problem: error.message }, 'broker.client.error'),
+  );
+  engine.on('connectionError', (_client, error) =>
+    log.debug({ problem: error.message }, 'broker.connection.error'),
+  );
+  (engine as unknown as NodeJS.EventEmitter).on('error', (err: Error) =>
+    log.error({ err }, 'broker.engine.error'),
+  );
+
+  return {
+    handle(connection) {
+      const client = engine.handle(connection);
+      live.add(client);
+      connection.once('close', () => live.delete(client));
+    },
+    dropRevoked() {
+      const gone = [...live].filter((client) => {
+        const identity = proven.get(client);
+        return identity !== undefined && !stillStands(options.identities(), identity);
+      });
+      for (const client of gone) client.close();
+      return gone.length;
+    },
+    clients: () => engine.connectedClients,
+    stop: () => new Promise((resolve) => engine.close(() => resolve())),
+  };
+}
+
+/** What else a login must keep: no stored session (it would queue without bound), and a will by the rules. */
+function problemOf(identity: Identity, packet: ConnectPacket | undefined): EngineRefusal | undefined {
+  if (packet === undefined || packet.clean !== true) return 'SESSION_REFUSED';
+  const will = packet.will;
+  if (!will) return undefined;
+  const publication = { topic: will.topic, retain: will.retain === true, qos: will.qos ?? 0 };
+  return mayPublish(identity, publication) ? undefined : 'WILL_REFUSED';
+}
+
+/** CONNACK codes of MQTT 3.1.1: 2 = identifier rejected, 4 = bad user name or password, 5 = not authorized. */
+function connectError(reason: EngineRefusal | undefined): AuthenticateError {
+  const returnCode = reason === 'SESSION_REFUSED' ? 2 : reason === 'WILL_REFUSED' ? 5 : 4;
+  return Object.assign(new Error('login refused'), { returnCode }) as AuthenticateError;
+}
+
+/** Keeps the number of retained lists within its bound; an empty payload takes one away. */
+function boundRetained(
+  topics: Set<string>,
+  packet: { topic: string; retain: boolean; payload: string | Buffer },
+  max: number,
+): boolean {
+  if (!packet.retain || !isListTopic(packet.topic)) return true;
+  if (packet.payload.length === 0) return topics.delete(packet.topic) || true;
+  if (!topics.has(packet.topic) && topics.size >= max) return false;
+  topics.add(packet.topic);
+  return true;
+}

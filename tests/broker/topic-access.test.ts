@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest';
+import type { BrokerRole } from '../../broker/identity.ts';
+import { mayPublish, maySubscribe } from '../../broker/topic-access.ts';
+
+const ROLES: readonly BrokerRole[] = ['device', 'ingest', 'lists', 'monitor'];
+const actor = (role: BrokerRole) => ({ clientId: 'val-1', role });
+
+const OWN = ['taps', 'status', 'health', 'receipts', 'commands'].map((c) => `kvytok/v1/val-1/${c}`);
+const FOREIGN = ['taps', 'status', 'health', 'receipts', 'commands'].map((c) => `kvytok/v1/val-2/${c}`);
+const LISTS = [
+  'kvytok/v1/lists/deny',
+  'kvytok/v1/lists/tariff',
+  'kvytok/v1/lists/deny/deltas/1/7',
+  'kvytok/v1/lists/deny/snapshots/1/7/0',
+];
+const NEVER = [
+  '',
+  '/',
+  '#',
+  '+',
+  '+/#',
+  'kvytok/#',
+  'kvytok/v1/#',
+  'kvytok/v1/+/#',
+  'kvytok/v1/+/+',
+  'kvytok/v1/val-1/#',
+  'kvytok/v1/val-1/+',
+  'kvytok/v1/val-1',
+  'kvytok/v1/val-1/',
+  'kvytok/v1/val-1/taps/',
+  'kvytok/v1/val-1/taps/x',
+  'kvytok/v1/val-1/other',
+  'kvytok/v2/val-1/taps',
+  'KVYTOK/v1/val-1/taps',
+  'kvytok/v1/val-1\u0000/taps',
+  'kvytok/v1/lists/taps',
+  'kvytok/v1/lists/#',
+  'kvytok/v1/lists/other',
+  'kvytok/v1/lists/deny/deltas/0/1',
+  'kvytok/v1/lists/deny/deltas/+/1',
+  '$SYS/#',
+  '$SYS/broker/heartbeat',
+  '$share/g/kvytok/v1/val-1/receipts',
+  '$share/g/kvytok/v1/+/taps',
+  'unrelated',
+];
+const EVERY = ['taps', 'status', 'health', 'receipts', 'commands'].map((c) => `kvytok/v1/+/${c}`);
+const TOPICS = [...OWN, ...FOREIGN, ...LISTS, ...NEVER, ...EVERY, 'kvytok/v1/lists/deny/#'];
+
+/** The whole of what is allowed, written by hand; everything else must be refused. */
+const PUBLISH: Record<BrokerRole, readonly string[]> = {
+  device: ['kvytok/v1/val-1/taps', 'kvytok/v1/val-1/status', 'kvytok/v1/val-1/health'],
+  ingest: [
+    'kvytok/v1/val-1/receipts',
+    'kvytok/v1/val-1/commands',
+    'kvytok/v1/val-2/receipts',
+    'kvytok/v1/val-2/commands',
+  ],
+  lists: LISTS,
+  monitor: [],
+};
+const RETAIN: Record<BrokerRole, readonly string[]> = {
+  device: ['kvytok/v1/val-1/status'],
+  ingest: [],
+  lists: LISTS,
+  monitor: [],
+};
+const SUBSCRIBE: Record<BrokerRole, readonly string[]> = {
+  device: ['kvytok/v1/val-1/receipts', 'kvytok/v1/val-1/commands', ...LISTS, 'kvytok/v1/lists/deny/#'],
+  ingest: ['kvytok/v1/+/taps', 'kvytok/v1/+/status', 'kvytok/v1/+/health'],
+  lists: [],
+  monitor: ['kvytok/v1/+/status', 'kvytok/v1/+/health'],
+};
+
+describe.each(ROLES)('the role %s', (role) => {
+  it.each(TOPICS)('on %j', (topic) => {
+    expect(mayPublish(actor(role), { topic, retain: false, qos: 1 })).toBe(PUBLISH[role].includes(topic));
+    expect(mayPublish(actor(role), { topic, retain: true, qos: 1 })).toBe(RETAIN[role].includes(topic));
+    expect(maySubscribe(actor(role), topic)).toBe(SUBSCRIBE[role].includes(topic));
+  });
+
+  it('is never offered exactly-once delivery', () => {
+    for (const topic of TOPICS) expect(mayPublish(actor(role), { topic, retain: false, qos: 2 })).toBe(false);
+  });
+});
