@@ -1,0 +1,60 @@
+/**
+ * Who may speak in the embedded city: enrols every planned device and the city's own services, and writes the
+ * broker's identities file.
+ */
+import { join } from 'node:path';
+import type { CityData } from '#platform/city-data.ts';
+import type { CityKeys } from './city-keys.ts';
+import { type EnrolledDevice, enrolDevice, enrolService, writeIdentities } from './enrol-devices.ts';
+
+/** MQTT client ids of the city's services. */
+export const INGEST_CLIENT = 'city-ingest';
+export const LISTS_CLIENT = 'city-lists';
+
+export interface Identities {
+  readonly devices: readonly EnrolledDevice[];
+  /** Path of the broker's identities file. */
+  readonly file: string;
+  readonly ingestSecretFile: string;
+  readonly listsSecretFile: string;
+}
+
+/** Folder of one device within a data folder. */
+export function deviceFolder(dataFolder: string, deviceId: string): string {
+  return join(dataFolder, 'devices', deviceId);
+}
+
+/** Kinds of media taken where a city does not say: those whose cards this version reads. */
+const DEFAULT_MEDIA = ['social', 'wallet'] as const;
+
+/** Makes or completes all identities of a city; repeating it changes nothing. */
+export function openIdentities(
+  dataFolder: string,
+  data: CityData,
+  keys: CityKeys,
+  mqttUrl: string,
+): Identities {
+  const { validator } = data.city;
+  const policy = {
+    passBackS: validator.passBackS,
+    mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
+    journalRecordsMax: validator.journalRecordsMax,
+  };
+  const devices = data.devices.map((device) =>
+    enrolDevice(join(dataFolder, 'devices'), device, { keys, policy, mqttUrl }),
+  );
+  const secrets = join(dataFolder, 'secrets');
+  const ingest = enrolService(secrets, INGEST_CLIENT);
+  const lists = enrolService(secrets, LISTS_CLIENT);
+  const file = join(secrets, 'broker-identities.json');
+  writeIdentities(file, [
+    { clientId: INGEST_CLIENT, role: 'ingest', secretSha256: ingest.sha256 },
+    { clientId: LISTS_CLIENT, role: 'lists', secretSha256: lists.sha256 },
+    ...devices.map((d) => ({
+      clientId: d.deviceId,
+      role: 'device' as const,
+      secretSha256: d.brokerSecretSha256,
+    })),
+  ]);
+  return { devices, file, ingestSecretFile: ingest.secretFile, listsSecretFile: lists.secretFile };
+}

@@ -1,0 +1,51 @@
+/** `kvytok serve`: real parts only, by role, configured by the environment. */
+import { parseArgs } from 'node:util';
+import { systemClock } from '#platform/clock.ts';
+import { createLogger } from '#platform/logger.ts';
+import { createLifecycle, onSignals } from '#platform/shutdown.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { LATER_ROLES, ROLE_NAMES, type RoleName, startRole } from '../roles.ts';
+
+export const usage = `kvytok serve ROLE…   starts real parts: ${ROLE_NAMES.join(', ')}
+
+Each role reads its environment (KVYTOK_*, see docs/OPERATIONS.md) and prints all problems at once. With several roles
+in one process, KVYTOK_INGEST_POSTGRES_URL, KVYTOK_FARE_ENGINE_POSTGRES_URL … stand above KVYTOK_POSTGRES_URL, because
+every role logs in under its own database role. Ctrl-C stops all of them cleanly.
+
+  KVYTOK_LOG_LEVEL   debug, info (default), warn, error
+`;
+
+export async function run(args: string[], io: CommandIo): Promise<number> {
+  const { positionals } = parseArgs({ args, allowPositionals: true, options: {} });
+  const roles = rolesOf(positionals);
+  const log = createLogger({ component: 'kvytok', level: io.env['KVYTOK_LOG_LEVEL'] ?? 'info' });
+  const lifecycle = createLifecycle(log);
+  const signals = onSignals(log);
+  try {
+    for (const name of roles) {
+      const deps = { clock: systemClock, log: log.child({ component: name }) };
+      const started = await startRole(name, io.env, roles, deps);
+      lifecycle.add(started.role);
+      io.stdout.write(`${name} ready${started.address === undefined ? '' : ` at ${started.address}`}\n`);
+    }
+    await signals.received;
+    return EXIT.ok;
+  } finally {
+    await lifecycle.stop();
+    signals.forget();
+  }
+}
+
+/** The roles asked for, each once, in the order in which they can start. */
+function rolesOf(words: readonly string[]): RoleName[] {
+  if (words.length === 0) throw new UsageError(`which roles? ${ROLE_NAMES.join(', ')}`);
+  for (const word of words) {
+    if ((ROLE_NAMES as readonly string[]).includes(word)) continue;
+    throw new UsageError(
+      LATER_ROLES.includes(word)
+        ? `the role ${word} is not part of this version`
+        : `there is no role ${JSON.stringify(word.slice(0, 40))}; there are ${ROLE_NAMES.join(', ')}`,
+    );
+  }
+  return ROLE_NAMES.filter((name) => words.includes(name));
+}
