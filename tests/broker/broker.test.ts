@@ -7,6 +7,7 @@ import { startBroker } from '../../broker/main.ts';
 import { until } from '../support/until.ts';
 import {
   connectPacket,
+  event,
   startTestBroker,
   type TestBroker,
   type TestClient,
