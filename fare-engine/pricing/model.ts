@@ -69,7 +69,11 @@ export interface PricingState {
     readonly firstTapId: string;
   } | null;
   /** Last touch per vehicle still within pass-back reach: touches again are the same ride. */
-  readonly lastTouches: readonly { readonly vehicleId: string; readonly atMs: number; readonly tapId: string }[];
+  readonly lastTouches: readonly {
+    readonly vehicleId: string;
+    readonly atMs: number;
+    readonly tapId: string;
+  }[];
 }
 
 /** State of an account that never rode. */

@@ -1,0 +1,159 @@
+/**
+ * One GTFS text file as a table: header, rows with their line numbers, problems. Values are trimmed text; meaning
+ * is given by the readers (`cells.ts`, `read-*.ts`).
+ */
+import { parse } from 'csv-parse/sync';
+import type { FileProblem } from '../file-problem.ts';
+
+/** Most rows that are read from one file. */
+export const ROWS_MAX = 5_000_000;
+
+export interface CsvRow {
+  readonly line: number;
+  readonly values: readonly string[];
+}
+
+export interface CsvTable {
+  readonly file: string;
+  /** Column name → position. */
+  readonly columns: ReadonlyMap<string, number>;
+  readonly rows: readonly CsvRow[];
+  /** The problem of one cell (or of the whole row, when the column is not given). */
+  problemAt(
+    row: CsvRow | null,
+    column: string | null,
+    severity: FileProblem['severity'],
+    message: string,
+    howToMend: string,
+  ): FileProblem;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
+/** Parses a file. With a problem of severity `error` the table must not be used. */
+export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTable; problems: FileProblem[] } {
+  const problems: FileProblem[] = [];
+  const text = decode(file, bytes, problems);
+  const records = text === undefined ? [] : split(file, text, problems);
+  const header = records[0];
+  const columns = new Map<string, number>();
+  if (!header) {
+    problems.push(
+      problem(file, 1, 1, 'error', 'no header line', 'Write the column names into the first line.'),
+    );
+  }
+  header?.values.forEach((name, i) => {
+    if (!columns.has(name)) columns.set(name, i);
+    else if (name !== '') {
+      const at = columnOf(text ?? '', header.line, i);
+      problems.push(
+        problem(file, header.line, at, 'error', `column ${name} occurs twice`, 'Remove one of the two.'),
+      );
+    }
+  });
+  const rows = records.slice(1);
+  const table: CsvTable = {
+    file,
+    columns,
+    rows,
+    problemAt(row, column, severity, message, howToMend) {
+      const line = row?.line ?? header?.line ?? 1;
+      const position = column === null ? undefined : columns.get(column);
+      const at = position === undefined ? 1 : columnOf(text ?? '', line, position);
+      return problem(file, line, at, severity, message, howToMend);
+    },
+  };
+  checkWidths(table, header?.values.length ?? 0, problems);
+  return { table, problems };
+}
+
+function problem(
+  file: string,
+  line: number,
+  column: number,
+  severity: FileProblem['severity'],
+  message: string,
+  howToMend: string,
+): FileProblem {
+  return { file, line, column, severity, message, howToMend };
+}
+
+function decode(file: string, bytes: Uint8Array, problems: FileProblem[]): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    problems.push(problem(file, 1, 1, 'error', 'the file is not UTF-8', 'Save it as UTF-8.'));
+    return undefined;
+  }
+}
+
+interface CsvParseError {
+  readonly lines?: number;
+  readonly message: string;
+}
+
+function split(file: string, text: string, problems: FileProblem[]): CsvRow[] {
+  try {
+    const records = parse(text, {
+      bom: true,
+      trim: true,
+      info: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+      max_record_size: 1_000_000,
+      to: ROWS_MAX,
+    }) as unknown as { record: string[]; info: { lines: number } }[];
+    return records.map(({ record, info }) => ({
+      // `lines` counts to the record's end: step back over line breaks inside quotes.
+      line:
+        info.lines - record.reduce((sum, v) => sum + (v.includes('\n') ? v.split('\n').length - 1 : 0), 0),
+      values: record,
+    }));
+  } catch (error) {
+    const { lines, message } = error as CsvParseError;
+    problems.push(
+      problem(
+        file,
+        lines ?? 1,
+        1,
+        'error',
+        `not a CSV line: ${message.slice(0, 160)}`,
+        'Put values with commas or quotes into double quotes, and double each quote inside.',
+      ),
+    );
+    return [];
+  }
+}
+
+function checkWidths(table: CsvTable, width: number, problems: FileProblem[]): void {
+  let reported = 0;
+  for (const row of table.rows) {
+    if (row.values.length === width || reported === 20) continue;
+    const extra = row.values.slice(width).some((v) => v !== '');
+    if (row.values.length > width && !extra) continue;
+    reported++;
+    problems.push(
+      table.problemAt(
+        row,
+        null,
+        extra ? 'error' : 'warning',
+        `${row.values.length} values under ${width} columns`,
+        extra
+          ? 'Quote the value that holds a comma, or add the column.'
+          : 'Missing values are read as empty.',
+      ),
+    );
+  }
+}
+
+/** Character position of the n-th cell in a line; only computed for problems. */
+function columnOf(text: string, line: number, cell: number): number {
+  const source = text.split('\n', line)[line - 1] ?? '';
+  let quoted = false;
+  let seen = 0;
+  for (let i = 0; i < source.length && seen < cell; i++) {
+    if (source[i] === '"') quoted = !quoted;
+    else if (source[i] === ',' && !quoted && ++seen === cell) return i + 2;
+  }
+  return 1;
+}

@@ -1,0 +1,238 @@
+/** Reads the fare_* files and rider_categories.txt. */
+
+import type { FareMedium, LegRule, ProductRow, RiderCategory, TransferRule } from '../fares-v2/fare-feed.ts';
+import type { FileProblem } from '../file-problem.ts';
+import { currencyDigits, isCurrency, parseAmount, parseWhole } from './cells.ts';
+import { type FeedFiles, openTable, quote, type RowReader } from './row-reader.ts';
+
+/** fare_media.txt */
+export function readMedia(files: FeedFiles, problems: FileProblem[]): FareMedium[] {
+  const seen = new Set<string>();
+  return (
+    openTable(files, 'fare_media.txt', ['fare_media_id'], problems)?.map((row) => {
+      const mediaId = row.required('fare_media_id');
+      unique(row, 'fare_media_id', mediaId, seen);
+      return { mediaId, name: row.text('fare_media_name') };
+    }) ?? []
+  );
+}
+
+/** rider_categories.txt */
+export function readCategories(files: FeedFiles, problems: FileProblem[]): RiderCategory[] {
+  const seen = new Set<string>();
+  return (
+    openTable(files, 'rider_categories.txt', ['rider_category_id'], problems)?.map((row) => {
+      const categoryId = row.required('rider_category_id');
+      unique(row, 'rider_category_id', categoryId, seen);
+      const isDefault = row.choice('is_default_fare_category', ['0', '1'], '0') === '1';
+      return { categoryId, name: row.text('rider_category_name'), isDefault };
+    }) ?? []
+  );
+}
+
+/** fare_products.txt, grouped by product. Rows with the draft field `duration_amount` are passes: they price no ride. */
+export function readProducts(files: FeedFiles, problems: FileProblem[]): Map<string, ProductRow[]> {
+  const products = new Map<string, ProductRow[]>();
+  const seen = new Set<string>();
+  const columns = ['fare_product_id', 'amount', 'currency'];
+  openTable(files, 'fare_products.txt', columns, problems)?.each((row) => {
+    const product = readProduct(row);
+    if (!product) return;
+    sameKey(row, 'fare_product_id', keyText(product.productId, product.categoryId, product.mediaId), seen);
+    if (row.text('duration_amount') !== '') return;
+    const rows = products.get(product.productId);
+    if (rows) rows.push(product);
+    else products.set(product.productId, [product]);
+  });
+  return products;
+}
+
+function readProduct(row: RowReader): ProductRow | undefined {
+  const productId = row.required('fare_product_id');
+  const currency = row.required('currency');
+  const text = row.required('amount');
+  if (currency !== '' && !isCurrency(currency)) {
+    row.fail('currency', `${quote(currency)} is no currency`, 'Write an ISO 4217 code such as UAH.');
+    return undefined;
+  }
+  if (currency === '' || text === '') return undefined;
+  const amount = parseAmount(text, currency);
+  const places = currencyDigits(currency);
+  if (!amount.ok) {
+    const decimals = `${places} decimal place${places === 1 ? '' : 's'}`;
+    if (amount.reason === 'too-many-decimals') {
+      row.fail(
+        'amount',
+        `${quote(text)} has more decimal places than ${currency}`,
+        `Write it with ${decimals}.`,
+      );
+    } else row.fail('amount', `${quote(text)} is no amount`, `Write a decimal number with ${decimals}.`);
+    return undefined;
+  }
+  if (amount.digits !== places) {
+    row.warn(
+      'amount',
+      `${quote(text)} should have ${places} decimal places`,
+      'Write them all; read as it stands.',
+    );
+  }
+  return {
+    productId,
+    name: row.text('fare_product_name'),
+    categoryId: row.text('rider_category_id'),
+    mediaId: row.text('fare_media_id'),
+    amountMinor: amount.amountMinor,
+    currency,
+    ...actOf(row),
+    line: row.line,
+  };
+}
+
+/** fare_leg_rules.txt */
+export function readLegRules(
+  files: FeedFiles,
+  problems: FileProblem[],
+): { rules: LegRule[]; hasPriority: boolean } {
+  const table = openTable(files, 'fare_leg_rules.txt', ['fare_product_id'], problems);
+  const seen = new Set<string>();
+  const seenKeys = new Set<string>();
+  const rules = table?.map((row): LegRule => {
+    const fields = {
+      networkId: row.text('network_id'),
+      fromAreaId: row.text('from_area_id'),
+      toAreaId: row.text('to_area_id'),
+      fromTimeframeGroupId: row.text('from_timeframe_group_id'),
+      toTimeframeGroupId: row.text('to_timeframe_group_id'),
+      productId: row.required('fare_product_id'),
+    };
+    const key = keyText(...Object.values(fields));
+    sameKey(row, 'fare_product_id', key, seenKeys);
+    const ruleId = row.text('rule_id') || `leg/${row.text('leg_group_id')}|${key}`;
+    if (row.text('rule_id') !== '') unique(row, 'rule_id', ruleId, seen);
+    const priority = row.text('rule_priority') === '' ? 0 : natural(row, 'rule_priority');
+    return {
+      ruleId,
+      legGroupId: row.text('leg_group_id'),
+      ...fields,
+      priority,
+      ...actOf(row),
+      line: row.line,
+    };
+  });
+  return { rules: rules ?? [], hasPriority: table?.columns.has('rule_priority') ?? false };
+}
+
+/** fare_transfer_rules.txt */
+export function readTransferRules(files: FeedFiles, problems: FileProblem[]): TransferRule[] {
+  const seen = new Set<string>();
+  const seenKeys = new Set<string>();
+  return (
+    openTable(files, 'fare_transfer_rules.txt', ['fare_transfer_type'], problems)?.map((row) => {
+      const fareTransferType = row.choice('fare_transfer_type', ['0', '1', '2']);
+      const durationLimitType = row.choice('duration_limit_type', ['0', '1', '2', '3'], '0');
+      const fromLegGroupId = row.text('from_leg_group_id');
+      const toLegGroupId = row.text('to_leg_group_id');
+      const productId = row.text('fare_product_id');
+      const limit = row.text('duration_limit');
+      const durationLimitS = limit === '' ? null : positive(row, 'duration_limit');
+      checkDurationType(row, limit !== '');
+      const transferCount = readTransferCount(row, fromLegGroupId !== '' && fromLegGroupId === toLegGroupId);
+      const key = keyText(fromLegGroupId, toLegGroupId, productId, row.text('transfer_count'), limit);
+      sameKey(row, 'from_leg_group_id', key, seenKeys);
+      const ruleId = row.text('rule_id') || `transfer/${key}|${fareTransferType}|${durationLimitType}`;
+      if (row.text('rule_id') !== '') unique(row, 'rule_id', ruleId, seen);
+      if (fareTransferType === undefined || durationLimitType === undefined) return undefined;
+      return {
+        ruleId,
+        fromLegGroupId,
+        toLegGroupId,
+        transferCount,
+        durationLimitS,
+        durationLimitType: Number(durationLimitType) as TransferRule['durationLimitType'],
+        fareTransferType: Number(fareTransferType) as TransferRule['fareTransferType'],
+        productId,
+        ...actOf(row),
+        line: row.line,
+      };
+    }) ?? []
+  );
+}
+
+function checkDurationType(row: RowReader, limited: boolean): void {
+  const type = row.text('duration_limit_type');
+  if (limited && type === '') {
+    row.warn(
+      'duration_limit_type',
+      'duration_limit without duration_limit_type',
+      'Write 0, 1, 2 or 3; read as 0.',
+    );
+  } else if (!limited && type !== '') {
+    row.warn(
+      'duration_limit_type',
+      'duration_limit_type without duration_limit',
+      'Remove it; it is ignored.',
+    );
+  }
+}
+
+/** Between different groups there is no count; within one group it is required (missing: no limit). */
+function readTransferCount(row: RowReader, sameGroup: boolean): number {
+  const text = row.text('transfer_count');
+  if (text === '') {
+    if (sameGroup) {
+      row.warn(
+        'transfer_count',
+        'transfer_count is missing within one leg group',
+        'Write -1 for no limit, or a number; read as no limit.',
+      );
+    }
+    return Number.POSITIVE_INFINITY;
+  }
+  const count = parseWhole(text);
+  if (count === undefined || count === 0 || count < -1) {
+    row.fail('transfer_count', `transfer_count is ${quote(text)}`, 'Write -1 or a positive whole number.');
+    return 0;
+  }
+  if (!sameGroup && (row.text('from_leg_group_id') !== '' || row.text('to_leg_group_id') !== '')) {
+    row.warn(
+      'transfer_count',
+      'transfer_count between different leg groups',
+      'Leave it empty; it has no effect.',
+    );
+  }
+  return count === -1 ? Number.POSITIVE_INFINITY : count;
+}
+
+function natural(row: RowReader, column: string): number {
+  const value = row.parsed(column, parseWhole, 'a whole number from 0');
+  if (value !== undefined && value < 0) row.fail(column, `${column} is negative`, 'Write a number from 0.');
+  return value ?? 0;
+}
+
+function positive(row: RowReader, column: string): number {
+  const value = row.parsed(column, parseWhole, 'a whole number of seconds from 1');
+  if (value !== undefined && value < 1)
+    row.fail(column, `${column} is ${value}`, 'Write a number of seconds from 1.');
+  return value ?? 1;
+}
+
+function actOf(row: RowReader): { act: string | null; article: string | null } {
+  return { act: row.text('act') || null, article: row.text('article') || null };
+}
+
+function keyText(...parts: string[]): string {
+  return parts.join('|');
+}
+
+/** Rows that share a primary key: all are read, and the cheapest lawful price is taken. */
+function sameKey(row: RowReader, column: string, key: string, seen: Set<string>): void {
+  if (seen.has(key))
+    row.warn(column, `a second row with the same key ${quote(key)}`, 'Remove one of the two.');
+  seen.add(key);
+}
+
+function unique(row: RowReader, column: string, key: string, seen: Set<string>): void {
+  if (seen.has(key))
+    row.fail(column, `a second row with the same key ${quote(key)}`, 'Remove one of the two.');
+  seen.add(key);
+}

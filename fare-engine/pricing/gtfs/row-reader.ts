@@ -1,0 +1,112 @@
+/** Reads typed cells from rows and gathers the problems; a row with an error is left out. */
+import type { FileProblem } from '../file-problem.ts';
+import { type CsvRow, type CsvTable, parseCsvTable } from './csv-table.ts';
+
+/** Files of a feed by name. */
+export type FeedFiles = ReadonlyMap<string, Uint8Array>;
+
+export interface RowReader {
+  /** Value of a column, '' when the column is absent. */
+  text(column: string): string;
+  /** As `text`, but an empty value is an error. */
+  required(column: string): string;
+  /** One of the allowed values; `''` gives the fallback, or an error where there is none. */
+  choice<T extends string>(column: string, allowed: readonly T[], fallback?: T): T | undefined;
+  /** Reads a value with a parser; `undefined` = error with this text. */
+  parsed<T>(column: string, parse: (text: string) => T | undefined, expected: string): T | undefined;
+  fail(column: string | null, message: string, howToMend: string): void;
+  warn(column: string | null, message: string, howToMend: string): void;
+  readonly line: number;
+}
+
+export interface TableReader {
+  readonly columns: ReadonlySet<string>;
+  /** Calls `read` for each row and keeps what it returns, unless the row had an error. */
+  map<T>(read: (row: RowReader) => T | undefined): T[];
+  /** Calls `read` for each row. */
+  each(read: (row: RowReader) => void): void;
+}
+
+/** Opens a file of the feed; `undefined` when it is absent. Missing required columns are an error. */
+export function openTable(
+  files: FeedFiles,
+  file: string,
+  requiredColumns: readonly string[],
+  problems: FileProblem[],
+): TableReader | undefined {
+  const bytes = files.get(file);
+  if (!bytes) return undefined;
+  const { table, problems: found } = parseCsvTable(file, bytes);
+  problems.push(...found);
+  const missing = requiredColumns.filter((column) => !table.columns.has(column));
+  if (table.columns.size > 0) {
+    for (const column of missing) {
+      problems.push(
+        table.problemAt(null, null, 'error', `column ${column} is missing`, `Add the column ${column}.`),
+      );
+    }
+  }
+  const usable = missing.length === 0 && table.columns.size > 0;
+  return {
+    columns: new Set(table.columns.keys()),
+    map: (read) => (usable ? mapRows(table, read, problems) : []),
+    each(read) {
+      if (usable) mapRows(table, (row) => void read(row), problems);
+    },
+  };
+}
+
+function mapRows<T>(table: CsvTable, read: (row: RowReader) => T | undefined, problems: FileProblem[]): T[] {
+  const values: T[] = [];
+  for (const row of table.rows) {
+    let failed = false;
+    const report = (severity: FileProblem['severity']) => (c: string | null, m: string, how: string) => {
+      if (severity === 'error') failed = true;
+      problems.push(table.problemAt(row, c, severity, m, how));
+    };
+    const value = read(rowReader(table, row, report('error'), report('warning')));
+    if (!failed && value !== undefined) values.push(value);
+  }
+  return values;
+}
+
+function rowReader(
+  table: CsvTable,
+  row: CsvRow,
+  fail: RowReader['fail'],
+  warn: RowReader['warn'],
+): RowReader {
+  const text = (column: string) => {
+    const position = table.columns.get(column);
+    return position === undefined ? '' : (row.values[position] ?? '');
+  };
+  return {
+    text,
+    fail,
+    warn,
+    line: row.line,
+    required(column) {
+      const value = text(column);
+      if (value === '') fail(column, `${column} is empty`, `Write a value for ${column}.`);
+      return value;
+    },
+    choice(column, allowed, fallback) {
+      const value = text(column);
+      const known = allowed.find((a) => a === value);
+      if (known !== undefined) return known;
+      if (value === '' && fallback !== undefined) return fallback;
+      fail(column, `${column} is ${quote(value)}`, `Write one of ${allowed.join(', ')}.`);
+      return undefined;
+    },
+    parsed(column, parse, expected) {
+      const value = parse(text(column));
+      if (value === undefined) fail(column, `${column} is ${quote(text(column))}`, `Write ${expected}.`);
+      return value;
+    },
+  };
+}
+
+/** A value for people, bounded. */
+export function quote(value: string): string {
+  return value === '' ? 'empty' : JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+}
