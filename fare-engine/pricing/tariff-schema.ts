@@ -74,6 +74,7 @@ export type Concession = Static<typeof Concession>;
 
 /** concessions.yaml */
 export const ConcessionsFile = strict({ concessions: Type.Array(Concession, { maxItems: 5000 }) });
+export type ConcessionsFile = Static<typeof ConcessionsFile>;
 
 export const Funding = strict({
   funding_id: Id,
@@ -86,6 +87,7 @@ export type Funding = Static<typeof Funding>;
 
 /** funding.yaml */
 export const FundingFile = strict({ funding: Type.Array(Funding, { maxItems: 1000 }) });
+export type FundingFile = Static<typeof FundingFile>;
 
 export const NetworkTapPolicy = strict({
   /** '' = every network without a row of its own, and unknown routes. */
@@ -126,3 +128,4 @@ export type ProductTerm = Static<typeof ProductTerm>;
 
 /** product-terms.yaml */
 export const ProductTermsFile = strict({ products: Type.Array(ProductTerm, { maxItems: 1000 }) });
+export type ProductTermsFile = Static<typeof ProductTermsFile>;

@@ -1,0 +1,152 @@
+/**
+ * A tariff package: GTFS Fares v2 files and YAML, read from bytes, checked, indexed. Immutable, named by the hash of
+ * its bytes, in force from one local date to another (half-open, 00:00 wall time).
+ */
+import { sha256Hex } from '#contracts/hash-chain.ts';
+import type { MediumKind } from '#contracts/record.ts';
+import { checkPackage } from './check-package.ts';
+import { startOfLocalDateMs } from './fare-day.ts';
+import type { FareFeed, TransferRule } from './fares-v2/fare-feed.ts';
+import { createFarePricer, type FarePricer } from './fares-v2/fare-pricer.ts';
+import { compareFileProblems, compareText, type FileProblem, hasErrors } from './file-problem.ts';
+import { readFeed } from './gtfs/read-feed.ts';
+import type { FeedFiles } from './gtfs/row-reader.ts';
+import { lawProducts } from './law-products.ts';
+import { findZone } from './local-time.ts';
+import {
+  type Concession,
+  ConcessionsFile,
+  FundingFile,
+  type NetworkTapPolicy,
+  ProductTermsFile,
+  TapPolicyFile,
+  TariffFile,
+} from './tariff-schema.ts';
+import { readYamlFile, type YamlFile } from './yaml-file.ts';
+
+/** A row of law with its dates as instants. */
+export interface DatedConcession extends Concession {
+  readonly validFromMs: number;
+  /** `null` = open. */
+  readonly validUntilMs: number | null;
+}
+
+export interface TariffPackage {
+  readonly hash: string;
+  readonly tariff: TariffFile;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  /** With the concession categories' rows that follow from the law. */
+  readonly pricer: FarePricer;
+  /** The one category that pays full prices. */
+  readonly defaultCategoryId: string;
+  /** All rows, best first for equal prices: by priority (higher first), then id. */
+  readonly concessions: readonly DatedConcession[];
+  readonly funding: FundingFile['funding'];
+  readonly productTerms: ProductTermsFile['products'];
+  readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
+  /** Tap policy of a network; that of '' where it has none of its own. */
+  policyOf(networkId: string | null): NetworkTapPolicy;
+  /** Longest pass-back of any network. */
+  readonly passBackMsMax: number;
+  /** Longest window in which a leg may still be followed by a transfer; `null` = some rule has no limit. */
+  readonly transferWindowMsMax: number | null;
+}
+
+export type ReadPackage =
+  | { readonly ok: true; readonly package: TariffPackage; readonly problems: readonly FileProblem[] }
+  | { readonly ok: false; readonly problems: readonly FileProblem[] };
+
+/** Name of a package: SHA-256 over the sorted lines `name\0sha256(bytes)\n`. */
+export function hashPackage(files: FeedFiles): string {
+  const names = [...files.keys()].sort(compareText);
+  return sha256Hex(names.map((name) => `${name}\0${sha256Hex(files.get(name) as Uint8Array)}\n`).join(''));
+}
+
+/** The YAML files of a package, as far as they could be read. */
+export interface PackageYaml {
+  readonly tariff: YamlFile<TariffFile>;
+  readonly concessions: YamlFile<ConcessionsFile>;
+  readonly funding: YamlFile<FundingFile>;
+  readonly tapPolicy: YamlFile<TapPolicyFile>;
+  readonly productTerms: YamlFile<ProductTermsFile> | undefined;
+}
+
+/** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
+export function readTariffPackage(files: FeedFiles): ReadPackage {
+  const problems: FileProblem[] = [];
+  const yaml = readYaml(files, problems);
+  const zone = yaml?.tariff.value.zone;
+  const { feed, problems: feedProblems } = readFeed(files, {
+    strict: true,
+    ...(zone !== undefined && findZone(zone) ? { zone } : {}),
+  });
+  problems.push(...feedProblems);
+  if (!yaml || hasErrors(problems)) return { ok: false, problems: problems.sort(compareFileProblems) };
+  problems.push(...checkPackage(feed, yaml));
+  const law = lawProducts(feed, yaml.concessions);
+  problems.push(...law.problems);
+  problems.sort(compareFileProblems);
+  if (hasErrors(problems)) return { ok: false, problems };
+  return {
+    ok: true,
+    problems,
+    package: assemble(hashPackage(files), { ...feed, products: law.products }, yaml),
+  };
+}
+
+function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | undefined {
+  const open = <S extends Parameters<typeof readYamlFile>[2]>(name: string, schema: S) =>
+    readYamlFile(name, files.get(name), schema, problems);
+  const tariff = open('tariff.yaml', TariffFile);
+  const concessions = open('concessions.yaml', ConcessionsFile);
+  const funding = open('funding.yaml', FundingFile);
+  const tapPolicy = open('tap-policy.yaml', TapPolicyFile);
+  const productTerms = files.has('product-terms.yaml')
+    ? open('product-terms.yaml', ProductTermsFile)
+    : undefined;
+  return tariff && concessions && funding && tapPolicy
+    ? { tariff, concessions, funding, tapPolicy, productTerms }
+    : undefined;
+}
+
+function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackage {
+  const tariff = yaml.tariff.value;
+  const instant = (date: string) => startOfLocalDateMs(date, tariff.zone) as number;
+  const open = (date: string | null) => (date === null ? null : instant(date));
+  const policies = new Map(yaml.tapPolicy.value.networks.map((p) => [p.network_id, p]));
+  const fallback = policies.get('') as NetworkTapPolicy;
+  const concessions = yaml.concessions.value.concessions.map((row) => ({
+    ...row,
+    validFromMs: instant(row.valid_from),
+    validUntilMs: open(row.valid_to),
+  }));
+  concessions.sort(
+    (a, b) => (b.priority ?? 0) - (a.priority ?? 0) || compareText(a.concession_id, b.concession_id),
+  );
+  const defaultCategory = [...feed.categories.values()].find((c) => c.isDefault);
+  return {
+    hash,
+    tariff,
+    validFromMs: instant(tariff.valid_from),
+    validUntilMs: open(tariff.valid_to),
+    pricer: createFarePricer(feed),
+    defaultCategoryId: defaultCategory?.categoryId ?? '',
+    concessions,
+    funding: yaml.funding.value.funding,
+    productTerms: yaml.productTerms?.value.products ?? [],
+    mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
+    policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
+    passBackMsMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.passback_s)) * 1000,
+    transferWindowMsMax: longestWindowMs(feed.transferRules),
+  };
+}
+
+function longestWindowMs(rules: readonly TransferRule[]): number | null {
+  let longest = 0;
+  for (const { durationLimitS } of rules) {
+    if (durationLimitS === null) return null;
+    longest = Math.max(longest, durationLimitS * 1000);
+  }
+  return longest;
+}

@@ -1,0 +1,113 @@
+/** One YAML file checked against its schema, with the place of each problem. */
+import type { Static, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import type { FileProblem } from './file-problem.ts';
+
+/** Largest YAML file in bytes. */
+export const YAML_BYTES_MAX = 4 * 1024 * 1024;
+const PROBLEMS_MAX = 50;
+
+/** Tells where in its file a value stands: path of keys and positions, e.g. ['concessions', 3, 'act']. */
+export type YamlPath = readonly (string | number)[];
+
+export interface YamlFile<T> {
+  readonly value: T;
+  /** Makes a problem at a place of this file. */
+  problemAt(path: YamlPath, message: string, howToMend: string): FileProblem;
+}
+
+/** Parses and checks a file; `undefined` with problems when it cannot be used. */
+export function readYamlFile<S extends TSchema>(
+  file: string,
+  bytes: Uint8Array | undefined,
+  schema: S,
+  problems: FileProblem[],
+): YamlFile<Static<S>> | undefined {
+  const at = (line: number, column: number, message: string, howToMend: string): FileProblem => ({
+    file,
+    line,
+    column,
+    severity: 'error',
+    message,
+    howToMend,
+  });
+  if (!bytes) {
+    problems.push(
+      at(1, 1, 'the file is missing', 'Add it; fare-engine/tariffs/README.md describes its fields.'),
+    );
+    return undefined;
+  }
+  if (bytes.byteLength > YAML_BYTES_MAX) {
+    problems.push(at(1, 1, `the file has more than ${YAML_BYTES_MAX} bytes`, 'Part the package.'));
+    return undefined;
+  }
+  const lines = new LineCounter();
+  const document = parseDocument(decode(bytes), { lineCounter: lines, prettyErrors: false, strict: true });
+  const place = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(1, line), column: Math.max(1, col) };
+  };
+  if (document.errors.length > 0) {
+    for (const error of document.errors.slice(0, PROBLEMS_MAX)) {
+      const { line, column } = place(error.pos[0]);
+      problems.push(at(line, column, `not YAML: ${error.message.slice(0, 200)}`, 'Correct the line.'));
+    }
+    return undefined;
+  }
+  const problemAt = (path: YamlPath, message: string, howToMend: string) => {
+    const { line, column } = place(offsetOf(document.contents, path));
+    return at(line, column, message, howToMend);
+  };
+  // A document of hostile aliases grows without bound: 100 uses of one anchor are plenty.
+  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const found = check(schema, value);
+  for (const { path, message } of found) {
+    problems.push(
+      problemAt(path, message, 'Correct the value; fare-engine/tariffs/README.md describes the fields.'),
+    );
+  }
+  return found.length > 0 ? undefined : { value: value as Static<S>, problemAt };
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: false }).decode(bytes);
+}
+
+function check(schema: TSchema, value: unknown): { path: (string | number)[]; message: string }[] {
+  const validator = Compile(schema);
+  if (validator.Check(value)) return [];
+  const found: { path: (string | number)[]; message: string }[] = [];
+  for (const error of validator.Errors(value)) {
+    const path = error.instancePath
+      .split('/')
+      .slice(1)
+      .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
+      .map((key) => (/^\d+$/.test(key) ? Number(key) : key));
+    const { params } = error as { params?: unknown };
+    const detail = params && Object.keys(params).length > 0 ? ` ${JSON.stringify(params).slice(0, 160)}` : '';
+    found.push({ path, message: `${error.instancePath || 'the file'} ${error.message}${detail}` });
+    if (found.length === PROBLEMS_MAX) break;
+  }
+  return found;
+}
+
+/** Offset of the deepest node that exists on the path; of a map's entry, that of its key. */
+function offsetOf(root: unknown, path: YamlPath): number {
+  let node = root as Node | null;
+  let offset = node?.range?.[0] ?? 0;
+  for (const key of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(key));
+      if (!pair) break;
+      offset = (pair.key as Node).range?.[0] ?? offset;
+      node = pair.value as Node | null;
+    } else {
+      const next = (node as { items?: Node[] } | null)?.items?.[Number(key)];
+      if (!next) break;
+      offset = next.range?.[0] ?? offset;
+      node = next;
+    }
+  }
+  return offset;
+}

@@ -1,0 +1,124 @@
+/** Reads tariff packages and feeds from folders: the only place of pricing that touches a disk. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FareFeed } from '../pricing/fares-v2/fare-feed.ts';
+import { compareFileProblems, type FileProblem, hasErrors } from '../pricing/file-problem.ts';
+import { FARE_FILES, readFeed } from '../pricing/gtfs/read-feed.ts';
+import { type ReadPackage, readTariffPackage, type TariffPackage } from '../pricing/tariff-package.ts';
+import { createTariffTimeline, type TariffTimeline } from '../pricing/tariff-timeline.ts';
+
+/** Largest package, and most files in it. */
+export const PACKAGE_BYTES_MAX = 64 * 1024 * 1024;
+export const PACKAGE_FILES_MAX = 200;
+/** Largest single file of a stranger's feed. */
+export const FEED_FILE_BYTES_MAX = 512 * 1024 * 1024;
+/** Most packages of one city. */
+export const PACKAGES_MAX = 500;
+
+export type Files = Map<string, Uint8Array>;
+
+/** Reads a package: every file of the folder counts for its name (hash), hidden files excepted. */
+export async function loadTariffFolder(dir: string): Promise<ReadPackage> {
+  const files = await readPackageFiles(dir);
+  return 'problem' in files ? { ok: false, problems: [files.problem] } : readTariffPackage(files.files);
+}
+
+/** The bytes of a package's files, for its hash, a bundle or the database. */
+export async function readPackageFiles(dir: string): Promise<{ files: Files } | { problem: FileProblem }> {
+  const names = await listFiles(dir);
+  if (!names) return { problem: folderProblem(dir, 'the folder cannot be read', 'Check the path.') };
+  const files: Files = new Map();
+  let bytes = 0;
+  for (const name of names) {
+    bytes += (await stat(join(dir, name))).size;
+    if (bytes > PACKAGE_BYTES_MAX || files.size >= PACKAGE_FILES_MAX) {
+      const limit = `${PACKAGE_FILES_MAX} files or ${PACKAGE_BYTES_MAX} bytes`;
+      return {
+        problem: folderProblem(dir, `the folder has more than ${limit}`, 'Move out what is no tariff.'),
+      };
+    }
+    files.set(name, await readFile(join(dir, name)));
+  }
+  return { files };
+}
+
+export type LoadedTimeline =
+  | { readonly ok: true; readonly timeline: TariffTimeline; readonly problems: readonly FileProblem[] }
+  | { readonly ok: false; readonly problems: readonly FileProblem[] };
+
+/** Reads all packages of a city, `cities/<city>/tariff`: one folder each. One broken package fails them all. */
+export async function loadTariffTimeline(dir: string): Promise<LoadedTimeline> {
+  const folders = await listFolders(dir);
+  if (!folders)
+    return { ok: false, problems: [folderProblem(dir, 'the folder cannot be read', 'Check the path.')] };
+  const problems: FileProblem[] = [];
+  const packages: TariffPackage[] = [];
+  for (const folder of folders.slice(0, PACKAGES_MAX)) {
+    const read = await loadTariffFolder(join(dir, folder));
+    problems.push(...read.problems.map((p) => ({ ...p, file: `${folder}/${p.file}` })));
+    if (read.ok) packages.push(read.package);
+  }
+  if (folders.length === 0) problems.push(folderProblem(dir, 'no packages', 'Add a folder for each tariff.'));
+  const { timeline, problems: overlaps } = createTariffTimeline(packages);
+  problems.push(...overlaps);
+  problems.sort(compareFileProblems);
+  return hasErrors(problems) ? { ok: false, problems } : { ok: true, timeline, problems };
+}
+
+export type LoadedFeed =
+  | { readonly ok: true; readonly feed: FareFeed; readonly problems: readonly FileProblem[] }
+  | { readonly ok: false; readonly problems: readonly FileProblem[] };
+
+/**
+ * Reads a feed for quotes. `dir` may be one of our packages (then its concession rows are made as well) or any GTFS
+ * feed; files that it lacks come from `gtfsDir`.
+ */
+export async function loadFeed(dir: string, gtfsDir?: string): Promise<LoadedFeed> {
+  const files: Files = new Map();
+  // The second folder first, so that the tariff's own files stand above it.
+  for (const folder of gtfsDir === undefined ? [dir] : [gtfsDir, dir]) {
+    const problem = await addFeedFiles(folder, files);
+    if (problem) return { ok: false, problems: [problem] };
+  }
+  if (!files.has('tariff.yaml')) {
+    const { feed, problems } = readFeed(files);
+    return hasErrors(problems) ? { ok: false, problems } : { ok: true, feed, problems };
+  }
+  const read = readTariffPackage(files);
+  return read.ok ? { ok: true, feed: read.package.pricer.feed, problems: read.problems } : read;
+}
+
+async function addFeedFiles(dir: string, files: Files): Promise<FileProblem | undefined> {
+  const names = await listFiles(dir);
+  if (!names) return folderProblem(dir, 'the folder cannot be read', 'Check the path.');
+  for (const name of names) {
+    if (!FARE_FILES.includes(name) && !name.endsWith('.yaml')) continue;
+    const { size } = await stat(join(dir, name));
+    if (size > FEED_FILE_BYTES_MAX)
+      return folderProblem(join(dir, name), 'the file is too large', 'Check the feed.');
+    files.set(name, await readFile(join(dir, name)));
+  }
+  return undefined;
+}
+
+async function listFiles(dir: string): Promise<string[] | undefined> {
+  const entries = await list(dir);
+  return entries?.filter((e) => e.isFile() && !e.name.startsWith('.')).map((e) => e.name);
+}
+
+async function listFolders(dir: string): Promise<string[] | undefined> {
+  const entries = await list(dir);
+  return entries?.filter((e) => e.isDirectory() && !e.name.startsWith('.')).map((e) => e.name);
+}
+
+async function list(dir: string) {
+  try {
+    return (await readdir(dir, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch {
+    return undefined;
+  }
+}
+
+function folderProblem(file: string, message: string, howToMend: string): FileProblem {
+  return { file, line: 1, column: 1, severity: 'error', message, howToMend };
+}
