@@ -1,0 +1,58 @@
+/**
+ * Listens to what devices send, and sends them their receipts. Acknowledging a message to the broker means nothing
+ * here: only a receipt frees a record, so nothing is held back.
+ */
+import { everyDevice } from '#contracts/topics.ts';
+import type { Clock } from '#platform/clock.ts';
+import type { Logger } from '#platform/logger.ts';
+import { connectMqtt } from '#platform/mqtt-connection.ts';
+import type { IngestConfig } from '../config.ts';
+import type { Arrival } from '../model.ts';
+
+export interface SubscriberOptions {
+  readonly config: Pick<IngestConfig, 'mqttUrl' | 'mqttClientId' | 'mqttSecret'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onBatch: (arrival: Arrival) => void;
+  readonly onReport: (arrival: Arrival) => void;
+}
+
+export interface Subscriber {
+  /** Resolves when the subscriptions are granted. */
+  readonly ready: Promise<void>;
+  /** Publishes with QoS 1; rejects when there is no connection. */
+  publish(topic: string, payload: Uint8Array): Promise<void>;
+  /** Takes no more messages; receipts can still be sent. */
+  deafen(): void;
+  stop(): Promise<void>;
+}
+
+/** Connects and subscribes. */
+export function subscribeIngest(options: SubscriberOptions): Subscriber {
+  const { config, clock, log } = options;
+  const mqtt = connectMqtt({
+    url: config.mqttUrl,
+    clientId: config.mqttClientId,
+    secret: config.mqttSecret,
+    log,
+  });
+  let deaf = false;
+  const listen = (channel: 'taps' | 'status' | 'health', take: (arrival: Arrival) => void): Promise<void> =>
+    mqtt.subscribe(everyDevice(channel), (topic, payload) => {
+      if (!deaf) take({ topic, payload, receivedAtMs: clock.nowMs() });
+    });
+  const ready = Promise.all([
+    listen('taps', options.onBatch),
+    listen('status', options.onReport),
+    listen('health', options.onReport),
+  ]).then(() => {});
+  ready.catch(() => {}); // said in the log by the connection; whoever waits sees it too
+  return {
+    ready,
+    publish: (topic, payload) => mqtt.publish(topic, payload, { qos: 1 }),
+    deafen() {
+      deaf = true;
+    },
+    stop: () => mqtt.stop(),
+  };
+}

@@ -1,0 +1,228 @@
+/**
+ * Makes a group of verdicts durable in one transaction. One statement inserts the records, hands the new ones to the
+ * fare engine's inbox and queues them for the linker; a further one runs only when something was there already.
+ */
+import { randomBytes } from 'node:crypto';
+import type { Pool, PoolClient } from 'pg';
+import { inTransaction } from '#platform/postgres.ts';
+import type { Probe } from '#platform/probe.ts';
+import type { AcceptedRecord, QuarantinedItem } from '../model.ts';
+import { createQuarantineQuota, type QuarantineQuota, type QuotaLimits } from '../quarantine-quota.ts';
+
+/** What a commit found out. */
+export interface CommitOutcome {
+  /** Records that were not there before. */
+  readonly inserted: number;
+  /** Records that came under a number at which other bytes stand; they are in quarantine. */
+  readonly conflicts: ReadonlySet<AcceptedRecord>;
+}
+
+export interface RecordStore {
+  /** Life of this database; made at the first start. */
+  readonly incarnation: string;
+  /**
+   * Commits a group. When it throws, the outcome may be unknown: nothing may be receipted, and the same group may
+   * be committed again.
+   */
+  commit(
+    records: readonly AcceptedRecord[],
+    quarantined: readonly QuarantinedItem[],
+    nowMs: number,
+  ): Promise<CommitOutcome>;
+}
+
+/** Opens the store: reads or makes the incarnation, and counts what is in quarantine. */
+export async function openRecordStore(
+  pool: Pool,
+  options: { readonly quota: QuotaLimits; readonly probe: Probe; readonly nowMs: number },
+): Promise<RecordStore> {
+  const incarnation = await readIncarnation(pool, options.nowMs);
+  const quota = createQuarantineQuota(options.quota, await readKept(pool));
+  return {
+    incarnation,
+    async commit(records, quarantined, nowMs) {
+      const kept: QuarantinedItem[] = [];
+      const outcome = await inTransaction(pool, async (client) => {
+        const inserted = records.length > 0 ? await insertRecords(client, records) : 0;
+        const conflicts = inserted < records.length ? await findConflicts(client, records) : [];
+        const items = [...quarantined, ...conflicts.map(conflictItem)];
+        if (items.length > 0) kept.push(...(await keepAside(client, items, quota, nowMs)));
+        if (conflicts.length > 0) await noteForks(client, conflicts, nowMs);
+        await options.probe('ingest.before-commit');
+        return { inserted, conflicts: new Set(conflicts) };
+      });
+      for (const item of kept) if (!item.authentic) quota.add(item.deviceId, item.payload.byteLength);
+      return outcome;
+    },
+  };
+}
+
+async function readIncarnation(pool: Pool, nowMs: number): Promise<string> {
+  await pool.query(
+    `INSERT INTO ingest.incarnation (ordinal, incarnation, begun_at_ms)
+     SELECT 1, $1, $2 WHERE NOT EXISTS (SELECT FROM ingest.incarnation) ON CONFLICT DO NOTHING`,
+    [randomBytes(16).toString('hex'), nowMs],
+  );
+  const { rows } = await pool.query<{ incarnation: string }>(
+    'SELECT incarnation FROM ingest.incarnation ORDER BY ordinal DESC LIMIT 1',
+  );
+  return (rows[0] as { incarnation: string }).incarnation;
+}
+
+async function readKept(pool: Pool): Promise<{ deviceId: string | null; items: number; bytes: number }[]> {
+  const { rows } = await pool.query<{ device_id: string | null; items: bigint; bytes: bigint }>(
+    `SELECT device_id, count(*) AS items, coalesce(sum(octet_length(payload)), 0)::bigint AS bytes
+     FROM ingest.quarantine WHERE NOT authentic GROUP BY device_id`,
+  );
+  return rows.map((row) => ({ deviceId: row.device_id, items: Number(row.items), bytes: Number(row.bytes) }));
+}
+
+// The order of insertion is the same in every transaction, so two of them that overlap wait instead of deadlocking.
+const INSERT_RECORDS = `
+WITH inserted AS (
+  INSERT INTO ingest.record (device_id, epoch, seq, kind, prev, hash, record, flags, received_at_ms)
+  SELECT device_id, epoch, seq, kind, decode(prev, 'hex'), decode(hash, 'hex'), record, flags::text[], received_at_ms
+  FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bigint[])
+       AS o(device_id, epoch, seq, kind, prev, hash, record, flags, received_at_ms)
+  ORDER BY device_id, epoch, seq
+  ON CONFLICT (device_id, epoch, seq) DO NOTHING
+  RETURNING device_id, epoch, seq, kind, hash, record, flags, received_at_ms
+), handed_on AS (
+  INSERT INTO fare.record_inbox (device_id, epoch, seq, kind, hash, record, flags, received_at_ms)
+  SELECT device_id, epoch, seq, kind, hash, record, flags, received_at_ms FROM inserted
+), queued AS (
+  INSERT INTO ingest.link_queue (device_id, epoch, from_seq, to_seq, records, taps, received_at_ms)
+  SELECT device_id, epoch, min(seq), max(seq), count(*), count(*) FILTER (WHERE kind = 'tap'), max(received_at_ms)
+  FROM inserted GROUP BY device_id, epoch
+)
+SELECT count(*)::int AS inserted FROM inserted`;
+
+async function insertRecords(client: PoolClient, records: readonly AcceptedRecord[]): Promise<number> {
+  const { rows } = await client.query<{ inserted: number }>({
+    name: 'insert-records',
+    text: INSERT_RECORDS,
+    values: [
+      records.map((r) => r.deviceId),
+      records.map((r) => r.epoch),
+      records.map((r) => r.seq),
+      records.map((r) => r.kind),
+      records.map((r) => r.prev),
+      records.map((r) => r.hash),
+      records.map((r) => r.text),
+      // Flags are words in capitals: nothing in them needs quoting.
+      records.map((r) => `{${r.flags.join(',')}}`),
+      records.map((r) => r.receivedAtMs),
+    ],
+  });
+  return (rows[0] as { inserted: number }).inserted;
+}
+
+const FIND_CONFLICTS = `
+SELECT o.n::int AS n
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) WITH ORDINALITY AS o(device_id, epoch, seq, hash, n)
+JOIN ingest.record AS r USING (device_id, epoch, seq)
+WHERE r.hash <> decode(o.hash, 'hex')
+ORDER BY o.n`;
+
+/** Which of these stand under a number that holds other bytes. Runs after the insert and sees what others committed. */
+async function findConflicts(
+  client: PoolClient,
+  records: readonly AcceptedRecord[],
+): Promise<AcceptedRecord[]> {
+  const { rows } = await client.query<{ n: number }>(FIND_CONFLICTS, [
+    records.map((r) => r.deviceId),
+    records.map((r) => r.epoch),
+    records.map((r) => r.seq),
+    records.map((r) => r.hash),
+  ]);
+  return rows.map((row) => records[row.n - 1] as AcceptedRecord);
+}
+
+function conflictItem(record: AcceptedRecord): QuarantinedItem {
+  return {
+    deviceId: record.deviceId,
+    epoch: record.epoch,
+    seq: record.seq,
+    reason: 'INGEST_CONFLICT',
+    detail: `another record stands under number ${record.seq}`,
+    hash: record.hash,
+    payload: Buffer.from(record.text, 'utf8'),
+    authentic: true,
+    receivedAtMs: record.receivedAtMs,
+  };
+}
+
+/** Inserts what is kept and counts what is beyond the quota; answers the items that were not there before. */
+async function keepAside(
+  client: PoolClient,
+  items: readonly QuarantinedItem[],
+  quota: QuarantineQuota,
+  nowMs: number,
+): Promise<QuarantinedItem[]> {
+  const [kept, beyond]: [QuarantinedItem[], QuarantinedItem[]] = [[], []];
+  for (const item of items) {
+    const room = item.authentic || quota.hasRoom(item.deviceId, item.payload.byteLength);
+    (room ? kept : beyond).push(item);
+  }
+  // In one order everywhere, so two transactions never wait for each other crosswise.
+  beyond.sort((a, b) => a.reason.localeCompare(b.reason));
+  for (const [reason, group] of Map.groupBy(beyond, (item) => item.reason)) {
+    await countUncollected(client, 'batch', reason, group.length, nowMs);
+  }
+  if (kept.length === 0) return [];
+  const { rows } = await client.query<{ n: number }>(KEEP_ASIDE, [
+    kept.map((i) => i.deviceId),
+    kept.map((i) => i.epoch),
+    kept.map((i) => i.seq),
+    kept.map((i) => i.reason),
+    kept.map((i) => i.detail.replaceAll('\0', '')),
+    kept.map((i) => i.hash),
+    kept.map((i) => Buffer.from(i.payload).toString('hex')),
+    kept.map((i) => i.authentic),
+    kept.map((i) => i.receivedAtMs),
+  ]);
+  const fresh = new Set(rows.map((row) => JSON.stringify(row)));
+  return kept.filter(({ reason, hash, deviceId, epoch, seq }) =>
+    fresh.delete(
+      JSON.stringify({ reason, hash, device_id: deviceId, epoch, seq: seq === null ? null : String(seq) }),
+    ),
+  );
+}
+
+const KEEP_ASIDE = `
+INSERT INTO ingest.quarantine (device_id, epoch, seq, reason, detail, hash, payload, authentic, received_at_ms)
+SELECT device_id, epoch, seq, reason, detail, decode(hash, 'hex'), decode(payload, 'hex'), authentic, received_at_ms
+FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::bigint[])
+     AS o(device_id, epoch, seq, reason, detail, hash, payload, authentic, received_at_ms)
+ORDER BY reason, hash, device_id, epoch, seq
+ON CONFLICT DO NOTHING
+RETURNING reason, encode(hash, 'hex') AS hash, device_id, epoch, seq::text AS seq`;
+
+async function noteForks(
+  client: PoolClient,
+  conflicts: readonly AcceptedRecord[],
+  nowMs: number,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO ingest.link_fork (device_id, kind, epoch, seq, noticed_at_ms)
+     SELECT DISTINCT d, 'same-number', e, s, $4::bigint FROM unnest($1::text[], $2::text[], $3::bigint[]) AS o(d, e, s)
+     ORDER BY d, e, s ON CONFLICT DO NOTHING`,
+    [conflicts.map((r) => r.deviceId), conflicts.map((r) => r.epoch), conflicts.map((r) => r.seq), nowMs],
+  );
+}
+
+/** Adds to the counters of what is not kept. */
+export async function countUncollected(
+  client: Pool | PoolClient,
+  source: 'batch' | 'report',
+  reason: string,
+  items: number,
+  nowMs: number,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO ingest.uncollected AS u (source, reason, items, last_at_ms) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (source, reason) DO UPDATE
+     SET items = u.items + excluded.items, last_at_ms = greatest(u.last_at_ms, excluded.last_at_ms)`,
+    [source, reason, items, nowMs],
+  );
+}

@@ -1,0 +1,104 @@
+/**
+ * Writes the devices' last words. What comes between two writes is overwritten in memory: one row per device, however
+ * often it speaks, so neither memory nor the table can grow by talking.
+ */
+import type { Pool } from 'pg';
+import type { DeviceHealth, DeviceStatus } from '#contracts/device-report.ts';
+import type { Logger } from '#platform/logger.ts';
+import type { ReadReport } from '../read-report.ts';
+import { countUncollected } from './record-store.ts';
+
+export interface ReportStore {
+  take(report: ReadReport): void;
+  /** Writes what is there; never throws, what could not be written is tried again. */
+  flush(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+interface Timed<T> {
+  readonly atMs: number;
+  readonly report: T;
+}
+
+/** Starts writing every `everyMs`. */
+export function startReportStore(pool: Pool, everyMs: number, log: Logger): ReportStore {
+  let statuses = new Map<string, Timed<DeviceStatus>>();
+  let healths = new Map<string, Timed<DeviceHealth>>();
+  let refusals = new Map<string, number>();
+  let lastAtMs = 0;
+  let flushing: Promise<void> | undefined;
+
+  async function write(): Promise<void> {
+    const [status, health, refused] = [statuses, healths, refusals];
+    statuses = new Map();
+    healths = new Map();
+    refusals = new Map();
+    try {
+      if (status.size > 0) await writeStatuses(pool, [...status.values()]);
+      if (health.size > 0) await writeHealths(pool, [...health.values()]);
+      for (const [reason, items] of refused) {
+        await countUncollected(pool, 'report', reason, items, lastAtMs);
+        refused.delete(reason);
+      }
+    } catch (error) {
+      log.debug({ problem: (error as Error).message }, 'ingest.reports.away');
+      // What came meanwhile is newer and stays.
+      statuses = new Map([...status, ...statuses]);
+      healths = new Map([...health, ...healths]);
+      for (const [reason, items] of refused) refusals.set(reason, (refusals.get(reason) ?? 0) + items);
+    }
+  }
+  const flush = (): Promise<void> => {
+    flushing ??= write().finally(() => {
+      flushing = undefined;
+    });
+    return flushing;
+  };
+  const timer = setInterval(() => void flush(), everyMs);
+  return {
+    take(read) {
+      if (read.kind === 'status') statuses.set(read.report.deviceId, read);
+      else if (read.kind === 'health') healths.set(read.report.deviceId, read);
+      else refusals.set(read.reason, (refusals.get(read.reason) ?? 0) + 1);
+      if (read.kind !== 'refused') lastAtMs = Math.max(lastAtMs, read.atMs);
+    },
+    flush,
+    async stop() {
+      clearInterval(timer);
+      await flush();
+      await flush();
+    },
+  };
+}
+
+// Ordered by device, so that two writers never wait for each other crosswise; an older word never replaces a newer.
+async function writeStatuses(pool: Pool, items: readonly Timed<DeviceStatus>[]): Promise<void> {
+  await pool.query(
+    `INSERT INTO ingest.device_status AS d (device_id, online, software, at_ms)
+     SELECT * FROM unnest($1::text[], $2::boolean[], $3::text[], $4::bigint[]) AS o(device_id, online, software, at_ms)
+     ORDER BY device_id
+     ON CONFLICT (device_id) DO UPDATE SET online = excluded.online, software = excluded.software, at_ms = excluded.at_ms
+     WHERE d.at_ms <= excluded.at_ms`,
+    [
+      items.map((i) => i.report.deviceId),
+      items.map((i) => i.report.online),
+      items.map((i) => i.report.software?.replaceAll('\0', '') ?? null),
+      items.map((i) => i.atMs),
+    ],
+  );
+}
+
+async function writeHealths(pool: Pool, items: readonly Timed<DeviceHealth>[]): Promise<void> {
+  await pool.query(
+    `INSERT INTO ingest.device_health AS d (device_id, health, at_ms)
+     SELECT * FROM unnest($1::text[], $2::jsonb[], $3::bigint[]) AS o(device_id, health, at_ms)
+     ORDER BY device_id
+     ON CONFLICT (device_id) DO UPDATE SET health = excluded.health, at_ms = excluded.at_ms
+     WHERE d.at_ms <= excluded.at_ms`,
+    [
+      items.map((i) => i.report.deviceId),
+      items.map((i) => JSON.stringify(i.report).replaceAll('\\u0000', '')),
+      items.map((i) => i.atMs),
+    ],
+  );
+}

@@ -1,0 +1,116 @@
+/**
+ * What ingest is told by its environment, and the bounds it keeps.
+ */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type Static, Type } from 'typebox';
+import type { CitySigner } from '#contracts/signed-envelope.ts';
+import { OperatorError } from '#platform/errors.ts';
+import type { FlagLimits } from './flags.ts';
+import type { GroupLimits } from './group-commit.ts';
+import type { QuotaLimits } from './quarantine-quota.ts';
+
+export const IngestEnvironment = Type.Object({
+  KVYTOK_POSTGRES_URL: Type.String({
+    minLength: 1,
+    description: 'address of PostgreSQL, role ingest_runtime',
+  }),
+  KVYTOK_MQTT_URL: Type.String({ pattern: '^mqtts?://', description: 'address of the MQTT broker' }),
+  KVYTOK_INGEST_CLIENT_ID: Type.String({
+    default: 'ingest',
+    pattern: '^[a-z0-9][a-z0-9-]{1,62}$',
+    description: 'MQTT client id; each ingest process needs its own',
+  }),
+  KVYTOK_INGEST_MQTT_SECRET_FILE: Type.String({ minLength: 1, description: 'file with the MQTT secret' }),
+  KVYTOK_INGEST_KEY_FILE: Type.String({
+    minLength: 1,
+    description: 'PEM file with the Ed25519 private key that signs receipts',
+  }),
+  KVYTOK_INGEST_KEY_ID: Type.String({
+    pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+    description: 'name under which devices have pinned that key',
+  }),
+  KVYTOK_INGEST_CLOCK_FAR_S: Type.Integer({
+    default: 900,
+    minimum: 1,
+    maximum: 31_536_000,
+    description: 'distance in seconds between a record and its receipt from which it is marked',
+  }),
+});
+export type IngestEnvironment = Static<typeof IngestEnvironment>;
+
+/** Every bound of ingest. */
+export interface IngestLimits extends GroupLimits, QuotaLimits {
+  /** How often device keys are looked at; an unknown device makes it look at once, within bounds. */
+  readonly registryEveryMs: number;
+  /** How often reports are written, and how often the linker looks by itself. */
+  readonly reportsEveryMs: number;
+  readonly linkEveryMs: number;
+}
+
+export const DEFAULT_LIMITS: IngestLimits = {
+  groupBatchesMax: 256,
+  groupBytesMax: 1024 * 1024,
+  lingerMs: 20,
+  inFlightMax: 2,
+  queueBatchesMax: 4096,
+  queueBytesMax: 64 * 1024 * 1024,
+  itemsPerDeviceMax: 100,
+  itemsMax: 5_000,
+  bytesMax: 64 * 1024 * 1024,
+  registryEveryMs: 2_000,
+  reportsEveryMs: 250,
+  linkEveryMs: 1_000,
+};
+
+/** Configuration of {@link import('./main.ts').startIngest}. */
+export interface IngestConfig extends FlagLimits {
+  /** Address under the role `ingest_runtime`. */
+  readonly postgresUrl: string;
+  readonly mqttUrl: string;
+  readonly mqttClientId: string;
+  readonly mqttSecret: string;
+  /** Signs receipts. */
+  readonly signer: CitySigner;
+  readonly limits?: Partial<IngestLimits>;
+}
+
+/** From the environment, files read. @throws OperatorError INGEST_KEY_UNREADABLE or INGEST_SECRET_UNREADABLE. */
+export function ingestConfig(env: IngestEnvironment): IngestConfig {
+  return {
+    postgresUrl: env.KVYTOK_POSTGRES_URL,
+    mqttUrl: env.KVYTOK_MQTT_URL,
+    mqttClientId: env.KVYTOK_INGEST_CLIENT_ID,
+    mqttSecret: readText(env.KVYTOK_INGEST_MQTT_SECRET_FILE, 'INGEST_SECRET_UNREADABLE').trim(),
+    signer: { keyId: env.KVYTOK_INGEST_KEY_ID, privateKey: readKey(env.KVYTOK_INGEST_KEY_FILE) },
+    clockFarFromReceiptMs: env.KVYTOK_INGEST_CLOCK_FAR_S * 1000,
+  };
+}
+
+function readKey(path: string): KeyObject {
+  const pem = readText(path, 'INGEST_KEY_UNREADABLE');
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch {
+    // Said below, without the file's content.
+  }
+  throw unreadable('INGEST_KEY_UNREADABLE', path, 'it is not an Ed25519 private key in PEM');
+}
+
+function readText(path: string, code: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw unreadable(code, path, (error as Error).message);
+  }
+}
+
+function unreadable(code: string, path: string, problem: string): OperatorError {
+  return new OperatorError({
+    code,
+    happened: `The file ${path} cannot be used: ${problem}.`,
+    kept: 'Nothing was started and nothing was changed.',
+    todo: 'Name the right file, readable by this user, and start again.',
+  });
+}
