@@ -57,6 +57,7 @@ function censor(value: unknown, path: string[]): unknown {
 export function withoutCredentials(url: string): string {
   try {
     const parsed = new URL(url);
+    if (parsed.host === '') return '[not an address]';
     return `${parsed.protocol}//${parsed.host}${parsed.pathname}`;
   } catch {
     return '[not an address]';

@@ -1,0 +1,95 @@
+import { PassThrough } from 'node:stream';
+import { describe, expect, test } from 'vitest';
+import { run } from '../../cli/commands/doctor.ts';
+import type { Finding } from '../../cli/doctor/examine.ts';
+import { type Machine, thisMachine } from '../../cli/doctor/machine.ts';
+
+const healthy: Machine = {
+  platform: 'linux',
+  arch: 'x64',
+  nodeVersion: '24.21.0',
+  cores: 2,
+  memoryTotalBytes: 8 * 2 ** 30,
+  memoryFreeBytes: 4 * 2 ** 30,
+  diskFreeBytes: async () => 50 * 2 ** 30,
+  program: async (name) => `/usr/bin/${name}`,
+  exists: async () => true,
+  postgresVersion: async () => 'postgres (PostgreSQL) 18.4',
+  loadSmartcard: async () => {},
+  portFree: async () => true,
+  missingPackages: async () => [],
+};
+
+async function examine(
+  machine: Machine,
+): Promise<{ code: number; fit: boolean; of: (id: string) => Finding | undefined }> {
+  const stdout = new PassThrough();
+  const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: {}, cwd: '/' };
+  const code = await run(['--json'], io, machine);
+  const { fit, findings } = JSON.parse(String(stdout.read())) as { fit: boolean; findings: Finding[] };
+  return { code, fit, of: (id) => findings.find((finding) => finding.id === id) };
+}
+
+describe('the doctor', () => {
+  test('finds this machine fit: the tests themselves run a database here', async () => {
+    const { code, of } = await examine(thisMachine(process.env));
+    expect(code).toBe(0);
+    expect(of('postgres')).toMatchObject({ ok: true, found: expect.stringMatching(/PostgreSQL\) 18\./) });
+  });
+
+  test('a machine without cards is fit; the lack has a price and a line to type', async () => {
+    const fails = async (): Promise<never> =>
+      Promise.reject(new Error("Cannot find package 'smartcard'\nmore"));
+    const machine: Machine = {
+      ...healthy,
+      loadSmartcard: fails,
+      program: async () => undefined,
+      exists: async () => false,
+      missingPackages: async () => ['pcscd', 'vsmartcard-vpcd'],
+    };
+    const { code, fit, of } = await examine(machine);
+    expect({ code, fit }).toEqual({ code: 0, fit: true });
+    expect(of('smartcard')).toMatchObject({
+      ok: false,
+      needed: false,
+      found: "the npm module smartcard does not load: Cannot find package 'smartcard'",
+      costs: expect.stringContaining('the simulated city is not touched'),
+      todo: 'sudo apt-get update && sudo apt-get install --no-install-recommends pcscd vsmartcard-vpcd && npm ci',
+    });
+    for (const id of ['pcscd', 'vpcd', 'chromium'])
+      expect(of(id)).toMatchObject({ ok: false, needed: false });
+  });
+
+  test.each<[string, Partial<Machine>]>([
+    ['postgres', { postgresVersion: () => Promise.reject(new Error('missing')) }],
+    ['node', { nodeVersion: '20.20.0' }],
+    ['node', { platform: 'darwin' }],
+    ['disk', { diskFreeBytes: async () => 2 ** 30 - 1 }],
+    ['disk', { diskFreeBytes: () => Promise.reject(new Error('EACCES')) }],
+    ['memory', { memoryTotalBytes: 2 ** 30 - 1 }],
+    ['loopback', { portFree: async () => false }],
+  ])('without %s the city cannot start: %o', async (id, ill) => {
+    const { code, fit, of } = await examine({ ...healthy, ...ill });
+    expect({ code, fit }).toEqual({ code: 1, fit: false });
+    expect(of(id)).toMatchObject({
+      ok: false,
+      needed: true,
+      costs: expect.any(String),
+      todo: expect.any(String),
+    });
+  });
+
+  test('exactly 1 GiB of memory and of disk is enough', async () => {
+    const machine = { ...healthy, memoryTotalBytes: 2 ** 30, diskFreeBytes: async () => 2 ** 30 };
+    expect((await examine(machine)).fit).toBe(true);
+  });
+
+  test('says it in words for people', async () => {
+    const stdout = new PassThrough();
+    const io = { stdin: new PassThrough(), stdout, stderr: new PassThrough(), env: {}, cwd: '/' };
+    await run([], io, { ...healthy, exists: async () => false });
+    const text = String(stdout.read());
+    expect(text).toContain('– vpcd       no vsmartcard-vpcd');
+    expect(text).toContain('Fit: kvytok city can start.');
+  });
+});
