@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import type { DenyEntry } from '#contracts/deny-list.ts';
+import { decideTap, type TapQuestion } from '../../edge-agent/decide-tap.ts';
+import { CARD } from './support/agent-rig.ts';
+
+const NOON = Date.UTC(2026, 2, 2, 12);
+const POLICY = { passBackS: 10, mediumKinds: ['social', 'wallet'] as const, journalRecordsMax: 100 };
+
+function ask(more: Partial<TapQuestion> = {}) {
+  return decideTap({ card: CARD, nowMs: NOON, policy: POLICY, deny: null, earlier: null, ...more });
+}
+
+function denied(more: Partial<DenyEntry> = {}): DenyEntry {
+  const always = { validFromMs: 0, validUntilMs: null };
+  return { tokenId: CARD.tokenId, reason: 'lost', scope: 'all', ...always, ...more };
+}
+
+const green = { accepted: true, deniedWhenPaid: false };
+const red = (reason: string) => ({ accepted: false, reason });
+
+describe('the validity of a card', () => {
+  const card = { ...CARD, validFromMs: NOON, validUntilMs: NOON + 1000 };
+
+  it('a card is refused one millisecond before its first instant and taken at it', () => {
+    expect(ask({ card, nowMs: NOON - 1 })).toEqual(red('CARD_NOT_YET_VALID'));
+    expect(ask({ card, nowMs: NOON })).toEqual(green);
+  });
+
+  it('a card is taken up to one millisecond before its end and refused at it', () => {
+    expect(ask({ card, nowMs: NOON + 999 })).toEqual(green);
+    expect(ask({ card, nowMs: NOON + 1000 })).toEqual(red('CARD_EXPIRED'));
+  });
+});
+
+describe('the kind of medium', () => {
+  it('a kind that the city does not take here is refused, before anything else is said of the card', () => {
+    const card = { ...CARD, mediumKind: 'bank' as const, validUntilMs: NOON };
+    expect(ask({ card })).toEqual(red('MEDIUM_NOT_TAKEN'));
+    expect(ask({ card, policy: { ...POLICY, mediumKinds: ['bank'] } })).toEqual(red('CARD_EXPIRED'));
+  });
+});
+
+describe('the deny list', () => {
+  it('a medium denied for everything is refused', () => {
+    expect(ask({ deny: denied() })).toEqual(red('CARD_DENIED'));
+  });
+
+  it('an empty wallet never refuses: the ride may be a concession, so it is let on and marked', () => {
+    expect(ask({ deny: denied({ reason: 'debt', scope: 'paid' }) })).toEqual({
+      accepted: true,
+      deniedWhenPaid: true,
+    });
+  });
+
+  it('an entry holds from its first instant until just before its last', () => {
+    const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
+    expect(ask({ deny, nowMs: NOON - 1 })).toEqual(green);
+    expect(ask({ deny, nowMs: NOON })).toEqual(red('CARD_DENIED'));
+    expect(ask({ deny, nowMs: NOON + 999 })).toEqual(red('CARD_DENIED'));
+    expect(ask({ deny, nowMs: NOON + 1000 })).toEqual(green);
+  });
+});
+
+describe('pass-back', () => {
+  it('a touch within the window repeats the ride, one at the end of the window is a new one', () => {
+    expect(ask({ earlier: { seq: 7, elapsedMs: 9999 } })).toEqual({ ...green, passBackOfSeq: 7 });
+    expect(ask({ earlier: { seq: 7, elapsedMs: 10_000 } })).toEqual(green);
+  });
+
+  it('without a window every touch is a ride', () => {
+    const policy = { ...POLICY, passBackS: 0 };
+    expect(ask({ policy, earlier: { seq: 7, elapsedMs: 0 } })).toEqual(green);
+  });
+
+  it('a card denied since its first touch is refused, repetition or not', () => {
+    expect(ask({ deny: denied(), earlier: { seq: 7, elapsedMs: 1 } })).toEqual(red('CARD_DENIED'));
+  });
+});
