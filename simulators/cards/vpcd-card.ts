@@ -43,11 +43,11 @@ export async function insertIntoVpcd(options: VpcdOptions): Promise<InsertedCard
     socket.once('close', () => resolve());
   });
   socket.on('error', () => socket.destroy());
-  serve(socket, options.card, options.atr ?? CONTACTLESS_ATR);
+  const leave = serve(socket, options.card, options.atr ?? CONTACTLESS_ATR);
   return {
     closed,
     remove: () => {
-      socket.destroy();
+      leave();
       return closed;
     },
   };
@@ -70,8 +70,8 @@ async function connectTo(host: string, port: number): Promise<Socket> {
   }
 }
 
-/** Answers vpcd's messages one after the other. */
-function serve(socket: Socket, card: VirtualCard, atr: Uint8Array): void {
+/** Answers vpcd's messages one after the other. The result takes the card off the reader. */
+function serve(socket: Socket, card: VirtualCard, atr: Uint8Array): () => void {
   let buffered: Buffer = Buffer.alloc(0);
   let early = false;
   let busy = false;
@@ -83,11 +83,20 @@ function serve(socket: Socket, card: VirtualCard, atr: Uint8Array): void {
     early = false;
   };
 
+  const leave = (): void => {
+    // An answer begun by the early byte has to end, as an empty one: vpcd 3.3 crashes on half a length, and pcscd
+    // with it. The PC/SC client sees what it sees with a real reader: success without a byte.
+    if (early) socket.write(Uint8Array.of(0));
+    early = false;
+    socket.destroySoon();
+  };
+
   const handle = async (message: Buffer): Promise<void> => {
     if (message.length > 1) {
       const answer = await card.transmit(message);
-      // An answer that the early byte has made impossible, or none at all: the card is gone.
-      if (answer.length < 2 || (early && answer.length > 255)) socket.destroy();
+      if (socket.destroyed || socket.writableEnded) return;
+      // No answer, or one that the early byte has made impossible: the card is gone.
+      if (answer.length < 2 || (early && answer.length > 255)) leave();
       else reply(answer);
     } else if (message[0] === CONTROL.atr) reply(atr);
     else if (message[0] !== undefined) card.reset();
@@ -96,7 +105,7 @@ function serve(socket: Socket, card: VirtualCard, atr: Uint8Array): void {
   const drain = async (): Promise<void> => {
     if (busy) return;
     busy = true;
-    while (!socket.destroyed && buffered.length >= 2) {
+    while (!socket.destroyed && !socket.writableEnded && buffered.length >= 2) {
       const length = buffered.readUInt16BE(0);
       if (buffered.length < 2 + length) {
         // vpcd sends header and body in two writes, and its kernel holds the second back until the first is
@@ -117,6 +126,7 @@ function serve(socket: Socket, card: VirtualCard, atr: Uint8Array): void {
   socket.on('data', (chunk: Buffer) => {
     buffered = buffered.length === 0 ? chunk : Buffer.concat([buffered, chunk]);
     if (buffered.length > BUFFERED_BYTES_MAX) socket.destroy();
-    drain().catch(() => socket.destroy());
+    drain().catch(leave);
   });
+  return leave;
 }

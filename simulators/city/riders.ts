@@ -13,9 +13,15 @@ const minorDigits = Type.String({ pattern: '^[1-9][0-9]{0,8}$' });
 
 /** Shares and habits (`cities/<city>/riders.yaml`). */
 export const RiderShares = Type.Object({
-  concessions: Type.Array(Type.Object({ concessionId: Type.String({ minLength: 1 }), share }), {
-    maxItems: 200,
-  }),
+  concessions: Type.Array(
+    Type.Object({
+      concessionId: Type.String({ minLength: 1 }),
+      share,
+      /** Its holders pay on some vehicles and therefore keep money in the wallet. */
+      pays: Type.Optional(Type.Boolean()),
+    }),
+    { maxItems: 200 },
+  ),
   /** Of those who pay in full: how many carry the personal card. */
   fullFareSocialShare: share,
   languages: Type.Object({ en: share, pl: share, de: share }),
@@ -46,6 +52,8 @@ export interface Rider {
   readonly workStopId: string;
   /** Null for riders who pay in full. */
   readonly concessionId: string | null;
+  /** Keeps money in the wallet. */
+  readonly pays: boolean;
   /** What is wrong with the card itself. */
   readonly fault: 'none' | 'expired' | 'denied';
 }
@@ -78,7 +86,8 @@ function makeRider(
 ): Rider {
   const riderId = `r${String(index + 1).padStart(5, '0')}`;
   const random = randomOf(options.seed, 'rider', riderId);
-  const concessionId = drawConcession(random, options.shares);
+  const concession = drawConcession(random, options.shares);
+  const concessionId = concession?.concessionId ?? null;
   // Concessions are given on the personal card only.
   const social = concessionId !== null || random.chance(options.shares.fullFareSocialShare);
   return {
@@ -89,15 +98,16 @@ function makeRider(
     language: drawLanguage(random, options.shares),
     ...drawPlaces(random, options.paths, stopIds, busy),
     concessionId,
+    pays: concession === null || concession.pays === true,
     fault: drawFault(random, options.shares),
   };
 }
 
-function drawConcession(random: Random, shares: RiderShares): string | null {
+function drawConcession(random: Random, shares: RiderShares): RiderShares['concessions'][number] | null {
   let left = random.next();
-  for (const { concessionId, share: part } of shares.concessions) {
-    if (left < part) return concessionId;
-    left -= part;
+  for (const concession of shares.concessions) {
+    if (left < concession.share) return concession;
+    left -= concession.share;
   }
   return null;
 }
