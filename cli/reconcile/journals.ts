@@ -1,0 +1,39 @@
+/**
+ * Reads what the devices' journals hold, for the reconciliation. The agents must have stopped; nothing is written.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { recordId } from '#contracts/ids.ts';
+
+/** One device's journal. */
+export interface JournalContent {
+  readonly deviceId: string;
+  /** Epoch → number of its last record: so many records were ever written in it. */
+  readonly epochs: ReadonlyMap<string, number>;
+  /** Record id → hash, of the records still kept on the device. */
+  readonly kept: ReadonlyMap<string, string>;
+}
+
+/** Reads `<deviceFolder>/journal.db`; a device that never started has an empty journal. */
+export function readJournal(deviceId: string, deviceFolder: string): JournalContent {
+  const path = join(deviceFolder, 'journal.db');
+  const epochs = new Map<string, number>();
+  const kept = new Map<string, string>();
+  if (!existsSync(path)) return { deviceId, epochs, kept };
+  const database = new DatabaseSync(path, { readOnly: true });
+  try {
+    for (const row of database.prepare('SELECT id, seq FROM epoch').iterate()) {
+      epochs.set(String(row['id']), Number(row['seq']));
+    }
+    const records = database.prepare(
+      'SELECT e.id, r.seq, r.hash FROM record AS r JOIN epoch AS e ON e.n = r.epoch_n',
+    );
+    for (const row of records.iterate()) {
+      kept.set(recordId(deviceId, String(row['id']), Number(row['seq'])), String(row['hash']));
+    }
+  } finally {
+    database.close();
+  }
+  return { deviceId, epochs, kept };
+}

@@ -1,0 +1,92 @@
+/**
+ * Several real validators in one process, with virtual cards held to them one after the other.
+ * Called as `node edge-child.ts JSON [POINT:N]`, JSON = {@link EdgeChildOrder}. Prints one line of JSON for each green,
+ * and `ready` at the start. SIGTERM: no more cards, everything offered, clean end.
+ */
+import { createHash, createPrivateKey } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createLogger } from '#platform/logger.ts';
+import { onSignals } from '#platform/shutdown.ts';
+import {
+  createInProcessCardReader,
+  type InProcessCardReader,
+} from '../../edge-agent/adapters/in-process-card-reader.ts';
+import { startEdge } from '../../edge-agent/main.ts';
+import { createVirtualCard } from '../../simulators/cards/virtual-card.ts';
+import { killProbe } from './kill-probe.ts';
+import { SHIFT_MS, shiftedClock } from './shifted-clock.ts';
+import { until } from './until.ts';
+
+/** What a child is to drive. */
+export interface EdgeChildOrder {
+  readonly deviceFolders: readonly string[];
+  readonly mqttUrl: string;
+  /** PEM file of the card issuer, whose key id is `i001`. */
+  readonly issuerKeyFile: string;
+  readonly routeId: string;
+  /** Cards in circulation; the same in every child, so that cards meet several validators. */
+  readonly cards: number;
+  /** Real milliseconds between two cards at one validator. */
+  readonly everyMs: number;
+  /** Varies the order in which cards come. */
+  readonly seed: number;
+}
+
+const [orderText, spec] = process.argv.slice(2) as [string, string | undefined];
+const order = JSON.parse(orderText) as EdgeChildOrder;
+const log = createLogger({ component: 'edge', level: 'warn', pretty: false });
+const clock = shiftedClock(Number(process.env[SHIFT_MS] ?? '0'));
+const probe = killProbe(spec);
+const signals = onSignals(log);
+const issuer = { keyId: 'i001', privateKey: createPrivateKey(readFileSync(order.issuerKeyFile)) };
+
+function cardOf(n: number) {
+  return createVirtualCard({
+    mediumKind: n % 2 === 0 ? 'social' : 'wallet',
+    mediumId: createHash('sha256').update(`card ${n}`).digest().subarray(0, 16),
+    validFromS: 0,
+    validUntilS: 0xffff_ffff,
+    language: 'uk',
+    issuer,
+  });
+}
+
+/** Holds cards to one validator until told to end; the next comes when the last was answered and its time is up. */
+function passengers(reader: InProcessCardReader, lane: number): { end(): Promise<void> } {
+  let n = order.seed * 7919 + lane * 104_729;
+  let busy: Promise<void> = Promise.resolve();
+  const timer = setInterval(() => {
+    n += 1 + (n % 3);
+    busy = busy.then(() => reader.present(cardOf(n % order.cards)));
+  }, order.everyMs);
+  return {
+    end: () => {
+      clearInterval(timer);
+      return busy;
+    },
+  };
+}
+
+const lanes = await Promise.all(
+  order.deviceFolders.map(async (deviceDir, lane) => {
+    const reader = createInProcessCardReader();
+    const edge = await startEdge(
+      { deviceDir, mqttUrl: order.mqttUrl, healthIntervalMs: 500 },
+      { clock, log, probe, reader },
+    );
+    edge.agent.onAnswer((view, recordId) => {
+      if (view.sign === 'accepted') process.stdout.write(`${JSON.stringify({ green: recordId })}\n`);
+    });
+    edge.agent.setWhereabouts({ routeId: order.routeId });
+    return { edge, riders: passengers(reader, lane) };
+  }),
+);
+process.stdout.write('ready\n');
+await signals.received;
+for (const { riders } of lanes) await riders.end();
+// What was answered is offered until the city has it; a test that waits in vain says what is left.
+const left = () => lanes.reduce((sum, { edge }) => sum + edge.agent.health().journal.unreceipted, 0);
+await until(() => left() === 0, { withinMs: 30_000, what: 'receipts for every record' }).catch(
+  (error: Error) => process.stdout.write(`${JSON.stringify({ left: left(), error: error.message })}\n`),
+);
+for (const { edge } of lanes) await edge.stop();
