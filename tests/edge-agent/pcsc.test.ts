@@ -130,8 +130,10 @@ describe.skipIf(skip)('a card over pcscd, vpcd and smartcard', () => {
     await until(() => readings.length === 1);
     let seen = false;
     const second = createVirtualCard(order({ mediumKind: 'wallet' }));
-    const watched = { ...second, reset: () => void (seen = true) };
-    await insert(watched, pcscd.vpcdPort + 1);
+    const reset = (): void => {
+      seen = true;
+    };
+    await insert({ ...second, reset }, pcscd.vpcdPort + 1);
     // Powering the second card up is the first thing that PC/SC does with it.
     await until(() => seen);
     await first.remove();
