@@ -67,6 +67,10 @@ export interface PricingState {
     /** Transfers already used in this run. */
     readonly transferCount: number;
     readonly firstTapId: string;
+    /** Package whose rules hold for the run: a journey is priced by the tariff of its first tap. */
+    readonly packageHash?: string;
+    /** Uncertainty of the times above, when their clocks were not sure. */
+    readonly uncertaintyMs?: number;
   } | null;
   /** Last touch per vehicle still within pass-back reach: touches again are the same ride. */
   readonly lastTouches: readonly {

@@ -1,0 +1,148 @@
+/**
+ * The charge: all facts of one account on one fare day, and what the day before handed on, become priced lines and
+ * what is handed to the next day. Pure; the order of the facts and of the rules does not matter.
+ */
+import type { FareCalendar } from './fare-day.ts';
+import { compareText } from './file-problem.ts';
+import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact } from './model.ts';
+import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
+import { lineOfLeg, lineOfSameRide, lineOfUnpriced } from './priced-line.ts';
+import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
+import type { TariffPackage } from './tariff-package.ts';
+import type { TariffTimeline } from './tariff-timeline.ts';
+
+/** Prices a day. Throws a RangeError when a tap is not of this fare day: that is a fault of the caller. */
+export function priceAccountDay(
+  stateIn: PricingState,
+  day: AccountDay,
+  tariffs: TariffTimeline,
+  calendar: FareCalendar,
+): PricedDay {
+  const startMs = calendar.startOfMs(day.fareDay);
+  const endMs = calendar.endOfMs(day.fareDay);
+  const lines: PricedLine[] = [];
+  let state = stateIn;
+  for (const tap of inOrder(day.taps)) {
+    if (tap.fareAtMs < startMs || tap.fareAtMs >= endMs) {
+      throw new RangeError(`tap ${tap.tapId} is not of fare day ${day.fareDay}`);
+    }
+    const priced = priceTap(state, day, tap, tariffs);
+    lines.push(priced.line);
+    state = priced.state;
+  }
+  return { lines, stateOut: trimState(state, tariffs, endMs) };
+}
+
+/** By time, then id; the same tap given twice counts once. */
+function inOrder(taps: readonly TapFact[]): TapFact[] {
+  const sorted = [...taps].sort((a, b) => a.fareAtMs - b.fareAtMs || compareText(a.tapId, b.tapId));
+  const seen = new Set<string>();
+  return sorted.filter((tap) => !seen.has(tap.tapId) && seen.add(tap.tapId));
+}
+
+interface PricedTap {
+  readonly line: PricedLine;
+  readonly state: PricingState;
+}
+
+function priceTap(state: PricingState, day: AccountDay, tap: TapFact, tariffs: TariffTimeline): PricedTap {
+  const tariff = tariffs.at(tap.fareAtMs) ?? null;
+  const unpriced = (reason: UnpricedReason): PricedTap => ({
+    line: lineOfUnpriced(tap, day.fareDay, tariff, currencyOf(tariffs), reason),
+    state,
+  });
+  if (!tariff) return unpriced('no-tariff');
+  if (tap.direction === 'out') return unpriced('tap-out');
+  const networkId = networkOf(tariff, tap);
+  const touch = findTouch(state, tap, tariff, networkId);
+  if (touch) return { line: lineOfSameRide(tap, day.fareDay, tariff, networkId, touch), state };
+  const nominal = priceAt(state, day, tap, tariffs, tap.fareAtMs, 0);
+  if (typeof nominal === 'string') return unpriced(nominal);
+  const { leg, uncertaintyMs } = cheaperSide(state, day, tap, tariffs, nominal);
+  const clock = leg === nominal ? null : { uncertaintyMs, nominalMinor: nominal.riderMinor };
+  return { line: lineOfLeg(tap, day.fareDay, leg, clock), state: nextState(state, tap, leg) };
+}
+
+function networkOf(tariff: TariffPackage, tap: TapFact): string | null {
+  return tap.routeId === null ? null : (tariff.pricer.feed.networkOfRoute?.get(tap.routeId) ?? null);
+}
+
+/** A city has one currency; a line without a tariff still names it. */
+function currencyOf(tariffs: TariffTimeline): string {
+  return tariffs.packages[0]?.tariff.currency ?? '';
+}
+
+/**
+ * The ride's own touch on this vehicle, if pass-back still reaches it. Measured from the touch that was priced, not
+ * from its repetitions, so that repeating it does not go on for ever. One vehicle has one clock: no uncertainty here.
+ */
+function findTouch(state: PricingState, tap: TapFact, tariff: TariffPackage, networkId: string | null) {
+  if (tap.vehicleId === null) return undefined;
+  const reachMs = tariff.policyOf(networkId).passback_s * 1000;
+  return state.lastTouches.find((t) => t.vehicleId === tap.vehicleId && tap.fareAtMs - t.atMs <= reachMs);
+}
+
+/** The leg at an instant: a transfer by the tariff of the run's first tap, else a ride by the tariff in force. */
+function priceAt(
+  state: PricingState,
+  day: AccountDay,
+  tap: TapFact,
+  tariffs: TariffTimeline,
+  atMs: number,
+  slackMs: number,
+): PricedLeg | UnpricedReason {
+  const boarding = { tap, day, atMs, slackMs };
+  const run = state.transferRun;
+  const runTariff = run?.packageHash === undefined ? undefined : tariffs.byHash(run.packageHash);
+  const transfer = run && runTariff ? priceTransfer(runTariff, boarding, run) : undefined;
+  if (transfer) return transfer;
+  const tariff = tariffs.at(atMs);
+  return tariff ? priceRide(tariff, boarding) : 'no-tariff';
+}
+
+/** Where the clock is not sure and a border lies within its uncertainty, the rider pays the cheaper side. */
+function cheaperSide(
+  state: PricingState,
+  day: AccountDay,
+  tap: TapFact,
+  tariffs: TariffTimeline,
+  nominal: PricedLeg,
+): { leg: PricedLeg; uncertaintyMs: number } {
+  const own = Math.min(tap.uncertaintyMs, UNCERTAINTY_MS_MAX);
+  const slackMs = own + (state.transferRun?.uncertaintyMs ?? 0);
+  let leg = nominal;
+  if (slackMs <= 0) return { leg, uncertaintyMs: 0 };
+  for (const atMs of own > 0 ? [tap.fareAtMs, tap.fareAtMs - own, tap.fareAtMs + own] : [tap.fareAtMs]) {
+    if (leg.riderMinor <= 0n) break;
+    const other = priceAt(state, day, tap, tariffs, atMs, slackMs);
+    if (typeof other !== 'string' && other.riderMinor < leg.riderMinor) leg = other;
+  }
+  return { leg, uncertaintyMs: slackMs };
+}
+
+function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState {
+  const { vehicleId, fareAtMs, tapId } = tap;
+  const others = recentTouches(state, fareAtMs).filter((t) => t.vehicleId !== vehicleId);
+  const lastTouches = vehicleId === null ? others : [...others, { vehicleId, atMs: fareAtMs, tapId }];
+  return { v: 1, transferRun: nextRun(state, tap, leg), lastTouches };
+}
+
+function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState['transferRun'] {
+  const { feed } = leg.tariff.pricer;
+  const groupId = leg.rule.legGroupId;
+  if (groupId === '' || feed.transferRules.length === 0) return null;
+  const before = leg.transfer ? state.transferRun : null;
+  const sameGroup = before?.lastLegGroupId === groupId;
+  const uncertaintyMs = Math.max(Math.min(tap.uncertaintyMs, UNCERTAINTY_MS_MAX), before?.uncertaintyMs ?? 0);
+  return {
+    startedAtMs: before && sameGroup ? before.startedAtMs : tap.fareAtMs,
+    lastLegAtMs: tap.fareAtMs,
+    lastLegGroupId: groupId,
+    lastStopId: tap.stopId,
+    lastVehicleId: tap.vehicleId,
+    transferCount: before && sameGroup ? before.transferCount + 1 : 0,
+    firstTapId: before?.firstTapId ?? tap.tapId,
+    packageHash: leg.tariff.hash,
+    ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
+  };
+}

@@ -1,0 +1,180 @@
+/** From a priced leg to the line that is stored: amounts that add up, and a step for each change. */
+import type { PricedLine, PriceStep, TapFact } from './model.ts';
+import type { PricedLeg, UnpricedReason } from './price-leg.ts';
+import type { TariffPackage } from './tariff-package.ts';
+
+/** What the cheaper side of an uncertain clock spared the rider. */
+export interface ClockNote {
+  readonly uncertaintyMs: number;
+  /** Price at the tap's own instant. */
+  readonly nominalMinor: bigint;
+}
+
+/** Line of a ride or transfer. */
+export function lineOfLeg(
+  tap: TapFact,
+  fareDay: string,
+  leg: PricedLeg,
+  clock: ClockNote | null,
+): PricedLine {
+  const steps: PriceStep[] = [baseStep(tap, leg)];
+  if (leg.transfer) steps.push(transferStep(leg));
+  if (leg.concession && leg.riderMinor !== leg.referenceMinor) steps.push(concessionStep(leg));
+  if (clock) steps.push(clockStep(leg.riderMinor, clock));
+  const row = leg.concession?.row;
+  return {
+    ...emptyLine(tap, fareDay, leg.transfer ? 'transfer' : 'ride', leg.tariff),
+    fareMediaId: leg.mediaId,
+    fareProductId: leg.product.productId,
+    riderCategoryId: row?.rider_category_id ?? leg.tariff.defaultCategoryId,
+    networkId: leg.networkId,
+    grossMinor: leg.grossMinor,
+    riderMinor: leg.riderMinor,
+    transferMinor: leg.grossMinor - leg.referenceMinor,
+    concessionMinor: leg.referenceMinor - leg.riderMinor,
+    concessionId: row?.concession_id ?? null,
+    fundingId: row?.funding_id ?? null,
+    // On a transfer the concession is only presented: no ride to claim for.
+    claimRide: row !== undefined && leg.transfer === null,
+    steps,
+  };
+}
+
+function emptyLine(
+  tap: TapFact,
+  fareDay: string,
+  kind: PricedLine['kind'],
+  tariff: TariffPackage | null,
+): PricedLine {
+  return {
+    tapId: tap.tapId,
+    fareDay,
+    kind,
+    packageHash: tariff?.hash ?? null,
+    fareMediaId: tariff?.mediaOfKind[tap.mediumKind] ?? null,
+    fareProductId: null,
+    riderCategoryId: null,
+    networkId: null,
+    carrierId: tap.carrierId,
+    routeId: tap.routeId,
+    currency: tariff?.tariff.currency ?? '',
+    grossMinor: 0n,
+    riderMinor: 0n,
+    transferMinor: 0n,
+    concessionMinor: 0n,
+    passMinor: 0n,
+    capMinor: 0n,
+    concessionId: null,
+    fundingId: null,
+    claimRide: false,
+    steps: [],
+  };
+}
+
+function baseStep(tap: TapFact, { rule, product, grossMinor, mediaId, networkId }: PricedLeg): PriceStep {
+  return {
+    kind: 'base',
+    ruleId: rule.ruleId,
+    act: product.act ?? rule.act,
+    article: product.act === null ? rule.article : product.article,
+    beforeMinor: 0n,
+    afterMinor: grossMinor,
+    params: { product: product.productId, medium: mediaId, network: networkId, route: tap.routeId ?? '' },
+  };
+}
+
+function transferStep({ transfer, grossMinor, referenceMinor }: PricedLeg): PriceStep {
+  const { rule, product, durationMs } = transfer as NonNullable<typeof transfer>;
+  return {
+    kind: 'transfer',
+    ruleId: rule.ruleId,
+    act: product?.act ?? rule.act,
+    article: product?.act ? product.article : rule.article,
+    beforeMinor: grossMinor,
+    afterMinor: referenceMinor,
+    params: {
+      minutes: String(Math.floor(durationMs / 60_000)),
+      ...(rule.durationLimitS === null ? {} : { limitMinutes: String(Math.floor(rule.durationLimitS / 60)) }),
+    },
+  };
+}
+
+function concessionStep({ concession, referenceMinor, riderMinor }: PricedLeg): PriceStep {
+  const { row } = concession as NonNullable<typeof concession>;
+  return {
+    kind: 'concession',
+    ruleId: row.concession_id,
+    act: row.act,
+    article: row.article,
+    beforeMinor: referenceMinor,
+    afterMinor: riderMinor,
+    params: {
+      concession: row.concession_id,
+      category: row.rider_category_id,
+      discount: row.discount_kind,
+      funding: row.funding_id,
+      ...(row.discount_bp === undefined ? {} : { percent: String(row.discount_bp / 100) }),
+    },
+  };
+}
+
+function clockStep(riderMinor: bigint, { uncertaintyMs, nominalMinor }: ClockNote): PriceStep {
+  return {
+    kind: 'clock',
+    ruleId: 'clock/cheaper-side',
+    act: null,
+    article: null,
+    beforeMinor: riderMinor,
+    afterMinor: riderMinor,
+    params: {
+      uncertaintyS: String(Math.ceil(uncertaintyMs / 1000)),
+      nominalMinor: nominalMinor.toString(),
+    },
+  };
+}
+
+/** Line of a touch that repeats an earlier one on the same vehicle. */
+export function lineOfSameRide(
+  tap: TapFact,
+  fareDay: string,
+  tariff: TariffPackage,
+  networkId: string | null,
+  first: { readonly tapId: string; readonly atMs: number },
+): PricedLine {
+  const policy = tariff.policyOf(networkId);
+  const step: PriceStep = {
+    kind: 'same-ride',
+    ruleId: `pass-back/${policy.network_id}`,
+    act: policy.act,
+    article: policy.article,
+    beforeMinor: 0n,
+    afterMinor: 0n,
+    params: {
+      seconds: String(Math.floor((tap.fareAtMs - first.atMs) / 1000)),
+      limitSeconds: String(policy.passback_s),
+      tap: first.tapId,
+    },
+  };
+  return { ...emptyLine(tap, fareDay, 'same-ride', tariff), networkId, steps: [step] };
+}
+
+/** Line of a tap that no rule prices: it costs nothing and says why. */
+export function lineOfUnpriced(
+  tap: TapFact,
+  fareDay: string,
+  tariff: TariffPackage | null,
+  currency: string,
+  reason: UnpricedReason,
+): PricedLine {
+  const step: PriceStep = {
+    kind: 'unpriced',
+    ruleId: `unpriced/${reason}`,
+    act: null,
+    article: null,
+    beforeMinor: 0n,
+    afterMinor: 0n,
+    params: { reason, route: tap.routeId ?? '', medium: tap.mediumKind },
+  };
+  const line = emptyLine(tap, fareDay, 'unpriced', tariff);
+  return { ...line, currency: line.currency || currency, steps: [step] };
+}

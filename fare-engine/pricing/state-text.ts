@@ -1,0 +1,61 @@
+/** The carried state as canonical text: equal states have equal text, so a recomputation knows when to stop. */
+import { compareText } from './file-problem.ts';
+import type { PricingState } from './model.ts';
+import type { TariffTimeline } from './tariff-timeline.ts';
+
+/** Largest pass-back that a tariff can set (tariff-schema.ts): older touches never matter. */
+export const PASS_BACK_MS_MAX = 3_600_000;
+/** A tap's uncertainty counts up to here; more than an hour is no evidence of anything. */
+export const UNCERTAINTY_MS_MAX = 3_600_000;
+
+/** Canonical text: fixed order of keys, touches by vehicle. */
+export function stateText(state: PricingState): string {
+  const run = state.transferRun;
+  return JSON.stringify({
+    v: 1,
+    transferRun: run && {
+      startedAtMs: run.startedAtMs,
+      lastLegAtMs: run.lastLegAtMs,
+      lastLegGroupId: run.lastLegGroupId,
+      lastStopId: run.lastStopId,
+      lastVehicleId: run.lastVehicleId,
+      transferCount: run.transferCount,
+      firstTapId: run.firstTapId,
+      packageHash: run.packageHash,
+      uncertaintyMs: run.uncertaintyMs,
+    },
+    lastTouches: [...state.lastTouches]
+      .sort((a, b) => compareText(a.vehicleId, b.vehicleId))
+      .map(({ vehicleId, atMs, tapId }) => ({ vehicleId, atMs, tapId })),
+  });
+}
+
+/** Reads what `stateText` wrote. Throws a SyntaxError for text of another version: states are ours alone. */
+export function parseStateText(text: string): PricingState {
+  const state = JSON.parse(text) as PricingState;
+  if (state?.v !== 1 || !Array.isArray(state.lastTouches))
+    throw new SyntaxError('not a pricing state of version 1');
+  return state;
+}
+
+/** Drops what no tap from `nextDayStartMs` on can meet any more. */
+export function trimState(
+  state: PricingState,
+  tariffs: TariffTimeline,
+  nextDayStartMs: number,
+): PricingState {
+  const run = state.transferRun;
+  const window = run?.packageHash === undefined ? 0 : tariffs.byHash(run.packageHash)?.transferWindowMsMax;
+  // A rule without a limit would hold a run open for ever; for taps it ends with the fare day.
+  const reach = window ? window + (run?.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX : 0;
+  return {
+    v: 1,
+    transferRun: run && nextDayStartMs - run.lastLegAtMs <= reach ? run : null,
+    lastTouches: recentTouches(state, nextDayStartMs),
+  };
+}
+
+/** Touches that pass-back can still reach at an instant. */
+export function recentTouches(state: PricingState, atMs: number): PricingState['lastTouches'] {
+  return state.lastTouches.filter((touch) => atMs - touch.atMs <= PASS_BACK_MS_MAX);
+}
