@@ -83,3 +83,9 @@ function planned(line: PricedLine, riderMinorMax: bigint, ready: ReadyDay): Plan
     adjustsClose: ready.close?.fareDay ?? null,
   };
 }
+
+/** The last fare day that has ended for longer than late taps are accepted. */
+export function dayToClose(nowMs: number, rules: ClosingRules): string {
+  const stillTaken = rules.days.fareDayOf(nowMs - rules.lateTapAcceptS * 1000);
+  return new Date(Date.parse(`${stillTaken}T00:00:00Z`) - 86_400_000).toISOString().slice(0, 10);
+}

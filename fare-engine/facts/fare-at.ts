@@ -28,10 +28,15 @@ export interface FareInstant {
 const EARLIEST_MS = Date.UTC(1970, 0, 2);
 const LATEST_MS = Date.UTC(9999, 11, 30);
 
+/** The nearest instant that has a calendar date of four-digit year in every zone. */
+export function calendarInstant(instantMs: number): number {
+  return Math.min(Math.max(instantMs, EARLIEST_MS), LATEST_MS);
+}
+
 /** Derives the fare instant. Never refuses: bad time never quarantines a green. */
 export function fareAt(at: ClockEvidence, receivedAtMs: number, rules: ClockRules): FareInstant {
   const reading = readClock(at, rules);
-  const fareAtMs = Math.min(Math.max(reading.fareAtMs, EARLIEST_MS), LATEST_MS);
+  const fareAtMs = calendarInstant(reading.fareAtMs);
   const far = Math.abs(fareAtMs - receivedAtMs) > rules.farFromReceiptS * 1000;
   return {
     fareAtMs,

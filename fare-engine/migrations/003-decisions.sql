@@ -130,15 +130,22 @@ COMMENT ON TABLE command_refusal IS 'fact: a command was refused, and why';
 CREATE TABLE deny_list (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   generation int NOT NULL CHECK (generation > 0),
-  n int NOT NULL CHECK (n >= 0)
+  n int NOT NULL CHECK (n >= 0),
+  -- Facts known from here on have not all been looked at yet.
+  seen_known_ms bigint NOT NULL DEFAULT -9000000000000000,
+  -- What is retained at the broker: the snapshot, and the deltas after it.
+  snapshot_n int NOT NULL DEFAULT 0,
+  snapshot_chunks int NOT NULL DEFAULT 0
 );
 INSERT INTO deny_list (generation, n) VALUES (1, 0);
 COMMENT ON TABLE deny_list IS 'projection: current version of the published deny list';
 
 CREATE TABLE deny_published (
   token_id text COLLATE "C" PRIMARY KEY,
-  entry json NOT NULL
+  entry json NOT NULL,
+  valid_until_ms bigint
 );
+CREATE INDEX deny_published_until ON deny_published (valid_until_ms) WHERE valid_until_ms IS NOT NULL;
 COMMENT ON TABLE deny_published IS 'projection: entries of the published deny list';
 
 -- The largest known_from_ms that a close used: facts of later commands are known strictly after it.

@@ -1,0 +1,234 @@
+/**
+ * Works off the command inbox. The transaction holds the gate of facts alone: while links, assignments or closes are
+ * written, no pricing transaction runs that might have read without them.
+ */
+import type pg from 'pg';
+import { inTransaction } from '#platform/postgres.ts';
+import {
+  type CommandContext,
+  type CommandRefusal,
+  type CommandWrites,
+  decideCommands,
+  entitlementsNamed,
+  idempotencyKey,
+  type SubmittedCommand,
+} from '../commands.ts';
+import { derivedAccountId } from '../facts/account-of.ts';
+import type { Close, Entitlement, FareDays } from '../facts/facts.ts';
+import { calendarInstant } from '../facts/fare-at.ts';
+import { FACTS_GATE } from './fare-statements.ts';
+
+export interface CommandOutcome {
+  readonly claimed: number;
+  readonly obeyed: number;
+  readonly refused: number;
+}
+
+/** Obeys up to `rowsMax` commands in order of arrival. */
+export async function workCommands(
+  pool: pg.Pool,
+  days: FareDays,
+  nowMs: number,
+  rowsMax: number,
+): Promise<CommandOutcome> {
+  const waiting = await pool.query('SELECT FROM fare.command_inbox LIMIT 1');
+  if (waiting.rowCount === 0) return { claimed: 0, obeyed: 0, refused: 0 };
+  return inTransaction(pool, async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [FACTS_GATE]);
+    const commands = await claim(client, rowsMax);
+    if (commands.length === 0) return { claimed: 0, obeyed: 0, refused: 0 };
+    const context = await loadContext(client, commands, nowMs);
+    const writes = decideCommands(commands, context, days);
+    await writeFacts(client, writes, nowMs);
+    await enqueueTouched(client, writes, days);
+    return { claimed: commands.length, obeyed: writes.accepted.length, refused: writes.refusals.length };
+  });
+}
+
+/** Refuses the first command: used when it alone keeps failing, so that others go on. */
+export async function refuseFirstCommand(pool: pg.Pool, error: string, nowMs: number): Promise<void> {
+  await inTransaction(pool, async (client) => {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [FACTS_GATE]);
+    const [command] = await claim(client, 1);
+    if (command === undefined) return;
+    const refusal: CommandRefusal = { ...command, reason: 'COMMAND_FAILED', detail: error.slice(0, 500) };
+    await client.query(INSERT_REFUSALS, [toJson([refusal]), nowMs]);
+  });
+}
+
+async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedCommand[]> {
+  const { rows } = await client.query<{
+    command_id: string;
+    kind: string;
+    payload: unknown;
+    submitted_by: string;
+    submitted_at_ms: bigint;
+  }>(
+    `WITH taken AS (
+       DELETE FROM fare.command_inbox WHERE command_id IN (
+         SELECT command_id FROM fare.command_inbox ORDER BY arrival LIMIT $1)
+       RETURNING *)
+     SELECT command_id, kind, payload, submitted_by, submitted_at_ms FROM taken ORDER BY arrival`,
+    [rowsMax],
+  );
+  return rows.map((row) => ({
+    commandId: row.command_id,
+    kind: row.kind,
+    payload: row.payload,
+    submittedBy: row.submitted_by,
+    submittedAtMs: Number(row.submitted_at_ms),
+  }));
+}
+
+async function loadContext(
+  client: pg.PoolClient,
+  commands: readonly SubmittedCommand[],
+  nowMs: number,
+): Promise<CommandContext> {
+  const { rows } = await client.query<{
+    accepted: [string, string][] | null;
+    entitlements: Entitlement[] | null;
+    latest: Close | null;
+    after_ms: bigint;
+  }>(
+    `SELECT
+      (SELECT json_agg(json_build_array(idempotency_key, encode(input_sha256, 'hex')))
+         FROM fare.command_accepted WHERE idempotency_key = ANY ($1::text[])) AS accepted,
+      (SELECT json_agg(json_build_object('entitlementId', entitlement_id, 'accountId', account_id,
+          'concessionId', concession_id, 'validFromMs', valid_from_ms, 'validUntilMs', valid_until_ms,
+          'knownFromMs', known_from_ms))
+         FROM fare.entitlement WHERE entitlement_id = ANY ($2::text[])) AS entitlements,
+      (SELECT json_build_object('fareDay', fare_day, 'knownFromMs', known_from_ms)
+         FROM fare.close ORDER BY fare_day DESC LIMIT 1) AS latest,
+      (SELECT after_ms FROM fare.known_clock) AS after_ms`,
+    [commands.map(idempotencyKey), entitlementsNamed(commands)],
+  );
+  const row = rows[0] as (typeof rows)[number];
+  return {
+    accepted: new Map(row.accepted ?? []),
+    entitlements: new Map((row.entitlements ?? []).map((fact) => [fact.entitlementId, fact])),
+    latestClose: row.latest,
+    knownAfterMs: Number(row.after_ms),
+    nowMs,
+  };
+}
+
+const INSERT_REFUSALS = `
+  INSERT INTO fare.command_refusal (command_id, kind, payload, submitted_by, reason, detail, refused_at_ms)
+  SELECT "commandId", kind, payload, "submittedBy", reason, detail, $2
+  FROM json_to_recordset($1) AS r ("commandId" uuid, kind text, payload jsonb, "submittedBy" text, reason text,
+    detail text)`;
+
+const WRITE_FACTS = `
+WITH accepted AS (
+  INSERT INTO fare.command_accepted (idempotency_key, command_id, kind, input_sha256, submitted_by, known_from_ms)
+  SELECT "idempotencyKey", "commandId", kind, decode("inputSha256", 'hex'), "submittedBy", "knownFromMs"
+  FROM json_to_recordset($1) AS r ("idempotencyKey" text, "commandId" uuid, kind text, "inputSha256" text,
+    "submittedBy" text, "knownFromMs" bigint)),
+link AS (
+  INSERT INTO fare.media_link (link_id, token_id, account_id, valid_from_ms, valid_until_ms, known_from_ms)
+  SELECT "linkId", "tokenId", "accountId", "validFromMs", "validUntilMs", "knownFromMs"
+  FROM json_to_recordset($2) AS r ("linkId" uuid, "tokenId" text, "accountId" text, "validFromMs" bigint,
+    "validUntilMs" bigint, "knownFromMs" bigint)),
+granted AS (
+  INSERT INTO fare.entitlement (entitlement_id, account_id, concession_id, valid_from_ms, valid_until_ms, known_from_ms)
+  SELECT "entitlementId", "accountId", "concessionId", "validFromMs", "validUntilMs", "knownFromMs"
+  FROM json_to_recordset($3) AS r ("entitlementId" text, "accountId" text, "concessionId" text,
+    "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint)),
+revoked AS (
+  INSERT INTO fare.entitlement_revocation (revocation_id, entitlement_id, valid_until_ms, known_from_ms)
+  SELECT "revocationId", "entitlementId", "validUntilMs", "knownFromMs"
+  FROM json_to_recordset($4) AS r ("revocationId" uuid, "entitlementId" text, "validUntilMs" bigint,
+    "knownFromMs" bigint)),
+assigned AS (
+  INSERT INTO fare.device_assignment (assignment_id, device_id, vehicle_id, carrier_id, route_id, trip_id,
+    valid_from_ms, valid_until_ms, known_from_ms)
+  SELECT "assignmentId", "deviceId", "vehicleId", "carrierId", "routeId", "tripId", "validFromMs", "validUntilMs",
+    "knownFromMs"
+  FROM json_to_recordset($5) AS r ("assignmentId" uuid, "deviceId" text, "vehicleId" text, "carrierId" text,
+    "routeId" text, "tripId" text, "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint)),
+closed AS (
+  INSERT INTO fare.close (fare_day, known_from_ms)
+  SELECT "fareDay", "knownFromMs" FROM json_to_recordset($6) AS r ("fareDay" date, "knownFromMs" bigint)),
+credited AS (
+  INSERT INTO fare.wallet_credit (credit_id, account_id, amount_minor, currency, source, known_from_ms)
+  SELECT "creditId", "accountId", "amountMinor", currency, source, "knownFromMs"
+  FROM json_to_recordset($7) AS r ("creditId" text, "accountId" text, "amountMinor" bigint, currency text,
+    source text, "knownFromMs" bigint)),
+denied AS (
+  INSERT INTO fare.deny_entry (entry_id, token_id, action, reason, scope, valid_from_ms, valid_until_ms, known_from_ms)
+  SELECT "entryId", "tokenId", action, reason, scope, "validFromMs", "validUntilMs", "knownFromMs"
+  FROM json_to_recordset($8) AS r ("entryId" uuid, "tokenId" text, action text, reason text, scope text,
+    "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint)),
+posted AS (
+  INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, source, posted_at_ms)
+  SELECT "postingId", "debitAccount", "creditAccount", "amountMinor", currency, source, $12
+  FROM json_to_recordset($9) AS r ("postingId" text, "debitAccount" text, "creditAccount" text,
+    "amountMinor" bigint, currency text, source text)),
+leaf AS (
+  INSERT INTO fare.audit_leaf (kind, ref, bytes, sha256)
+  SELECT kind, ref, bytes, sha256(convert_to(bytes, 'UTF8'))
+  FROM json_to_recordset($10) AS r (kind text, ref text, bytes text))
+UPDATE fare.known_clock SET after_ms = greatest(after_ms, $11)`;
+
+async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: number): Promise<void> {
+  await client.query(WRITE_FACTS, [
+    toJson(writes.accepted),
+    toJson(writes.links),
+    toJson(writes.entitlements),
+    toJson(writes.revocations),
+    toJson(writes.assignments),
+    toJson(writes.closes),
+    toJson(writes.credits),
+    toJson(writes.denials),
+    toJson(writes.postings),
+    toJson(writes.leaves),
+    writes.knownAfterMs,
+    nowMs,
+  ]);
+  if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
+}
+
+/** Open account-days that the new facts may change. Too many do no harm: pricing them changes nothing. */
+const ENQUEUE = `
+WITH touched AS (
+  SELECT * FROM json_to_recordset($1) AS r (kind text, ref text, "derivedId" text, "fromDay" date, "untilDay" date)),
+open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close),
+hit AS (
+  SELECT whose.account_id, t.fare_day, x.kind
+  FROM touched x CROSS JOIN open
+  JOIN fare.tap t ON t.token_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+  CROSS JOIN LATERAL (SELECT l.account_id FROM fare.media_link l WHERE l.token_id = x.ref
+                      UNION SELECT x."derivedId") AS whose
+  WHERE x.kind = 'media-link'
+  UNION
+  SELECT d.account_id, d.fare_day, x.kind
+  FROM touched x CROSS JOIN open
+  JOIN fare.account_day d ON d.account_id = x.ref AND d.fare_day BETWEEN x."fromDay" AND x."untilDay"
+    AND d.fare_day > open.after
+  WHERE x.kind = 'entitlement'
+  UNION
+  SELECT d.account_id, t.fare_day, x.kind
+  FROM touched x CROSS JOIN open
+  JOIN fare.tap t ON t.device_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+  JOIN fare.decision d ON d.tap_id = t.tap_id
+  WHERE x.kind = 'assignment')
+INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
+SELECT account_id, fare_day, min(kind) FROM hit GROUP BY account_id, fare_day`;
+
+async function enqueueTouched(client: pg.PoolClient, writes: CommandWrites, days: FareDays): Promise<void> {
+  if (writes.touched.length === 0) return;
+  const dayOf = (instantMs: number): string => days.fareDayOf(calendarInstant(instantMs));
+  const touched = writes.touched.map(({ kind, ref, fromMs, untilMs }) => ({
+    kind,
+    ref,
+    derivedId: kind === 'media-link' ? derivedAccountId(ref) : null,
+    fromDay: dayOf(fromMs),
+    untilDay: untilMs === null ? 'infinity' : dayOf(untilMs),
+  }));
+  await client.query(ENQUEUE, [toJson(touched)]);
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, item) => (typeof item === 'bigint' ? item.toString() : item));
+}

@@ -1,0 +1,69 @@
+/** Commands that the office and the portal put into the inbox: one schema for each kind. Unknown fields are refused. */
+import { type Static, type TProperties, Type } from 'typebox';
+import { DenyReason } from '#contracts/deny-list.ts';
+import { DeviceId, FeedId, InstantMs, TokenId } from '#contracts/ids.ts';
+import { Currency } from '#contracts/money.ts';
+import { parserOf } from '#contracts/parse.ts';
+
+const strict = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
+
+/** Id of an account, entitlement or payment: opaque, printable, without the separators of ledger account names. */
+const Name = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$' });
+const Until = Type.Optional(Type.Union([InstantMs, Type.Null()]));
+/** Above zero; at most 9 digits, ten million of a currency with two decimals. */
+const Amount = Type.String({ pattern: '^[1-9][0-9]{0,8}$' });
+
+export const COMMANDS = {
+  'credit-wallet': strict({
+    accountId: Name,
+    amountMinor: Amount,
+    currency: Currency,
+    source: Name,
+    idempotencyKey: Name,
+  }),
+  'link-medium': strict({ tokenId: TokenId, accountId: Name, validFromMs: InstantMs, validUntilMs: Until }),
+  'grant-entitlement': strict({
+    entitlementId: Name,
+    accountId: Name,
+    concessionId: FeedId,
+    validFromMs: InstantMs,
+    validUntilMs: Until,
+  }),
+  'revoke-entitlement': strict({ entitlementId: Name, validUntilMs: InstantMs }),
+  'assign-device': strict({
+    deviceId: DeviceId,
+    vehicleId: FeedId,
+    carrierId: FeedId,
+    routeId: Type.Optional(Type.Union([FeedId, Type.Null()])),
+    tripId: Type.Optional(Type.Union([FeedId, Type.Null()])),
+    validFromMs: InstantMs,
+    validUntilMs: Until,
+  }),
+  'close-day': strict({ fareDay: Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' }) }),
+  'deny-medium': strict({
+    tokenId: TokenId,
+    reason: DenyReason,
+    scope: Type.Union([Type.Literal('all'), Type.Literal('paid')]),
+    validFromMs: InstantMs,
+    validUntilMs: Until,
+  }),
+  'allow-medium': strict({ tokenId: TokenId }),
+} as const;
+
+export type CommandKind = keyof typeof COMMANDS;
+/** What a command of a kind says. */
+export type Payload<K extends CommandKind> = Static<(typeof COMMANDS)[K]>;
+
+const parsers = Object.fromEntries(
+  Object.entries(COMMANDS).map(([kind, schema]) => [kind, parserOf(schema as never)]),
+) as unknown as { [K in CommandKind]: (input: unknown) => import('#contracts/parse.ts').Parsed<Payload<K>> };
+
+/** Whether this engine knows the kind. */
+export function isCommandKind(kind: string): kind is CommandKind {
+  return Object.hasOwn(COMMANDS, kind);
+}
+
+/** Checks a payload against the schema of its kind. */
+export function parsePayload<K extends CommandKind>(kind: K, payload: unknown) {
+  return parsers[kind](payload);
+}

@@ -1,0 +1,321 @@
+/**
+ * Commands → facts. Each is obeyed once: its idempotency key is kept with a hash of its inputs; the same key with the
+ * same inputs does nothing more, with other inputs it is refused. Refused commands are kept with their reason.
+ */
+import { createHash } from 'node:crypto';
+import { describeProblems } from '#contracts/parse.ts';
+import { commandLeaf } from './audit-leaf.ts';
+import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
+import type {
+  Close,
+  DeviceAssignment,
+  Entitlement,
+  EntitlementRevocation,
+  FareDays,
+  MediaLink,
+} from './facts/facts.ts';
+import { riderAccount, tillAccount } from './ledger/chart-of-accounts.ts';
+import type { Posting } from './ledger/post-line.ts';
+import type { AuditLeaf } from './ports.ts';
+
+/** A row of the command inbox. */
+export interface SubmittedCommand {
+  readonly commandId: string;
+  readonly kind: string;
+  readonly payload: unknown;
+  readonly submittedBy: string;
+  readonly submittedAtMs: number;
+}
+
+/** Why a command was refused. */
+export type CommandRefusalReason =
+  | 'COMMAND_UNKNOWN_KIND'
+  | 'COMMAND_MALFORMED'
+  | 'COMMAND_INTERVAL_EMPTY'
+  | 'COMMAND_KEY_REUSED'
+  | 'COMMAND_FAILED'
+  | 'ENTITLEMENT_UNKNOWN'
+  | 'DAY_ALREADY_CLOSED'
+  | 'DAY_NOT_OVER';
+
+export interface CommandRefusal extends SubmittedCommand {
+  readonly reason: CommandRefusalReason;
+  readonly detail: string;
+}
+
+export interface AcceptedCommand {
+  readonly idempotencyKey: string;
+  readonly commandId: string;
+  readonly kind: string;
+  /** Hex. */
+  readonly inputSha256: string;
+  readonly submittedBy: string;
+  readonly knownFromMs: number;
+}
+
+export interface WalletCredit {
+  readonly creditId: string;
+  readonly accountId: string;
+  readonly amountMinor: bigint;
+  readonly currency: string;
+  readonly source: string;
+  readonly knownFromMs: number;
+}
+
+export interface DenyFact {
+  readonly entryId: string;
+  readonly tokenId: string;
+  readonly action: 'deny' | 'allow';
+  readonly reason: string | null;
+  readonly scope: string | null;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** What must be known before commands are decided. */
+export interface CommandContext {
+  /** Keys obeyed before → hash of their inputs. */
+  readonly accepted: ReadonlyMap<string, string>;
+  readonly entitlements: ReadonlyMap<string, Entitlement>;
+  readonly latestClose: Close | null;
+  /** Lower bound of the next known-from; facts after a close are known strictly later than it. */
+  readonly knownAfterMs: number;
+  readonly nowMs: number;
+}
+
+/** Days that a new fact may change; the adapter finds the account-days. Half-open, `null` = without end. */
+export interface Touched {
+  readonly kind: 'media-link' | 'entitlement' | 'assignment';
+  /** Token, account or device. */
+  readonly ref: string;
+  readonly fromMs: number;
+  readonly untilMs: number | null;
+}
+
+export interface CommandWrites {
+  readonly accepted: AcceptedCommand[];
+  readonly refusals: CommandRefusal[];
+  readonly links: MediaLink[];
+  readonly entitlements: Entitlement[];
+  readonly revocations: EntitlementRevocation[];
+  readonly assignments: DeviceAssignment[];
+  readonly closes: Close[];
+  readonly credits: WalletCredit[];
+  readonly denials: DenyFact[];
+  readonly postings: Posting[];
+  readonly leaves: AuditLeaf[];
+  readonly touched: Touched[];
+  knownAfterMs: number;
+}
+
+/** Key under which a command is obeyed once. */
+export function idempotencyKey(command: SubmittedCommand): string {
+  const payload = command.payload as Record<string, unknown> | null;
+  const named = { 'credit-wallet': 'idempotencyKey', 'grant-entitlement': 'entitlementId', 'close-day': 'fareDay' };
+  const field = (named as Record<string, string>)[command.kind];
+  const value = field === undefined ? undefined : payload?.[field];
+  return typeof value === 'string' ? `${command.kind}:${value}` : `command:${command.commandId}`;
+}
+
+/** Entitlements that these commands speak of, for the adapter to load. */
+export function entitlementsNamed(commands: readonly SubmittedCommand[]): string[] {
+  const ids = commands.map((command) => (command.payload as Record<string, unknown> | null)?.['entitlementId']);
+  return ids.filter((id): id is string => typeof id === 'string');
+}
+
+/** Decides commands in their order; later ones see what earlier ones of the same call did. */
+export function decideCommands(
+  commands: readonly SubmittedCommand[],
+  context: CommandContext,
+  days: FareDays,
+): CommandWrites {
+  const writes: CommandWrites = {
+    accepted: [],
+    refusals: [],
+    links: [],
+    entitlements: [],
+    revocations: [],
+    assignments: [],
+    closes: [],
+    credits: [],
+    denials: [],
+    postings: [],
+    leaves: [],
+    touched: [],
+    knownAfterMs: context.knownAfterMs,
+  };
+  const seen = new Map(context.accepted);
+  const entitlements = new Map(context.entitlements);
+  for (const command of commands) {
+    const refusal = decideOne(command, { context, writes, seen, entitlements, days });
+    if (refusal !== null) writes.refusals.push({ ...command, ...refusal });
+  }
+  return writes;
+}
+
+interface Desk {
+  readonly context: CommandContext;
+  readonly writes: CommandWrites;
+  readonly seen: Map<string, string>;
+  readonly entitlements: Map<string, Entitlement>;
+  readonly days: FareDays;
+}
+
+type Refusal = { reason: CommandRefusalReason; detail: string } | null;
+
+function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
+  const { kind, commandId, submittedBy } = command;
+  if (!isCommandKind(kind)) return { reason: 'COMMAND_UNKNOWN_KIND', detail: `kind ${JSON.stringify(kind)}` };
+  const parsed = parsePayload(kind, command.payload);
+  if (!parsed.ok) return { reason: 'COMMAND_MALFORMED', detail: describeProblems(parsed.problems).slice(0, 500) };
+  const inputs = sortKeys(parsed.value);
+  const inputSha256 = createHash('sha256').update(`${kind}\n${JSON.stringify(inputs)}`).digest('hex');
+  const key = idempotencyKey(command);
+  const before = desk.seen.get(key);
+  if (before === inputSha256) return null;
+  if (before !== undefined) {
+    return { reason: 'COMMAND_KEY_REUSED', detail: `${key} was obeyed before with other inputs` };
+  }
+  const knownFromMs = Math.max(desk.context.nowMs, desk.writes.knownAfterMs);
+  const refusal = obey(kind, parsed.value, { commandId, knownFromMs }, desk);
+  if (refusal !== null) return refusal;
+  // A close ends what counts as known; whatever comes after it is known strictly later.
+  desk.writes.knownAfterMs = kind === 'close-day' ? knownFromMs + 1 : knownFromMs;
+  desk.seen.set(key, inputSha256);
+  desk.writes.accepted.push({ idempotencyKey: key, commandId, kind, inputSha256, submittedBy, knownFromMs });
+  desk.writes.leaves.push(commandLeaf({ commandId, kind, submittedBy, knownFromMs, inputs }));
+  return null;
+}
+
+interface Naming {
+  readonly commandId: string;
+  readonly knownFromMs: number;
+}
+
+function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): Refusal {
+  const interval = payload as { validFromMs?: number; validUntilMs?: number | null };
+  const { validFromMs, validUntilMs } = interval;
+  if (validFromMs !== undefined && typeof validUntilMs === 'number' && validUntilMs <= validFromMs) {
+    return { reason: 'COMMAND_INTERVAL_EMPTY', detail: `from ${validFromMs} until ${validUntilMs}` };
+  }
+  switch (kind) {
+    case 'credit-wallet':
+      return creditWallet(payload as Payload<'credit-wallet'>, naming, desk);
+    case 'link-medium':
+      return linkMedium(payload as Payload<'link-medium'>, naming, desk);
+    case 'grant-entitlement':
+      return grant(payload as Payload<'grant-entitlement'>, naming, desk);
+    case 'revoke-entitlement':
+      return revoke(payload as Payload<'revoke-entitlement'>, naming, desk);
+    case 'assign-device':
+      return assignDevice(payload as Payload<'assign-device'>, naming, desk);
+    case 'close-day':
+      return closeDay(payload as Payload<'close-day'>, naming, desk);
+    case 'deny-medium': {
+      const { tokenId, reason, scope, ...rest } = payload as Payload<'deny-medium'>;
+      return deny({ tokenId, action: 'deny', reason, scope, ...span(rest) }, naming, desk);
+    }
+    case 'allow-medium': {
+      const { tokenId } = payload as Payload<'allow-medium'>;
+      const always = { validFromMs: naming.knownFromMs, validUntilMs: null };
+      return deny({ tokenId, action: 'allow', reason: null, scope: null, ...always }, naming, desk);
+    }
+  }
+}
+
+function span(of: { validFromMs: number; validUntilMs?: number | null | undefined }) {
+  return { validFromMs: of.validFromMs, validUntilMs: of.validUntilMs ?? null };
+}
+
+function creditWallet(payload: Payload<'credit-wallet'>, naming: Naming, desk: Desk): Refusal {
+  const { accountId, currency, source, idempotencyKey: creditId } = payload;
+  const amountMinor = BigInt(payload.amountMinor);
+  desk.writes.credits.push({ creditId, accountId, amountMinor, currency, source, knownFromMs: naming.knownFromMs });
+  desk.writes.postings.push({
+    postingId: `credit:${creditId}`,
+    debitAccount: tillAccount(source),
+    creditAccount: riderAccount(accountId),
+    amountMinor,
+    currency,
+    tapId: null,
+    revision: null,
+    source: `credit:${creditId}`,
+    reverses: null,
+  });
+  return null;
+}
+
+function linkMedium(payload: Payload<'link-medium'>, { commandId, knownFromMs }: Naming, desk: Desk): Refusal {
+  const { tokenId, accountId } = payload;
+  const { validFromMs, validUntilMs } = span(payload);
+  desk.writes.links.push({ linkId: commandId, tokenId, accountId, validFromMs, validUntilMs, knownFromMs });
+  desk.writes.touched.push({ kind: 'media-link', ref: tokenId, fromMs: validFromMs, untilMs: validUntilMs });
+  return null;
+}
+
+function grant(payload: Payload<'grant-entitlement'>, { knownFromMs }: Naming, desk: Desk): Refusal {
+  const { entitlementId, accountId, concessionId } = payload;
+  const { validFromMs, validUntilMs } = span(payload);
+  const entitlement = { entitlementId, accountId, concessionId, validFromMs, validUntilMs, knownFromMs };
+  desk.entitlements.set(entitlementId, entitlement);
+  desk.writes.entitlements.push(entitlement);
+  desk.writes.touched.push({ kind: 'entitlement', ref: accountId, fromMs: validFromMs, untilMs: validUntilMs });
+  return null;
+}
+
+function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, desk: Desk): Refusal {
+  const { entitlementId, validUntilMs } = payload;
+  const entitlement = desk.entitlements.get(entitlementId);
+  if (entitlement === undefined) return { reason: 'ENTITLEMENT_UNKNOWN', detail: entitlementId };
+  const { commandId, knownFromMs } = naming;
+  desk.writes.revocations.push({ revocationId: commandId, entitlementId, validUntilMs, knownFromMs });
+  const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
+  desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
+  return null;
+}
+
+function assignDevice(payload: Payload<'assign-device'>, naming: Naming, desk: Desk): Refusal {
+  const { deviceId, vehicleId, carrierId } = payload;
+  const { validFromMs, validUntilMs } = span(payload);
+  desk.writes.assignments.push({
+    assignmentId: naming.commandId,
+    deviceId,
+    vehicleId,
+    carrierId,
+    routeId: payload.routeId ?? null,
+    tripId: payload.tripId ?? null,
+    validFromMs,
+    validUntilMs,
+    knownFromMs: naming.knownFromMs,
+  });
+  desk.writes.touched.push({ kind: 'assignment', ref: deviceId, fromMs: validFromMs, untilMs: validUntilMs });
+  return null;
+}
+
+function closeDay({ fareDay }: Payload<'close-day'>, { knownFromMs }: Naming, desk: Desk): Refusal {
+  const latest = desk.writes.closes.at(-1) ?? desk.context.latestClose;
+  if (latest !== null && latest.fareDay >= fareDay) {
+    return { reason: 'DAY_ALREADY_CLOSED', detail: `${latest.fareDay} is closed, and every day before it` };
+  }
+  const date = new Date(`${fareDay}T00:00:00Z`);
+  if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(fareDay)) {
+    return { reason: 'COMMAND_MALFORMED', detail: `${fareDay} is no date` };
+  }
+  if (desk.days.endOfMs(fareDay) > knownFromMs) {
+    return { reason: 'DAY_NOT_OVER', detail: `${fareDay} has not ended yet` };
+  }
+  desk.writes.closes.push({ fareDay, knownFromMs });
+  return null;
+}
+
+function deny(fact: Omit<DenyFact, 'entryId' | 'knownFromMs'>, naming: Naming, desk: Desk): Refusal {
+  desk.writes.denials.push({ ...fact, entryId: naming.commandId, knownFromMs: naming.knownFromMs });
+  return null;
+}
+
+/** The same inputs in any order of fields have one text. Payloads are flat. */
+function sortKeys(value: object): Record<string, unknown> {
+  const entries = Object.entries(value).filter(([, item]) => item !== null && item !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}

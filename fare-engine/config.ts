@@ -1,0 +1,142 @@
+/** What the fare engine is told by its environment, and the bounds it keeps. */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type Static, Type } from 'typebox';
+import type { CitySigner } from '#contracts/signed-envelope.ts';
+import { OperatorError } from '#platform/errors.ts';
+
+export const FareEngineEnvironment = Type.Object({
+  KVYTOK_POSTGRES_URL: Type.String({ minLength: 1, description: 'address of PostgreSQL, role fare_runtime' }),
+  KVYTOK_CITY_DIR: Type.String({ minLength: 1, description: "the city's data, e.g. cities/ternopil" }),
+  KVYTOK_FARE_WORKERS: Type.Integer({
+    default: 2,
+    minimum: 1,
+    maximum: 32,
+    description: 'pricing workers in this process',
+  }),
+  KVYTOK_MQTT_URL: Type.Optional(
+    Type.String({ pattern: '^mqtts?://', description: 'address of the MQTT broker; without it no deny list goes out' }),
+  ),
+  KVYTOK_LISTS_CLIENT_ID: Type.String({
+    default: 'lists',
+    pattern: '^[a-z0-9][a-z0-9-]{1,62}$',
+    description: 'MQTT client id of the publisher of lists',
+  }),
+  KVYTOK_LISTS_MQTT_SECRET_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'file with the MQTT secret of that client' }),
+  ),
+  KVYTOK_LISTS_KEY_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file with the Ed25519 private key that signs lists' }),
+  ),
+  KVYTOK_LISTS_KEY_ID: Type.String({
+    default: 'lists-1',
+    pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
+    description: 'name under which devices have pinned that key',
+  }),
+});
+export type FareEngineEnvironment = Static<typeof FareEngineEnvironment>;
+
+/** Every bound of the engine. */
+export interface FareEngineLimits {
+  readonly workers: number;
+  /** Inbox rows, account-days and commands of one transaction at most. */
+  readonly inboxRowsMax: number;
+  readonly queueRowsMax: number;
+  readonly commandRowsMax: number;
+  /** Tries after which an account-day that cannot be priced is set aside. */
+  readonly attemptsMax: number;
+  /** How long a worker without work waits. */
+  readonly idleMs: number;
+  /** How often closes and the deny list are looked at. */
+  readonly officeEveryMs: number;
+}
+
+export const DEFAULT_LIMITS: FareEngineLimits = {
+  workers: 2,
+  inboxRowsMax: 1000,
+  queueRowsMax: 500,
+  commandRowsMax: 500,
+  attemptsMax: 5,
+  idleMs: 40,
+  officeEveryMs: 1000,
+};
+
+/** How the deny list goes out. */
+export interface ListsConfig {
+  readonly mqttUrl: string;
+  readonly mqttClientId: string;
+  readonly mqttSecret: string;
+  readonly signer: CitySigner;
+}
+
+/** Configuration of {@link import('./main.ts').startFareEngine}. */
+export interface FareEngineConfig {
+  /** Address under the role `fare_runtime`, of a migrated database. */
+  readonly postgresUrl: string;
+  /** Folder of the city: city.yaml, devices, tariff. */
+  readonly cityDir: string;
+  /** Absent where this process publishes no lists. */
+  readonly lists?: ListsConfig;
+  readonly limits?: Partial<FareEngineLimits>;
+}
+
+/**
+ * From the environment, files read.
+ * @throws OperatorError FARE_LISTS_INCOMPLETE, FARE_KEY_UNREADABLE, FARE_SECRET_UNREADABLE
+ */
+export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
+  const lists = listsConfig(env);
+  return {
+    postgresUrl: env.KVYTOK_POSTGRES_URL,
+    cityDir: env.KVYTOK_CITY_DIR,
+    ...(lists === null ? {} : { lists }),
+    limits: { workers: env.KVYTOK_FARE_WORKERS },
+  };
+}
+
+function listsConfig(env: FareEngineEnvironment): ListsConfig | null {
+  const { KVYTOK_LISTS_KEY_FILE: keyFile, KVYTOK_LISTS_MQTT_SECRET_FILE: secretFile, KVYTOK_MQTT_URL: mqttUrl } = env;
+  if (keyFile === undefined && secretFile === undefined) return null;
+  if (keyFile === undefined || secretFile === undefined || mqttUrl === undefined) {
+    throw new OperatorError({
+      code: 'FARE_LISTS_INCOMPLETE',
+      happened: 'To publish the deny list the fare engine needs broker, secret and key; some of them are missing.',
+      kept: 'Nothing was started and nothing was changed.',
+      todo: 'Set KVYTOK_MQTT_URL, KVYTOK_LISTS_MQTT_SECRET_FILE and KVYTOK_LISTS_KEY_FILE together, or none of the last two.',
+    });
+  }
+  return {
+    mqttUrl,
+    mqttClientId: env.KVYTOK_LISTS_CLIENT_ID,
+    mqttSecret: readText(secretFile, 'FARE_SECRET_UNREADABLE').trim(),
+    signer: { keyId: env.KVYTOK_LISTS_KEY_ID, privateKey: readKey(keyFile) },
+  };
+}
+
+function readKey(path: string): KeyObject {
+  const pem = readText(path, 'FARE_KEY_UNREADABLE');
+  try {
+    const key = createPrivateKey(pem);
+    if (key.asymmetricKeyType === 'ed25519') return key;
+  } catch {
+    // Said below, without the file's content.
+  }
+  throw unreadable('FARE_KEY_UNREADABLE', path, 'it is not an Ed25519 private key in PEM');
+}
+
+function readText(path: string, code: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    throw unreadable(code, path, (error as Error).message);
+  }
+}
+
+function unreadable(code: string, path: string, problem: string): OperatorError {
+  return new OperatorError({
+    code,
+    happened: `The file ${path} cannot be used: ${problem}.`,
+    kept: 'Nothing was started and nothing was changed.',
+    todo: 'Name the right file, readable by this user, and start again.',
+  });
+}

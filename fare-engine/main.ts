@@ -1,0 +1,189 @@
+/**
+ * The fare engine: pricing workers over inbox and queue, and an office worker for commands, closes and the deny list.
+ * See README.md.
+ */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { loadCity } from '#platform/city-data.ts';
+import type { Clock } from '#platform/clock.ts';
+import { OperatorError } from '#platform/errors.ts';
+import type { Logger } from '#platform/logger.ts';
+import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
+import { createPool } from '#platform/postgres.ts';
+import { noProbe, type Probe } from '#platform/probe.ts';
+import type { Role } from '#platform/role.ts';
+import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
+import { priceAccountDay, stateText } from '#pricing/price-account-day.ts';
+import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+import { closeEndedDays } from './adapters/close-scheduler.ts';
+import { createDenyListPublisher } from './adapters/deny-list-publisher.ts';
+import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
+import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
+import { recordActivations, requeueStuck } from './adapters/postgres-start.ts';
+import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
+import type { Pricer } from './ports.ts';
+import { loadTariffTimeline } from './tariffs/load-tariff.ts';
+import { type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
+import { startWorker, type Task, type Worker } from './worker.ts';
+
+export interface FareEngineDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Named points: `fare.before-commit`, `fare.after-commit`. */
+  readonly probe?: Probe;
+}
+
+/** The pricing leaf with a city's tariffs and calendar. */
+export function createPricer(tariffs: TariffTimeline, calendar: FareCalendar): Pricer {
+  return { price: (stateIn, day) => priceAccountDay(stateIn, day, tariffs, calendar), stateText };
+}
+
+/**
+ * Starts the fare engine on a migrated database. The broker may be away; it is waited for in the background.
+ * @throws OperatorError CITY_DATA_INVALID, TARIFF_INVALID; and when the database cannot be reached at the start.
+ */
+export async function startFareEngine(config: FareEngineConfig, deps: FareEngineDeps): Promise<Role> {
+  const limits = { ...DEFAULT_LIMITS, ...config.limits };
+  const { city } = loadCity(config.cityDir);
+  const tariffs = await loadTariffs(join(config.cityDir, 'tariff'));
+  const calendar = createFareCalendar(city.zone, city.dayStart);
+  const rules: WorkRules = {
+    attemptsMax: limits.attemptsMax,
+    clock: city.clock,
+    days: calendar,
+    lateTapAcceptS: city.closing.lateTapAcceptS,
+  };
+  const pool = createPool({
+    url: config.postgresUrl,
+    applicationName: 'kvytok-fare-engine',
+    max: limits.workers + 2,
+    log: deps.log,
+  });
+  try {
+    await recordActivations(pool, tariffs.packages, deps.clock.nowMs());
+    const again = await requeueStuck(pool);
+    if (again > 0) deps.log.warn({ rows: again }, 'fare.stuck.again');
+  } catch (error) {
+    await pool.end();
+    throw error;
+  }
+  const mqtt = config.lists === undefined ? null : connect(config.lists, deps.log);
+  const work = {
+    store: createPostgresFareStore(pool),
+    pricer: createPricer(tariffs, calendar),
+    rules,
+    clock: deps.clock,
+    probe: deps.probe ?? noProbe,
+  };
+  const workers = [
+    ...Array.from({ length: limits.workers }, () => start(pricingTasks(work, limits), limits, deps.log)),
+    start(officeTasks({ pool, mqtt, config, limits, rules, deps }), limits, deps.log),
+  ];
+  deps.log.info({ packages: tariffs.packages.length, workers: limits.workers }, 'fare.started');
+  return roleOf(workers, mqtt, pool);
+}
+
+function roleOf(workers: readonly Worker[], mqtt: MqttConnection | null, pool: pg.Pool): Role {
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await Promise.all(workers.map((worker) => worker.stop()));
+    await mqtt?.stop();
+    await pool.end();
+  };
+  return {
+    name: 'fare-engine',
+    stop: () => {
+      stopped ??= stop();
+      return stopped;
+    },
+  };
+}
+
+function start(tasks: Task[], limits: FareEngineLimits, log: Logger): Worker {
+  const wait = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal }).catch(() => {});
+  return startWorker({ tasks, log, wait, idleMs: limits.idleMs });
+}
+
+function pricingTasks(work: WorkDeps, limits: FareEngineLimits): Task[] {
+  const setAside = (error: Error, tries: number): Promise<void> =>
+    work.store.setInboxHeadAside(error.message, tries, work.clock.nowMs());
+  return [
+    {
+      name: 'inbox',
+      rowsMax: limits.inboxRowsMax,
+      turn: async (rowsMax) => (await workInbox(work, rowsMax)).claimed,
+      setAside,
+    },
+    {
+      name: 'queue',
+      rowsMax: limits.queueRowsMax,
+      turn: async (rowsMax) => (await workQueue(work, rowsMax)).claimed,
+    },
+  ];
+}
+
+function officeTasks(office: {
+  pool: pg.Pool;
+  mqtt: MqttConnection | null;
+  config: FareEngineConfig;
+  limits: FareEngineLimits;
+  rules: WorkRules;
+  deps: FareEngineDeps;
+}): Task[] {
+  const { pool, mqtt, config, limits, rules, deps } = office;
+  const { clock, log } = deps;
+  const tasks: Task[] = [
+    {
+      name: 'commands',
+      rowsMax: limits.commandRowsMax,
+      turn: async (rowsMax) => {
+        const outcome = await workCommands(pool, rules.days, clock.nowMs(), rowsMax);
+        if (outcome.refused > 0) log.warn({ refused: outcome.refused }, 'fare.commands.refused');
+        return outcome.claimed;
+      },
+      setAside: (error) => refuseFirstCommand(pool, error.message, clock.nowMs()),
+    },
+    everyMs('closes', limits.officeEveryMs, clock, async () => {
+      const fareDay = await closeEndedDays(pool, rules, clock.nowMs());
+      if (fareDay !== null) log.info({ fareDay }, 'fare.day.closing');
+    }),
+  ];
+  if (config.lists !== undefined && mqtt !== null) {
+    const publisher = createDenyListPublisher({ pool, mqtt, signer: config.lists.signer, clock, log });
+    tasks.push(everyMs('deny-list', limits.officeEveryMs, clock, async () => void (await publisher.turn())));
+  }
+  return tasks;
+}
+
+/** A task that has a turn now and then only; measured in real time, whatever speed the city's clock has. */
+function everyMs(name: string, periodMs: number, clock: Clock, work: () => Promise<void>): Task {
+  let lastMs = Number.NEGATIVE_INFINITY;
+  return {
+    name,
+    rowsMax: 1,
+    turn: async () => {
+      const nowMs = clock.monotonicMs();
+      if (nowMs - lastMs < periodMs) return 0;
+      lastMs = nowMs;
+      await work();
+      return 0;
+    },
+  };
+}
+
+function connect(lists: NonNullable<FareEngineConfig['lists']>, log: Logger): MqttConnection {
+  return connectMqtt({ url: lists.mqttUrl, clientId: lists.mqttClientId, secret: lists.mqttSecret, log });
+}
+
+async function loadTariffs(dir: string): Promise<TariffTimeline> {
+  const loaded = await loadTariffTimeline(dir);
+  if (loaded.ok) return loaded.timeline;
+  const first = loaded.problems.filter((problem) => problem.severity === 'error').slice(0, 5);
+  throw new OperatorError({
+    code: 'TARIFF_INVALID',
+    happened: `The tariffs in ${dir} have errors: ${first.map((p) => `${p.file}:${p.line} ${p.message}`).join('; ')}.`,
+    kept: 'Nothing was started; taps wait in the inbox.',
+    todo: `Mend them (kvytok tariff check shows all with what to do) and start again.`,
+  });
+}

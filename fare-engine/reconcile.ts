@@ -1,0 +1,110 @@
+/**
+ * Does it all add up? Read by the auditor's role from published views only; every figure comes from the database's own
+ * facts, none from this process.
+ */
+import type pg from 'pg';
+
+export interface Reconciliation {
+  /** Records that ingest accepted; `null` where ingest has no schema here. */
+  readonly records: number | null;
+  readonly quarantined: number | null;
+  /** Taps among the accepted records, as ingest counts them. */
+  readonly accepted: number | null;
+  /** Taps that are facts of the fare engine. */
+  readonly taps: number;
+  readonly decided: number;
+  readonly inbox: number;
+  readonly queue: number;
+  readonly commandsWaiting: number;
+  readonly stuck: number;
+  /** Sum of all balances by currency, digits in a string; each must be 0. */
+  readonly ledgerSumByCurrency: Readonly<Record<string, string>>;
+  /** Amounts of taps whose decision and postings differ, and every other check that is not 0. */
+  readonly imbalance: Readonly<Record<string, number>>;
+  /** Empty when everything holds. Sentences for a person. */
+  readonly problems: readonly string[];
+}
+
+const SENTENCES: Readonly<Record<string, string>> = {
+  'taps-without-decision': 'accepted taps have no decision',
+  'decisions-without-tap': 'decisions speak of taps that do not exist',
+  'withdrawn-and-not-taken-up': 'taps were taken from one account and given to none',
+  'taps-whose-postings-differ': 'taps have postings that differ from their decision',
+  'postings-without-decision': 'postings name a decision that does not exist',
+  'reversals-without-original': 'reversals do not match the posting they name',
+  'credits-without-posting': 'wallet credits have no posting',
+  'decisions-without-audit-leaf': 'decisions have no audit leaf',
+};
+
+/** Reconciles a city that may still be working: rows that wait are reported, and are a problem only to who drained. */
+export async function reconcile(auditorPool: pg.Pool): Promise<Reconciliation> {
+  const client = await auditorPool.connect();
+  try {
+    // One snapshot for all questions, or figures taken a moment apart would differ without anything being wrong.
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    const result = await ask(client);
+    await client.query('COMMIT');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {});
+    throw error;
+  } finally {
+    client.release();
+  }
+}
+
+async function ask(client: pg.PoolClient): Promise<Reconciliation> {
+  const counts = (await client.query<Record<string, bigint>>('SELECT * FROM fare.published_counts')).rows[0] ?? {};
+  const ingest = await ingestCounts(client);
+  const ledger = await client.query<{ currency: string; sum: string }>(
+    'SELECT currency, sum(balance_minor)::text AS sum FROM fare.published_trial_balance GROUP BY currency',
+  );
+  const checks = await client.query<{ check_name: string; amount: bigint }>(
+    'SELECT check_name, amount FROM fare.published_reconciliation WHERE amount <> 0',
+  );
+  const number = (name: string): number => Number(counts[name] ?? 0n);
+  const figures = {
+    records: ingest?.records ?? null,
+    quarantined: ingest?.quarantined ?? null,
+    accepted: ingest?.taps ?? null,
+    taps: number('taps'),
+    decided: number('decided_taps'),
+    inbox: number('inbox'),
+    queue: number('queue'),
+    commandsWaiting: number('commands_waiting'),
+    stuck: number('stuck'),
+    ledgerSumByCurrency: Object.fromEntries(ledger.rows.map((row) => [row.currency, row.sum])),
+    imbalance: Object.fromEntries(checks.rows.map((row) => [row.check_name, Number(row.amount)])),
+  };
+  return { ...figures, problems: problemsOf(figures) };
+}
+
+function problemsOf(figures: Omit<Reconciliation, 'problems'>): string[] {
+  const problems = Object.entries(figures.imbalance).map(
+    ([name, amount]) => `${amount} ${SENTENCES[name] ?? `rows fail the check ${name}`}`,
+  );
+  for (const [currency, sum] of Object.entries(figures.ledgerSumByCurrency)) {
+    if (sum !== '0') problems.push(`the ledger in ${currency} sums to ${sum} minor units, not to zero`);
+  }
+  if (figures.accepted !== null && figures.inbox === 0 && figures.accepted !== figures.taps) {
+    problems.push(`ingest accepted ${figures.accepted} taps, the fare engine has ${figures.taps}`);
+  }
+  if (figures.decided !== figures.taps) {
+    problems.push(`${figures.taps} taps but ${figures.decided} of them decided`);
+  }
+  if (figures.stuck > 0) problems.push(`${figures.stuck} rows are stuck and wait for a person`);
+  return problems;
+}
+
+async function ingestCounts(
+  client: pg.PoolClient,
+): Promise<{ records: number; quarantined: number; taps: number } | null> {
+  const there = await client.query("SELECT FROM pg_views WHERE schemaname = 'ingest' AND viewname = 'published_counts'");
+  if (there.rowCount === 0) return null;
+  const { rows } = await client.query<{ records: bigint; taps: bigint; quarantined: bigint }>(
+    'SELECT records, taps, quarantined FROM ingest.published_counts',
+  );
+  const row = rows[0];
+  if (row === undefined) return null;
+  return { records: Number(row.records), quarantined: Number(row.quarantined), taps: Number(row.taps) };
+}
