@@ -1,0 +1,107 @@
+/** A real broker with a small ingest behind it: keeps what devices bring, and signs receipts as long as it is told to. */
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import { Aedes } from 'aedes';
+import { decodeBatch } from '#contracts/batch.ts';
+import { sha256Hex } from '#contracts/hash-chain.ts';
+import type { Receipt } from '#contracts/receipt.ts';
+import { sealEnvelope } from '#contracts/signed-envelope.ts';
+import { deviceTopic, parseDeviceTopic } from '#contracts/topics.ts';
+import { receiptFor, seal, type TestCity } from './edge-city.ts';
+
+export interface TestIngest {
+  readonly url: string;
+  readonly port: number;
+  /** Hash by `<epoch>.<seq>` with the record's bytes. */
+  readonly held: Map<string, { hash: string; text: string }>;
+  /** Keys that came with two different hashes. */
+  readonly conflicts: string[];
+  readonly batches: { deviceId: string; count: number }[];
+  readonly statuses: string[];
+  readonly healths: string[];
+  /** While false, batches are kept but not answered. */
+  answering: boolean;
+  more: () => Partial<Receipt>;
+  publish(topic: string, payload: Uint8Array, retain?: boolean): Promise<void>;
+  command(deviceId: string, command: object): Promise<void>;
+  /** Closes every connection, as a broker that dies. */
+  dropAll(): void;
+  stop(): Promise<void>;
+}
+
+export async function startTestIngest(city: TestCity, port = 0): Promise<TestIngest> {
+  const aedes = await Aedes.createBroker();
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    aedes.handle(socket);
+  });
+  server.listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  const listening = (server.address() as { port: number }).port;
+  const publish = (topic: string, payload: Uint8Array, retain = false): Promise<void> =>
+    new Promise((resolve, reject) => {
+      aedes.publish(
+        { cmd: 'publish', topic, payload: Buffer.from(payload), qos: 1, retain, dup: false },
+        (error) => (error ? reject(error) : resolve()),
+      );
+    });
+  const ingest: TestIngest = {
+    url: `mqtt://127.0.0.1:${listening}`,
+    port: listening,
+    held: new Map(),
+    conflicts: [],
+    batches: [],
+    statuses: [],
+    healths: [],
+    answering: true,
+    more: () => ({ issuedAtMs: Date.now() }),
+    publish,
+    command: (deviceId, command) =>
+      publish(deviceTopic(deviceId, 'commands'), sealEnvelope('command', command, city.ingest)),
+    dropAll: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+    stop: async () => {
+      await new Promise<void>((resolve) => aedes.close(() => resolve()));
+      const closed = once(server, 'close');
+      server.close();
+      await closed;
+    },
+  };
+  aedes.on('publish', (packet) => {
+    const address = parseDeviceTopic(packet.topic);
+    if (!address) return;
+    const payload = packet.payload as Buffer;
+    if (address.channel === 'status') ingest.statuses.push(payload.toString('utf8'));
+    if (address.channel === 'health') ingest.healths.push(payload.toString('utf8'));
+    if (address.channel === 'taps') take(ingest, address.deviceId, payload, city);
+  });
+  return ingest;
+}
+
+function take(ingest: TestIngest, deviceId: string, payload: Buffer, city: TestCity): void {
+  const decoded = decodeBatch(payload);
+  if (!decoded.ok) throw new Error(JSON.stringify(decoded.problems));
+  const { header, records } = decoded.value;
+  ingest.batches.push({ deviceId, count: header.count });
+  for (const [index, bytes] of records.entries()) {
+    const key = `${header.epoch}.${header.firstSeq + index}`;
+    const hash = sha256Hex(bytes);
+    const known = ingest.held.get(key);
+    if (known && known.hash !== hash) ingest.conflicts.push(key);
+    if (!known) ingest.held.set(key, { hash, text: Buffer.from(bytes).toString('utf8') });
+  }
+  if (!ingest.answering) return;
+  const range = {
+    epoch: header.epoch,
+    fromSeq: header.firstSeq,
+    toSeq: header.firstSeq + header.count - 1,
+    head: header.head,
+    status: 'accepted' as const,
+  };
+  const receipt = seal(receiptFor(deviceId, [range], ingest.more()), city);
+  ingest.publish(deviceTopic(deviceId, 'receipts'), receipt).catch(() => {});
+}
