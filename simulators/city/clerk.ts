@@ -7,7 +7,10 @@ import type { OfficeCommand } from './office.ts';
 export interface Clerk {
   /** Puts a command at the end of the row. */
   bring(command: OfficeCommand): void;
-  /** Brings at most `count`; resolves when done or when the office failed (the rest stays). */
+  /**
+   * Brings at most `count`; resolves when done or when the office failed (the rest stays). While one call works,
+   * another only waits for it.
+   */
   work(count: number): Promise<void>;
   readonly waiting: number;
   readonly brought: number;
@@ -22,26 +25,30 @@ export function createClerk(options: {
   const row: OfficeCommand[] = [];
   let brought = 0;
   let dropped = 0;
-  let working = false;
+  let working: Promise<void> | null = null;
+
+  const workOff = async (count: number): Promise<void> => {
+    try {
+      for (let i = 0; i < count && row[0]; i++) {
+        await options.office(row[0]);
+        row.shift();
+        brought++;
+      }
+    } catch (error) {
+      options.onFailure(error);
+    }
+  };
+
   return {
     bring(command) {
       if (row.length >= options.waitingMax) dropped++;
       else row.push(command);
     },
-    async work(count) {
-      if (working) return;
-      working = true;
-      try {
-        for (let i = 0; i < count && row[0]; i++) {
-          await options.office(row[0]);
-          row.shift();
-          brought++;
-        }
-      } catch (error) {
-        options.onFailure(error);
-      } finally {
-        working = false;
-      }
+    work(count) {
+      working ??= workOff(count).finally(() => {
+        working = null;
+      });
+      return working;
     },
     get waiting() {
       return row.length;

@@ -79,9 +79,8 @@ interface Journey {
 
 /** To work or school and back, an errand, an evening out; fewer of them on weekends. */
 function journeysOf(rider: Rider, random: Random, weekday: boolean, paths: PathFinder): Journey[] {
-  const { homeStopId: home, workStopId: work } = rider;
+  const { homeStopId: home, workStopId: work, retired } = rider;
   const journeys: Journey[] = [];
-  const retired = rider.concessionId === 'pensioner';
   if (!retired && random.chance(weekday ? 0.85 : 0.2)) {
     const outS = bell(random, 6.25, 9.25);
     journeys.push({ fromStopId: home, toStopId: work, readyS: outS });

@@ -19,6 +19,8 @@ export const RiderShares = Type.Object({
       share,
       /** Its holders pay on some vehicles and therefore keep money in the wallet. */
       pays: Type.Optional(Type.Boolean()),
+      /** Its holders do not go to work or school. */
+      retired: Type.Optional(Type.Boolean()),
     }),
     { maxItems: 200 },
   ),
@@ -54,6 +56,8 @@ export interface Rider {
   readonly concessionId: string | null;
   /** Keeps money in the wallet. */
   readonly pays: boolean;
+  /** Rides for errands, not to work. */
+  readonly retired: boolean;
   /** What is wrong with the card itself. */
   readonly fault: 'none' | 'expired' | 'denied';
 }
@@ -99,6 +103,7 @@ function makeRider(
     ...drawPlaces(random, options.paths, stopIds, busy),
     concessionId,
     pays: concession === null || concession.pays === true,
+    retired: concession?.retired === true,
     fault: drawFault(random, options.shares),
   };
 }
