@@ -1,0 +1,68 @@
+/** The web server: plugins, bounds, errors, routes. It knows no database and no file of the city, only ports. */
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Logger } from '#platform/logger.ts';
+import { languageOf, type PortalContext } from './context.ts';
+import type { IslandSource } from './ports.ts';
+import { HttpProblem, sendProblem, toProblem } from './problems.ts';
+import { apiRoutes } from './routes/api.ts';
+import { type AssetFolders, assetRoutes } from './routes/assets.ts';
+import { eventRoutes } from './routes/events.ts';
+import { healthRoutes } from './routes/health.ts';
+import { pageRoutes } from './routes/pages.ts';
+import { SECURITY } from './security.ts';
+
+export interface AppOptions {
+  readonly context: PortalContext;
+  readonly folders: AssetFolders;
+  readonly islands: IslandSource;
+  readonly log: Logger;
+  /** Requests from one address in a minute. */
+  readonly requestsPerMinuteMax?: number;
+}
+
+const REQUESTS_PER_MINUTE_MAX = 1200;
+/** The portal takes no bodies in this version; a small one is read and ignored. */
+const BODY_BYTES_MAX = 16 * 1024;
+
+/** Builds the server without listening. */
+export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
+  const { context, log } = options;
+  const app = Fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    connectionTimeout: 30_000,
+    requestTimeout: 15_000,
+    keepAliveTimeout: 10_000,
+    forceCloseConnections: true,
+    // A tap id has up to 113 characters; the rest are strangers' addresses.
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+  });
+  app.setErrorHandler((error, request, reply) => {
+    const problem = toProblem(error);
+    if (problem.status >= 500) {
+      log.error(
+        { err: (error as { cause?: unknown }).cause ?? error, path: request.routeOptions.url },
+        'portal.request.failed',
+      );
+    }
+    return sendProblem(request, reply, problem, context.wordings[languageOf(request)]);
+  });
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new HttpProblem(404, 'NOT_FOUND'), context.wordings[languageOf(request)]),
+  );
+  await app.register(helmet, SECURITY);
+  await app.register(rateLimit, {
+    global: true,
+    max: options.requestsPerMinuteMax ?? REQUESTS_PER_MINUTE_MAX,
+    timeWindow: '1 minute',
+    cache: 5000,
+  });
+  await app.register(async (scope) => pageRoutes(scope, context));
+  await app.register(async (scope) => apiRoutes(scope, context));
+  await app.register(async (scope) => eventRoutes(scope, context));
+  await app.register(async (scope) => healthRoutes(scope, context));
+  await app.register(async (scope) => assetRoutes(scope, context, options.folders, options.islands));
+  await app.ready();
+  return app;
+}

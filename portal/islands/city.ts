@@ -1,0 +1,82 @@
+/** The city page comes alive: clock, stream, explanations at once; map and plots as soon as the page stands. */
+import type { PaceWire, VehicleWire } from '../schemas.ts';
+import { startCityClock } from './city-clock.ts';
+import type { CityMap } from './city-map.ts';
+import type { Plots } from './plots.ts';
+import { startSheet } from './sheet.ts';
+import { onStream, showConnection } from './stream.ts';
+
+/** A tap as the stream tells it to the map. */
+export interface Pulse {
+  readonly tapId: string;
+  readonly vehicleId: string | null;
+  readonly stopId: string | null;
+  readonly result: string;
+}
+
+interface Snapshot {
+  readonly vehicles: VehicleWire[];
+  readonly pace: PaceWire;
+}
+
+const first = JSON.parse(document.getElementById('snapshot')?.textContent ?? '{}') as Snapshot;
+let map: CityMap | undefined;
+let plots: Plots | undefined;
+let vehicles = first.vehicles;
+let pace = { ...first.pace, speed: Number(document.getElementById('city-time')?.dataset['speed'] ?? 1) };
+
+const clock = startCityClock();
+startSheet();
+showConnection();
+trimTaps();
+
+onStream<{ nowMs: number; speed: number }>('clock', (now) => clock.set(now));
+onStream<VehicleWire[]>('vehicles', (fresh) => {
+  vehicles = fresh;
+  map?.moveVehicles(fresh);
+});
+onStream<typeof pace>('pace', (fresh) => {
+  pace = fresh;
+  plots?.draw(fresh);
+});
+onStream<Pulse[]>('taps', (pulses) => map?.pulse(pulses));
+
+void startPlots();
+void startMap();
+
+async function startPlots(): Promise<void> {
+  const { createPlots } = await import('./plots.ts');
+  plots = createPlots();
+  plots.draw(pace);
+}
+
+async function startMap(): Promise<void> {
+  const element = document.getElementById('map');
+  if (!element) return;
+  try {
+    const { createCityMap } = await import('./city-map.ts');
+    map = await createCityMap(element);
+    map.moveVehicles(vehicles);
+  } catch (error) {
+    // No WebGL, no map: everything on it stands in the table below.
+    element.classList.add('map-failed');
+    element.textContent = element.dataset['failed'] ?? '';
+    console.warn('map', error);
+  }
+}
+
+/** New rows come at the top; the oldest leave at the bottom, so that the page does not grow. */
+function trimTaps(): void {
+  const list = document.getElementById('taps');
+  if (!list) return;
+  const rowsMax = Number(list.dataset['rows'] ?? 30);
+  new MutationObserver(() => {
+    if (list.querySelector('.tap')) document.getElementById('no-taps')?.remove();
+    while (list.children.length > rowsMax) {
+      const last = list.lastElementChild;
+      // A row that somebody stands on with the keyboard stays until they leave it.
+      if (!last || last.contains(document.activeElement)) break;
+      last.remove();
+    }
+  }).observe(list, { childList: true });
+}

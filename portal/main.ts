@@ -1,0 +1,154 @@
+/** Starts the portal: reads the city's folder, opens the database as `portal_runtime`, serves the pages. */
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '#platform/clock.ts';
+import { OperatorError, systemCode } from '#platform/errors.ts';
+import type { Logger } from '#platform/logger.ts';
+import { createPool } from '#platform/postgres.ts';
+import type { Role } from '#platform/role.ts';
+import { readCityFolder } from './adapters/city-folder.ts';
+import { createIslandSource } from './adapters/islands.ts';
+import { listenDecided } from './adapters/listen-decided.ts';
+import { createPostgresViews } from './adapters/postgres-views.ts';
+import { buildApp } from './app.ts';
+import { listenAddress, type PortalConfig } from './config.ts';
+import { createWordings, type PortalContext } from './context.ts';
+import { createEventStream } from './event-stream.ts';
+import { createLiveCity } from './live-city.ts';
+import type { CityViews, DecidedSignal, Every } from './ports.ts';
+
+export interface PortalDeps {
+  /** The city's clock; its `speed`, if it has one, is shown. */
+  readonly clock: Clock & { readonly speed?: number };
+  readonly log: Logger;
+  readonly requestsPerMinuteMax?: number;
+  /** Instead of PostgreSQL, for tests. */
+  readonly views?: CityViews;
+}
+
+export interface Portal extends Role {
+  /** Address of the city page, `http://127.0.0.1:8080`. */
+  readonly url: string;
+}
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const POOL_MAX = 4;
+const STATEMENT_MS_MAX = 5000;
+
+/**
+ * Starts the portal. It comes up without a database too and then says so on its page.
+ * @throws OperatorError PORT_IN_USE | LISTEN_FAILED | CITY_UNREADABLE
+ */
+export async function startPortal(config: PortalConfig, deps: PortalDeps): Promise<Portal> {
+  const { names, geo } = await readCityFolder(config.KVYTOK_CITY_DIR);
+  const { views, signal, close } = openViews(config, deps);
+  const live = createLiveCity({
+    views,
+    names,
+    nowMs: () => deps.clock.nowMs(),
+    speed: () => deps.clock.speed ?? 1,
+    // Refresh pauses protect the database, so they are counted in real time, not in the city's.
+    monotonicMs: () => performance.now(),
+    every,
+    onTrouble: (error) =>
+      error === null
+        ? deps.log.info('portal.database.back')
+        : deps.log.warn({ err: (error as Error).message }, 'portal.database.silent'),
+  });
+  signal.onDecided(() => live.decided());
+  const stream = createEventStream(every);
+  const context: PortalContext = {
+    views,
+    names,
+    geo,
+    live,
+    stream,
+    clock: deps.clock,
+    wordings: createWordings(names),
+  };
+  const app = await buildApp({
+    context,
+    folders: { assets: join(HERE, 'assets'), vendor: vendorFolders() },
+    islands: createIslandSource(join(HERE, 'islands')),
+    log: deps.log,
+    ...(deps.requestsPerMinuteMax === undefined ? {} : { requestsPerMinuteMax: deps.requestsPerMinuteMax }),
+  });
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= (async () => {
+      live.stop();
+      stream.stop();
+      await app.close();
+      await close();
+    })();
+    return stopping;
+  };
+  try {
+    const url = await listen(app, config);
+    deps.log.info({ pages: url }, 'portal.started');
+    return { name: 'portal', url, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function openViews(
+  config: PortalConfig,
+  deps: PortalDeps,
+): { views: CityViews; signal: DecidedSignal; close: () => Promise<void> } {
+  if (deps.views) {
+    const silent: DecidedSignal = { onDecided: () => {}, stop: async () => {} };
+    return { views: deps.views, signal: silent, close: async () => {} };
+  }
+  const pool = createPool({
+    url: config.KVYTOK_POSTGRES_URL,
+    applicationName: 'kvytok-portal',
+    max: POOL_MAX,
+    statementTimeoutMs: STATEMENT_MS_MAX,
+    log: deps.log,
+  });
+  const signal = listenDecided({ url: config.KVYTOK_POSTGRES_URL, log: deps.log });
+  return {
+    views: createPostgresViews(pool),
+    signal,
+    close: async () => {
+      await signal.stop();
+      await pool.end();
+    },
+  };
+}
+
+const every: Every = (periodMs, task) => {
+  const timer = setInterval(task, periodMs);
+  timer.unref();
+  return () => clearInterval(timer);
+};
+
+function vendorFolders(): Readonly<Record<string, string>> {
+  const folder = (specifier: string) => dirname(fileURLToPath(import.meta.resolve(specifier)));
+  return {
+    'maplibre-gl': folder('maplibre-gl'),
+    uplot: folder('uplot/dist/uPlot.esm.js'),
+    htmx: folder('htmx.org/dist/htmx.min.js'),
+  };
+}
+
+async function listen(app: FastifyInstance, config: PortalConfig): Promise<string> {
+  const { host, port } = listenAddress(config);
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    const inUse = systemCode(cause) === 'EADDRINUSE';
+    throw new OperatorError({
+      code: inUse ? 'PORT_IN_USE' : 'LISTEN_FAILED',
+      happened: inUse
+        ? `Another program already listens on ${host}:${port}.`
+        : `The portal could not listen on ${host}:${port} (${systemCode(cause) ?? 'unknown reason'}).`,
+      kept: 'Nothing was changed.',
+      todo: 'Stop the other program, or set KVYTOK_PORTAL_LISTEN to a free port, e.g. 127.0.0.1:0.',
+      cause,
+    });
+  }
+}

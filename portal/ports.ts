@@ -1,0 +1,139 @@
+/**
+ * What the portal needs from the outside: the published views of the other services (read only), and a sign that
+ * something was decided. Everything here is already free of card tokens and account ids.
+ */
+import type { DeviceHealth } from '#contracts/device-report.ts';
+import type { Name } from './city-names.ts';
+
+/** Latest decision of one tap, as `fare.published_tap` gives it. */
+export interface TapRow {
+  readonly tapId: string;
+  readonly deviceId: string;
+  readonly vehicleId: string | null;
+  readonly carrierId: string | null;
+  readonly routeId: string | null;
+  readonly stopId: string | null;
+  readonly fareAtMs: number;
+  readonly receivedAtMs: number;
+  readonly mediumKind: string;
+  readonly kind: string;
+  readonly fareMediaId: string | null;
+  readonly riderCategoryId: string | null;
+  readonly concessionId: string | null;
+  readonly fundingId: string | null;
+  readonly grossMinor: bigint;
+  readonly riderMinor: bigint;
+  readonly transferMinor: bigint;
+  readonly concessionMinor: bigint;
+  readonly passMinor: bigint;
+  readonly capMinor: bigint;
+  readonly currency: string;
+  readonly flags: readonly string[];
+  readonly revision: number;
+  readonly decidedAtMs: number;
+}
+
+/** One revision of a tap's explanation; `steps` and `postings` are JSON of the fare engine, read with care. */
+export interface ExplanationRow {
+  readonly revision: number;
+  readonly fareDay: string;
+  readonly packageHash: string | null;
+  readonly packageName: Name | null;
+  readonly kind: string;
+  readonly steps: unknown;
+  readonly postings: unknown;
+  readonly decidedAtMs: number;
+}
+
+/** Rides and money of one key of one dimension. */
+export interface TotalRow {
+  readonly dimension: 'medium' | 'category' | 'carrier';
+  readonly key: string | null;
+  readonly rides: bigint;
+  readonly claimRides: bigint;
+  readonly grossMinor: bigint;
+  readonly riderMinor: bigint;
+  readonly concessionMinor: bigint;
+  readonly currency: string;
+}
+
+/** What one payer owes one carrier for one concession. */
+export interface BudgetRow {
+  readonly fundingId: string;
+  readonly carrierId: string | null;
+  readonly concessionId: string | null;
+  readonly claimRides: bigint;
+  readonly amountMinor: bigint;
+  readonly currency: string;
+}
+
+/** A device as ingest knows it. `health` is its last own report, `null` before the first. */
+export interface DeviceRow {
+  readonly deviceId: string;
+  readonly online: boolean;
+  readonly lastSeenMs: number | null;
+  readonly health: DeviceHealth | null;
+  readonly records: bigint;
+  readonly gaps: bigint;
+  readonly unlinked: bigint;
+  readonly forks: bigint;
+  readonly lastRecordAtMs: number | null;
+}
+
+/** Counts of both services at one moment. */
+export interface CountsRow {
+  readonly taps: bigint;
+  readonly decidedTaps: bigint;
+  readonly inbox: bigint;
+  readonly queue: bigint;
+  readonly commandsWaiting: bigint;
+  readonly commandsRefused: bigint;
+  readonly records: bigint;
+  readonly tapRecords: bigint;
+  readonly quarantined: bigint;
+}
+
+/** What was set aside, by reason. */
+export interface QuarantineRow {
+  readonly reason: string;
+  readonly items: bigint;
+  readonly lastAtMs: number | null;
+}
+
+/** Taps of one slice of city time: how many came, and how long from receipt to decision. */
+export interface PaceRow {
+  readonly startMs: number;
+  readonly taps: number;
+  readonly latencyMsMedian: number;
+  readonly latencyMsP95: number;
+}
+
+/** The published views. Every call is one bounded statement; a dead database rejects. */
+export interface CityViews {
+  latestTaps(limit: number): Promise<TapRow[]>;
+  tap(tapId: string): Promise<TapRow | undefined>;
+  /** All revisions, newest first, at most 50. */
+  explanations(tapId: string): Promise<ExplanationRow[]>;
+  totals(): Promise<TotalRow[]>;
+  budgetOwed(): Promise<BudgetRow[]>;
+  devices(): Promise<DeviceRow[]>;
+  counts(): Promise<CountsRow>;
+  quarantine(): Promise<QuarantineRow[]>;
+  /** Slices of `sliceMs` since `sinceMs` (city time), oldest first. */
+  pace(sinceMs: number, sliceMs: number): Promise<PaceRow[]>;
+}
+
+/** Tells when something was decided. It may miss some: readers poll as well. */
+export interface DecidedSignal {
+  onDecided(listener: () => void): void;
+  stop(): Promise<void>;
+}
+
+/** Runs `task` again and again; returns the way to stop it. The core owns no timers. */
+export type Every = (periodMs: number, task: () => void) => () => void;
+
+/** Browser code by name, types already stripped. */
+export interface IslandSource {
+  /** The island's JavaScript; `undefined` when there is none of this name. */
+  read(name: string): Promise<string | undefined>;
+}
