@@ -10,7 +10,7 @@ import type { CardReader, CardTransport, ReaderState } from '../ports.ts';
 import type { FromReader, ToReader } from './pcsc-messages.ts';
 
 export interface PcscReaderOptions {
-  /** Exact PC/SC name of the reader; any reader when absent. */
+  /** Part of the PC/SC name of the readers to use; all when absent. */
   readonly readerName?: string;
   readonly log: Logger;
   /** Socket of another pcscd than the machine's own (`PCSCLITE_CSOCK_NAME`). */

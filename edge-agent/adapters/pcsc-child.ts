@@ -3,7 +3,7 @@
  * ends, and its supervisor starts a fresh one. (The binding never recovers from a restarted pcscd, and a native fault
  * must not take the validator with it.)
  *
- * Argument 1: name of the reader to use, or nothing for any.
+ * Argument 1: part of the name of the readers to use, or nothing for all.
  */
 import type { CardInterface, ContextInterface, MonitorEvent, ReaderMonitorInterface } from 'smartcard';
 import { type FromReader, HEARTBEAT_MS, type ToReader } from './pcsc-messages.ts';
@@ -127,7 +127,7 @@ function onEvent(event: MonitorEvent, context: ContextInterface, smartcard: Smar
 }
 
 function isOurs(reader: string): boolean {
-  return wantedReader === '' || reader === wantedReader;
+  return reader.includes(wantedReader);
 }
 
 async function main(): Promise<void> {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createPcscCardReader } from '../../edge-agent/adapters/pcsc-card-reader.ts';
 import type { CardKeys, CardReader, CardReading, CardTransport, Timers } from '../../edge-agent/ports.ts';
@@ -167,6 +168,17 @@ describe.skipIf(skip)('a card over pcscd, vpcd and smartcard', () => {
     expect(readings[1]).toMatchObject({ ok: true });
   });
 
+  it('is read after the reader process was killed in the middle of a conversation', async () => {
+    await reader.start(async (card) => {
+      if (readings.length === 0) process.kill(readerProcess(), 'SIGKILL');
+      await onCard(card);
+    });
+    await insert(createVirtualCard(order()));
+    await until(() => readings.length === 2);
+    expect(readings).toMatchObject([{ ok: false, reason: 'CARD_UNREADABLE' }, { ok: true }]);
+    expect(reader.state()).toEqual({ state: 'ready', recoveries: 1 });
+  });
+
   it('whose command hangs for ever costs the reader process, not the reader', async () => {
     await reader.stop();
     reader = newReader({ transmitMsMax: 300 });
@@ -202,6 +214,12 @@ describe.skipIf(skip)('a card over pcscd, vpcd and smartcard', () => {
     console.log(`transmit through pcscd and vpcd: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`);
   });
 });
+
+/** Process id of the one reader process that this test process has. */
+function readerProcess(): number {
+  const found = execFileSync('pgrep', ['-P', String(process.pid), '-f', 'pcsc-child'], { encoding: 'utf8' });
+  return Number(found.trim());
+}
 
 describe('without PC/SC', () => {
   it('the reader is absent, says why, and stops cleanly', async () => {
