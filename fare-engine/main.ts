@@ -14,7 +14,8 @@ import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
 import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
-import { priceAccountDay, stateText } from '#pricing/price-account-day.ts';
+import { priceAccountDay } from '#pricing/price-account-day.ts';
+import { stateText } from '#pricing/state-text.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
 import { createDenyListPublisher } from './adapters/deny-list-publisher.ts';
@@ -101,7 +102,8 @@ function roleOf(workers: readonly Worker[], mqtt: MqttConnection | null, pool: p
 }
 
 function start(tasks: Task[], limits: FareEngineLimits, log: Logger): Worker {
-  const wait = (ms: number, signal: AbortSignal): Promise<void> => delay(ms, undefined, { signal }).catch(() => {});
+  const wait = (ms: number, signal: AbortSignal): Promise<void> =>
+    delay(ms, undefined, { signal }).catch(() => {});
   return startWorker({ tasks, log, wait, idleMs: limits.idleMs });
 }
 
