@@ -90,8 +90,8 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
       if (effect.stale) return;
       await deps.probe('edge.before-free');
       journal.free(opened.value.backupWatermarkMs);
-      setClock(opened.value, upload.answered(opened.value.ranges), heardMonoMs);
       if (effect.ahead) beginAgain();
+      if (effect.ours.length > 0) setClock(opened.value, upload.answered(effect.ours), heardMonoMs);
       // What was offered again stands before the place that the upload has reached.
       if (effect.offeredAgain > 0) upload.restart();
     } catch (error) {

@@ -37,6 +37,8 @@ export type AppendResult =
 
 /** What a receipt did. */
 export interface ReceiptEffect {
+  /** Ranges that name our own heads: only these answer what was offered. */
+  readonly ours: readonly ReceiptRange[];
   readonly accepted: number;
   readonly quarantined: number;
   /** Ranges whose head is not ours: they free nothing. */
@@ -83,6 +85,8 @@ export interface Journal {
   newest(recordsMax: number): StoredRecord[];
   counts(): MarkCounts;
   hasRoom(): boolean;
+  /** Head when this process opened the journal; null when it was empty. Later records were offered by no earlier run. */
+  readonly openedAt: EpochHead | null;
   /** True from a failed write until a write succeeds. */
   broken(): boolean;
   /** Tries a write after a failure; true when the journal works again. */
@@ -105,6 +109,7 @@ export function openJournal(deps: JournalDeps, start: { hadEpoch: boolean; at: C
 }
 
 class OpenJournal implements Journal {
+  readonly openedAt: EpochHead | null;
   private readonly deps: JournalDeps;
   private current: EpochHead | null;
   private marks: MarkCounts;
@@ -112,7 +117,8 @@ class OpenJournal implements Journal {
 
   constructor(deps: JournalDeps) {
     this.deps = deps;
-    this.current = deps.store.head();
+    this.openedAt = deps.store.head();
+    this.current = this.openedAt;
     this.marks = deps.store.counts();
   }
 
@@ -190,7 +196,8 @@ class OpenJournal implements Journal {
     const past = pastIncarnations(store);
     if (past.includes(receipt.incarnation)) return { ...NO_EFFECT, stale: true };
     const offeredAgain = this.meetIncarnation(receipt.incarnation, past);
-    const effect = { ...NO_EFFECT, offeredAgain };
+    const ours: ReceiptRange[] = [];
+    const effect = { ...NO_EFFECT, ours, offeredAgain };
     for (const range of receipt.ranges) {
       const verdict = this.judge(range);
       if (verdict !== 'ours') {
@@ -199,6 +206,7 @@ class OpenJournal implements Journal {
         effect.ahead ||= verdict === 'ahead';
         continue;
       }
+      ours.push(range);
       effect[range.status] += store.mark(
         range.epoch,
         range.fromSeq,
@@ -269,6 +277,7 @@ class OpenJournal implements Journal {
 }
 
 const NO_EFFECT = {
+  ours: [],
   accepted: 0,
   quarantined: 0,
   wrongHeads: 0,

@@ -82,7 +82,7 @@ export function createUpload(deps: UploadDeps): Upload {
   let stopped = false;
   const counters = { batches: 0, timeouts: 0 };
   // Up to here an earlier run of this process or of this upload may have offered already.
-  let offeredBefore = { epoch: journal.head().epoch, seq: journal.head().seq };
+  let offeredBefore = { epoch: journal.openedAt?.epoch ?? '', seq: journal.openedAt?.seq ?? 0 };
 
   function pump(): void {
     if (stopped) return;
