@@ -45,8 +45,14 @@ function prepare(): void {
   }
 }
 
-function typescriptConfigs(): string[] {
-  return readdirSync(ROOT).filter((name) => /^tsconfig(\.[a-z-]+)?\.json$/.test(name));
+/** The project's own and those of code that runs in browsers. */
+function typescriptConfigs(folder = '.'): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory())
+      return /^(node_modules|reports|\..*)$/.test(entry.name) ? [] : typescriptConfigs(path);
+    return /^tsconfig(\.[a-z-]+)?\.json$/.test(entry.name) ? [path] : [];
+  });
 }
 
 /** One step that counts as one test. */

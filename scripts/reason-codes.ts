@@ -1,0 +1,134 @@
+/**
+ * Writes docs/REASON-CODES.md: every code that a person may meet, with its meaning, from the sources themselves.
+ *   node scripts/reason-codes.ts
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import {
+  FLAG_CODES,
+  REASON_TEXTS,
+  REFUSAL_CODES,
+  REJECTION_CODES,
+  type ReasonCode,
+} from '#contracts/reason-codes.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const NOT_SOURCES = /(^|\/)(node_modules|tests|scripts|reports|\.[^/]*)(\/|$)/;
+const WIDTH_MAX = 260;
+
+interface OperatorCode {
+  readonly code: string;
+  readonly path: string;
+  readonly happened: string;
+  readonly todo: string;
+}
+
+const document = `# Reason codes
+
+Every code that a person or a program may meet. A code is never renamed and never gets another meaning.
+This page is written from the sources by \`node scripts/reason-codes.ts\`; a test fails when a code is missing here.
+
+## Red at the validator
+
+${reasonTable(REFUSAL_CODES)}
+
+## Quarantined at ingest
+
+The bytes are kept, with the reason; nothing is thrown away and nothing is priced.
+
+${reasonTable(REJECTION_CODES)}
+
+## Flags on an accepted tap
+
+A flagged tap is priced like any other.
+
+${reasonTable(FLAG_CODES)}
+
+## Errors for operators
+
+Each says what happened, what was kept and what to do. \`…\` stands for what differs from case to case.
+
+${operatorTable()}
+`;
+writeFileSync(join(ROOT, 'docs/REASON-CODES.md'), document);
+
+function reasonTable(codes: readonly ReasonCode[]): string {
+  const rows = codes.map((code) => `| \`${code}\` | ${REASON_TEXTS[code].uk} | ${REASON_TEXTS[code].en} |`);
+  return ['| code | українською | in English |', '|---|---|---|', ...rows].join('\n');
+}
+
+function operatorTable(): string {
+  const found = new Map<string, OperatorCode[]>();
+  for (const path of sources()) {
+    for (const entry of codesOf(path)) found.set(entry.code, [...(found.get(entry.code) ?? []), entry]);
+  }
+  const rows = [...found.entries()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([code, uses]) => operatorRow(code, uses));
+  return ['| code | what happened | what to do | from |', '|---|---|---|---|', ...rows].join('\n');
+}
+
+function operatorRow(code: string, uses: readonly OperatorCode[]): string {
+  const told =
+    uses.find((use) => use.path.startsWith('platform/')) ??
+    uses.find((use) => use.happened !== '') ??
+    uses[0];
+  const places = [...new Set(uses.map((use) => `\`${use.path}\``))].join(', ');
+  return `| \`${code}\` | ${told?.happened || 'see the source'} | ${told?.todo || 'see the message'} | ${places} |`;
+}
+
+function sources(): string[] {
+  return readdirSync(ROOT, { recursive: true, encoding: 'utf8' })
+    .filter((path) => /\.(ts|mjs)$/.test(path) && !NOT_SOURCES.test(path))
+    .sort();
+}
+
+/** The `{ code: 'X', happened: …, todo: … }` literals of a file, as far as they are literals. */
+function codesOf(path: string): OperatorCode[] {
+  const text = readFileSync(join(ROOT, path), 'utf8');
+  return [...text.matchAll(/\bcode:[^\n;]*/g)].flatMap((match) => {
+    const rest = text.slice(match.index, match.index + 1500);
+    const end = rest.search(/\n\s*\}\);|\n\s*\};/);
+    const block = end < 0 ? rest : rest.slice(0, end);
+    const codes = [...match[0].matchAll(/'([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)'/g)].map(
+      (found) => found[1] as string,
+    );
+    return codes.map((code) => ({
+      code,
+      path,
+      happened: literal(block, 'happened'),
+      todo: literal(block, 'todo'),
+    }));
+  });
+}
+
+/** The first text literal of a property, with `…` for what is filled in. */
+function literal(block: string, property: string): string {
+  const value = block.slice(block.search(new RegExp(`\\b${property}:`)) + property.length + 1);
+  const start = value.search(/['"`]/);
+  if (!block.includes(`${property}:`) || start < 0) return '';
+  const text = textFrom(value, start).replace(/\|/g, '\\|').replace(/\s+/g, ' ').trim();
+  return text.length > WIDTH_MAX ? `${text.slice(0, WIDTH_MAX)}…` : text;
+}
+
+/** Reads a quoted text from its opening quote on; everything inside `${}` becomes one `…`. */
+function textFrom(source: string, start: number): string {
+  const quote = source[start];
+  let text = '';
+  let depth = 0;
+  for (let i = start + 1; i < source.length; i++) {
+    const c = source[i] as string;
+    if (c === '\\') {
+      i += 1;
+      if (depth === 0) text += source[i];
+    } else if (quote === '`' && c === '$' && source[i + 1] === '{') {
+      if (depth === 0) text += '…';
+      depth += 1;
+      i += 1;
+    } else if (depth > 0 && c === '{') depth += 1;
+    else if (depth > 0 && c === '}') depth -= 1;
+    else if (depth === 0 && c === quote) return text;
+    else if (depth === 0) text += c;
+  }
+  return text;
+}
