@@ -1,0 +1,64 @@
+/** `kvytok price`: the auditor's re-computation of an exported bundle, offline. */
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BUNDLE_LINE_CHARS_MAX, FactBundleReader } from '../../fare-engine/pricing/fact-bundle.ts';
+import {
+  addToTotals,
+  type BundleTotals,
+  type RepricedLine,
+  repriceBundle,
+} from '../../fare-engine/pricing/reprice-bundle.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { lineWriter, readLines } from '../line-streams.ts';
+
+export const usage = `Usage: kvytok price --facts BUNDLE
+
+Prices an exported bundle without a network or a database: facts, closes, and tariffs by their hash, one JSON line each.
+The same bundle always gives the same output: one line for each tap, then the sums per currency. BUNDLE may be "-" for
+standard input. Exit code 65 when the bundle is not whole; the message names the line.
+`;
+
+export async function run(args: string[], io: CommandIo): Promise<number> {
+  const { values } = parseArgs({ args, options: { facts: { type: 'string' } } });
+  if (values.facts === undefined) throw new UsageError('--facts BUNDLE is needed');
+  const reader = new FactBundleReader();
+  const stream = values.facts === '-' ? io.stdin : createReadStream(resolve(io.cwd, values.facts));
+  const fail = (message: string) => {
+    io.stderr.write(`${values.facts}: ${message}\nNothing was priced.\n`);
+    return EXIT.data;
+  };
+  let number = 0;
+  try {
+    for await (const line of readLines(stream, BUNDLE_LINE_CHARS_MAX)) {
+      number++;
+      if (!line.ok) return fail(`line ${number}: ${line.bytes} bytes are too long`);
+      const problem = reader.add(line.text);
+      if (problem) return fail(`line ${problem.line}: ${problem.message}`);
+    }
+  } catch (error) {
+    return fail(`cannot be read: ${(error as Error).message}`);
+  }
+  const read = reader.end();
+  if (!read.ok) return fail(`line ${read.problem.line}: ${read.problem.message}`);
+  const out = lineWriter(io.stdout);
+  const totals = new Map<string, BundleTotals>();
+  for (const priced of repriceBundle(read.bundle)) {
+    addToTotals(totals, priced.line);
+    if (!(await out.write(toJson(asOutput(priced))))) return EXIT.ok;
+  }
+  for (const currency of [...totals.keys()].sort()) {
+    await out.write(toJson({ kind: 'total', ...totals.get(currency) }));
+  }
+  return EXIT.ok;
+}
+
+function asOutput({ accountId, line }: RepricedLine) {
+  const { kind, ...rest } = line;
+  return { kind: 'line', accountId, lineKind: kind, ...rest };
+}
+
+/** Money as digit strings. */
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, v: unknown) => (typeof v === 'bigint' ? v.toString() : v));
+}

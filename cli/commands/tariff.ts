@@ -1,0 +1,64 @@
+/** `kvytok tariff check`: what is wrong with a tariff package, by file, line and column. */
+import { stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { type FileProblem, formatFileProblem, hasErrors } from '../../fare-engine/pricing/file-problem.ts';
+import { loadFeed, loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+
+export const usage = `Usage: kvytok tariff check DIR [--json]
+
+Checks a tariff package (a folder with tariff.yaml), all packages of a city (a folder of such folders, also for overlaps
+in time), or a GTFS feed with Fares v2. Prints each problem as file:line:column with how to mend it.
+Exit code 0 without errors (warnings do not fail), 1 with errors.
+`;
+
+interface Checked {
+  readonly problems: readonly FileProblem[];
+  /** What was found to be whole, one line each. */
+  readonly good: readonly string[];
+}
+
+export async function run(args: string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args,
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false } },
+  });
+  const [verb, folder, ...rest] = positionals;
+  if (verb !== 'check' || folder === undefined || rest.length > 0)
+    throw new UsageError('write: kvytok tariff check DIR');
+  const { problems, good } = await check(resolve(io.cwd, folder));
+  const failed = hasErrors(problems);
+  if (values.json) {
+    for (const problem of problems) io.stdout.write(`${JSON.stringify(problem)}\n`);
+  } else {
+    for (const problem of problems) io.stdout.write(`${formatFileProblem(problem)}\n`);
+    for (const line of failed ? [] : good) io.stdout.write(`${line}\n`);
+  }
+  return failed ? EXIT.failed : EXIT.ok;
+}
+
+async function check(dir: string): Promise<Checked> {
+  if (await exists(join(dir, 'tariff.yaml'))) {
+    const read = await loadTariffFolder(dir);
+    return {
+      problems: read.problems,
+      good: read.ok ? [`${read.package.tariff.version_id} ${read.package.hash}`] : [],
+    };
+  }
+  if (await exists(join(dir, 'fare_leg_rules.txt'))) {
+    const feed = await loadFeed(dir);
+    return { problems: feed.problems, good: feed.ok ? ['GTFS feed with Fares v2, no errors'] : [] };
+  }
+  const read = await loadTariffTimeline(dir);
+  const good = read.ok ? read.timeline.packages.map((p) => `${p.tariff.version_id} ${p.hash}`) : [];
+  return { problems: read.problems, good };
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}

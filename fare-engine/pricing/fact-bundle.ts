@@ -1,0 +1,256 @@
+/**
+ * The exported bundle of `kvytok price --facts`: NDJSON that a stranger can re-price without our database.
+ *
+ * Line 1 is the header (zone, day start, tariff files as they were, by hash); each further line is a fact or a close,
+ * in any order. Every error names its line.
+ */
+import { type Static, Type } from 'typebox';
+import { FeedId, InstantMs } from '#contracts/ids.ts';
+import { decodeJsonText, describeProblems, parserOf } from '#contracts/parse.ts';
+import { MediumKind } from '#contracts/record.ts';
+import { createFareCalendar, type FareCalendar } from './fare-day.ts';
+import { formatFileProblem } from './file-problem.ts';
+import { parseIsoDate } from './gtfs/cells.ts';
+import type { EntitlementFact, PassFact, TapFact } from './model.ts';
+import { hashPackage, readTariffPackage, type TariffPackage } from './tariff-package.ts';
+import { createTariffTimeline, type TariffTimeline } from './tariff-timeline.ts';
+
+/** Longest line in characters: the header carries whole tariffs. */
+export const BUNDLE_LINE_CHARS_MAX = 128 * 1024 * 1024;
+const FACT_LINE_CHARS_MAX = 64 * 1024;
+/** Most lines of one bundle: a city-month in parts. */
+export const BUNDLE_LINES_MAX = 20_000_000;
+
+const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
+  Type.Union([type, Type.Null()]);
+const Instant = InstantMs;
+const Day = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' });
+const Account = Type.String({ minLength: 1, maxLength: 200 });
+
+export const BundleHeader = Type.Object({
+  kind: Type.Literal('kvytok-facts'),
+  v: Type.Literal(1),
+  zone: Type.String({ minLength: 1, maxLength: 64 }),
+  dayStart: Type.String({ pattern: '^[0-2][0-9]:[0-5][0-9]$' }),
+  tariffs: Type.Array(
+    Type.Object({
+      hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+      /** File name → base64 of its bytes. */
+      files: Type.Record(Type.String(), Type.String()),
+    }),
+    { maxItems: 500 },
+  ),
+});
+export type BundleHeader = Static<typeof BundleHeader>;
+
+const TapLine = Type.Object({
+  kind: Type.Literal('tap'),
+  accountId: Account,
+  tapId: Type.String({ minLength: 1, maxLength: 200 }),
+  fareAtMs: Instant,
+  uncertaintyMs: Type.Integer({ minimum: 0, maximum: 8.64e15 }),
+  mediumKind: MediumKind,
+  direction: Type.Union([Type.Literal('in'), Type.Literal('out')]),
+  companions: Type.Integer({ minimum: 0, maximum: 20 }),
+  vehicleId: Nullable(FeedId),
+  carrierId: Nullable(FeedId),
+  routeId: Nullable(FeedId),
+  stopId: Nullable(FeedId),
+});
+
+const EntitlementLine = Type.Object({
+  kind: Type.Literal('entitlement'),
+  accountId: Account,
+  entitlementId: Type.String({ minLength: 1, maxLength: 200 }),
+  concessionId: Type.String({ minLength: 1, maxLength: 200 }),
+  validFromMs: Instant,
+  validUntilMs: Nullable(Instant),
+  knownFromMs: Instant,
+  knownUntilMs: Nullable(Instant),
+});
+
+const PassLine = Type.Object({
+  kind: Type.Literal('pass'),
+  accountId: Account,
+  passId: Type.String({ minLength: 1, maxLength: 200 }),
+  fareProductId: Type.String({ minLength: 1, maxLength: 200 }),
+  validFromMs: Instant,
+  validUntilMs: Nullable(Instant),
+  knownFromMs: Instant,
+});
+
+/** A fare day was closed: facts other than taps that became known later do not count for it. */
+const CloseLine = Type.Object({ kind: Type.Literal('close'), fareDay: Day, knownAsOfMs: Instant });
+
+export const BundleLine = Type.Union([TapLine, EntitlementLine, PassLine, CloseLine]);
+export type BundleLine = Static<typeof BundleLine>;
+
+/** Facts of one account. */
+export interface AccountFacts {
+  readonly taps: TapFact[];
+  readonly entitlements: EntitlementFact[];
+  readonly passes: PassFact[];
+}
+
+export interface FactBundle {
+  readonly calendar: FareCalendar;
+  readonly tariffs: TariffTimeline;
+  readonly accounts: ReadonlyMap<string, AccountFacts>;
+  /** Fare day → the instant as of which facts count. */
+  readonly closes: ReadonlyMap<string, number>;
+}
+
+/** One thing wrong with a bundle. */
+export interface BundleProblem {
+  /** From 1. */
+  readonly line: number;
+  readonly message: string;
+}
+
+const parseHeader = parserOf(BundleHeader);
+const parsers = {
+  tap: parserOf(TapLine),
+  entitlement: parserOf(EntitlementLine),
+  pass: parserOf(PassLine),
+  close: parserOf(CloseLine),
+} as const;
+
+/** Reads a bundle line by line; the first problem ends it, for a bundle is whole or it proves nothing. */
+export class FactBundleReader {
+  #line = 0;
+  #calendar: FareCalendar | undefined;
+  #tariffs: TariffTimeline | undefined;
+  readonly #accounts = new Map<string, AccountFacts>();
+  readonly #closes = new Map<string, number>();
+  readonly #taps = new Map<string, string>();
+
+  /** Takes the next line. Empty lines are skipped. */
+  add(text: string): BundleProblem | undefined {
+    this.#line++;
+    if (text.trim() === '') return undefined;
+    if (this.#line > BUNDLE_LINES_MAX)
+      return this.#problem(`more than ${BUNDLE_LINES_MAX} lines: export in parts`);
+    const limit = this.#calendar ? FACT_LINE_CHARS_MAX : BUNDLE_LINE_CHARS_MAX;
+    if (text.length > limit)
+      return this.#problem(`${text.length} characters, at most ${limit} are taken here`);
+    const json = decodeJsonText(text);
+    if (!json.ok) return this.#problem(describeProblems(json.problems));
+    const message = this.#calendar ? this.#addFact(json.value) : this.#addHeader(json.value);
+    return message === undefined ? undefined : this.#problem(message);
+  }
+
+  /** The bundle, after its last line. */
+  end(): { ok: true; bundle: FactBundle } | { ok: false; problem: BundleProblem } {
+    if (!this.#calendar || !this.#tariffs) {
+      return { ok: false, problem: { line: 1, message: 'the header line is missing' } };
+    }
+    const bundle = {
+      calendar: this.#calendar,
+      tariffs: this.#tariffs,
+      accounts: this.#accounts,
+      closes: this.#closes,
+    };
+    return { ok: true, bundle };
+  }
+
+  #problem(message: string): BundleProblem {
+    return { line: this.#line, message };
+  }
+
+  #addHeader(value: unknown): string | undefined {
+    const header = parseHeader(value);
+    if (!header.ok) return `header: ${describeProblems(header.problems)}`;
+    try {
+      this.#calendar = createFareCalendar(header.value.zone, header.value.dayStart);
+    } catch (error) {
+      return `header: ${(error as Error).message}`;
+    }
+    const packages: TariffPackage[] = [];
+    for (const { hash, files } of header.value.tariffs) {
+      const bytes = new Map(
+        Object.entries(files).map(([name, text]) => [name, Buffer.from(text, 'base64')] as const),
+      );
+      const actual = hashPackage(bytes);
+      if (actual !== hash) return `header: tariff ${hash} has the hash ${actual}: its bytes were changed`;
+      const read = readTariffPackage(bytes);
+      if (!read.ok)
+        return `header: tariff ${hash}: ${read.problems.slice(0, 3).map(formatFileProblem).join('; ')}`;
+      packages.push(read.package);
+    }
+    const { timeline, problems } = createTariffTimeline(packages);
+    if (problems[0]) return `header: ${formatFileProblem(problems[0])}`;
+    this.#tariffs = timeline;
+    return undefined;
+  }
+
+  #addFact(value: unknown): string | undefined {
+    const kind = (value as { kind?: unknown } | null)?.kind;
+    if (typeof kind !== 'string' || !Object.hasOwn(parsers, kind)) {
+      return `kind ${JSON.stringify(kind)?.slice(0, 60)} is not known; known are tap, entitlement, pass, close`;
+    }
+    const parsed = parsers[kind as keyof typeof parsers](value);
+    if (!parsed.ok) return describeProblems(parsed.problems);
+    const fact = parsed.value as BundleLine;
+    if (fact.kind === 'close') return this.#addClose(fact.fareDay, fact.knownAsOfMs);
+    const { kind: _, accountId, ...rest } = fact;
+    const account = this.#accounts.get(accountId) ?? { taps: [], entitlements: [], passes: [] };
+    this.#accounts.set(accountId, account);
+    if (fact.kind === 'tap') {
+      const known = this.#taps.get(fact.tapId);
+      if (known !== undefined) {
+        return known === accountId
+          ? `tap ${fact.tapId} occurs twice`
+          : `tap ${fact.tapId} belongs to two accounts`;
+      }
+      this.#taps.set(fact.tapId, accountId);
+      account.taps.push(rest as TapFact);
+    } else if (fact.kind === 'entitlement') account.entitlements.push(rest as EntitlementFact);
+    else account.passes.push(rest as PassFact);
+    return undefined;
+  }
+
+  #addClose(fareDay: string, knownAsOfMs: number): string | undefined {
+    if (parseIsoDate(fareDay) === undefined) return `${fareDay} is no date`;
+    if (this.#closes.has(fareDay)) return `fare day ${fareDay} is closed twice`;
+    this.#closes.set(fareDay, knownAsOfMs);
+    return undefined;
+  }
+}
+
+/** Reads a bundle from lines at hand. */
+export function parseFactBundle(
+  lines: Iterable<string>,
+): { ok: true; bundle: FactBundle } | { ok: false; problem: BundleProblem } {
+  const reader = new FactBundleReader();
+  for (const line of lines) {
+    const problem = reader.add(line);
+    if (problem) return { ok: false, problem };
+  }
+  return reader.end();
+}
+
+/** Header line of an export. `files` are the packages' bytes; their hashes are computed here. */
+export function formatBundleHeader(
+  zone: string,
+  dayStart: string,
+  packages: readonly ReadonlyMap<string, Uint8Array>[],
+): string {
+  const header: BundleHeader = {
+    kind: 'kvytok-facts',
+    v: 1,
+    zone,
+    dayStart,
+    tariffs: packages.map((files) => ({
+      hash: hashPackage(files),
+      files: Object.fromEntries(
+        [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+      ),
+    })),
+  };
+  return JSON.stringify(header);
+}
+
+/** One line of an export. */
+export function formatBundleLine(line: BundleLine): string {
+  return JSON.stringify(line);
+}

@@ -1,0 +1,154 @@
+/**
+ * The sentence of a step in four languages: "Безкоштовно: пенсіонер, постанова КМУ 354". Texts are made from steps,
+ * never stored instead of them.
+ */
+import { formatMoney } from '#contracts/money.ts';
+import type { PriceStep } from './model.ts';
+import type { NameBook } from './name-book.ts';
+
+/** Languages of the platform, Ukrainian first. */
+export const STEP_LANGUAGES = ['uk', 'en', 'de', 'pl'] as const;
+export type StepLanguage = (typeof STEP_LANGUAGES)[number];
+
+export interface StepTextContext {
+  readonly language: StepLanguage;
+  readonly currency: string;
+  /** Names of the package that priced the line; without it ids stand in for names. */
+  readonly names?: Partial<NameBook> | null | undefined;
+}
+
+/** What a sentence is made of; every part is text already. */
+interface Parts {
+  readonly before: string;
+  readonly after: string;
+  readonly free: boolean;
+  /** `, постанова КМУ 354` or nothing. */
+  readonly act: string;
+  readonly name: string;
+  readonly medium: string;
+  readonly p: Readonly<Record<string, string>>;
+}
+
+type Sentences = Readonly<Record<PriceStep['kind'], (x: Parts) => string>>;
+
+const uk: Sentences = {
+  base: (x) => `Вартість поїздки ${x.after}: ${x.medium}${x.act}`,
+  transfer: (x) =>
+    x.free
+      ? `Безкоштовна пересадка: ${x.p['minutes']} хв від першої реєстрації${x.p['limitMinutes'] ? ` (дозволено ${x.p['limitMinutes']} хв)` : ''}${x.act}`
+      : `Пересадка: ${x.after} замість ${x.before}${x.act}`,
+  concession: (x) =>
+    x.free ? `Безкоштовно: ${x.name}${x.act}` : `Пільга: ${x.name}, ${x.after} замість ${x.before}${x.act}`,
+  pass: (x) => `Проїзний: ${x.after} замість ${x.before}${x.act}`,
+  cap: (x) => `Досягнуто межі витрат: ${x.after} замість ${x.before}${x.act}`,
+  'same-ride': (x) => `Та сама поїздка: картку прикладено ще раз через ${x.p['seconds']} с, без оплати`,
+  clock: (x) =>
+    `Годинник валідатора неточний (до ${x.p['uncertaintyS']} с): ${x.after} замість ${x.p['nominal']}, дешевший варіант`,
+  unpriced: (x) => `Без оплати: ${UNPRICED.uk[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+};
+
+const en: Sentences = {
+  base: (x) => `Fare ${x.after}: ${x.medium}${x.act}`,
+  transfer: (x) =>
+    x.free
+      ? `Free transfer: ${x.p['minutes']} min after the first boarding${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} min allowed)` : ''}${x.act}`
+      : `Transfer: ${x.after} instead of ${x.before}${x.act}`,
+  concession: (x) =>
+    x.free ? `Free: ${x.name}${x.act}` : `Concession: ${x.name}, ${x.after} instead of ${x.before}${x.act}`,
+  pass: (x) => `Pass: ${x.after} instead of ${x.before}${x.act}`,
+  cap: (x) => `Spending cap reached: ${x.after} instead of ${x.before}${x.act}`,
+  'same-ride': (x) => `The same ride: card presented again after ${x.p['seconds']} s, no charge`,
+  clock: (x) =>
+    `The validator's clock is not exact (up to ${x.p['uncertaintyS']} s): ${x.after} instead of ${x.p['nominal']}, the cheaper side`,
+  unpriced: (x) => `Not charged: ${UNPRICED.en[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+};
+
+const de: Sentences = {
+  base: (x) => `Fahrpreis ${x.after}: ${x.medium}${x.act}`,
+  transfer: (x) =>
+    x.free
+      ? `Kostenloser Umstieg: ${x.p['minutes']} Min. nach dem ersten Einstieg${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} Min. erlaubt)` : ''}${x.act}`
+      : `Umstieg: ${x.after} statt ${x.before}${x.act}`,
+  concession: (x) =>
+    x.free ? `Kostenlos: ${x.name}${x.act}` : `Ermäßigung: ${x.name}, ${x.after} statt ${x.before}${x.act}`,
+  pass: (x) => `Zeitkarte: ${x.after} statt ${x.before}${x.act}`,
+  cap: (x) => `Preisdeckel erreicht: ${x.after} statt ${x.before}${x.act}`,
+  'same-ride': (x) =>
+    `Dieselbe Fahrt: Karte nach ${x.p['seconds']} s noch einmal vorgehalten, ohne Berechnung`,
+  clock: (x) =>
+    `Die Uhr des Validators geht nicht genau (bis ${x.p['uncertaintyS']} s): ${x.after} statt ${x.p['nominal']}, der günstigere Preis`,
+  unpriced: (x) => `Nicht berechnet: ${UNPRICED.de[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+};
+
+const pl: Sentences = {
+  base: (x) => `Cena przejazdu ${x.after}: ${x.medium}${x.act}`,
+  transfer: (x) =>
+    x.free
+      ? `Bezpłatna przesiadka: ${x.p['minutes']} min od pierwszej rejestracji${x.p['limitMinutes'] ? ` (dozwolone ${x.p['limitMinutes']} min)` : ''}${x.act}`
+      : `Przesiadka: ${x.after} zamiast ${x.before}${x.act}`,
+  concession: (x) =>
+    x.free ? `Bezpłatnie: ${x.name}${x.act}` : `Ulga: ${x.name}, ${x.after} zamiast ${x.before}${x.act}`,
+  pass: (x) => `Bilet okresowy: ${x.after} zamiast ${x.before}${x.act}`,
+  cap: (x) => `Osiągnięto limit wydatków: ${x.after} zamiast ${x.before}${x.act}`,
+  'same-ride': (x) => `Ten sam przejazd: kartę przyłożono ponownie po ${x.p['seconds']} s, bez opłaty`,
+  clock: (x) =>
+    `Zegar kasownika jest niedokładny (do ${x.p['uncertaintyS']} s): ${x.after} zamiast ${x.p['nominal']}, tańszy wariant`,
+  unpriced: (x) => `Bez opłaty: ${UNPRICED.pl[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+};
+
+const SENTENCES: Readonly<Record<StepLanguage, Sentences>> = { uk, en, de, pl };
+
+const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>> = {
+  uk: {
+    'no-tariff': 'на цей час немає чинного тарифу',
+    'tap-out': 'це реєстрація виходу, платять лише за посадку',
+    'unknown-route': 'маршрут невідомий',
+    'unknown-medium': 'для цього носія немає тарифу',
+    'no-leg-rule': 'для цієї поїздки немає правила тарифу',
+    'no-product': 'для цього носія немає ціни',
+  },
+  en: {
+    'no-tariff': 'no tariff is in force at this time',
+    'tap-out': 'this was a tap on leaving, only boarding is charged',
+    'unknown-route': 'the route is not known',
+    'unknown-medium': 'the tariff does not know this medium',
+    'no-leg-rule': 'no tariff rule fits this ride',
+    'no-product': 'there is no price for this medium',
+  },
+  de: {
+    'no-tariff': 'zu dieser Zeit gilt kein Tarif',
+    'tap-out': 'das war eine Abmeldung beim Aussteigen, bezahlt wird nur der Einstieg',
+    'unknown-route': 'die Linie ist nicht bekannt',
+    'unknown-medium': 'der Tarif kennt dieses Medium nicht',
+    'no-leg-rule': 'keine Tarifregel passt auf diese Fahrt',
+    'no-product': 'für dieses Medium gibt es keinen Preis',
+  },
+  pl: {
+    'no-tariff': 'w tym czasie nie obowiązuje żadna taryfa',
+    'tap-out': 'to rejestracja wyjścia, płaci się tylko za wejście',
+    'unknown-route': 'linia jest nieznana',
+    'unknown-medium': 'taryfa nie zna tego nośnika',
+    'no-leg-rule': 'żadna reguła taryfy nie pasuje do tego przejazdu',
+    'no-product': 'nie ma ceny dla tego nośnika',
+  },
+};
+
+/** Makes the sentence. Never throws for a step that was stored: unknown names are shown as ids. */
+export function stepText(step: PriceStep, context: StepTextContext): string {
+  const { language, currency, names } = context;
+  const money = (minor: bigint) =>
+    currency === '' ? minor.toString() : formatMoney({ amountMinor: minor, currency }, language);
+  const act = step.act === null ? undefined : (names?.acts?.[step.act]?.[language] ?? step.act);
+  const concession = step.params['concession'] ?? '';
+  const medium = step.params['medium'] ?? '';
+  const nominal = step.params['nominalMinor'];
+  return SENTENCES[language][step.kind]({
+    before: money(step.beforeMinor),
+    after: money(step.afterMinor),
+    free: step.afterMinor === 0n,
+    act: act === undefined ? '' : `, ${act}`,
+    name: names?.concessions?.[concession]?.[language] ?? concession,
+    medium: names?.media?.[medium] ?? medium,
+    p: nominal === undefined ? step.params : { ...step.params, nominal: money(BigInt(nominal)) },
+  });
+}
