@@ -7,16 +7,11 @@ import { type CityKeys, openCityKeys } from '../../cli/city/city-keys.ts';
 import { enrolDevice } from '../../cli/city/enrol-devices.ts';
 import { openPcscValidator, type PcscValidator, presentCard } from '../../cli/present-card.ts';
 import { parseRecordId } from '../../contracts/ids.ts';
-import { missingPackages } from '../../simulators/cards/pcscd.ts';
 import type { VirtualCardOptions } from '../../simulators/cards/virtual-card.ts';
 import { freePort } from '../support/free-port.ts';
+import { skipWithoutPcsc } from '../support/pcsc-here.ts';
 
-const missing = missingPackages();
-// In CI the packages are installed by the test script, so a missing one is a failure there, never a skip.
-const skip = missing.length > 0 && process.env['CI'] === undefined;
-if (skip) console.warn(`Presenting cards is skipped: apt-get install -y ${missing.join(' ')}`);
-
-describe.skipIf(skip)('a virtual card at a validator without a city', () => {
+describe.skipIf(skipWithoutPcsc('Presenting cards'))('a virtual card at a validator without a city', () => {
   let folder: string;
   let deviceDir: string;
   let keys: CityKeys;

@@ -1,20 +1,16 @@
-import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createPcscCardReader } from '../../edge-agent/adapters/pcsc-card-reader.ts';
+import { createPcscCardReader, type PcscReaderOptions } from '../../edge-agent/adapters/pcsc-card-reader.ts';
 import type { CardKeys, CardReader, CardReading, CardTransport, Timers } from '../../edge-agent/ports.ts';
 import { CARD_APDUS_MAX, readCard } from '../../edge-agent/read-card.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { cardTokenId } from '../../simulators/cards/issue-card.ts';
-import { missingPackages, type PrivatePcscd, startPrivatePcscd } from '../../simulators/cards/pcscd.ts';
+import { type PrivatePcscd, startPrivatePcscd } from '../../simulators/cards/pcscd.ts';
 import { createVirtualCard, type VirtualCard } from '../../simulators/cards/virtual-card.ts';
 import { type InsertedCard, insertIntoVpcd } from '../../simulators/cards/vpcd-card.ts';
 import { issuerKeys, order, tokenKey } from '../simulators/cards/sample-card.ts';
+import { skipWithoutPcsc } from '../support/pcsc-here.ts';
 import { until } from '../support/until.ts';
-
-const missing = missingPackages();
-// In CI the packages are installed by the test script, so a missing one is a failure there, never a skip.
-const skip = missing.length > 0 && process.env['CI'] === undefined;
-if (skip) console.warn(`PC/SC tests are skipped: apt-get install -y ${missing.join(' ')}`);
 
 const keys: CardKeys = {
   issuerKeys: new Map([['i001', issuerKeys.publicKey]]),
@@ -29,7 +25,7 @@ const timers: Timers = {
   },
 };
 
-describe.skipIf(skip)('a card over pcscd, vpcd and smartcard', () => {
+describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd and smartcard', () => {
   let pcscd: PrivatePcscd;
   let reader: CardReader;
   let logged: string[];
@@ -53,7 +49,7 @@ describe.skipIf(skip)('a card over pcscd, vpcd and smartcard', () => {
     await pcscd.stop();
   });
 
-  function newReader(extra: { readerName?: string; transmitMsMax?: number } = {}): CardReader {
+  function newReader(extra: Partial<PcscReaderOptions> = {}): CardReader {
     const log = createLogger({ component: 'test', level: 'debug', write: (line) => void logged.push(line) });
     return createPcscCardReader({ log, socketPath: pcscd.socketPath, ...extra });
   }
@@ -179,6 +175,19 @@ describe.skipIf(skip)('a card over pcscd, vpcd and smartcard', () => {
     expect(reader.state()).toEqual({ state: 'ready', recoveries: 1 });
   });
 
+  it('is read after the reader process froze', async () => {
+    await reader.stop();
+    reader = newReader({ silenceMsMax: 1500 });
+    await reader.start(onCard);
+    await until(isReady);
+    process.kill(readerProcess(), 'SIGSTOP');
+    await until(() => reader.state().recoveries === 1);
+    expect(logged.some((line) => line.includes('fell silent'))).toBe(true);
+    await insert(createVirtualCard(order()));
+    await until(() => readings.length === 1);
+    expect(readings[0]).toMatchObject({ ok: true });
+  });
+
   it('whose command hangs for ever costs the reader process, not the reader', async () => {
     await reader.stop();
     reader = newReader({ transmitMsMax: 300 });
@@ -217,8 +226,21 @@ describe.skipIf(skip)('a card over pcscd, vpcd and smartcard', () => {
 
 /** Process id of the one reader process that this test process has. */
 function readerProcess(): number {
-  const found = execFileSync('pgrep', ['-P', String(process.pid), '-f', 'pcsc-child'], { encoding: 'utf8' });
-  return Number(found.trim());
+  const ids = readdirSync('/proc').filter((name) => /^[0-9]+$/.test(name));
+  const found = ids.filter((id) => isReaderProcess(id));
+  expect(found).toHaveLength(1);
+  return Number(found[0]);
+}
+
+function isReaderProcess(id: string): boolean {
+  try {
+    const parent = /^PPid:\s*([0-9]+)$/m.exec(readFileSync(`/proc/${id}/status`, 'latin1'))?.[1];
+    return (
+      parent === String(process.pid) && readFileSync(`/proc/${id}/cmdline`, 'latin1').includes('pcsc-child')
+    );
+  } catch {
+    return false; // it ended while we looked
+  }
 }
 
 describe('without PC/SC', () => {
