@@ -86,8 +86,22 @@ describe('the city clock', () => {
     const base = manualClock();
     const clock = createCityClock({ file, startAtMs: MORNING, speed: 1, base, saveEveryMs: 5 });
     base.advance(777);
-    await until(() => JSON.parse(readFileSync(file, 'utf8')).cityMs === MORNING + 777);
+    await until(() => JSON.parse(readFileSync(file, 'utf8')).cityMs === MORNING + 777 + 10);
     clock.stop();
+    expect(JSON.parse(readFileSync(file, 'utf8')).cityMs).toBe(MORNING + 777);
+  });
+
+  test('after kill -9 it never goes back, and loses at most two saving intervals', () => {
+    const file = newFile();
+    const base = manualClock();
+    const options = { file, startAtMs: MORNING, speed: 10, base, saveEveryMs: 1000 };
+    createCityClock(options);
+    base.advance(999); // the timer of this test never fires: what was written at the start is all there is
+    const killedAtMs = MORNING + 9990;
+    const restarted = createCityClock(options);
+    expect(restarted.nowMs()).toBeGreaterThanOrEqual(killedAtMs);
+    expect(restarted.nowMs()).toBeLessThanOrEqual(killedAtMs + 2 * 1000 * 10);
+    expect(restarted.monotonicMs()).toBe(restarted.nowMs() - MORNING);
   });
 
   test.each([
