@@ -9,8 +9,9 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { writeFileAtomic } from '#platform/atomic-file.ts';
 
 /** A private key with the name by which devices pin its public half. */
 export interface NamedKey {
@@ -64,8 +65,6 @@ export function openSecret(file: string, make: () => string): string {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const secret = make();
-  const partial = `${file}.partial`;
-  writeFileSync(partial, `${secret.trim()}\n`, { mode: 0o600 });
-  renameSync(partial, file);
+  writeFileAtomic(file, `${secret.trim()}\n`);
   return secret.trim();
 }

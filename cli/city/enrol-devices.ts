@@ -3,9 +3,10 @@
  * own; the city keeps the public key and the secret's hash. Enrolling again changes nothing.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MediumKind } from '#contracts/record.ts';
+import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
 /** What the city decides for each of its validators. */
@@ -94,9 +95,11 @@ function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Writes a file whole or not at all: a reader never sees half of it. */
 function writeWhole(file: string, text: string): void {
-  const partial = `${file}.partial`;
-  writeFileSync(partial, `${text}\n`, { mode: 0o600 });
-  renameSync(partial, file);
+  writeFileAtomic(file, `${text}\n`);
+}
+
+/** A secret of a file that enrolment wrote. */
+export function readText(file: string): string {
+  return readFileSync(file, 'utf8').trim();
 }

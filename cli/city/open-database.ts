@@ -24,7 +24,7 @@ export interface CityDatabase extends Database {
 
 /** Starts the embedded PostgreSQL of a data folder, makes roles and schemas where they are missing. */
 export async function openCityDatabase(dataFolder: string, log: Logger): Promise<CityDatabase> {
-  const server = await startEmbeddedPostgres({ dataDir: join(dataFolder, 'postgres'), log });
+  const server = await startEmbeddedPostgres({ dataDir: dataFolder, log });
   try {
     const database = await bootstrapDatabase({
       adminUrl: server.adminUrl,

@@ -55,6 +55,8 @@ export interface FleetOptions {
   /** Longest wait of `stop` for journals to be receipted, real milliseconds. */
   readonly drainMsMax?: number;
   readonly probe?: Probe;
+  /** Hears the record of every green, for whoever reconciles them afterwards. */
+  readonly onGreen?: (recordId: string) => void;
 }
 
 export interface FleetRole extends Role {
@@ -181,6 +183,9 @@ async function openGarage(
         },
       );
       edges.push(edge);
+      edge.agent.onAnswer((view, recordId) => {
+        if (view.sign === 'accepted' && recordId !== null) options.onGreen?.(recordId);
+      });
       vehicles.set(blockId, createVehicle({ vehicleId, blockId, agent: edge.agent, reader, timetable }));
     }
     return { vehicles, edges, radios, close };

@@ -1,0 +1,236 @@
+/**
+ * The whole platform in one process, with a simulated city living in it. The parts are the same that `kvytok serve`
+ * and `kvytok edge` start; here they share a data folder and a city clock.
+ */
+import { join } from 'node:path';
+import { type CityClock, createCityClock } from '#platform/city-clock.ts';
+import type { CityData } from '#platform/city-data.ts';
+import { openDataFolder } from '#platform/data-folder.ts';
+import { OperatorError } from '#platform/errors.ts';
+import type { Logger } from '#platform/logger.ts';
+import { createPool } from '#platform/postgres.ts';
+import { createLifecycle, type Lifecycle } from '#platform/shutdown.ts';
+import { getZone } from '#pricing/local-time.ts';
+import { type Broker, startBroker } from '../../broker/main.ts';
+import { startFareEngine } from '../../fare-engine/main.ts';
+import { registerDevices, startIngest } from '../../ingest/main.ts';
+import { startPortal } from '../../portal/main.ts';
+import { type FleetRole, startFleet } from '../../simulators/city/main.ts';
+import { type CityKeys, openCityKeys } from './city-keys.ts';
+import { readText } from './enrol-devices.ts';
+import { deviceFolder, type Identities, INGEST_CLIENT, LISTS_CLIENT, openIdentities } from './identities.ts';
+import { createOffice } from './office.ts';
+import { type CityDatabase, openCityDatabase } from './open-database.ts';
+import { announceCity, withdrawCity } from './running-file.ts';
+
+export interface CityOptions {
+  readonly data: CityData;
+  /** Absolute path. */
+  readonly dataFolder: string;
+  /** Overrides of the city's own simulation. */
+  readonly seed?: number;
+  readonly speed?: number;
+  /** `host:port` of the pages; port 0 takes a free one. */
+  readonly portalListen: string;
+  /** `host:port` of the broker; without it MQTT's own port, or a free one where that is taken. */
+  readonly brokerListen?: string;
+  readonly log: Logger;
+  /** Hears the record id of every green. */
+  readonly onGreen?: (recordId: string) => void;
+}
+
+export interface City {
+  readonly pageUrl: string;
+  readonly mqttUrl: string;
+  readonly postgresPort: number;
+  readonly clock: CityClock;
+  readonly database: CityDatabase;
+  readonly fleet: FleetRole;
+  /** Stops everything, the last started first, and frees the data folder. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the city.
+ * @throws OperatorError for everything a person can mend: folder in use, port in use, damaged data, full disk.
+ */
+export async function startCity(options: CityOptions): Promise<City> {
+  const { log } = options;
+  const lifecycle = createLifecycle(log);
+  try {
+    return await startParts(options, lifecycle);
+  } catch (error) {
+    await lifecycle.stop().catch((err: unknown) => log.error({ err }, 'city.stop-failed'));
+    throw error;
+  }
+}
+
+async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<City> {
+  const { data, log } = options;
+  const folder = openDataFolder(options.dataFolder);
+  lifecycle.add({ name: 'data folder', stop: async () => folder.release() });
+  const clock = openClock(options, folder.path);
+  lifecycle.add({ name: 'city clock', stop: async () => clock.stop() });
+  const keys = openCityKeys(join(folder.path, 'secrets'));
+  const part = (component: string) => ({ clock, log: log.child({ component }) });
+
+  const databaseOpening = openCityDatabase(folder.path, log.child({ component: 'postgres' }));
+  databaseOpening.catch(() => {}); // Awaited below; the broker may fail first.
+  const identitiesFile = join(folder.path, 'secrets', 'broker-identities.json');
+  openIdentities(folder.path, data, keys, `mqtt://${options.brokerListen ?? MQTT_LISTEN}`);
+  const database = await databaseOpening;
+  lifecycle.add({ name: 'postgres', stop: () => database.server.stop() });
+  const broker = lifecycle.add(await openBroker(options.brokerListen, { identitiesFile, ...part('broker') }));
+  // Once more: only now is the address of the broker known.
+  const identities = openIdentities(folder.path, data, keys, broker.url);
+  const office = await openOffice(database, identities, data, clock, lifecycle, log);
+  await startServices({ options, database, keys, identities, mqttUrl: broker.url, lifecycle, part });
+  const portal = lifecycle.add(
+    await startPortal(
+      {
+        KVYTOK_PORTAL_LISTEN: options.portalListen,
+        KVYTOK_POSTGRES_URL: database.url('portal_runtime'),
+        KVYTOK_CITY_DIR: data.dir,
+      },
+      part('portal'),
+    ),
+  );
+  const fleet = lifecycle.add(
+    await startFleet({
+      cityData: data,
+      seed: options.seed ?? data.city.simulation.seed,
+      ...part('fleet'),
+      deviceFolder: (deviceId) => deviceFolder(folder.path, deviceId),
+      mqttUrl: broker.url,
+      office,
+      issuer: keys.issuer,
+      tokenKey: keys.tokenKey,
+      leapTo: (ms) => clock.leapTo(ms),
+      ...(options.onGreen === undefined ? {} : { onGreen: options.onGreen }),
+    }),
+  );
+  const pageUrl = portal.url;
+  const postgresPort = database.server.port;
+  announceCity(folder.path, {
+    v: 1,
+    pid: process.pid,
+    cityDir: data.dir,
+    pageUrl,
+    mqttUrl: broker.url,
+    postgresPort,
+    speed: clock.speed,
+  });
+  lifecycle.add({ name: 'announcement', stop: async () => withdrawCity(folder.path) });
+  return { pageUrl, mqttUrl: broker.url, postgresPort, clock, database, fleet, stop: () => lifecycle.stop() };
+}
+
+interface ServiceParts {
+  readonly options: CityOptions;
+  readonly database: CityDatabase;
+  readonly keys: CityKeys;
+  readonly identities: Identities;
+  readonly mqttUrl: string;
+  readonly lifecycle: Lifecycle;
+  readonly part: (component: string) => { clock: CityClock; log: Logger };
+}
+
+async function startServices(parts: ServiceParts): Promise<void> {
+  const { options, database, keys, identities, mqttUrl, lifecycle, part } = parts;
+  const { city, dir } = options.data;
+  const ingest = await startIngest(
+    {
+      postgresUrl: database.url('ingest_runtime'),
+      mqttUrl,
+      mqttClientId: INGEST_CLIENT,
+      mqttSecret: readText(identities.ingestSecretFile),
+      signer: keys.ingest,
+      clockFarFromReceiptMs: city.clock.farFromReceiptS * 1000,
+    },
+    part('ingest'),
+  );
+  lifecycle.add(ingest);
+  const fareEngine = await startFareEngine(
+    {
+      postgresUrl: database.url('fare_runtime'),
+      cityDir: dir,
+      lists: {
+        mqttUrl,
+        mqttClientId: LISTS_CLIENT,
+        mqttSecret: readText(identities.listsSecretFile),
+        signer: keys.lists,
+      },
+    },
+    part('fare-engine'),
+  );
+  lifecycle.add(fareEngine);
+  await ingest.ready();
+}
+
+const OFFICE_CONNECTIONS = 2;
+
+/** Registers the devices' keys and opens the office that puts commands into the fare engine's inbox. */
+async function openOffice(
+  database: CityDatabase,
+  identities: Identities,
+  data: CityData,
+  clock: CityClock,
+  lifecycle: Lifecycle,
+  log: Logger,
+) {
+  const pool = createPool({
+    url: database.url('office_runtime'),
+    applicationName: 'kvytok-office',
+    max: OFFICE_CONNECTIONS,
+    log,
+  });
+  lifecycle.add({ name: 'office', stop: () => pool.end() });
+  const validFromMs = startOfSimulation(data);
+  const outcomes = await registerDevices(
+    pool,
+    identities.devices.map(({ deviceId, publicKeyPem }) => ({
+      deviceId,
+      keyId: 'k1',
+      publicKeyPem,
+      validFromMs,
+    })),
+  );
+  for (const { deviceId, outcome } of outcomes) {
+    if (outcome === 'conflict')
+      log.error({ deviceId }, 'city.device-key-conflict its records will be refused');
+  }
+  return createOffice(pool, 'simulated-office', () => clock.nowMs());
+}
+
+function openClock(options: CityOptions, folder: string): CityClock {
+  return createCityClock({
+    file: join(folder, 'city-clock.json'),
+    startAtMs: startOfSimulation(options.data),
+    speed: options.speed ?? options.data.city.simulation.speed,
+    log: options.log,
+  });
+}
+
+/** The first instant of the simulated city, UTC ms. */
+function startOfSimulation({ city }: CityData): number {
+  return getZone(city.zone).instantMs(Date.parse(`${city.simulation.startsAt}Z`));
+}
+
+/** The port that IANA keeps for MQTT. */
+const MQTT_LISTEN = '127.0.0.1:1883';
+
+/** Listens where it was told to; untold, a taken port is no reason not to start. */
+async function openBroker(
+  listen: string | undefined,
+  parts: { identitiesFile: string; clock: CityClock; log: Logger },
+): Promise<Broker> {
+  const open = (address: string) =>
+    startBroker(
+      { KVYTOK_BROKER_LISTEN: address, KVYTOK_BROKER_IDENTITIES: parts.identitiesFile },
+      { clock: parts.clock, log: parts.log },
+    );
+  if (listen !== undefined) return open(listen);
+  return open(MQTT_LISTEN).catch((error: unknown) => {
+    if (error instanceof OperatorError && error.code === 'PORT_IN_USE') return open('127.0.0.1:0');
+    throw error;
+  });
+}
