@@ -1,0 +1,142 @@
+/** The panel's page in a real browser. */
+import { request } from 'node:http';
+import { AxeBuilder } from '@axe-core/playwright';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { LANGUAGES, REFUSAL_CODES, reasonText } from '#contracts/reason-codes.ts';
+import { openScreenServer, type ScreenServer } from '../../edge-agent/adapters/screen-server.ts';
+import type { ScreenView } from '../../edge-agent/ports.ts';
+import { renderView } from '../../edge-agent/screen/render-view.ts';
+
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+const VIEWS: ScreenView[] = [
+  { sign: 'waiting', language: 'uk', online: true, atMs: 0 },
+  { sign: 'accepted', language: 'en', online: true, atMs: 0 },
+  { sign: 'accepted', language: 'de', online: false, repeated: true, atMs: 0 },
+  { sign: 'refused', reason: 'CARD_DENIED', language: 'pl', online: true, atMs: 0 },
+  { sign: 'out-of-order', reason: 'VALIDATOR_OUT_OF_ORDER', language: 'uk', online: false, atMs: 0 },
+];
+
+describe('the words of the screen', () => {
+  it.each(LANGUAGES)('every sign has a title and every refusal its sentence in %s', (language) => {
+    for (const reason of REFUSAL_CODES) {
+      const message = renderView({ sign: 'refused', reason, language, online: false, atMs: 0 });
+      expect(message).toMatchObject({ language, text: reasonText(reason, language) });
+      expect(message.title).not.toBe('');
+      expect(message.offline).not.toBe('');
+    }
+    expect(renderView({ sign: 'accepted', language, online: true, atMs: 0 }).offline).toBe('');
+  });
+
+  it('a repetition says that the ride has been counted', () => {
+    const view: ScreenView = { sign: 'accepted', repeated: true, language: 'en', online: true, atMs: 0 };
+    expect(renderView(view).text).toContain('already');
+  });
+});
+
+describe('the page in Chromium', () => {
+  let browser: Browser;
+  let screen: ScreenServer;
+  let page: Page;
+  const errors: string[] = [];
+
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+  });
+  afterAll(async () => {
+    await browser?.close();
+  });
+  beforeEach(async () => {
+    screen = await openScreenServer(0);
+    const context = await browser.newContext({ viewport: { width: 800, height: 480 } });
+    page = await context.newPage();
+    errors.length = 0;
+    page.on('pageerror', (error) => void errors.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text());
+    });
+  });
+  afterEach(async () => {
+    await page.context().close();
+    await screen.stop();
+  });
+
+  it('follows every view: sign, words, language, offline mark, with no script error under its CSP', async () => {
+    await page.goto(screen.url);
+    for (const view of VIEWS) {
+      screen.show(view);
+      const message = renderView(view);
+      await page.waitForSelector(`body[data-sign="${view.sign}"]`);
+      await page.waitForFunction(
+        `document.getElementById('text').textContent === ${JSON.stringify(message.text)}`,
+      );
+      expect(await page.textContent('#title')).toBe(message.title);
+      expect(await page.getAttribute('html', 'lang')).toBe(view.language);
+      expect(await page.isVisible('#offline')).toBe(!view.online);
+      expect(await page.isVisible(`.shape.${view.sign}`)).toBe(true);
+      expect(await page.locator('.shape:visible').count()).toBe(1);
+    }
+    expect(errors).toEqual([]);
+  });
+
+  it.each(VIEWS)('axe finds nothing wrong with $sign in $language (online: $online)', async (view) => {
+    screen.show(view);
+    await page.goto(screen.url);
+    await page.waitForSelector(`body[data-sign="${view.sign}"]`);
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag22aa'])
+      .analyze();
+    expect(violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
+  });
+
+  it('fits the panel without scrolling, also with the longest sentence', async () => {
+    for (const language of LANGUAGES) {
+      screen.show({ sign: 'refused', reason: 'VALIDATOR_OUT_OF_ORDER', language, online: false, atMs: 0 });
+      await page.goto(screen.url);
+      const fits = await page.evaluate(
+        'document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth',
+      );
+      expect([language, fits]).toEqual([language, true]);
+    }
+  });
+
+  it('announces the answer to a screen reader', async () => {
+    await page.goto(screen.url);
+    expect(await page.getAttribute('[role=status]', 'aria-live')).toBe('assertive');
+  });
+});
+
+describe('the door of the page', () => {
+  it('answers local names only, GET only, and nothing outside its own files', async () => {
+    const screen = await openScreenServer(0);
+    try {
+      const { port } = new URL(screen.url);
+      const ask = (path: string, method = 'GET', host = `127.0.0.1:${port}`) =>
+        new Promise<number>((resolve, reject) => {
+          const asked = request({ port, path, method, headers: { host } }, (response) => {
+            response.resume();
+            resolve(response.statusCode ?? 0);
+          });
+          asked.on('error', reject).end();
+        });
+      expect(await ask('/')).toBe(200);
+      expect(await ask('/screen.js')).toBe(200);
+      expect(await ask('/', 'GET', 'rebound.example')).toBe(403);
+      expect(await ask('/', 'POST')).toBe(405);
+      expect(await ask('/../../package.json')).toBe(404);
+      expect(await ask('/device-key.pem')).toBe(404);
+    } finally {
+      await screen.stop();
+    }
+  });
+});
