@@ -3,6 +3,7 @@
  * whether anything is new.
  */
 import { createPublicKey } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from '#platform/logger.ts';
 import type { DeviceKey, KeysOf } from '../model.ts';
@@ -11,12 +12,15 @@ export interface DeviceRegistry {
   readonly keysOf: KeysOf;
   /** Whether the device was known at the last look. */
   knows(deviceId: string): boolean;
-  /** Looks anew if one of these is unknown, at most every {@link RELOOK_MS}. Never throws: the old keys stay. */
+  /**
+   * Looks anew if one of these is unknown, so that whoever was registered before the call is known after it; never
+   * more often than every {@link RELOOK_MS}. Never throws: when the database is away the old keys stay.
+   */
   learn(deviceIds: Iterable<string>): Promise<void>;
   stop(): void;
 }
 
-const RELOOK_MS = 200;
+const RELOOK_MS = 50;
 
 /** Reads the registry and keeps it fresh. */
 export async function openDeviceRegistry(pool: Pool, everyMs: number, log: Logger): Promise<DeviceRegistry> {
@@ -53,8 +57,13 @@ export async function openDeviceRegistry(pool: Pool, everyMs: number, log: Logge
     keysOf: (deviceId) => keys.get(deviceId) ?? [],
     knows: (deviceId) => keys.has(deviceId),
     async learn(deviceIds) {
-      const unknown = [...deviceIds].some((deviceId) => !keys.has(deviceId));
-      if (unknown && performance.now() - lookedAt > RELOOK_MS) await quietly();
+      const wanted = [...deviceIds];
+      if (wanted.every((deviceId) => keys.has(deviceId))) return;
+      // A look that is under way may have begun before the registration: it does not count.
+      await looking?.catch(() => {});
+      const waitMs = lookedAt + RELOOK_MS - performance.now();
+      if (waitMs > 0) await delay(waitMs);
+      await quietly();
     },
     stop: () => clearInterval(timer),
   };

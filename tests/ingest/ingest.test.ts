@@ -1,0 +1,438 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openReceipt } from '#contracts/receipt.ts';
+import { sealEnvelope } from '#contracts/signed-envelope.ts';
+import { createPool } from '#platform/postgres.ts';
+import { type Ingest, registerDevices, revokeDeviceKey } from '../../ingest/main.ts';
+import { until } from '../support/until.ts';
+import { type City, INGEST_KEYS, recordsOf, startCity, type TestDevice } from './harness.ts';
+import { createJournal, forkAt, hex32, type Journal, NOW_MS } from './journal.ts';
+
+const DEVICES = Array.from({ length: 60 }, (_, i) => `val-${i}`);
+let city: City;
+let ingest: Ingest;
+let used = 0;
+
+beforeAll(async () => {
+  city = await startCity(DEVICES);
+  ingest = await city.startIngest({ limits: { itemsPerDeviceMax: 3, registryEveryMs: 50 } });
+});
+afterAll(() => city?.stop());
+
+/** A registered device nobody has used yet, with a journal of so many taps. */
+async function newDevice(
+  taps: number,
+  options: Parameters<typeof createJournal>[1] = {},
+): Promise<{ journal: Journal; device: TestDevice }> {
+  const journal = createJournal(`val-${used++}`, options);
+  journal.addTaps(taps);
+  await city.register(journal);
+  return { journal, device: await city.connectDevice(journal) };
+}
+
+const deviceRow = async (deviceId: string) => {
+  const rows = await city.query('SELECT * FROM ingest.published_device WHERE device_id = $1', [deviceId]);
+  return rows[0] ?? {};
+};
+const linked = (deviceId: string) =>
+  until(
+    async () =>
+      (await city.query('SELECT 1 FROM ingest.link_queue WHERE device_id = $1', [deviceId])).length === 0,
+    {
+      what: `${deviceId} to be linked`,
+    },
+  );
+const quarantineOf = (deviceId: string) =>
+  city.query<{ reason: string; authentic: boolean; seq: string | null }>(
+    'SELECT reason, authentic, seq FROM ingest.quarantine WHERE device_id = $1 ORDER BY quarantine_id',
+    [deviceId],
+  );
+const texts = (journal: Journal): string[] => journal.records.map(String);
+
+describe('a batch', () => {
+  it('is recorded, handed on once, receipted with the hash of its last record', async () => {
+    const { journal, device } = await newDevice(4);
+    const receipt = await device.offer(journal.batch(1, 5), 5);
+    expect(receipt).toMatchObject({
+      deviceId: journal.deviceId,
+      backupWatermarkMs: null,
+      issuedAtMs: NOW_MS,
+    });
+    expect(receipt.incarnation).toMatch(/^[0-9a-f]{32}$/);
+    expect(receipt.ranges).toEqual([
+      { epoch: journal.epoch, fromSeq: 1, toSeq: 5, head: journal.hash(5), status: 'accepted' },
+    ]);
+    expect(await recordsOf(city, journal.deviceId)).toEqual({
+      records: texts(journal),
+      inbox: texts(journal),
+    });
+    const inbox = await city.query('SELECT * FROM fare.record_inbox WHERE device_id = $1 AND seq = 2', [
+      journal.deviceId,
+    ]);
+    expect(inbox[0]).toMatchObject({ kind: 'tap', flags: [], received_at_ms: String(NOW_MS) });
+    expect(inbox[0]?.['hash'].toString('hex')).toBe(journal.hash(2));
+  });
+
+  it('offered again is receipted again and changes nothing', async () => {
+    const { journal, device } = await newDevice(4);
+    const first = await device.offer(journal.batch(1, 5), 5);
+    const second = await device.offer(journal.batch(1, 5), 5);
+    expect(second.ranges).toEqual(first.ranges);
+    expect(await recordsOf(city, journal.deviceId)).toEqual({
+      records: texts(journal),
+      inbox: texts(journal),
+    });
+  });
+
+  it('split, overlapping and in any order gives the same records, each handed on exactly once', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 1, max: 12 })), {
+          maxLength: 8,
+        }),
+        fc.array(fc.nat(1000), { minLength: 20, maxLength: 20 }),
+        async (cuts, shuffle) => {
+          const { journal, device } = await newDevice(11);
+          // Any cuts, and the whole once more in two parts, so that every record is in some batch.
+          const parts = [
+            ...cuts.map(([a, b]) => [Math.min(a, b), Math.max(a, b)] as const),
+            [1, 5] as const,
+            [6, 12] as const,
+          ];
+          const order = parts
+            .map((part, i) => ({ part, key: shuffle[i % shuffle.length] as number }))
+            .sort((a, b) => a.key - b.key);
+          await Promise.all(order.map(({ part: [from, to] }) => device.publish(journal.batch(from, to))));
+          await until(
+            async () => {
+              const covered = new Set(
+                device.receipts.flatMap(({ ranges }) =>
+                  ranges.flatMap((r) =>
+                    Array.from({ length: r.toSeq - r.fromSeq + 1 }, (_, i) => r.fromSeq + i),
+                  ),
+                ),
+              );
+              return covered.size === 12;
+            },
+            { what: 'receipts for all twelve' },
+          );
+          expect(await recordsOf(city, journal.deviceId)).toEqual({
+            records: texts(journal),
+            inbox: texts(journal),
+          });
+          await linked(journal.deviceId);
+          expect(await deviceRow(journal.deviceId)).toMatchObject({
+            records: '12',
+            gaps: '0',
+            unlinked: '0',
+            forks: '0',
+          });
+          await device.stop();
+        },
+      ),
+      { numRuns: 12 },
+    );
+  });
+
+  it('of a clock in 1970 is accepted and marked', async () => {
+    const { journal, device } = await newDevice(0);
+    journal.add((r) => ({ ...r, at: { wallMs: 1000, monoMs: 5, bootId: 'b'.repeat(32) } }));
+    await device.offer(journal.batch(1, 2), 2);
+    const rows = await city.query('SELECT flags FROM fare.record_inbox WHERE device_id = $1 AND seq = 2', [
+      journal.deviceId,
+    ]);
+    expect(rows[0]?.['flags']).toEqual(['CLOCK_UNSYNCED', 'CLOCK_FAR_FROM_RECEIPT']);
+  });
+
+  it('with a record of a later version is taken but for that record, and the receipt says so', async () => {
+    const { journal, device } = await newDevice(1);
+    journal.add((r) => ({ ...r, kind: 'cash-sale' }));
+    journal.addTaps(1);
+    const receipt = await device.offer(journal.batch(1, 4), 4);
+    expect(receipt.ranges.map((r) => [r.fromSeq, r.toSeq, r.status, r.reason])).toEqual([
+      [1, 2, 'accepted', undefined],
+      [4, 4, 'accepted', undefined],
+      [3, 3, 'quarantined', 'INGEST_UNSUPPORTED_KIND'],
+    ]);
+    expect(receipt.ranges[2]?.head).toBe(journal.hash(3));
+    await device.offer(journal.batch(1, 4), 4);
+    expect(await quarantineOf(journal.deviceId)).toEqual([
+      { reason: 'INGEST_UNSUPPORTED_KIND', authentic: true, seq: '3' },
+    ]);
+    expect((await recordsOf(city, journal.deviceId)).inbox).toHaveLength(3);
+  });
+});
+
+describe('the same number with other bytes', () => {
+  it('is put aside and said in the receipt; the first stays; the device is marked as forked', async () => {
+    const { journal, device } = await newDevice(4);
+    await device.offer(journal.batch(1, 5), 5);
+    const copy = forkAt(journal, 4, 2);
+    const receipt = await device.offer(copy.batch(3, 5), 5);
+    expect(receipt.ranges.map((r) => [r.fromSeq, r.toSeq, r.status, r.reason, r.head])).toEqual([
+      [3, 3, 'accepted', undefined, journal.hash(3)],
+      [4, 5, 'quarantined', 'INGEST_CONFLICT', copy.hash(5)],
+    ]);
+    expect(await recordsOf(city, journal.deviceId)).toEqual({
+      records: texts(journal),
+      inbox: texts(journal),
+    });
+    expect((await quarantineOf(journal.deviceId)).map((q) => q.reason)).toEqual([
+      'INGEST_CONFLICT',
+      'INGEST_CONFLICT',
+    ]);
+    expect((await deviceRow(journal.deviceId))['forks']).toBe('2');
+  });
+
+  it('in one group: one of the two stands, the other is put aside, whichever comes first', async () => {
+    const { journal, device } = await newDevice(1);
+    const copy = forkAt(journal, 2, 1);
+    await Promise.all([device.publish(journal.batch(1, 2)), device.publish(copy.batch(1, 2))]);
+    const all = await until(() => {
+      const ranges = device.receipts.flatMap((r) => r.ranges);
+      return ranges.some((r) => r.status === 'quarantined') ? ranges : undefined;
+    });
+    const { records } = await recordsOf(city, journal.deviceId);
+    expect(records).toHaveLength(2);
+    expect([String(journal.records[1]), String(copy.records[1])]).toContain(records[1]);
+    expect(all.find((r) => r.status === 'quarantined')?.reason).toBe('INGEST_CONFLICT');
+  });
+});
+
+describe('what cannot be proven', () => {
+  it('gets no receipt, is kept once however often it comes, and only so much of it', async () => {
+    const { journal, device } = await newDevice(3);
+    const forged = journal.batch(1, 4, { sig: 'A'.repeat(86) });
+    for (let i = 0; i < 3; i++) await device.publish(forged);
+    await device.publish(Buffer.from('garbage'));
+    await until(async () => (await quarantineOf(journal.deviceId)).length === 2);
+    expect((await quarantineOf(journal.deviceId)).map((q) => q.reason).toSorted()).toEqual([
+      'INGEST_BAD_SIGNATURE',
+      'INGEST_MALFORMED',
+    ]);
+    const beyond = async () =>
+      Number(
+        (
+          await city.query(
+            `SELECT coalesce(sum(items), 0) AS n FROM ingest.uncollected WHERE source = 'batch'`,
+          )
+        )[0]?.['n'],
+      );
+    const before = await beyond();
+    for (let i = 0; i < 10; i++) {
+      await device.publish(Buffer.from(`garbage ${i}`));
+      await until(
+        async () => (await beyond()) + (await quarantineOf(journal.deviceId)).length === before + 3 + i,
+      );
+    }
+    expect(await quarantineOf(journal.deviceId)).toHaveLength(3);
+    // A good batch of the same device is taken all the same, and is the first to be receipted.
+    await device.offer(journal.batch(1, 4), 4);
+    expect(device.receipts).toHaveLength(1);
+    const published = await city.query(
+      `SELECT items FROM ingest.published_quarantine WHERE reason = 'INGEST_MALFORMED'`,
+    );
+    expect(Number(published[0]?.['items'])).toBeGreaterThanOrEqual(10);
+  });
+
+  it('a device enrolled after the start is known at once', async () => {
+    const journal = createJournal(`val-${used++}`);
+    const device = await city.connectDevice(journal);
+    await device.publish(journal.batch(1, 1));
+    await until(async () => (await quarantineOf(journal.deviceId)).length === 1);
+    expect(await quarantineOf(journal.deviceId)).toEqual([
+      { reason: 'INGEST_UNKNOWN_DEVICE', authentic: false, seq: null },
+    ]);
+    await city.register(journal);
+    await device.offer(journal.batch(1, 1), 1);
+  });
+
+  it('a device whose key is revoked gets no receipt any more', async () => {
+    const { journal, device } = await newDevice(3);
+    await device.offer(journal.batch(1, 2), 2);
+    const office = createPool({ url: city.database.url('office_runtime'), applicationName: 'test', max: 1 });
+    await revokeDeviceKey(office, {
+      deviceId: journal.deviceId,
+      keyId: 'k1',
+      revokedFromMs: NOW_MS,
+      reason: 'stolen',
+    });
+    await office.end();
+    await until(async () => {
+      await device.publish(journal.batch(3, 4));
+      return (await quarantineOf(journal.deviceId)).some((q) => q.reason === 'INGEST_DEVICE_REVOKED');
+    });
+    expect((await recordsOf(city, journal.deviceId)).records.length).toBeLessThanOrEqual(4);
+  });
+
+  it('a receipt signed by anybody else, or for another purpose, does not open', async () => {
+    const { journal, device } = await newDevice(1);
+    const receipt = await device.offer(journal.batch(1, 2), 2);
+    const pinned = new Map([['c001', INGEST_KEYS.publicKey]]);
+    const seal = (type: 'receipt' | 'command', privateKey = INGEST_KEYS.privateKey) =>
+      sealEnvelope(type, receipt, { keyId: 'c001', privateKey });
+    expect(openReceipt(seal('receipt'), pinned).ok).toBe(true);
+    expect(openReceipt(seal('command'), pinned).ok).toBe(false);
+    expect(openReceipt(seal('receipt', journal.privateKey), pinned).ok).toBe(false);
+  });
+});
+
+describe('the chain of a device', () => {
+  it('a gap is shown while it is there and goes when the missing records come', async () => {
+    const { journal, device } = await newDevice(9);
+    await device.offer(journal.batch(1, 3), 3);
+    await device.offer(journal.batch(7, 10), 10);
+    await linked(journal.deviceId);
+    expect(await deviceRow(journal.deviceId)).toMatchObject({
+      records: '7',
+      gaps: '1',
+      unlinked: '4',
+      forks: '0',
+    });
+    await device.offer(journal.batch(4, 6), 6);
+    await linked(journal.deviceId);
+    expect(await deviceRow(journal.deviceId)).toMatchObject({
+      records: '10',
+      gaps: '0',
+      unlinked: '0',
+      forks: '0',
+    });
+  });
+
+  it('two live epochs of one device raise an alarm in whichever order they come', async () => {
+    for (const reversed of [false, true]) {
+      const { journal, device } = await newDevice(4);
+      const next = createJournal(journal.deviceId, {
+        keys: journal,
+        epoch: hex32(`second of ${journal.deviceId}`),
+        follows: { epoch: journal.epoch, seq: 3, head: journal.hash(3) },
+      });
+      next.addTaps(2);
+      const offers = [() => device.offer(journal.batch(1, 5), 5), () => device.offer(next.batch(1, 3), 3)];
+      for (const offer of reversed ? offers.reverse() : offers) await offer();
+      await linked(journal.deviceId);
+      expect(await deviceRow(journal.deviceId)).toMatchObject({ records: '8', gaps: '0', forks: '1' });
+      const forks = await city.query('SELECT kind, seq FROM ingest.link_fork WHERE device_id = $1', [
+        journal.deviceId,
+      ]);
+      expect(forks).toEqual([{ kind: 'outlived', seq: '4' }]);
+    }
+  });
+});
+
+describe('what devices say of themselves', () => {
+  const health = (deviceId: string, seq: number) => ({
+    v: 1,
+    deviceId,
+    atMs: NOW_MS,
+    epoch: hex32('e'),
+    seq,
+    journal: { unreceipted: 0, kept: 3, capacity: 1000 },
+    reader: { state: 'ready', recoveries: 0 },
+    denyList: { version: { generation: 1, n: 2 }, entries: 0, ageMs: 10 },
+    clock: { syncAgeMs: 5, offsetMs: 0 },
+    counters: { accepted: 3, refused: 0, latencyMsMax: 4.5 },
+  });
+
+  it('the last word is shown, and the malformed is counted', async () => {
+    const { journal, device } = await newDevice(0);
+    const { deviceId } = journal;
+    const say = (channel: string, body: unknown) =>
+      device.client.publishAsync(`kvytok/v1/${deviceId}/${channel}`, JSON.stringify(body), {
+        qos: 1,
+        retain: channel === 'status',
+      });
+    await say('status', { v: 1, deviceId, online: true, software: 'test 1' });
+    for (let seq = 1; seq <= 5; seq++) await say('health', health(deviceId, seq));
+    await until(async () => (await deviceRow(deviceId))['health']?.seq === 5);
+    expect(await deviceRow(deviceId)).toMatchObject({ online: true, last_seen_ms: String(NOW_MS) });
+    await say('health', { ...health(deviceId, 6), counters: 'many' });
+    await say('health', health('val-0', 7));
+    await say('status', { v: 1, deviceId, online: false });
+    await until(async () => (await deviceRow(deviceId))['online'] === false);
+    expect((await deviceRow(deviceId))['health'].seq).toBe(5);
+    await until(async () => {
+      const rows = await city.query(
+        `SELECT reason FROM ingest.uncollected WHERE source = 'report' ORDER BY reason`,
+      );
+      return (
+        rows.length === 2 &&
+        rows[0]?.['reason'] === 'INGEST_MALFORMED' &&
+        rows[1]?.['reason'] === 'INGEST_WRONG_TOPIC'
+      );
+    });
+  });
+});
+
+describe('what the database allows', () => {
+  const FACTS = ['device_key', 'device_key_revocation', 'record', 'quarantine', 'incarnation', 'link_fork'];
+
+  it.each(FACTS)('ingest can neither change nor delete rows of %s', async (table) => {
+    const pool = createPool({ url: city.database.url('ingest_runtime'), applicationName: 'test', max: 1 });
+    for (const sql of [
+      `DELETE FROM ingest.${table}`,
+      `TRUNCATE ingest.${table}`,
+      `DROP TABLE ingest.${table}`,
+      `UPDATE ingest.${table} SET ${table === 'incarnation' ? 'begun_at_ms = 1' : 'device_id = device_id'}`,
+    ]) {
+      await expect(pool.query(sql)).rejects.toMatchObject({ code: '42501' });
+    }
+    await pool.end();
+  });
+
+  it('ingest cannot make a device known, nor read or empty the inbox of the fare engine', async () => {
+    const pool = createPool({ url: city.database.url('ingest_runtime'), applicationName: 'test', max: 1 });
+    const registration = {
+      deviceId: 'val-x',
+      keyId: 'k1',
+      publicKeyPem: createJournal('val-x').publicKeyPem,
+      validFromMs: 0,
+    };
+    await expect(registerDevices(pool, [registration])).rejects.toMatchObject({ code: '42501' });
+    await expect(pool.query('SELECT * FROM fare.record_inbox')).rejects.toMatchObject({ code: '42501' });
+    await expect(pool.query('DELETE FROM fare.record_inbox')).rejects.toMatchObject({ code: '42501' });
+    await pool.end();
+  });
+
+  it('the portal reads the published views and no table', async () => {
+    const pool = createPool({ url: city.database.url('portal_runtime'), applicationName: 'test', max: 1 });
+    const { rows } = await pool.query('SELECT * FROM ingest.published_counts');
+    expect(rows[0]).toMatchObject({
+      records: expect.any(BigInt),
+      taps: expect.any(BigInt),
+      quarantined: expect.any(BigInt),
+    });
+    await expect(pool.query('SELECT * FROM ingest.record')).rejects.toMatchObject({ code: '42501' });
+    await pool.end();
+  });
+
+  it('a key once registered is never replaced', async () => {
+    const office = createPool({ url: city.database.url('office_runtime'), applicationName: 'test', max: 1 });
+    const make = () => ({
+      deviceId: 'val-y',
+      keyId: 'k1',
+      publicKeyPem: createJournal('val-y').publicKeyPem,
+      validFromMs: 0,
+    });
+    const first = make();
+    const outcome = async (registration: typeof first) =>
+      (await registerDevices(office, [registration]))[0]?.outcome;
+    expect([await outcome(first), await outcome(first), await outcome(make())]).toEqual([
+      'registered',
+      'known',
+      'conflict',
+    ]);
+    await expect(registerDevices(office, [{ ...first, publicKeyPem: 'no key' }])).rejects.toThrow();
+    await office.end();
+  });
+
+  it('counts are exact: what is published is what is there', async () => {
+    const [counts] = await city.query('SELECT * FROM ingest.published_counts');
+    const [there] = await city.query(
+      `SELECT count(*) AS records, count(*) FILTER (WHERE kind = 'tap') AS taps,
+              (SELECT count(*) FROM ingest.quarantine WHERE authentic) AS quarantined FROM ingest.record`,
+    );
+    expect(counts).toEqual(there);
+    expect(ingest.counts().inserted).toBe(Number(there?.['records']));
+  });
+});
