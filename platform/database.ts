@@ -51,11 +51,13 @@ type Passwords = Record<string, string>;
  * @throws OperatorError SECRETS_UNREADABLE when the secrets file is damaged.
  */
 export async function bootstrapDatabase(options: BootstrapOptions): Promise<Database> {
-  const passwords = readOrMakePasswords(options.secretsFile);
   const admin = new pg.Client(clientConfig({ url: options.adminUrl, applicationName: 'kvytok-bootstrap' }));
   await admin.connect();
+  let passwords: Passwords;
   try {
     await admin.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
+    // Under the lock: two first starts at once must not each make passwords of their own.
+    passwords = readOrMakePasswords(options.secretsFile);
     await makeRoles(admin, passwords);
     await makeDatabase(admin, options.database);
     await makeSchemas(urlOf(options.adminUrl, options.database));
