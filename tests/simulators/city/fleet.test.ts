@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { createLogger } from '#platform/logger.ts';
 import type { CardTransport, ScreenView } from '../../../edge-agent/ports.ts';
+import { parsePayload } from '../../../fare-engine/command-kinds.ts';
 import { createAgenda } from '../../../simulators/city/agenda.ts';
 import { createClerk } from '../../../simulators/city/clerk.ts';
 import type { Boarding } from '../../../simulators/city/day-plan.ts';
@@ -230,6 +231,19 @@ describe('the office', () => {
     expect(new Set(ids).size).toBe(10);
     for (const id of ids)
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+  });
+
+  test('gets only commands that the fare engine understands', () => {
+    const desk = createOfficeDesk({ seed: 1, currency: 'UAH', validFromMs: 5 });
+    const token = `k1.${'0'.repeat(32)}`;
+    const commands = [
+      ...desk.registerRider(riderOf(1, { concessionId: 'x', fault: 'denied' }), token),
+      desk.topUp(riderOf(1), '100', 'monday'),
+      desk.assignDevice({ deviceId: 'val-1', carrierId: 'c', routeId: 'r' }),
+    ];
+    for (const { kind, payload } of commands)
+      expect(parsePayload(kind, payload), kind).toMatchObject({ ok: true });
+    expect(kinds(commands)).toHaveLength(5);
   });
 
   test('that is away gets its commands later, in order, none twice', async () => {
