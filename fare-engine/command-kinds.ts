@@ -5,7 +5,8 @@ import { DeviceId, FeedId, InstantMs, TokenId } from '#contracts/ids.ts';
 import { Currency } from '#contracts/money.ts';
 import { parserOf } from '#contracts/parse.ts';
 
-const strict = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
+const strict = <P extends TProperties>(properties: P) =>
+  Type.Object(properties, { additionalProperties: false });
 
 /** Id of an account, entitlement or payment: opaque, printable, without the separators of ledger account names. */
 const Name = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$' });
@@ -39,7 +40,9 @@ export const COMMANDS = {
     validFromMs: InstantMs,
     validUntilMs: Until,
   }),
-  'close-day': strict({ fareDay: Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' }) }),
+  'close-day': strict({
+    fareDay: Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' }),
+  }),
   'deny-medium': strict({
     tokenId: TokenId,
     reason: DenyReason,

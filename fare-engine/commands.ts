@@ -112,7 +112,11 @@ export interface CommandWrites {
 /** Key under which a command is obeyed once. */
 export function idempotencyKey(command: SubmittedCommand): string {
   const payload = command.payload as Record<string, unknown> | null;
-  const named = { 'credit-wallet': 'idempotencyKey', 'grant-entitlement': 'entitlementId', 'close-day': 'fareDay' };
+  const named = {
+    'credit-wallet': 'idempotencyKey',
+    'grant-entitlement': 'entitlementId',
+    'close-day': 'fareDay',
+  };
   const field = (named as Record<string, string>)[command.kind];
   const value = field === undefined ? undefined : payload?.[field];
   return typeof value === 'string' ? `${command.kind}:${value}` : `command:${command.commandId}`;
@@ -120,7 +124,9 @@ export function idempotencyKey(command: SubmittedCommand): string {
 
 /** Entitlements that these commands speak of, for the adapter to load. */
 export function entitlementsNamed(commands: readonly SubmittedCommand[]): string[] {
-  const ids = commands.map((command) => (command.payload as Record<string, unknown> | null)?.['entitlementId']);
+  const ids = commands.map(
+    (command) => (command.payload as Record<string, unknown> | null)?.['entitlementId'],
+  );
   return ids.filter((id): id is string => typeof id === 'string');
 }
 
@@ -168,9 +174,12 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   const { kind, commandId, submittedBy } = command;
   if (!isCommandKind(kind)) return { reason: 'COMMAND_UNKNOWN_KIND', detail: `kind ${JSON.stringify(kind)}` };
   const parsed = parsePayload(kind, command.payload);
-  if (!parsed.ok) return { reason: 'COMMAND_MALFORMED', detail: describeProblems(parsed.problems).slice(0, 500) };
+  if (!parsed.ok)
+    return { reason: 'COMMAND_MALFORMED', detail: describeProblems(parsed.problems).slice(0, 500) };
   const inputs = sortKeys(parsed.value);
-  const inputSha256 = createHash('sha256').update(`${kind}\n${JSON.stringify(inputs)}`).digest('hex');
+  const inputSha256 = createHash('sha256')
+    .update(`${kind}\n${JSON.stringify(inputs)}`)
+    .digest('hex');
   const key = idempotencyKey(command);
   const before = desk.seen.get(key);
   if (before === inputSha256) return null;
@@ -231,7 +240,14 @@ function span(of: { validFromMs: number; validUntilMs?: number | null | undefine
 function creditWallet(payload: Payload<'credit-wallet'>, naming: Naming, desk: Desk): Refusal {
   const { accountId, currency, source, idempotencyKey: creditId } = payload;
   const amountMinor = BigInt(payload.amountMinor);
-  desk.writes.credits.push({ creditId, accountId, amountMinor, currency, source, knownFromMs: naming.knownFromMs });
+  desk.writes.credits.push({
+    creditId,
+    accountId,
+    amountMinor,
+    currency,
+    source,
+    knownFromMs: naming.knownFromMs,
+  });
   desk.writes.postings.push({
     postingId: `credit:${creditId}`,
     debitAccount: tillAccount(source),
@@ -246,7 +262,11 @@ function creditWallet(payload: Payload<'credit-wallet'>, naming: Naming, desk: D
   return null;
 }
 
-function linkMedium(payload: Payload<'link-medium'>, { commandId, knownFromMs }: Naming, desk: Desk): Refusal {
+function linkMedium(
+  payload: Payload<'link-medium'>,
+  { commandId, knownFromMs }: Naming,
+  desk: Desk,
+): Refusal {
   const { tokenId, accountId } = payload;
   const { validFromMs, validUntilMs } = span(payload);
   desk.writes.links.push({ linkId: commandId, tokenId, accountId, validFromMs, validUntilMs, knownFromMs });
@@ -260,7 +280,12 @@ function grant(payload: Payload<'grant-entitlement'>, { knownFromMs }: Naming, d
   const entitlement = { entitlementId, accountId, concessionId, validFromMs, validUntilMs, knownFromMs };
   desk.entitlements.set(entitlementId, entitlement);
   desk.writes.entitlements.push(entitlement);
-  desk.writes.touched.push({ kind: 'entitlement', ref: accountId, fromMs: validFromMs, untilMs: validUntilMs });
+  desk.writes.touched.push({
+    kind: 'entitlement',
+    ref: accountId,
+    fromMs: validFromMs,
+    untilMs: validUntilMs,
+  });
   return null;
 }
 

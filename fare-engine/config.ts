@@ -15,7 +15,10 @@ export const FareEngineEnvironment = Type.Object({
     description: 'pricing workers in this process',
   }),
   KVYTOK_MQTT_URL: Type.Optional(
-    Type.String({ pattern: '^mqtts?://', description: 'address of the MQTT broker; without it no deny list goes out' }),
+    Type.String({
+      pattern: '^mqtts?://',
+      description: 'address of the MQTT broker; without it no deny list goes out',
+    }),
   ),
   KVYTOK_LISTS_CLIENT_ID: Type.String({
     default: 'lists',
@@ -95,12 +98,17 @@ export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
 }
 
 function listsConfig(env: FareEngineEnvironment): ListsConfig | null {
-  const { KVYTOK_LISTS_KEY_FILE: keyFile, KVYTOK_LISTS_MQTT_SECRET_FILE: secretFile, KVYTOK_MQTT_URL: mqttUrl } = env;
+  const {
+    KVYTOK_LISTS_KEY_FILE: keyFile,
+    KVYTOK_LISTS_MQTT_SECRET_FILE: secretFile,
+    KVYTOK_MQTT_URL: mqttUrl,
+  } = env;
   if (keyFile === undefined && secretFile === undefined) return null;
   if (keyFile === undefined || secretFile === undefined || mqttUrl === undefined) {
     throw new OperatorError({
       code: 'FARE_LISTS_INCOMPLETE',
-      happened: 'To publish the deny list the fare engine needs broker, secret and key; some of them are missing.',
+      happened:
+        'To publish the deny list the fare engine needs broker, secret and key; some of them are missing.',
       kept: 'Nothing was started and nothing was changed.',
       todo: 'Set KVYTOK_MQTT_URL, KVYTOK_LISTS_MQTT_SECRET_FILE and KVYTOK_LISTS_KEY_FILE together, or none of the last two.',
     });

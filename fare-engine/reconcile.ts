@@ -2,7 +2,7 @@
  * Does it all add up? Read by the auditor's role from published views only; every figure comes from the database's own
  * facts, none from this process.
  */
-import type pg from 'pg';
+import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 
 export interface Reconciliation {
   /** Records that ingest accepted; `null` where ingest has no schema here. */
@@ -37,29 +37,19 @@ const SENTENCES: Readonly<Record<string, string>> = {
 };
 
 /** Reconciles a city that may still be working: rows that wait are reported, and are a problem only to who drained. */
-export async function reconcile(auditorPool: pg.Pool): Promise<Reconciliation> {
-  const client = await auditorPool.connect();
-  try {
-    // One snapshot for all questions, or figures taken a moment apart would differ without anything being wrong.
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const result = await ask(client);
-    await client.query('COMMIT');
-    return result;
-  } catch (error) {
-    await client.query('ROLLBACK').catch(() => {});
-    throw error;
-  } finally {
-    client.release();
-  }
+export function reconcile(auditorPool: ReaderPool): Promise<Reconciliation> {
+  return onOneSnapshot(auditorPool, ask);
 }
 
-async function ask(client: pg.PoolClient): Promise<Reconciliation> {
-  const counts = (await client.query<Record<string, bigint>>('SELECT * FROM fare.published_counts')).rows[0] ?? {};
+async function ask(client: Queryable): Promise<Reconciliation> {
+  const [counts = {}] = await rowsOf<Record<string, bigint>>(client, 'SELECT * FROM fare.published_counts');
   const ingest = await ingestCounts(client);
-  const ledger = await client.query<{ currency: string; sum: string }>(
+  const ledger = await rowsOf<{ currency: string; sum: string }>(
+    client,
     'SELECT currency, sum(balance_minor)::text AS sum FROM fare.published_trial_balance GROUP BY currency',
   );
-  const checks = await client.query<{ check_name: string; amount: bigint }>(
+  const checks = await rowsOf<{ check_name: string; amount: bigint }>(
+    client,
     'SELECT check_name, amount FROM fare.published_reconciliation WHERE amount <> 0',
   );
   const number = (name: string): number => Number(counts[name] ?? 0n);
@@ -73,8 +63,8 @@ async function ask(client: pg.PoolClient): Promise<Reconciliation> {
     queue: number('queue'),
     commandsWaiting: number('commands_waiting'),
     stuck: number('stuck'),
-    ledgerSumByCurrency: Object.fromEntries(ledger.rows.map((row) => [row.currency, row.sum])),
-    imbalance: Object.fromEntries(checks.rows.map((row) => [row.check_name, Number(row.amount)])),
+    ledgerSumByCurrency: Object.fromEntries(ledger.map((row) => [row.currency, row.sum])),
+    imbalance: Object.fromEntries(checks.map((row) => [row.check_name, Number(row.amount)])),
   };
   return { ...figures, problems: problemsOf(figures) };
 }
@@ -97,14 +87,17 @@ function problemsOf(figures: Omit<Reconciliation, 'problems'>): string[] {
 }
 
 async function ingestCounts(
-  client: pg.PoolClient,
+  client: Queryable,
 ): Promise<{ records: number; quarantined: number; taps: number } | null> {
-  const there = await client.query("SELECT FROM pg_views WHERE schemaname = 'ingest' AND viewname = 'published_counts'");
-  if (there.rowCount === 0) return null;
-  const { rows } = await client.query<{ records: bigint; taps: bigint; quarantined: bigint }>(
+  const there = await rowsOf(
+    client,
+    "SELECT 1 AS one FROM pg_views WHERE schemaname = 'ingest' AND viewname = 'published_counts'",
+  );
+  if (there.length === 0) return null;
+  const [row] = await rowsOf<Record<'records' | 'taps' | 'quarantined', bigint>>(
+    client,
     'SELECT records, taps, quarantined FROM ingest.published_counts',
   );
-  const row = rows[0];
   if (row === undefined) return null;
   return { records: Number(row.records), quarantined: Number(row.quarantined), taps: Number(row.taps) };
 }

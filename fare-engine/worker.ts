@@ -32,7 +32,17 @@ const IDLE_MS = 40;
 const BACKOFF_MS_MAX = 5000;
 
 // The transaction was rolled back for the sake of another one, or the connection broke: the rows are sound.
-const RETRY_STATES = new Set(['40001', '40P01', '23505', '57P01', '57P02', '57P03', '25P03', '57014', '53300']);
+const RETRY_STATES = new Set([
+  '40001',
+  '40P01',
+  '23505',
+  '57P01',
+  '57P02',
+  '57P03',
+  '25P03',
+  '57014',
+  '53300',
+]);
 
 /** Whether an error speaks of the database's state and not of the rows. */
 export function isPassing(error: unknown): boolean {

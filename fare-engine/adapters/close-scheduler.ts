@@ -7,7 +7,11 @@ import { type ClosingRules, dayToClose } from '../close-day.ts';
  * Submits the close of the last day that is over with its time for late taps, if some day up to it is still open and
  * has rides. Repeating it does no harm: the command's id is derived from the day.
  */
-export async function closeEndedDays(pool: pg.Pool, rules: ClosingRules, nowMs: number): Promise<string | null> {
+export async function closeEndedDays(
+  pool: pg.Pool,
+  rules: ClosingRules,
+  nowMs: number,
+): Promise<string | null> {
   const fareDay = dayToClose(nowMs, rules);
   const { rowCount } = await pool.query(
     `INSERT INTO fare.command_inbox (command_id, kind, payload, submitted_by, submitted_at_ms)

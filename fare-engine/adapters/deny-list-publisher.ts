@@ -88,7 +88,9 @@ export function createDenyListPublisher(deps: {
       await send(LISTS.denyDelta(delta.generation, delta.n), sealEnvelope('deny-delta', delta, signer));
       list.n = delta.n;
     }
-    const { rows } = await pool.query<{ entries: bigint }>('SELECT count(*) AS entries FROM fare.deny_published');
+    const { rows } = await pool.query<{ entries: bigint }>(
+      'SELECT count(*) AS entries FROM fare.deny_published',
+    );
     list.entries = Number(rows[0]?.entries ?? 0n);
     await publishManifest(list);
   }

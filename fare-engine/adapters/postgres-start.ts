@@ -1,5 +1,6 @@
 /** What the engine does once when it starts. */
 import type pg from 'pg';
+import { packageNames } from '#pricing/name-book.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 
 /** Records which packages price here, by hash; one that is known already stays as it was. */
@@ -8,11 +9,11 @@ export async function recordActivations(
   packages: readonly TariffPackage[],
   nowMs: number,
 ): Promise<void> {
-  const rows = packages.map(({ hash, tariff, validFromMs }) => ({
-    hash,
-    versionId: tariff.version_id,
-    names: tariff.names,
-    validFromMs,
+  const rows = packages.map((tariffPackage) => ({
+    hash: tariffPackage.hash,
+    versionId: tariffPackage.tariff.version_id,
+    names: packageNames(tariffPackage),
+    validFromMs: tariffPackage.validFromMs,
   }));
   await pool.query(
     `INSERT INTO fare.tariff_activation (package_hash, version_id, names, valid_from_ms, known_from_ms)

@@ -3,9 +3,9 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { noProbe } from '#platform/probe.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
+import { planDay } from '../../fare-engine/close-day.ts';
 import { accountDay } from '../../fare-engine/facts/account-day.ts';
 import { accountOf } from '../../fare-engine/facts/account-of.ts';
-import { planDay } from '../../fare-engine/close-day.ts';
 import { type WorkDeps, workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { type RowWish, tapRow, token } from './support/a-record.ts';
@@ -56,16 +56,35 @@ const scenario: fc.Arbitrary<Scenario> = fc
       }),
     );
     const knownFromMs = START - 1000;
-    const from = (minute: number) => ({ validFromMs: START + minute * MINUTE_MS, validUntilMs: null, knownFromMs });
+    const from = (minute: number) => ({
+      validFromMs: START + minute * MINUTE_MS,
+      validUntilMs: null,
+      knownFromMs,
+    });
     const facts: ((store: MemoryStore) => void)[] = [
       ...links.map(({ card, account, fromMinute }, index) => (store: MemoryStore) => {
-        store.links.push({ linkId: `l${index}`, tokenId: token(card), accountId: `p${account}`, ...from(fromMinute) });
+        store.links.push({
+          linkId: `l${index}`,
+          tokenId: token(card),
+          accountId: `p${account}`,
+          ...from(fromMinute),
+        });
       }),
       ...rights.map((minute, index) => (store: MemoryStore) => {
-        store.entitlements.push({ entitlementId: `e${index}`, accountId: 'p1', concessionId: 'pensioner', ...from(minute) });
+        store.entitlements.push({
+          entitlementId: `e${index}`,
+          accountId: 'p1',
+          concessionId: 'pensioner',
+          ...from(minute),
+        });
       }),
       ...carriers.map((minute, index) => (store: MemoryStore) => {
-        const place = { vehicleId: 'bus-1', carrierId: index === 0 ? 'private' : 'city', routeId: 'r1', tripId: null };
+        const place = {
+          vehicleId: 'bus-1',
+          carrierId: index === 0 ? 'private' : 'city',
+          routeId: 'r1',
+          tripId: null,
+        };
         store.assignments.push({ assignmentId: `a${index}`, deviceId: 'val-1', ...place, ...from(minute) });
       }),
     ];
@@ -88,13 +107,16 @@ async function drain(store: MemoryStore, rowsMax: number): Promise<void> {
 /** The latest line of each tap, and the balance of each ledger account. */
 function outcome(store: MemoryStore) {
   const lines = new Map(
-    store.decisions.map(({ tapId, kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId }) => [
-      tapId,
-      { kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId },
-    ]),
+    store.decisions.map(
+      ({ tapId, kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId }) => [
+        tapId,
+        { kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId },
+      ],
+    ),
   );
   const balances = new Map<string, bigint>();
-  const move = (account: string, amount: bigint) => balances.set(account, (balances.get(account) ?? 0n) + amount);
+  const move = (account: string, amount: bigint) =>
+    balances.set(account, (balances.get(account) ?? 0n) + amount);
   for (const { debitAccount, creditAccount, amountMinor } of store.postings.values()) {
     move(debitAccount, amountMinor);
     move(creditAccount, -amountMinor);
@@ -102,8 +124,14 @@ function outcome(store: MemoryStore) {
   const days = [...store.days.entries()].map(([key, day]) => [key, day.stateIn, day.stateOut, day.baseOut]);
   return {
     lines: new Map([...lines].sort(([a], [b]) => (a < b ? -1 : 1))),
-    balances: new Map([...balances].filter(([, amount]) => amount !== 0n).sort(([a], [b]) => (a < b ? -1 : 1))),
-    days: new Map(days.sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1)).map(([key, ...states]) => [key, states])),
+    balances: new Map(
+      [...balances].filter(([, amount]) => amount !== 0n).sort(([a], [b]) => (a < b ? -1 : 1)),
+    ),
+    days: new Map(
+      days
+        .sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1))
+        .map(([key, ...states]) => [key, states]),
+    ),
   };
 }
 
@@ -118,31 +146,27 @@ async function inOneGo({ rows, facts }: Scenario) {
 
 test('any order, duplication and split of the inbox gives the same lines, states and balances', async () => {
   await fc.assert(
-    fc.asyncProperty(
-      scenario,
-      fc.infiniteStream(fc.nat()),
-      async (given, chance) => {
-        const draw = (below: number): number => (chance.next().value as number) % below;
-        const expected = await inOneGo(given);
-        const store = memoryStore();
-        const events: (RowWish | ((store: MemoryStore) => void))[] = [...given.rows, ...given.facts];
-        for (const row of given.rows) if (draw(3) === 0) events.push(row);
-        for (let i = events.length - 1; i > 0; i--) {
-          const j = draw(i + 1);
-          [events[i], events[j]] = [events[j] as RowWish, events[i] as RowWish];
-        }
-        for (const event of events) {
-          if (typeof event === 'function') {
-            event(store);
-            store.touchAll();
-          } else store.deliver([event]);
-          if (draw(2) === 0) await drain(store, 1 + draw(4));
-        }
-        await drain(store, 3);
-        // A close changes no facts but forbids later ones: the scenario's facts are all known before it.
-        expect(outcome(store)).toEqual(outcome(expected));
-      },
-    ),
+    fc.asyncProperty(scenario, fc.infiniteStream(fc.nat()), async (given, chance) => {
+      const draw = (below: number): number => (chance.next().value as number) % below;
+      const expected = await inOneGo(given);
+      const store = memoryStore();
+      const events: (RowWish | ((store: MemoryStore) => void))[] = [...given.rows, ...given.facts];
+      for (const row of given.rows) if (draw(3) === 0) events.push(row);
+      for (let i = events.length - 1; i > 0; i--) {
+        const j = draw(i + 1);
+        [events[i], events[j]] = [events[j] as RowWish, events[i] as RowWish];
+      }
+      for (const event of events) {
+        if (typeof event === 'function') {
+          event(store);
+          store.touchAll();
+        } else store.deliver([event]);
+        if (draw(2) === 0) await drain(store, 1 + draw(4));
+      }
+      await drain(store, 3);
+      // A close changes no facts but forbids later ones: the scenario's facts are all known before it.
+      expect(outcome(store)).toEqual(outcome(expected));
+    }),
     { numRuns: 300 },
   );
 });
@@ -157,7 +181,9 @@ test('the incremental result equals the full computation from nothing but the fa
         await drain(store, rowsMax);
       }
       const full = priceEverything(store);
-      const lines = new Map(store.decisions.map((d) => [d.tapId, [d.accountId, d.riderMinor, d.lossMinor, d.steps.length > 2]]));
+      const lines = new Map(
+        store.decisions.map((d) => [d.tapId, [d.accountId, d.riderMinor, d.lossMinor, d.steps.length > 2]]),
+      );
       expect(new Map([...lines].sort())).toEqual(new Map([...full].sort()));
     }),
     { numRuns: 200 },
@@ -168,17 +194,23 @@ test('the incremental result equals the full computation from nothing but the fa
 function priceEverything(store: MemoryStore) {
   const pricer = standInPricer();
   const taps = [...store.taps.values()];
-  const closeKnown = (day: string) => (store.closes.some((c) => c.fareDay >= day) ? (store.closes[0]?.knownFromMs ?? null) : null);
-  const owners = new Map(taps.map((t) => [t.tapId, accountOf(t.tokenId, t.fareAtMs, store.links, closeKnown(t.fareDay))]));
+  const closeKnown = (day: string) =>
+    store.closes.some((c) => c.fareDay >= day) ? (store.closes[0]?.knownFromMs ?? null) : null;
+  const owners = new Map(
+    taps.map((t) => [t.tapId, accountOf(t.tokenId, t.fareAtMs, store.links, closeKnown(t.fareDay))]),
+  );
   const lines = new Map<string, unknown>();
   for (const accountId of new Set(owners.values())) {
-    const days = [...new Set(taps.filter((t) => owners.get(t.tapId) === accountId).map((t) => t.fareDay))].sort();
+    const days = [
+      ...new Set(taps.filter((t) => owners.get(t.tapId) === accountId).map((t) => t.fareDay)),
+    ].sort();
     let carried: Parameters<typeof planDay>[0] = { state: INITIAL_STATE, base: null };
     for (const fareDay of days) {
       const ready = accountDay(accountId, fareDay, { ...store, taps, passes: [] });
       const planned = planDay(carried, ready, pricer, RULES);
       carried = planned.out;
-      for (const line of planned.lines) lines.set(line.tapId, [accountId, line.riderMinor, line.lossMinor, true]);
+      for (const line of planned.lines)
+        lines.set(line.tapId, [accountId, line.riderMinor, line.lossMinor, true]);
     }
   }
   return lines;
@@ -197,7 +229,11 @@ test('every tap ends with exactly one live price, and reversals undo what they n
       const net = new Map<string, bigint>();
       for (const posting of store.postings.values()) {
         const undone = posting.reverses === null ? null : store.postings.get(posting.reverses);
-        if (undone) expect([undone.debitAccount, undone.amountMinor]).toEqual([posting.creditAccount, posting.amountMinor]);
+        if (undone)
+          expect([undone.debitAccount, undone.amountMinor]).toEqual([
+            posting.creditAccount,
+            posting.amountMinor,
+          ]);
         const sign = posting.reverses === null ? 1n : -1n;
         net.set(posting.tapId ?? '', (net.get(posting.tapId ?? '') ?? 0n) + sign * posting.amountMinor);
       }

@@ -1,10 +1,24 @@
 /** The store's port in memory: the same core runs over it, thousands of times a second. One transaction at a time. */
-import type { Close, DeviceAssignment, Entitlement, EntitlementRevocation, MediaLink, StoredTap } from '../../../fare-engine/facts/facts.ts';
+
 import { derivedAccountId } from '../../../fare-engine/facts/account-of.ts';
+import type {
+  Close,
+  DeviceAssignment,
+  Entitlement,
+  EntitlementRevocation,
+  MediaLink,
+  StoredTap,
+} from '../../../fare-engine/facts/facts.ts';
 import type { InboxRow } from '../../../fare-engine/facts/tap-of-record.ts';
 import type { Decision } from '../../../fare-engine/ledger/decision.ts';
 import type { Posting } from '../../../fare-engine/ledger/post-line.ts';
-import type { AccountDayKey, DayStates, FareStore, FareTransaction, QueueRow } from '../../../fare-engine/ports.ts';
+import type {
+  AccountDayKey,
+  DayStates,
+  FareStore,
+  FareTransaction,
+  QueueRow,
+} from '../../../fare-engine/ports.ts';
 import type { RowWish } from './a-record.ts';
 
 export interface MemoryStore extends FareStore {
@@ -71,8 +85,20 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       for (const tap of records.taps) if (!store.taps.has(tap.tapId)) store.taps.set(tap.tapId, tap);
       const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
       const { links, assignments, entitlements, revocations, closes } = store;
-      const facts = { taps: [...store.taps.values()], links, assignments, entitlements, revocations, passes: [], closes };
-      return { facts, surroundings: keys.map((key) => surroundingsOf(store, key)), decided: [...latest.values()] };
+      const facts = {
+        taps: [...store.taps.values()],
+        links,
+        assignments,
+        entitlements,
+        revocations,
+        passes: [],
+        closes,
+      };
+      return {
+        facts,
+        surroundings: keys.map((key) => surroundingsOf(store, key)),
+        decided: [...latest.values()],
+      };
     },
     write: async (writes) => {
       store.decisions.push(...writes.decisions);

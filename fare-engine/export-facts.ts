@@ -1,0 +1,175 @@
+/**
+ * Writes the bundle that `kvytok price --facts` re-prices without this database: taps with the account and the place
+ * that links and assignments give them (worked out anew from the facts, not read from decisions), entitlements, closes
+ * and the tariffs' bytes. Streams: a day of a city need not fit into memory.
+ */
+import { type BundleLine, formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
+import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
+import { closeOf } from './facts/account-day.ts';
+import { accountOf } from './facts/account-of.ts';
+import { assign } from './facts/assign.ts';
+import { entitlementFacts } from './facts/entitlement-facts.ts';
+import type {
+  Close,
+  DeviceAssignment,
+  Entitlement,
+  EntitlementRevocation,
+  MediaLink,
+  PassHolding,
+  StoredTap,
+} from './facts/facts.ts';
+
+export interface ExportRequest {
+  /** First fare day. */
+  readonly fromDay: string;
+  /** First fare day that is not exported any more. */
+  readonly untilDay: string;
+  readonly zone: string;
+  readonly dayStart: string;
+  /** Bytes of the tariff packages, file by file. */
+  readonly packages: readonly ReadonlyMap<string, Uint8Array>[];
+}
+
+export interface ExportCounts {
+  readonly taps: number;
+  readonly accounts: number;
+  readonly closes: number;
+}
+
+const TAPS_AT_ONCE = 5000;
+
+/**
+ * Exports fare days `[fromDay, untilDay)`, line by line. The first day is priced as if no ride had come before it: take
+ * one day more at the beginning where a transfer may reach over the border.
+ */
+export function exportFacts(
+  pool: ReaderPool,
+  request: ExportRequest,
+  write: (line: string) => Promise<void>,
+): Promise<ExportCounts> {
+  return onOneSnapshot(pool, async (client) => {
+    await write(formatBundleHeader(request.zone, request.dayStart, request.packages));
+    const closes = await rowsOf<Close>(
+      client,
+      `SELECT fare_day::text AS "fareDay", known_from_ms::float8 AS "knownFromMs" FROM fare.close ORDER BY fare_day`,
+    );
+    const accounts = new Set<string>();
+    const days = new Set<string>();
+    let taps = 0;
+    await openTaps(client, request);
+    for (;;) {
+      const page = await nextTaps(client);
+      if (page.length === 0) break;
+      const fresh = new Set<string>();
+      for (const line of await tapLines(client, page, closes)) {
+        if (!accounts.has(line.accountId)) fresh.add(line.accountId);
+        accounts.add(line.accountId);
+        await write(formatBundleLine(line));
+      }
+      for (const line of await rightLines(client, [...fresh])) await write(formatBundleLine(line));
+      for (const { fareDay } of page) days.add(fareDay);
+      taps += page.length;
+    }
+    const closed = [...days].flatMap((fareDay) => {
+      const close = closeOf(fareDay, closes);
+      return close === null ? [] : [{ kind: 'close' as const, fareDay, knownAsOfMs: close.knownFromMs }];
+    });
+    for (const line of closed) await write(formatBundleLine(line));
+    return { taps, accounts: accounts.size, closes: closed.length };
+  });
+}
+
+/** A cursor on the server: the taps are read once, whatever index there is, and never held here all together. */
+async function openTaps(client: Queryable, { fromDay, untilDay }: ExportRequest): Promise<void> {
+  for (const day of [fromDay, untilDay]) {
+    if (!/^\d{4}-\d{2}-\d{2}$/.test(day)) throw new RangeError(`not a date: ${day}`);
+  }
+  // A cursor takes no parameters; both dates have just been checked to be digits and dashes.
+  await client.query(
+    `DECLARE exported_tap CURSOR FOR
+     SELECT json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
+       'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
+       'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
+       'routeId', belief_route_id, 'tripId', belief_trip_id), 'stopId', stop_id) AS tap
+     FROM fare.tap WHERE fare_day >= '${fromDay}' AND fare_day < '${untilDay}' ORDER BY fare_day, tap_id`,
+  );
+}
+
+async function nextTaps(client: Queryable): Promise<StoredTap[]> {
+  const rows = await rowsOf<{ tap: StoredTap }>(client, `FETCH ${TAPS_AT_ONCE} FROM exported_tap`);
+  return rows.map((row) => row.tap);
+}
+
+async function tapLines(client: Queryable, taps: readonly StoredTap[], closes: readonly Close[]) {
+  const links = await rowsOf<MediaLink>(
+    client,
+    `SELECT link_id::text AS "linkId", token_id AS "tokenId", account_id AS "accountId",
+       valid_from_ms::float8 AS "validFromMs", valid_until_ms::float8 AS "validUntilMs",
+       known_from_ms::float8 AS "knownFromMs" FROM fare.media_link WHERE token_id = ANY ($1::text[])`,
+    [[...new Set(taps.map((tap) => tap.tokenId))]],
+  );
+  const assignments = await rowsOf<DeviceAssignment>(
+    client,
+    `SELECT assignment_id::text AS "assignmentId", device_id AS "deviceId", vehicle_id AS "vehicleId",
+       carrier_id AS "carrierId", route_id AS "routeId", trip_id AS "tripId", valid_from_ms::float8 AS "validFromMs",
+       valid_until_ms::float8 AS "validUntilMs", known_from_ms::float8 AS "knownFromMs"
+     FROM fare.device_assignment WHERE device_id = ANY ($1::text[])`,
+    [[...new Set(taps.map((tap) => tap.deviceId))]],
+  );
+  const linksOf = Map.groupBy(links, (link) => link.tokenId);
+  const assignmentsOf = Map.groupBy(assignments, (assignment) => assignment.deviceId);
+  return taps.map((tap) => {
+    const knownAsOfMs = closeOf(tap.fareDay, closes)?.knownFromMs ?? null;
+    const place = assign(tap, assignmentsOf.get(tap.deviceId) ?? [], knownAsOfMs);
+    return {
+      kind: 'tap' as const,
+      accountId: accountOf(tap.tokenId, tap.fareAtMs, linksOf.get(tap.tokenId) ?? [], knownAsOfMs),
+      tapId: tap.tapId,
+      fareAtMs: tap.fareAtMs,
+      uncertaintyMs: tap.uncertaintyMs,
+      mediumKind: tap.mediumKind,
+      direction: tap.direction,
+      companions: tap.companions,
+      vehicleId: place.vehicleId,
+      carrierId: place.carrierId,
+      routeId: place.routeId,
+      stopId: tap.stopId,
+    };
+  });
+}
+
+async function rightLines(client: Queryable, accountIds: readonly string[]): Promise<BundleLine[]> {
+  const grants = await rowsOf<Entitlement>(
+    client,
+    `SELECT entitlement_id AS "entitlementId", account_id AS "accountId", concession_id AS "concessionId",
+       valid_from_ms::float8 AS "validFromMs", valid_until_ms::float8 AS "validUntilMs",
+       known_from_ms::float8 AS "knownFromMs"
+     FROM fare.entitlement WHERE account_id = ANY ($1::text[]) ORDER BY entitlement_id`,
+    [accountIds],
+  );
+  const revocations = await rowsOf<EntitlementRevocation>(
+    client,
+    `SELECT revocation_id::text AS "revocationId", entitlement_id AS "entitlementId",
+       valid_until_ms::float8 AS "validUntilMs", known_from_ms::float8 AS "knownFromMs"
+     FROM fare.entitlement_revocation WHERE entitlement_id = ANY ($1::text[])`,
+    [grants.map((grant) => grant.entitlementId)],
+  );
+  const passes = await rowsOf<PassHolding>(
+    client,
+    `SELECT pass_id AS "passId", account_id AS "accountId", fare_product_id AS "fareProductId",
+       valid_from_ms::float8 AS "validFromMs", valid_until_ms::float8 AS "validUntilMs",
+       known_from_ms::float8 AS "knownFromMs" FROM fare.pass_holding WHERE account_id = ANY ($1::text[])`,
+    [accountIds],
+  );
+  const revocationsOf = Map.groupBy(revocations, (revocation) => revocation.entitlementId);
+  return [
+    ...grants.flatMap((grant) =>
+      entitlementFacts([grant], revocationsOf.get(grant.entitlementId) ?? []).map((fact) => ({
+        kind: 'entitlement' as const,
+        accountId: grant.accountId,
+        ...fact,
+      })),
+    ),
+    ...passes.map((pass) => ({ kind: 'pass' as const, ...pass })),
+  ];
+}

@@ -1,0 +1,103 @@
+/** Facts have no UPDATE, DELETE or TRUNCATE grant, for no runtime role; asked of PostgreSQL itself. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { RUNTIME_ROLES } from '#platform/database.ts';
+import { createPool } from '#platform/postgres.ts';
+import { tapRow } from './support/a-record.ts';
+import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
+
+let engine: EngineDatabase;
+let tables: { name: string; sort: string }[];
+beforeAll(async () => {
+  engine = await openEngineDatabase();
+  await engine.deliver([tapRow({ seq: 1, atMs: Date.UTC(2025, 9, 14, 6) })]);
+  await engine.drain();
+  const { rows } = await engine.admin.query<{ name: string; comment: string | null }>(
+    `SELECT relname AS name, obj_description(oid, 'pg_class') AS comment
+     FROM pg_class WHERE relnamespace = 'fare'::regnamespace AND relkind = 'r' ORDER BY 1`,
+  );
+  tables = rows.map(({ name, comment }) => ({ name, sort: (comment ?? '').split(':')[0] ?? '' }));
+});
+afterAll(() => engine.close());
+
+test('every table says in its comment whether it is a fact, a queue or a projection', () => {
+  expect(tables.length).toBeGreaterThan(20);
+  for (const { name, sort } of tables)
+    expect([name, sort]).toEqual([name, expect.stringMatching(/^(fact|queue|projection)$/)]);
+});
+
+describe.each(RUNTIME_ROLES)('%s', (role) => {
+  test('is denied UPDATE, DELETE and TRUNCATE on every fact table', async () => {
+    const facts = tables.filter(({ sort }) => sort === 'fact').map(({ name }) => name);
+    expect(facts).toEqual(
+      expect.arrayContaining(['tap', 'decision', 'posting', 'audit_leaf', 'close', 'media_link']),
+    );
+    const pool = createPool({ url: engine.database.url(role), applicationName: 'test-role', max: 1 });
+    try {
+      for (const table of facts) {
+        const column = (
+          await engine.admin.query<{ name: string }>(
+            "SELECT attname AS name FROM pg_attribute WHERE attrelid = ('fare.' || $1)::regclass AND attnum > 0 AND attidentity = '' ORDER BY attnum LIMIT 1",
+            [table],
+          )
+        ).rows[0]?.name;
+        for (const statement of [
+          `UPDATE fare.${table} SET ${column} = ${column}`,
+          `DELETE FROM fare.${table}`,
+          `TRUNCATE fare.${table}`,
+        ]) {
+          // 42501 insufficient_privilege
+          await expect(pool.query(statement), `${role}: ${statement}`).rejects.toMatchObject({
+            code: '42501',
+          });
+        }
+      }
+    } finally {
+      await pool.end();
+    }
+  });
+});
+
+test('ingest may put records into the inbox and do nothing else in this schema', async () => {
+  const pool = createPool({
+    url: engine.database.url('ingest_runtime'),
+    applicationName: 'test-role',
+    max: 1,
+  });
+  try {
+    for (const { name } of tables) {
+      await expect(pool.query(`SELECT FROM fare.${name}`), name).rejects.toMatchObject({ code: '42501' });
+      if (name === 'record_inbox') continue;
+      const insert = pool.query(`INSERT INTO fare.${name} DEFAULT VALUES`);
+      await expect(insert, name).rejects.toMatchObject({ code: '42501' });
+    }
+  } finally {
+    await pool.end();
+  }
+});
+
+test('the portal reads published views, submits commands and sees no account and no token', async () => {
+  const pool = createPool({
+    url: engine.database.url('portal_runtime'),
+    applicationName: 'test-role',
+    max: 1,
+  });
+  try {
+    const tap = await pool.query('SELECT * FROM fare.published_tap');
+    expect(tap.rowCount).toBe(1);
+    const columns = tap.fields.map((field) => field.name);
+    expect(columns.filter((name) => /account|token/.test(name))).toEqual([]);
+    const shown = JSON.stringify(
+      (await pool.query('SELECT postings FROM fare.published_explanation')).rows.concat(
+        (await pool.query('SELECT account_id FROM fare.published_trial_balance')).rows,
+      ),
+    );
+    expect(shown).not.toMatch(/acc-/);
+    await pool.query(
+      "INSERT INTO fare.command_inbox (command_id, kind, payload, submitted_by, submitted_at_ms) VALUES (gen_random_uuid(), 'allow-medium', '{}', 'test', 0)",
+    );
+    for (const { name } of tables)
+      await expect(pool.query(`SELECT FROM fare.${name}`), name).rejects.toMatchObject({ code: '42501' });
+  } finally {
+    await pool.end();
+  }
+});
