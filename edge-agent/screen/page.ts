@@ -1,9 +1,14 @@
 /** The page of the panel, with the present view already in it. Shapes and colours are the style sheet's. */
 import { html } from 'ghtml';
+import { reasonText } from '#contracts/reason-codes.ts';
 import type { ScreenMessage } from './render-view.ts';
+import { TITLES } from './texts.ts';
 
+/** The words for a lost agent travel with the page: who is gone cannot send them. */
 export function renderPage(message: ScreenMessage): string {
   const { sign, language, title, text, offline, pageTitle } = message;
+  const lostTitle = TITLES['out-of-order'][language];
+  const lostText = reasonText('VALIDATOR_OUT_OF_ORDER', language);
   return html`<!doctype html>
 <html lang="${language}">
   <head>
@@ -13,7 +18,7 @@ export function renderPage(message: ScreenMessage): string {
     <link rel="stylesheet" href="/screen.css">
     <script type="module" src="/screen.js"></script>
   </head>
-  <body data-sign="${sign}">
+  <body data-sign="${sign}" data-lost-title="${lostTitle}" data-lost-text="${lostText}">
     <p id="offline" class="offline" ${offline === '' ? 'hidden' : ''}>
       <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4 20 20M8 12a6 6 0 0 1 3-1.7M4 8.5A12 12 0 0 1 8 6M12 6a12 12 0 0 1 8 2.5M15.5 11.5 17 12.6M12 18h.01"/></svg>
       <span id="offline-text">${offline}</span>

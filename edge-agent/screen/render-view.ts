@@ -6,7 +6,7 @@ import { ALREADY_COUNTED, GOOD_JOURNEY, OFFLINE, PAGE_TITLE, TITLES } from './te
 /** Everything that the page sets; the island beside the page knows the same form. */
 export interface ScreenMessage {
   readonly sign: ScreenView['sign'];
-  readonly language: string;
+  readonly language: ScreenView['language'];
   readonly title: string;
   readonly text: string;
   /** Empty while online. */

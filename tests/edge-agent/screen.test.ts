@@ -110,6 +110,17 @@ describe('the page in Chromium', () => {
     }
   });
 
+  it('says out of order when the agent is gone, and comes back with it', async () => {
+    screen.show({ sign: 'accepted', language: 'en', online: true, atMs: 0 });
+    await page.goto(screen.url);
+    const port = Number(new URL(screen.url).port);
+    await screen.stop();
+    await page.waitForSelector('body[data-sign="out-of-order"]');
+    expect(await page.textContent('#text')).toBe(reasonText('VALIDATOR_OUT_OF_ORDER', 'en'));
+    screen = await openScreenServer(port);
+    await page.waitForSelector('body[data-sign="waiting"]');
+  });
+
   it('announces the answer to a screen reader', async () => {
     await page.goto(screen.url);
     expect(await page.getAttribute('[role=status]', 'aria-live')).toBe('assertive');

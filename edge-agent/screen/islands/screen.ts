@@ -39,11 +39,28 @@ function sound(sign: ScreenMessage['sign']): void {
 }
 
 let first = true;
+let lost: number | undefined;
+/** Milliseconds without the agent until the panel says so: a restart of the agent is shorter than a queue. */
+const LOST_MS = 3000;
+
 const events = new EventSource('/events');
 events.addEventListener('message', (event: MessageEvent<string>) => {
+  clearTimeout(lost);
+  lost = undefined;
   const message = JSON.parse(event.data) as ScreenMessage;
   show(message);
   // The first message only repeats what stands there already.
   if (!first) sound(message.sign);
   first = false;
+});
+
+/** Without its agent a panel must not go on inviting cards, or show the last rider's green. */
+events.addEventListener('error', () => {
+  lost ??= setTimeout(() => {
+    const { lostTitle, lostText } = document.body.dataset;
+    document.body.dataset['sign'] = 'out-of-order';
+    part('title').textContent = lostTitle ?? '';
+    part('text').textContent = lostText ?? '';
+    first = true;
+  }, LOST_MS);
 });
