@@ -18,10 +18,12 @@ const GIB = 2 ** 30;
 const MEMORY_MIN_GIB = 1;
 const DISK_MIN_GIB = 1;
 const VPCD_PORT = 35_963;
+/** Pages and broker of `kvytok city`. */
+const CITY_PORTS = [8080, 1883];
 
 /** Looks at everything; never throws. */
 export async function examine(machine: Machine, dataDir: string): Promise<Finding[]> {
-  const looks = [node, size, disk, postgres, loopback, smartcard, pcscd, virtualReader, browser];
+  const looks = [node, size, disk, postgres, loopback, ports, smartcard, pcscd, virtualReader, browser];
   const findings: Finding[] = [];
   for (const look of looks) findings.push(await look(machine, dataDir));
   return findings;
@@ -99,6 +101,21 @@ async function loopback(machine: Machine): Promise<Finding> {
     found,
     costs: 'the parts cannot reach each other',
     todo: 'ip link set lo up',
+  };
+}
+
+async function ports(machine: Machine): Promise<Finding> {
+  const free = await Promise.all(CITY_PORTS.map((port) => machine.portFree(port)));
+  const taken = CITY_PORTS.filter((_port, index) => !free[index]);
+  const base = { id: 'ports', needed: false };
+  if (taken.length === 0)
+    return { ...base, ok: true, found: `${CITY_PORTS.join(' and ')} are free on 127.0.0.1` };
+  return {
+    ...base,
+    ok: false,
+    found: `taken on 127.0.0.1: ${taken.join(', ')}`,
+    costs: 'perhaps a city runs already; another one needs other ports',
+    todo: 'kvytok city --port 0 --mqtt-port 0   (free ones are taken)',
   };
 }
 

@@ -79,6 +79,16 @@ describe('the doctor', () => {
     });
   });
 
+  test('a taken port is no illness, but is told with what to type', async () => {
+    const { fit, of } = await examine({ ...healthy, portFree: async (port) => port !== 8080 });
+    expect(fit).toBe(true);
+    expect(of('ports')).toMatchObject({
+      ok: false,
+      found: 'taken on 127.0.0.1: 8080',
+      todo: expect.stringContaining('--port 0'),
+    });
+  });
+
   test('exactly 1 GiB of memory and of disk is enough', async () => {
     const machine = { ...healthy, memoryTotalBytes: 2 ** 30, diskFreeBytes: async () => 2 ** 30 };
     expect((await examine(machine)).fit).toBe(true);
