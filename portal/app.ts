@@ -37,6 +37,9 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     forceCloseConnections: true,
     // A tap id has up to 113 characters; the rest are strangers' addresses.
     routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+    // What the router itself refuses (an id far too long, a broken %-escape) does not exist here.
+    frameworkErrors: (_error, request, reply) =>
+      sendProblem(request, reply, new HttpProblem(404, 'NOT_FOUND'), context.wordings.uk),
   });
   app.setErrorHandler((error, request, reply) => {
     const problem = toProblem(error);
@@ -58,11 +61,20 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     timeWindow: '1 minute',
     cache: 5000,
   });
-  await app.register(async (scope) => pageRoutes(scope, context));
-  await app.register(async (scope) => apiRoutes(scope, context));
-  await app.register(async (scope) => eventRoutes(scope, context));
-  await app.register(async (scope) => healthRoutes(scope, context));
-  await app.register(async (scope) => assetRoutes(scope, context, options.folders, options.islands));
+  const routes = [
+    pageRoutes,
+    apiRoutes,
+    eventRoutes,
+    healthRoutes,
+    (scope: FastifyInstance) => assetRoutes(scope, context, options.folders, options.islands),
+  ];
+  for (const add of routes) {
+    // Each in a scope of its own, so that hooks stay where they belong.
+    await app.register((scope, _options, done) => {
+      add(scope, context);
+      done();
+    });
+  }
   await app.ready();
   return app;
 }

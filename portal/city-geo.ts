@@ -53,7 +53,7 @@ export function cityGeo(tables: NetworkTables): CityGeo {
     const trip = trips.get(route['route_id'] ?? '');
     if (!trip) return [];
     const line =
-      shapes.get(trip.shapeId) ?? trip.stopIds.flatMap((id) => (stops.has(id) ? [stops.get(id)!] : []));
+      shapes.get(trip.shapeId) ?? trip.stopIds.map((id) => stops.get(id)).filter((at) => at !== undefined);
     return line.length < 2 ? [] : [routeFeature(route, index, line)];
   });
   const dots = stopFeatures(tables.stops, stops);

@@ -76,6 +76,7 @@ export function createEventStream(
         'cache-control': 'no-store',
         'x-accel-buffering': 'no',
       });
+      response.flushHeaders();
       clients.set(response, { tag, response });
       response.on('close', () => clients.delete(response));
       response.on('error', () => clients.delete(response));

@@ -13,7 +13,7 @@ const POSTINGS_MAX = 50;
 /** Everything a page or an answer says about one tap. */
 export function explainTap(tap: TapRow, rows: readonly ExplanationRow[], wording: Wording): ExplanationWire {
   const wire = tapWire(tap);
-  const revisions = rows.map((row) => revisionWire(row, wording));
+  const revisions = rows.map((row) => revisionWire(row, tap.currency, wording));
   return {
     v: 1,
     language: wording.language,
@@ -47,7 +47,7 @@ function sentence(tap: TapWire, latest: RevisionWire | undefined, wording: Wordi
   });
 }
 
-function revisionWire(row: ExplanationRow, wording: Wording): RevisionWire {
+function revisionWire(row: ExplanationRow, currency: string, wording: Wording): RevisionWire {
   return {
     revision: row.revision,
     fareDay: row.fareDay,
@@ -55,12 +55,12 @@ function revisionWire(row: ExplanationRow, wording: Wording): RevisionWire {
     packageName: row.packageName === null ? null : (textOf(row.packageName, wording.language) ?? null),
     packageHash: row.packageHash,
     decidedAtMs: row.decidedAtMs,
-    steps: readSteps(row.steps).map((step) => stepWire(step, wording)),
-    postings: readPostings(row.postings, wording),
+    steps: readSteps(row.steps).map((step) => stepWire(step, currency, wording)),
+    postings: readPostings(row.postings, currency, wording),
   };
 }
 
-function readPostings(json: unknown, wording: Wording): PostingWire[] {
+function readPostings(json: unknown, tapCurrency: string, wording: Wording): PostingWire[] {
   if (!Array.isArray(json)) return [];
   return json.slice(0, POSTINGS_MAX).flatMap((entry: unknown) => {
     const raw = (entry ?? {}) as Record<string, unknown>;
@@ -71,7 +71,7 @@ function readPostings(json: unknown, wording: Wording): PostingWire[] {
         debit: accountName(String(raw['debit'] ?? ''), wording),
         credit: accountName(String(raw['credit'] ?? ''), wording),
         amountMinor: amount,
-        currency: String(raw['currency'] ?? 'UAH'),
+        currency: String(raw['currency'] ?? tapCurrency),
       },
     ];
   });

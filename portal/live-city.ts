@@ -88,7 +88,7 @@ const NOTHING_YET: Figures = {
 export function createLiveCity(deps: LiveCityDeps): LiveCity {
   const state: Figures = { ...NOTHING_YET };
   const queueBySlice = new Map<number, number>();
-  let known = new Set<string>();
+  let known: Set<string> | undefined;
   let newTaps: TapWire[] = [];
   const listeners = new Set<(change: CityChange) => void>();
   let stopBeat: (() => void) | undefined;
@@ -97,7 +97,7 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
     taps: part(300, 1000, async () => {
       const taps = (await deps.views.latestTaps(TAPS_SHOWN)).map(tapWire);
       const keys = new Set(taps.map((tap) => `${tap.tapId}/${tap.revision}`));
-      newTaps = known.size === 0 ? [] : taps.filter((tap) => !known.has(`${tap.tapId}/${tap.revision}`));
+      newTaps = known === undefined ? [] : taps.filter((tap) => !known?.has(`${tap.tapId}/${tap.revision}`));
       known = keys;
       state.taps = taps;
       return [...keys].join();

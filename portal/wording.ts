@@ -1,7 +1,7 @@
 /**
  * Everything a page says, in one language: catalogue texts, money, times, durations and the names of things.
  */
-import { formatMoney } from '#contracts/money.ts';
+import { formatMoney, minorUnitDigits } from '#contracts/money.ts';
 import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
 import type { Catalogue, TextKey } from './catalogues/catalogue.ts';
 import { de } from './catalogues/de.ts';
@@ -27,6 +27,8 @@ export interface Wording {
   /** Text of a key made at run time, or the fallback. */
   maybe(key: string, fallback: string): string;
   money(amountMinor: string | bigint, currency: string): string;
+  /** For sums in narrow places: without minor units once they do not matter. */
+  moneyShort(amountMinor: string | bigint, currency: string): string;
   number(value: number): string;
   percent(share: number): string;
   /** Local wall time of the city, `07:04:12`. */
@@ -98,6 +100,7 @@ export function createWording(language: Language, names: CityNames): Wording {
     t,
     maybe,
     money: (amountMinor, currency) => formatMoney({ amountMinor: BigInt(amountMinor), currency }, language),
+    moneyShort: (amountMinor, currency) => shortMoney(BigInt(amountMinor), currency, language),
     number: (value) => number.format(value),
     percent: (share) => percent.format(share),
     time: (instantMs) => (isInstant(instantMs) ? clock.format(instantMs) : '–'),
@@ -125,6 +128,20 @@ export function createWording(language: Language, names: CityNames): Wording {
       kind === null ? t('money.unknown') : maybe(`medium.${kind}`, nameOf(names.media, kind, language)),
     act: (actId) => nameOf(names.acts, actId, language),
   };
+}
+
+/** From here on, in major units, a sum is shown without its minor units. */
+const SHORT_FROM_MAJOR = 10_000n;
+
+function shortMoney(amountMinor: bigint, currency: string, language: Language): string {
+  const perMajor = 10n ** BigInt(minorUnitDigits(currency));
+  if (amountMinor < SHORT_FROM_MAJOR * perMajor) return formatMoney({ amountMinor, currency }, language);
+  return new Intl.NumberFormat(language, {
+    style: 'currency',
+    currency,
+    currencyDisplay: 'narrowSymbol',
+    maximumFractionDigits: 0,
+  }).format((amountMinor + perMajor / 2n) / perMajor);
 }
 
 function isInstant(instantMs: number): boolean {

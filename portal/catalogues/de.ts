@@ -9,7 +9,6 @@ export const de: Catalogue = {
   'app.footer':
     'Kvytok: die offene E-Ticket-Plattform. Nichts auf dieser Seite nennt eine Person oder eine Karte.',
   'app.api': 'Die Daten als JSON',
-  'app.simulated': 'simulierte Stadt',
 
   'clock.label': 'Stadtzeit',
   'clock.speed': '×{speed}',
@@ -44,11 +43,7 @@ export const de: Catalogue = {
   'taps.title': 'Fahrten jetzt',
   'taps.hint': 'Eine Zeile öffnen, um zu sehen, warum die Fahrt so viel kostete.',
   'taps.empty': 'Noch keine Fahrten. Sobald jemand eine Karte anhält, erscheint sie hier.',
-  'taps.rider': 'Fahrgast',
   'taps.budget': 'Haushalt',
-  'taps.route': 'Linie {route}',
-  'taps.explain': 'Warum: {what}',
-  'taps.noRoute': 'Linie unbekannt',
   'taps.flagged': 'markiert',
 
   'result.paid': 'bezahlt',
@@ -85,7 +80,6 @@ export const de: Catalogue = {
   'money.budget': 'Haushalt',
   'money.empty': 'Erscheint mit der ersten Fahrt.',
   'money.unknown': 'nicht bekannt',
-  'money.barLabel': 'Anteile: Fahrgäste {rider}, Haushalt {budget}',
 
   'budget.title': 'Was der Haushalt schuldet',
   'budget.hint': 'Ermäßigte Fahrten ohne Umstiege: wer zahlt, für welche Ermäßigung, an welches Unternehmen.',
@@ -122,7 +116,6 @@ export const de: Catalogue = {
   'devices.version': 'Version {version}, Alter {age}',
   'devices.never': 'noch nicht',
   'devices.empty': 'Noch kein Entwerter hat sich gemeldet.',
-  'devices.all': 'Alle Entwerter: {count}',
   'devices.fine': 'Alle Entwerter sind online und lesen Karten.',
   'devices.attention': 'Brauchen Aufmerksamkeit: {count}',
 
@@ -130,7 +123,6 @@ export const de: Catalogue = {
   'quarantine.hint':
     'Nichts verschwindet still: was eine Prüfung nicht bestand, liegt hier mit seinem Grund.',
   'quarantine.empty': 'Leer: alles wurde angenommen.',
-  'quarantine.items': '{count}',
   'quarantine.last': 'zuletzt um {time}',
 
   'counts.title': 'Abgleich',
@@ -163,7 +155,6 @@ export const de: Catalogue = {
   'explain.when': 'Wann',
   'explain.received': 'Empfangen',
   'explain.decided': 'Entschieden',
-  'explain.where': 'Wo',
   'explain.route': 'Linie',
   'explain.stop': 'Haltestelle',
   'explain.vehicle': 'Fahrzeug',
@@ -216,15 +207,7 @@ export const de: Catalogue = {
   'account.loss': 'Verluste der Stadt',
   'account.other': 'Ein anderes Konto der Stadt',
 
-  'step.base': 'Grundpreis',
-  'step.transfer': 'Umstieg',
-  'step.concession': 'Ermäßigung',
-  'step.pass': 'Zeitkarte',
-  'step.cap': 'Tagesdeckel',
-  'step.same-ride': 'Nochmals angehalten',
-  'step.clock': 'Unsichere Zeit: zugunsten des Fahrgasts',
   'step.unpriced': 'Keine Regel passt',
-  'step.other': 'Tarifregel',
 
   'problem.404': 'Diese Seite gibt es nicht',
   'problem.404.text':

@@ -8,7 +8,6 @@ export const en: Catalogue = {
   'app.language': 'Language',
   'app.footer': 'Kvytok: the open e-ticket platform. Nothing on this page names a person or a card.',
   'app.api': 'The data as JSON',
-  'app.simulated': 'simulated city',
 
   'clock.label': 'City time',
   'clock.speed': '×{speed}',
@@ -43,11 +42,7 @@ export const en: Catalogue = {
   'taps.title': 'Rides right now',
   'taps.hint': 'Open a row to see why the ride cost what it cost.',
   'taps.empty': 'No rides yet. As soon as somebody taps a card, it shows up here.',
-  'taps.rider': 'rider',
   'taps.budget': 'budget',
-  'taps.route': 'route {route}',
-  'taps.explain': 'Why: {what}',
-  'taps.noRoute': 'route unknown',
   'taps.flagged': 'marked',
 
   'result.paid': 'paid',
@@ -84,7 +79,6 @@ export const en: Catalogue = {
   'money.budget': 'Budget',
   'money.empty': 'Appears with the first ride.',
   'money.unknown': 'not known',
-  'money.barLabel': 'shares: riders {rider}, budget {budget}',
 
   'budget.title': 'What the budget owes',
   'budget.hint': 'Concession rides without transfers: who pays, for which concession, to which carrier.',
@@ -121,14 +115,12 @@ export const en: Catalogue = {
   'devices.version': 'version {version}, age {age}',
   'devices.never': 'not yet',
   'devices.empty': 'No validator has reported yet.',
-  'devices.all': 'All validators: {count}',
   'devices.fine': 'All validators are online and read cards.',
   'devices.attention': 'Needing attention: {count}',
 
   'quarantine.title': 'Set aside for review',
   'quarantine.hint': 'Nothing vanishes silently: what failed a check lies here with its reason.',
   'quarantine.empty': 'Empty: everything was accepted.',
-  'quarantine.items': '{count}',
   'quarantine.last': 'last at {time}',
 
   'counts.title': 'Reconciliation',
@@ -161,7 +153,6 @@ export const en: Catalogue = {
   'explain.when': 'When',
   'explain.received': 'Received',
   'explain.decided': 'Decided',
-  'explain.where': 'Where',
   'explain.route': 'Route',
   'explain.stop': 'Stop',
   'explain.vehicle': 'Vehicle',
@@ -214,15 +205,7 @@ export const en: Catalogue = {
   'account.loss': 'Losses of the city',
   'account.other': 'Another account of the city',
 
-  'step.base': 'Base price',
-  'step.transfer': 'Transfer',
-  'step.concession': 'Concession',
-  'step.pass': 'Pass',
-  'step.cap': 'Daily cap',
-  'step.same-ride': 'Touched again',
-  'step.clock': 'Uncertain time: in the rider’s favour',
   'step.unpriced': 'No rule fits',
-  'step.other': 'Tariff rule',
 
   'problem.404': 'There is no such page',
   'problem.404.text': 'The address is mistyped or the page has moved. Nothing happened to your data.',

@@ -8,7 +8,6 @@ export const pl: Catalogue = {
   'app.language': 'Język',
   'app.footer': 'Kvytok: otwarta platforma e-biletu. Nic na tej stronie nie wskazuje osoby ani karty.',
   'app.api': 'Dane jako JSON',
-  'app.simulated': 'miasto symulowane',
 
   'clock.label': 'Czas miasta',
   'clock.speed': '×{speed}',
@@ -42,11 +41,7 @@ export const pl: Catalogue = {
   'taps.title': 'Przejazdy teraz',
   'taps.hint': 'Otwórz wiersz, aby zobaczyć, dlaczego przejazd tyle kosztował.',
   'taps.empty': 'Jeszcze żadnych przejazdów. Gdy ktoś przyłoży kartę, pojawi się tutaj.',
-  'taps.rider': 'pasażer',
   'taps.budget': 'budżet',
-  'taps.route': 'linia {route}',
-  'taps.explain': 'Dlaczego: {what}',
-  'taps.noRoute': 'linia nieznana',
   'taps.flagged': 'z adnotacją',
 
   'result.paid': 'zapłacono',
@@ -83,7 +78,6 @@ export const pl: Catalogue = {
   'money.budget': 'Budżet',
   'money.empty': 'Pojawi się z pierwszym przejazdem.',
   'money.unknown': 'nieznane',
-  'money.barLabel': 'udziały: pasażerowie {rider}, budżet {budget}',
 
   'budget.title': 'Co jest winien budżet',
   'budget.hint': 'Przejazdy ulgowe bez przesiadek: kto płaci, za jaką ulgę, któremu przewoźnikowi.',
@@ -120,14 +114,12 @@ export const pl: Catalogue = {
   'devices.version': 'wersja {version}, wiek {age}',
   'devices.never': 'jeszcze nie',
   'devices.empty': 'Żaden kasownik jeszcze się nie zgłosił.',
-  'devices.all': 'Wszystkie kasowniki: {count}',
   'devices.fine': 'Wszystkie kasowniki są online i czytają karty.',
   'devices.attention': 'Wymagają uwagi: {count}',
 
   'quarantine.title': 'Odłożone do sprawdzenia',
   'quarantine.hint': 'Nic nie znika po cichu: co nie przeszło kontroli, leży tu z podaniem przyczyny.',
   'quarantine.empty': 'Pusto: wszystko przyjęto.',
-  'quarantine.items': '{count}',
   'quarantine.last': 'ostatnio {time}',
 
   'counts.title': 'Uzgodnienie',
@@ -160,7 +152,6 @@ export const pl: Catalogue = {
   'explain.when': 'Kiedy',
   'explain.received': 'Odebrano',
   'explain.decided': 'Zdecydowano',
-  'explain.where': 'Gdzie',
   'explain.route': 'Linia',
   'explain.stop': 'Przystanek',
   'explain.vehicle': 'Pojazd',
@@ -212,15 +203,7 @@ export const pl: Catalogue = {
   'account.loss': 'Straty miasta',
   'account.other': 'Inne konto miasta',
 
-  'step.base': 'Cena podstawowa',
-  'step.transfer': 'Przesiadka',
-  'step.concession': 'Ulga',
-  'step.pass': 'Bilet okresowy',
-  'step.cap': 'Limit dzienny',
-  'step.same-ride': 'Ponowne przyłożenie',
-  'step.clock': 'Niepewny czas: na korzyść pasażera',
   'step.unpriced': 'Żadna reguła nie pasuje',
-  'step.other': 'Reguła taryfy',
 
   'problem.404': 'Nie ma takiej strony',
   'problem.404.text': 'Adres jest błędny albo strona została przeniesiona. Z danymi nic się nie stało.',

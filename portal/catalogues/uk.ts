@@ -7,7 +7,6 @@ export const uk = {
   'app.footer':
     'Квиток: відкрита платформа електронного квитка. Усі дані на цій сторінці без імен і номерів карток.',
   'app.api': 'Дані у форматі JSON',
-  'app.simulated': 'місто-симуляція',
 
   'clock.label': 'Час міста',
   'clock.speed': '×{speed}',
@@ -41,11 +40,7 @@ export const uk = {
   'taps.title': 'Поїздки зараз',
   'taps.hint': 'Відкрийте рядок, щоб побачити, чому поїздка стільки коштувала.',
   'taps.empty': 'Поки що жодної поїздки. Щойно хтось прикладе картку, вона з’явиться тут.',
-  'taps.rider': 'пасажир',
   'taps.budget': 'бюджет',
-  'taps.route': 'маршрут {route}',
-  'taps.explain': 'Чому так: {what}',
-  'taps.noRoute': 'маршрут невідомий',
   'taps.flagged': 'з позначкою',
 
   'result.paid': 'оплачено',
@@ -82,7 +77,6 @@ export const uk = {
   'money.budget': 'Бюджет',
   'money.empty': 'З’явиться з першою поїздкою.',
   'money.unknown': 'не визначено',
-  'money.barLabel': 'частка: пасажири {rider}, бюджет {budget}',
 
   'budget.title': 'Що винен бюджет',
   'budget.hint': 'Пільгові поїздки без пересадок: хто платить, за яку пільгу, якому перевізнику.',
@@ -119,14 +113,12 @@ export const uk = {
   'devices.version': 'версія {version}, вік {age}',
   'devices.never': 'ще ні',
   'devices.empty': 'Жоден валідатор ще не озвався.',
-  'devices.all': 'Усі валідатори: {count}',
   'devices.fine': 'Усі валідатори на зв’язку і читають картки.',
   'devices.attention': 'Потребують уваги: {count}',
 
   'quarantine.title': 'Відкладено для перевірки',
   'quarantine.hint': 'Нічого не зникає мовчки: що не пройшло перевірку, лежить тут із причиною.',
   'quarantine.empty': 'Порожньо: усе прийнято.',
-  'quarantine.items': '{count}',
   'quarantine.last': 'востаннє {time}',
 
   'counts.title': 'Звірка',
@@ -159,7 +151,6 @@ export const uk = {
   'explain.when': 'Коли',
   'explain.received': 'Отримано',
   'explain.decided': 'Вирішено',
-  'explain.where': 'Де',
   'explain.route': 'Маршрут',
   'explain.stop': 'Зупинка',
   'explain.vehicle': 'Машина',
@@ -212,15 +203,7 @@ export const uk = {
   'account.loss': 'Втрати міста',
   'account.other': 'Інший рахунок міста',
 
-  'step.base': 'Базова ціна',
-  'step.transfer': 'Пересадка',
-  'step.concession': 'Пільга',
-  'step.pass': 'Проїзний',
-  'step.cap': 'Обмеження за день',
-  'step.same-ride': 'Повторний дотик',
-  'step.clock': 'Невпевнений час: на користь пасажира',
   'step.unpriced': 'Жодне правило не підійшло',
-  'step.other': 'Правило тарифу',
 
   'problem.404': 'Такої сторінки немає',
   'problem.404.text':

@@ -65,14 +65,14 @@ export async function createCityMap(element: HTMLElement): Promise<CityMap> {
     maxZoom: 17,
     cooperativeGestures: false,
     ...(network.bbox
-      ? { bounds: network.bbox, fitBoundsOptions: { padding: 36 } }
+      ? { bounds: network.bbox, fitBoundsOptions: { padding: 30 } }
       : { center: [network.center?.lon ?? 0, network.center?.lat ?? 0] as [number, number], zoom: 12 }),
   });
   map.touchZoomRotate.disableRotation();
   map.keyboard.disableRotation();
   // The page scrolls past the map; zooming by wheel asks for the control key, as embedded maps do.
   map.scrollZoom.disable();
-  map.on('styleimagemissing', ({ id }) => addImage(map, id, colours()));
+  map.setMissingStyleImageResolver((id) => addImage(map, id, colours()));
   await new Promise<void>((resolve) => map.once('load', () => resolve()));
   dark.addEventListener('change', () => map.setStyle(style(network)));
   addZoomButtons(map, element, network);
@@ -97,13 +97,13 @@ function animate(map: MapLibre, network: Network, calm: MediaQueryList): CityMap
     requestAnimationFrame(frame);
     if (nowMs - drawnAtMs < FRAME_MS || document.hidden) return;
     drawnAtMs = nowMs;
-    source(map, 'vehicles')?.setData(
+    void source(map, 'vehicles')?.setData(
       collection(
         [...moving.values()].map((entry) => vehicleFeature(entry.vehicle, placeOf(entry, nowMs), routes)),
       ),
     );
     while (rings[0] && nowMs - rings[0].fromMs > PULSE_MS) rings.shift();
-    source(map, 'rings')?.setData(
+    void source(map, 'rings')?.setData(
       collection(
         rings.map((ring) => point(ring.at, { share: (nowMs - ring.fromMs) / PULSE_MS, result: ring.result })),
       ),
@@ -236,14 +236,14 @@ function groundLayers(): StyleSpecification['layers'] {
       type: 'line',
       source: 'lines',
       layout: round,
-      paint: { 'line-color': css('--map-edge'), 'line-width': byZoom(10, 8, 14, 20, 17, 44) },
+      paint: { 'line-color': css('--map-edge'), 'line-width': byZoom(10, 9, 13, 19, 17, 48) },
     },
     {
       id: 'street',
       type: 'line',
       source: 'lines',
       layout: round,
-      paint: { 'line-color': css('--map-street'), 'line-width': byZoom(10, 6, 14, 17, 17, 40) },
+      paint: { 'line-color': css('--map-street'), 'line-width': byZoom(10, 7, 13, 16, 17, 44) },
     },
     {
       id: 'route',
@@ -253,7 +253,7 @@ function groundLayers(): StyleSpecification['layers'] {
       paint: {
         'line-color': ['get', 'colour'],
         'line-opacity': 0.85,
-        'line-width': byZoom(10, 1.2, 14, 2.6, 17, 5),
+        'line-width': byZoom(10, 1.6, 13, 3, 17, 6),
         'line-offset': [
           'interpolate',
           ['linear'],
@@ -261,7 +261,7 @@ function groundLayers(): StyleSpecification['layers'] {
           10,
           ['*', ['get', 'shift'], 1],
           14,
-          ['*', ['get', 'shift'], 3],
+          ['*', ['get', 'shift'], 3.4],
           17,
           ['*', ['get', 'shift'], 6],
         ] as unknown as ExpressionSpecification,
@@ -336,6 +336,7 @@ function movingLayers(): StyleSpecification['layers'] {
       filter: ['all', ['>=', ['get', 'bearing'], 0], ['==', ['get', 'state'], 'online']],
       layout: {
         'icon-image': ['get', 'heading'],
+        'icon-size': byZoom(11, 0.75, 13, 0.95, 15, 1.1),
         'icon-rotate': ['get', 'bearing'],
         'icon-rotation-alignment': 'map',
         'icon-allow-overlap': true,
@@ -367,7 +368,7 @@ function addZoomButtons(map: MapLibre, element: HTMLElement, network: Network): 
   button(
     '⤢',
     element.dataset['all'] ?? '',
-    () => network.bbox && map.fitBounds(network.bbox, { padding: 36 }),
+    () => network.bbox && map.fitBounds(network.bbox, { padding: 30 }),
   );
   element.append(box);
 }

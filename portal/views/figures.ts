@@ -22,7 +22,7 @@ export function keyFigures(city: CityWire, wording: Wording): string {
     ),
     figure(
       t('kpi.riders'),
-      wording.money(sums.rider, currency),
+      wording.moneyShort(sums.rider, currency),
       t('kpi.share', {
         percent: wording.percent(sums.gross === 0n ? 0 : Number((sums.rider * 1000n) / sums.gross) / 1000),
       }),
@@ -30,7 +30,7 @@ export function keyFigures(city: CityWire, wording: Wording): string {
     ),
     figure(
       t('kpi.budget'),
-      wording.money(sums.budget, currency),
+      wording.moneyShort(sums.budget, currency),
       t('kpi.share', { percent: wording.percent(share) }),
       'budget',
     ),

@@ -36,7 +36,7 @@ function moneyCard(dimension: TotalWire['dimension'], rows: TotalWire[], wording
 }
 
 function moneyRow(row: TotalWire, largest: bigint, wording: Wording): string {
-  return html`<tbody><tr><th scope="row">${keyName(row, wording)}</th><td class="n">${wording.number(row.rides)}</td><td class="n">${wording.money(row.riderMinor, row.currency)}</td><td class="n">${wording.money(row.budgetMinor, row.currency)}</td></tr>
+  return html`<tbody><tr><th scope="row">${keyName(row, wording)}</th><td class="n">${wording.number(row.rides)}</td><td class="n">${wording.moneyShort(row.riderMinor, row.currency)}</td><td class="n">${wording.moneyShort(row.budgetMinor, row.currency)}</td></tr>
 <tr class="bar-row" aria-hidden="true"><td colspan="4">!${splitBar(BigInt(row.riderMinor), BigInt(row.budgetMinor), largest)}</td></tr></tbody>`;
 }
 

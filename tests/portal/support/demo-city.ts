@@ -85,7 +85,11 @@ export function demoCity(views: FakeViews, geo: CityGeo, startMs: number, seed =
   function addTap(atMs: number): void {
     const bus = buses[Math.floor(random() * buses.length)] as (typeof buses)[number];
     let pick = random();
-    const sort = SORTS.find((candidate) => (pick -= candidate.share) < 0) ?? (SORTS[0] as Sort);
+    const sort =
+      SORTS.find((candidate) => {
+        pick -= candidate.share;
+        return pick < 0;
+      }) ?? (SORTS[0] as Sort);
     const carrierId = String(bus.route.properties['carrierId']);
     const half = sort.category === 'pupil' && carrierId !== 'tet' && carrierId !== 'mat';
     const transfer = random() < 0.14;
@@ -124,7 +128,9 @@ export function demoCity(views: FakeViews, geo: CityGeo, startMs: number, seed =
             article: 'п. 1',
             beforeMinor: '0',
             afterMinor: String(sort.gross),
-            params: { mediumKind: sort.kind },
+            params: {
+              medium: { social: 'social_card', wallet: 'anonymous_card', bank: 'bank_card' }[sort.kind] ?? '',
+            },
           },
           ...(tap.concessionId === null
             ? []
@@ -136,7 +142,7 @@ export function demoCity(views: FakeViews, geo: CityGeo, startMs: number, seed =
                   article: 'п. 1',
                   beforeMinor: String(sort.gross),
                   afterMinor: String(tap.riderMinor),
-                  params: { concessionId: tap.concessionId },
+                  params: { concession: tap.concessionId },
                 },
               ]),
           ...(transfer
@@ -148,7 +154,7 @@ export function demoCity(views: FakeViews, geo: CityGeo, startMs: number, seed =
                   article: 'п. 3',
                   beforeMinor: String(sort.gross),
                   afterMinor: '0',
-                  params: {},
+                  params: { minutes: '12', limitMinutes: '30' },
                 },
               ]
             : []),

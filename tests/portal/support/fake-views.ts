@@ -144,7 +144,7 @@ export function aFreeExplanation(different: Partial<ExplanationRow> = {}): Expla
         article: 'п. 1',
         beforeMinor: '0',
         afterMinor: '1200',
-        params: { mediumKind: 'social', routeId: 'T5' },
+        params: { product: 'single', medium: 'social_card', network: 'municipal', route: 'T5' },
       },
       {
         kind: 'concession',
@@ -153,7 +153,12 @@ export function aFreeExplanation(different: Partial<ExplanationRow> = {}): Expla
         article: 'п. 1',
         beforeMinor: '1200',
         afterMinor: '0',
-        params: { concessionId: 'pensioner' },
+        params: {
+          concession: 'pensioner',
+          category: 'pensioner',
+          discount: 'free',
+          funding: 'city-budget-law',
+        },
       },
     ],
     postings: [
