@@ -12,6 +12,7 @@ import {
   type InProcessCardReader,
 } from '../../edge-agent/adapters/in-process-card-reader.ts';
 import { startEdge } from '../../edge-agent/main.ts';
+import { UPLOAD_LIMITS } from '../../edge-agent/upload.ts';
 import { createVirtualCard } from '../../simulators/cards/virtual-card.ts';
 import { killProbe } from './kill-probe.ts';
 import { SHIFT_MS, shiftedClock } from './shifted-clock.ts';
@@ -51,6 +52,9 @@ function cardOf(n: number) {
   });
 }
 
+/** Agents that ask again soon: a test that kills ingest thirty times would otherwise mostly wait. */
+const HASTY = { ...UPLOAD_LIMITS, receiptTimeoutMs: 1500, pauseMs: 200, pauseMsMax: 2000 };
+
 /** Holds cards to one validator until told to end; the next comes when the last was answered and its time is up. */
 function passengers(reader: InProcessCardReader, lane: number): { end(): Promise<void> } {
   let n = order.seed * 7919 + lane * 104_729;
@@ -71,7 +75,7 @@ const lanes = await Promise.all(
   order.deviceFolders.map(async (deviceDir, lane) => {
     const reader = createInProcessCardReader();
     const edge = await startEdge(
-      { deviceDir, mqttUrl: order.mqttUrl, healthIntervalMs: 500 },
+      { deviceDir, mqttUrl: order.mqttUrl, healthIntervalMs: 500, limits: { upload: HASTY } },
       { clock, log, probe, reader },
     );
     edge.agent.onAnswer((view, recordId) => {
