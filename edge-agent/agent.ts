@@ -12,6 +12,7 @@ import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { AgentLimits } from './agent-limits.ts';
+import type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
 import { type CityLink, createCityLink, type LinkCounters } from './city-link.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import type { TapDecision } from './decide-tap.ts';
@@ -32,6 +33,8 @@ import type {
 import { createTapDesk, type TapDesk } from './tap-desk.ts';
 import { createUpload } from './upload.ts';
 
+export type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
+
 export interface AgentDeps {
   readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'ingestKeys'>;
   readonly journal: Journal;
@@ -50,39 +53,6 @@ export interface AgentDeps {
   readonly language: Language;
   /** Called with the epoch whenever a new one has begun. */
   readonly onEpoch: (epoch: string) => void;
-}
-
-export type Position = NonNullable<DeviceHealth['position']>;
-export type AgentState = 'waiting' | 'reading' | 'answered' | 'cooling' | 'out-of-order';
-export type AnswerListener = (view: ScreenView, recordId: string | null) => void;
-
-export interface Agent {
-  /** Begins to take cards and to look for the city. */
-  start(): Promise<void>;
-  /** Lets the card in hand be answered, then stops reader and uplink. */
-  stop(): Promise<void>;
-  state(): AgentState;
-  /** Where the vehicle is; goes into the next records and reports. */
-  setWhereabouts(where: Whereabouts, position?: Position, nextStopId?: string): void;
-  /** Records that a shift begins on a route; false when the journal cannot take it now. */
-  openShift(where: Whereabouts, source?: 'plan' | 'driver'): boolean;
-  closeShift(source?: 'plan' | 'driver'): boolean;
-  view(): ScreenView;
-  /** Hears every answer with the id of its record (null: none could be written). The result unsubscribes. */
-  onAnswer(listener: AnswerListener): () => void;
-  health(): DeviceHealth;
-  /** Counters for tests and diagnosis, beyond what health reports. */
-  counters(): AgentCounters & LinkCounters;
-}
-
-export interface AgentCounters {
-  accepted: number;
-  refused: number;
-  repeated: number;
-  /** Greens against which a debt stands in the deny list (scope `paid`). */
-  acceptedInDebt: number;
-  refusalsNotRecorded: number;
-  latencyMsMax: number;
 }
 
 /** Part of the capacity at which the log warns. */
@@ -188,14 +158,25 @@ class ValidatorAgent implements Agent {
 
   /** One card after the other; resolves when this one has its answer. */
   private present(card: CardTransport): Promise<void> {
-    const touch = this.lane.then(() => (this.running ? this.touch(card) : undefined));
+    const touch = this.lane.then(() => (this.running ? this.answered(card) : undefined));
     this.lane = touch.catch(() => {});
     return touch;
   }
 
-  private async touch(card: CardTransport): Promise<void> {
-    const { journal, timers, probe } = this.deps;
-    const beganMs = timers.nowMs();
+  /** A rider gets an answer also from a validator with a bug; whoever presented the card gets the bug. */
+  private async answered(card: CardTransport): Promise<void> {
+    const beganMs = this.deps.timers.nowMs();
+    try {
+      await this.touch(card, beganMs);
+    } catch (err) {
+      this.deps.log.error({ err }, 'edge.touch.failed');
+      this.answer(this.refusedView('VALIDATOR_OUT_OF_ORDER', this.deps.language), null, beganMs);
+      throw err;
+    }
+  }
+
+  private async touch(card: CardTransport, beganMs: number): Promise<void> {
+    const { journal, probe } = this.deps;
     this.cancelAnswer?.();
     if (!journal.hasRoom() || (journal.broken() && !journal.tryRecover())) {
       this.answer(this.refusedView('VALIDATOR_OUT_OF_ORDER', this.deps.language), null, beganMs);
@@ -261,6 +242,7 @@ class ValidatorAgent implements Agent {
     phase: 'answered' | 'cooling' = 'answered',
   ): void {
     const { timers, screen, limits } = this.deps;
+    this.cancelAnswer?.();
     this.phase = phase;
     this.shown = view;
     screen.show(view);

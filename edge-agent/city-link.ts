@@ -172,7 +172,8 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
 
   function takeDenyList(topic: string, payload: Uint8Array): void {
     const outcome = denyList.receive(topic, payload);
-    if (outcome === 'refused') log.warn({ topic }, 'edge.deny-list.refused');
+    if (outcome === 'refused' || outcome === 'disk-failed')
+      log.warn({ topic, outcome }, 'edge.deny-list.not-taken');
     if (outcome === 'applied' && !denyList.behind()) {
       const { version, entries } = denyList.state();
       log.debug({ ...version, entries }, 'edge.deny-list.current');

@@ -16,21 +16,24 @@ import {
 import type { DenyListVersion } from '#contracts/record.ts';
 import type { PinnedKeys, SignedEnvelope } from '#contracts/signed-envelope.ts';
 import { LISTS } from '#contracts/topics.ts';
-import type { DenyState, DenyStore } from './ports.ts';
+import { type DenyState, type DenyStore, StoreFailure } from './ports.ts';
 
 /** Deltas that came too early are kept aside up to this many entries; beyond it they are asked for again. */
 const EARLY_ENTRIES_MAX = 20_000;
 
 /** What became of a message. */
-export type DenyOutcome = 'applied' | 'kept-aside' | 'not-needed' | 'refused';
+export type DenyOutcome = 'applied' | 'kept-aside' | 'not-needed' | 'refused' | 'disk-failed';
 
 export interface DenyList {
+  /** A list that cannot be read denies nobody: it guards against loss, and a broken disk is no fault of riders. */
   find(tokenId: string): DenyEntry | null;
   state(): DenyState;
   /** Takes a message of the deny list by its topic. */
   receive(topic: string, payload: Uint8Array): DenyOutcome;
   /** True when the manifest names a version that what has come so far does not reach. */
   behind(): boolean;
+  /** Lookups that the disk failed since the start. */
+  failedLookups(): number;
   /** Messages refused since the start: bad signature, wrong form, or older than what is known. */
   refusedCount(): number;
 }
@@ -50,6 +53,7 @@ class StoredDenyList implements DenyList {
   private readonly early = new Map<string, DenyDelta>();
   private earlyEntries = 0;
   private refused = 0;
+  private failed = 0;
 
   constructor(store: DenyStore, keys: PinnedKeys) {
     this.store = store;
@@ -57,7 +61,17 @@ class StoredDenyList implements DenyList {
   }
 
   find(tokenId: string): DenyEntry | null {
-    return this.store.find(tokenId);
+    try {
+      return this.store.find(tokenId);
+    } catch (error) {
+      if (!(error instanceof StoreFailure)) throw error;
+      this.failed++;
+      return null;
+    }
+  }
+
+  failedLookups(): number {
+    return this.failed;
   }
 
   state(): DenyState {
@@ -73,9 +87,14 @@ class StoredDenyList implements DenyList {
   }
 
   receive(topic: string, payload: Uint8Array): DenyOutcome {
-    const outcome = this.dispatch(topic, payload);
-    if (outcome === 'refused') this.refused++;
-    return outcome;
+    try {
+      const outcome = this.dispatch(topic, payload);
+      if (outcome === 'refused') this.refused++;
+      return outcome;
+    } catch (error) {
+      if (!(error instanceof StoreFailure)) throw error;
+      return 'disk-failed';
+    }
   }
 
   private dispatch(topic: string, payload: Uint8Array): DenyOutcome {

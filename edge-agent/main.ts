@@ -1,14 +1,15 @@
 /**
  * Wires one validator: device folder, journal, deny list, reader, uplink and screen around the agent.
  */
-import { randomBytes } from 'node:crypto';
+import { createPublicKey, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { signBytes } from '#contracts/hash-chain.ts';
+import { headMessage, signBytes, verifyBytes } from '#contracts/hash-chain.ts';
+import { parseRecord } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import type { Clock } from '#platform/clock.ts';
 import { openDataFolder } from '#platform/data-folder.ts';
-import { OperatorError } from '#platform/errors.ts';
+import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
@@ -98,7 +99,7 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
         ...(config.healthIntervalMs !== undefined && { healthIntervalMs: config.healthIntervalMs }),
       },
       language: config.language ?? 'uk',
-      onEpoch: (epoch) => rememberEpoch(config.deviceDir, epoch),
+      onEpoch: (epoch) => rememberEpoch(config.deviceDir, epoch, log),
     });
     closers.push(() => agent.stop());
     await agent.start();
@@ -174,6 +175,8 @@ function openDeviceJournal(
     );
     store = opened.store;
     if (opened.damage) deps.log.error(opened.damage, 'edge.journal.damaged-moved-aside');
+    const owner = ownerOf(store, device);
+    if (owner === 'another-device') throw journalOfAnother(path, device.deviceId);
     const hadEpoch =
       opened.found === 'damaged' || device.epoch !== undefined || existsSync(epochFile(config.deviceDir));
     const journal = openJournal(
@@ -190,7 +193,9 @@ function openDeviceJournal(
       },
       { hadEpoch, at: keeper.evidence() },
     );
-    rememberEpoch(config.deviceDir, journal.head().epoch);
+    // Signed with another key of this device: the city may know only the new one, so a new epoch follows the old.
+    if (owner === 'another-key') journal.beginEpoch(keeper.evidence());
+    rememberEpoch(config.deviceDir, journal.head().epoch, deps.log);
     return { journal, store };
   } catch (error) {
     store?.close();
@@ -198,17 +203,45 @@ function openDeviceJournal(
   }
 }
 
+/** Whose journal this is, by its newest record. */
+function ownerOf(store: JournalStore, device: Device): 'this' | 'another-key' | 'another-device' {
+  const head = store.head();
+  const newest = head && store.newest(head.epoch, 1)[0];
+  if (!newest) return 'this';
+  const record = parseRecord(newest.bytes);
+  if (!record.ok || record.value.deviceId !== device.deviceId) return 'another-device';
+  const message = headMessage({ deviceId: device.deviceId, ...newest });
+  const holds = verifyBytes(message, newest.sig, createPublicKey(device.privateKey));
+  return holds ? 'this' : 'another-key';
+}
+
 const epochFile = (dir: string): string => join(dir, 'journal-epoch');
 
 /** Leaves a mark beside the journal, so that a journal that vanishes is missed. */
-function rememberEpoch(dir: string, epoch: string): void {
+function rememberEpoch(dir: string, epoch: string, log: Logger): void {
   const path = epochFile(dir);
   const known = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
-  if (known !== epoch) writeFileAtomic(path, `${epoch}\n`);
+  if (known === epoch) return;
+  try {
+    writeFileAtomic(path, `${epoch}\n`);
+  } catch (error) {
+    // The journal itself is written; the mark is tried again at the next start.
+    if (systemCode(error) === undefined) throw error;
+    log.warn({ reason: (error as Error).message }, 'edge.epoch-mark.not-written');
+  }
 }
 
 function randomHex(): string {
   return randomBytes(16).toString('hex');
+}
+
+function journalOfAnother(path: string, deviceId: string): OperatorError {
+  return new OperatorError({
+    code: 'JOURNAL_OF_ANOTHER_DEVICE',
+    happened: `The journal ${path} was not written by ${deviceId}.`,
+    kept: 'It was left as it is: it may hold rides that the city has not seen.',
+    todo: 'Start it with the device folder it belongs to, or move it away by hand and start again.',
+  });
 }
 
 function journalUnusable(path: string, cause: StoreFailure): OperatorError {

@@ -6,7 +6,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { DenyChunk, DenyDelta, DenyEntry } from '#contracts/deny-list.ts';
 import type { DenyListVersion } from '#contracts/record.ts';
-import type { DenyState, DenyStore } from '../ports.ts';
+import { type DenyState, type DenyStore, StoreFailure } from '../ports.ts';
+import { asStoreFailure, primaryCode } from './sqlite-errors.ts';
 
 /** Rows of an old snapshot that are cleared in one step, so that no tap waits for the clearing of a million. */
 const CLEARED_AT_ONCE = 2000;
@@ -42,7 +43,7 @@ export function openSqliteDenyList(path: string): { store: DenyStore; replaced: 
   try {
     return { store: new SqliteDenyStore(path), replaced: false };
   } catch (error) {
-    if (!existed || ![11, 26].includes(((error as { errcode?: number }).errcode ?? 0) & 0xff)) throw error;
+    if (!existed || ![11, 26].includes(primaryCode(error))) throw error;
     for (const tail of ['', '-wal', '-shm']) rmSync(path + tail, { force: true });
     return { store: new SqliteDenyStore(path), replaced: true };
   }
@@ -79,15 +80,23 @@ class SqliteDenyStore implements DenyStore {
   }
 
   private transaction(work: () => void): void {
-    this.sql('BEGIN IMMEDIATE').run();
     try {
+      this.sql('BEGIN IMMEDIATE').run();
       work();
       this.sql('COMMIT').run();
-    } catch (error) {
-      if (this.db.isTransaction) this.db.exec('ROLLBACK');
-      throw error;
-    } finally {
       this.row = this.readState();
+    } catch (error) {
+      if (this.db.isOpen && this.db.isTransaction) this.db.exec('ROLLBACK');
+      throw asStoreFailure(error);
+    }
+  }
+
+  private read<T>(work: () => T): T {
+    if (!this.db.isOpen) throw new StoreFailure('the deny list is closed');
+    try {
+      return work();
+    } catch (error) {
+      throw asStoreFailure(error);
     }
   }
 
@@ -97,9 +106,11 @@ class SqliteDenyStore implements DenyStore {
   }
 
   find(tokenId: string): DenyEntry | null {
-    const row = this.sql(
-      'SELECT reason, scope, valid_from_ms, valid_until_ms FROM entry WHERE list = ? AND token = ?',
-    ).get(this.row.list, tokenId) as
+    const row = this.read(() =>
+      this.sql(
+        'SELECT reason, scope, valid_from_ms, valid_until_ms FROM entry WHERE list = ? AND token = ?',
+      ).get(this.row.list, tokenId),
+    ) as
       | (Pick<DenyEntry, 'reason' | 'scope'> & { valid_from_ms: number; valid_until_ms: number | null })
       | undefined;
     if (!row) return null;
@@ -154,13 +165,15 @@ class SqliteDenyStore implements DenyStore {
 
   stagedChunks(version: DenyListVersion): ReadonlySet<number> {
     if (!this.isStaged(version)) return new Set();
-    const rows = this.sql('SELECT chunk FROM staged').all() as unknown as { chunk: number }[];
+    const rows = this.read(() => this.sql('SELECT chunk FROM staged').all()) as unknown as {
+      chunk: number;
+    }[];
     return new Set(rows.map((row) => row.chunk));
   }
 
   stagedPayload(version: DenyListVersion, chunk: number): string | null {
     if (!this.isStaged(version)) return null;
-    const row = this.sql('SELECT payload FROM staged WHERE chunk = ?').get(chunk) as
+    const row = this.read(() => this.sql('SELECT payload FROM staged WHERE chunk = ?').get(chunk)) as
       | { payload: string }
       | undefined;
     return row?.payload ?? null;
@@ -199,6 +212,7 @@ class SqliteDenyStore implements DenyStore {
   private clearOld(): void {
     if (!this.db.isOpen) return;
     const { list, staged_list: staged } = this.row;
+    // What cannot be cleared now is cleared after the next snapshot: nobody reads it.
     const cleared = this.sql(
       `DELETE FROM entry WHERE (list, token) IN
          (SELECT list, token FROM entry WHERE list < ? OR (list > ? AND list < ?) LIMIT ?)`,

@@ -14,6 +14,7 @@ import {
   type StoredRecord,
   StoreFailure,
 } from '../ports.ts';
+import { asStoreFailure, primaryCode } from './sqlite-errors.ts';
 
 /** The newest records of the running epoch are never forgotten: a restart rebuilds the pass-back window from them. */
 export const NEWEST_KEPT = 256;
@@ -34,9 +35,6 @@ const SCHEMA = `
 
 const MARKS = ['open', 'accepted', 'quarantined', 'again'] as const satisfies readonly RecordMark[];
 const codeOf = (mark: RecordMark): number => MARKS.indexOf(mark);
-
-// https://www.sqlite.org/rescode.html: what a disk, a file system or another process can do to us.
-const WORLD_ERRORS = new Set([5, 6, 7, 8, 10, 11, 13, 14, 15, 22, 23, 26]);
 
 export interface SqliteJournalOptions {
   readonly path: string;
@@ -80,7 +78,7 @@ function damageOf(options: SqliteJournalOptions): string | undefined {
     const code = primaryCode(error);
     // Corrupt or not a database at all; anything else (a full disk, no rights) is no reason to move a journal.
     if (code === 11 || code === 26) return (error as Error).message;
-    throw asFailure(error);
+    throw asStoreFailure(error);
   } finally {
     db?.close();
   }
@@ -130,16 +128,6 @@ function connect({ path, pagesMax }: SqliteJournalOptions): DatabaseSync {
   }
 }
 
-function primaryCode(error: unknown): number {
-  return ((error as { errcode?: number }).errcode ?? 0) & 0xff;
-}
-
-/** A failure of the world becomes a {@link StoreFailure}; anything else is a bug and stays what it is. */
-function asFailure(error: unknown): unknown {
-  if (!WORLD_ERRORS.has(primaryCode(error))) return error;
-  return new StoreFailure((error as Error).message, { cause: error });
-}
-
 interface RecordRow {
   epoch_n: number;
   id: string;
@@ -171,7 +159,7 @@ class SqliteJournalStore implements JournalStore {
     try {
       this.db = connect(this.options);
     } catch (error) {
-      throw asFailure(error);
+      throw asStoreFailure(error);
     }
   }
 
@@ -189,7 +177,7 @@ class SqliteJournalStore implements JournalStore {
     try {
       return work();
     } catch (error) {
-      throw asFailure(error);
+      throw asStoreFailure(error);
     }
   }
 
@@ -348,7 +336,7 @@ class SqliteJournalStore implements JournalStore {
     try {
       this.db?.close();
     } catch (error) {
-      throw asFailure(error);
+      throw asStoreFailure(error);
     } finally {
       this.db = undefined;
     }

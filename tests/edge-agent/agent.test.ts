@@ -149,6 +149,21 @@ describe('a validator that cannot write', () => {
   });
 });
 
+describe('a bug', () => {
+  it('shows red to the rider, reaches whoever presented the card, and the next card is answered', async () => {
+    let broken = true;
+    const rig = await startRig({
+      probe: (point) => {
+        if (broken && point === 'edge.before-append') throw new Error('a bug');
+      },
+    });
+    await expect(rig.touch(cardNumber(1))).rejects.toThrow('a bug');
+    expect(rig.agent.view()).toMatchObject({ sign: 'refused', reason: 'VALIDATOR_OUT_OF_ORDER' });
+    broken = false;
+    expect((await rig.touch(cardNumber(2))).sign).toBe('accepted');
+  });
+});
+
 describe('refusals', () => {
   it('a wedged reader cannot fill the journal: beyond the quota red is shown and counted, not written', async () => {
     const rig = await startRig({ limits: { refusalBurst: 3, refusalRefillMs: 1000 } });

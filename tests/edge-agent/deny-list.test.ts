@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { DenyChunk, DenyDelta, DenyEntry, DenyManifest } from '#contracts/deny-list.ts';
@@ -211,6 +212,28 @@ describe('age and restart', () => {
     give(after, chunks[1] as DenyChunk);
     expect(after.state()).toMatchObject({ version: { generation: 1, n: 5 }, entries: 2 });
     after.close();
+  });
+});
+
+describe('a disk that fails', () => {
+  it('denies nobody, counts the lookups, and takes no message for kept', () => {
+    const list = openList();
+    give(list, manifest());
+    give(list, delta(1, [entry(1)]));
+    list.close();
+    expect(list.find(token(1))).toBeNull();
+    expect(list.failedLookups()).toBe(1);
+  });
+
+  it('a damaged file is replaced by an empty list that is fetched again', () => {
+    const folder = tempFolder('deny');
+    closers.push(() => folder.remove());
+    const path = join(folder.path, 'deny-list.db');
+    writeFileSync(path, 'rubbish '.repeat(2000));
+    const { store, replaced } = openSqliteDenyList(path);
+    expect(replaced).toBe(true);
+    expect(store.state().version).toEqual({ generation: 0, n: 0 });
+    store.close();
   });
 });
 

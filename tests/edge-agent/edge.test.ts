@@ -204,6 +204,28 @@ describe('the epoch', () => {
   });
 });
 
+describe('a device enrolled again', () => {
+  it('with a new key goes on in a new epoch that names the old head', async () => {
+    const first = await run();
+    await first.tap(1);
+    const { epoch, seq } = first.edge.agent.health();
+    await first.edge.stop();
+    device = enrol(device.dir, city);
+    const ingest = await withIngest();
+    const second = await run({ mqttUrl: ingest.url });
+    expect(second.edge.agent.health()).toMatchObject({ seq: 1 });
+    await until(() => epochRecord(ingest)?.body.follows.epoch === epoch);
+    expect(epochRecord(ingest).body.follows).toMatchObject({ epoch, seq });
+  });
+
+  it('as another device does not write into a journal that is not its own', async () => {
+    const first = await run();
+    await first.edge.stop();
+    device = enrol(device.dir, city, { deviceId: 'val-2' });
+    await expect(run()).rejects.toMatchObject({ code: 'JOURNAL_OF_ANOTHER_DEVICE' });
+  });
+});
+
 describe('a folder that cannot be used', () => {
   it('a second agent on the same folder is refused and named the first; the first goes on', async () => {
     const first = await run();
