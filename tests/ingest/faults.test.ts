@@ -157,13 +157,17 @@ describe('the database goes away while batches flow, and comes back', () => {
     const texts = journal.records.map(String);
     const looking = new pg.Client({ connectionString: city.database.adminUrl });
     await looking.connect();
-    for (const table of ['ingest.record', 'fare.record_inbox']) {
-      const { rows } = await looking.query(`SELECT record FROM ${table} WHERE device_id = $1 ORDER BY seq`, [
-        deviceId,
-      ]);
-      expect(rows.map((row) => row.record)).toEqual(texts);
+    try {
+      for (const table of ['ingest.record', 'fare.record_inbox']) {
+        const { rows } = await looking.query(
+          `SELECT record FROM ${table} WHERE device_id = $1 ORDER BY seq`,
+          [deviceId],
+        );
+        expect(rows.map((row) => row.record)).toEqual(texts);
+      }
+    } finally {
+      await looking.end();
     }
-    await looking.end();
     expect(ingest.counts().unreceipted).toBeGreaterThan(0);
   });
 

@@ -134,7 +134,9 @@ async function openDevice(deviceId: string, client: MqttClient): Promise<TestDev
     async offer(payload, toSeq) {
       const from = receipts.length;
       const covering = (): Receipt | undefined =>
-        receipts.slice(from).find(({ ranges }) => ranges.some((range) => range.fromSeq <= toSeq && range.toSeq >= toSeq));
+        receipts
+          .slice(from)
+          .find(({ ranges }) => ranges.some((range) => range.fromSeq <= toSeq && range.toSeq >= toSeq));
       let offeredAt = Number.NEGATIVE_INFINITY;
       return until(
         async () => {
