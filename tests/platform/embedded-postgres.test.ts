@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -27,6 +27,8 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
 const isRoot = userInfo().uid === 0;
+// Some containers forbid root to mount.
+const canMount = isRoot && spawnSync('unshare', ['--mount', 'true']).status === 0;
 const lines: string[] = [];
 const log = createLogger({ component: 'test', level: 'info', write: (line) => lines.push(line) });
 const folder = tempFolder('embedded');
@@ -310,6 +312,26 @@ describe.skipIf(!isRoot)('started by root', () => {
     expect(statSync(`/proc/${server.pid}`).uid).toBe(owner.uid);
     expect(await ask(server.adminUrl, 'SELECT n FROM kept')).toEqual([{ n: 5 }]);
   });
+
+  test.skipIf(!canMount)(
+    'a full disk is told, leaves nothing half-made, and with more space the next start works',
+    async () => {
+      const dataDir = newDataDir();
+      const program = join(import.meta.dirname, 'programs/start-postgres.ts');
+      const start = `echo stop | "${process.execPath}" --disable-warning=ExperimentalWarning "${program}" "${dataDir}"`;
+      // A mount of its own namespace: it vanishes with the shell.
+      const script = `mount -t tmpfs -o size=16m,mode=711 tmpfs "${dataDir}" && { ${start}; ls "${dataDir}"; mount -o remount,size=300m "${dataDir}"; ${start}; }`;
+      const { stdout } = spawnSync('unshare', ['--mount', 'sh', '-c', script], {
+        encoding: 'utf8',
+        timeout: 50_000,
+      });
+      const answers = stdout.split('\n').filter((line) => line.startsWith('{'));
+      expect(answers[0]).toContain('POSTGRES_NOT_MADE');
+      expect(answers[0]).toContain('No space left on device');
+      expect(stdout.split('\n')).not.toContain('pg');
+      expect(JSON.parse(answers[1] ?? '{}')).toMatchObject({ pid: expect.any(Number) });
+    },
+  );
 
   test('a user without a name is told why it does not work', async () => {
     const owner = { uid: 54321, gid: 54321 };
