@@ -25,7 +25,7 @@ import { recordActivations, requeueStuck } from './adapters/postgres-start.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
 import { loadTariffTimeline } from './tariffs/load-tariff.ts';
-import { type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
+import { ChunkFailed, type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
 import { startWorker, type Task, type Worker } from './worker.ts';
 
 export interface FareEngineDeps {
@@ -107,9 +107,14 @@ function start(tasks: Task[], limits: FareEngineLimits, log: Logger): Worker {
   return startWorker({ tasks, log, wait, idleMs: limits.idleMs });
 }
 
-function pricingTasks(work: WorkDeps, limits: FareEngineLimits): Task[] {
-  const setAside = (error: Error, tries: number): Promise<void> =>
-    work.store.setInboxHeadAside(error.message, tries, work.clock.nowMs());
+/** Inbox and queue as a worker's tasks. */
+export function pricingTasks(work: WorkDeps, limits: FareEngineLimits): Task[] {
+  const setAside = async (error: Error, tries: number): Promise<void> => {
+    // Only a row that failed alone is known to be the cause.
+    const [only, ...others] = error instanceof ChunkFailed ? error.inboxIds : [];
+    if (only === undefined || others.length > 0) return;
+    await work.store.setInboxRowAside(only, error.message, tries, work.clock.nowMs());
+  };
   return [
     {
       name: 'inbox',

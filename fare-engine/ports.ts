@@ -115,6 +115,6 @@ export interface FareStore {
    * assignments, entitlements, closes) never become visible in the middle of it.
    */
   pricing<T>(work: (tx: FareTransaction) => Promise<T>): Promise<T>;
-  /** Moves the first row of the inbox aside; used when it alone keeps failing. */
-  setInboxHeadAside(error: string, attempts: number, atMs: number): Promise<void>;
+  /** Moves a row of the inbox aside; used when it alone keeps failing. */
+  setInboxRowAside(inboxId: bigint, error: string, attempts: number, atMs: number): Promise<void>;
 }

@@ -49,17 +49,42 @@ export async function workInbox(deps: WorkDeps, rowsMax: number): Promise<Worked
   const worked = await deps.store.pricing(async (tx) => {
     const rows = await tx.claimInbox(rowsMax);
     if (rows.length === 0) return NOTHING;
-    const records = sortRecords(rows, deps.rules);
-    const tokens = [...new Set(records.taps.map((tap) => tap.tokenId))];
-    const days = [...new Set(records.taps.map((tap) => tap.fareDay))];
-    const { links, closes } = await tx.loadLinks(tokens, days);
-    const whose = ownersOf(records.taps, links, closes);
-    const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
-    await deps.probe('fare.before-commit');
-    return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
+    return naming(rows, () => priceInbox(tx, deps, rows));
   });
   if (worked.claimed > 0) await deps.probe('fare.after-commit');
   return worked;
+}
+
+/** Rows that could not be worked off together; one of them is the cause, or the database was. */
+export class ChunkFailed extends Error {
+  readonly inboxIds: readonly bigint[];
+  constructor(inboxIds: readonly bigint[], cause: Error) {
+    super(cause.message, { cause });
+    this.name = 'ChunkFailed';
+    this.inboxIds = inboxIds;
+  }
+}
+
+async function naming<T>(rows: readonly InboxRow[], work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw new ChunkFailed(
+      rows.map((row) => row.inboxId),
+      error as Error,
+    );
+  }
+}
+
+async function priceInbox(tx: FareTransaction, deps: WorkDeps, rows: readonly InboxRow[]): Promise<Worked> {
+  const records = sortRecords(rows, deps.rules);
+  const tokens = [...new Set(records.taps.map((tap) => tap.tokenId))];
+  const days = [...new Set(records.taps.map((tap) => tap.fareDay))];
+  const { links, closes } = await tx.loadLinks(tokens, days);
+  const whose = ownersOf(records.taps, links, closes);
+  const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
+  await deps.probe('fare.before-commit');
+  return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
 }
 
 /** Works off account-days that a later fact touched. */

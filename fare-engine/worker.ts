@@ -45,7 +45,8 @@ const RETRY_STATES = new Set([
 ]);
 
 /** Whether an error speaks of the database's state and not of the rows. */
-export function isPassing(error: unknown): boolean {
+export function isPassing(failure: unknown): boolean {
+  const error = (failure as Error).cause ?? failure;
   const code = (error as { code?: unknown }).code;
   if (typeof code !== 'string') return (error as Error).message?.includes('Connection terminated') ?? false;
   return RETRY_STATES.has(code) || code.startsWith('08') || code.startsWith('E') || code.startsWith('53');

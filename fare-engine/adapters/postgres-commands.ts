@@ -115,7 +115,7 @@ async function loadContext(
 
 const INSERT_REFUSALS = `
   INSERT INTO fare.command_refusal (command_id, kind, payload, submitted_by, reason, detail, refused_at_ms)
-  SELECT "commandId", kind, payload, "submittedBy", reason, detail, $2
+  SELECT "commandId", kind, coalesce(payload, 'null'), "submittedBy", reason, detail, $2
   FROM json_to_recordset($1) AS r ("commandId" uuid, kind text, payload jsonb, "submittedBy" text, reason text,
     detail text)`;
 

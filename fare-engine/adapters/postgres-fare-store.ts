@@ -30,7 +30,8 @@ export function createPostgresFareStore(pool: pg.Pool): FareStore {
         await client.query('SELECT pg_advisory_xact_lock_shared($1)', [FACTS_GATE]);
         return work(transaction(client));
       }),
-    setInboxHeadAside: (error, attempts, atMs) => setInboxHeadAside(pool, error, attempts, atMs),
+    setInboxRowAside: (inboxId, error, attempts, atMs) =>
+      setInboxRowAside(pool, inboxId, error, attempts, atMs),
   };
 }
 
@@ -169,23 +170,22 @@ function largest(values: readonly number[]): number | null {
   return values.length === 0 ? null : values.reduce((a, b) => Math.max(a, b));
 }
 
-async function setInboxHeadAside(
+async function setInboxRowAside(
   pool: pg.Pool,
+  inboxId: bigint,
   error: string,
   attempts: number,
   atMs: number,
 ): Promise<void> {
   await pool.query(
     `WITH head AS (
-       DELETE FROM fare.record_inbox WHERE inbox_id = ANY (ARRAY(
-         SELECT inbox_id FROM fare.record_inbox ORDER BY inbox_id LIMIT 1 FOR UPDATE SKIP LOCKED))
-       RETURNING *)
+       DELETE FROM fare.record_inbox WHERE inbox_id = $4 RETURNING *)
      INSERT INTO fare.stuck (sort, ref, body, error, attempts, since_ms)
      SELECT 'record', device_id || '.' || epoch || '.' || seq,
             jsonb_build_object('deviceId', device_id, 'epoch', epoch, 'seq', seq, 'kind', kind,
               'hash', encode(hash, 'hex'), 'record', record, 'flags', flags, 'receivedAtMs', received_at_ms),
             $1, $2, $3
      FROM head`,
-    [error.slice(0, 500), attempts, atMs],
+    [error.slice(0, 500), attempts, atMs, inboxId],
   );
 }

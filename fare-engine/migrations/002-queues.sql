@@ -16,9 +16,9 @@ COMMENT ON TABLE record_inbox IS 'queue: records that ingest accepted';
 
 CREATE TABLE command_inbox (
   command_id uuid PRIMARY KEY,
-  kind text NOT NULL,
-  payload jsonb NOT NULL,
-  submitted_by text NOT NULL,
+  kind text NOT NULL CHECK (length(kind) <= 64),
+  payload jsonb NOT NULL CHECK (octet_length(payload::text) <= 16384),
+  submitted_by text NOT NULL CHECK (length(submitted_by) <= 200),
   submitted_at_ms bigint NOT NULL,
   arrival bigint GENERATED ALWAYS AS IDENTITY
 );

@@ -1,0 +1,212 @@
+/** What must hold for any taps: see the property groups of the pricing README. */
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { INITIAL_STATE, type PricedLine, type TapFact } from '#pricing/model.ts';
+import { stateText } from '#pricing/state-text.ts';
+import {
+  CALENDAR,
+  entitlement,
+  PACKAGE,
+  packageOf,
+  priceDay,
+  tap,
+  timelineOf,
+} from '../../support/tariff.ts';
+
+const first = packageOf({
+  'tariff.yaml': (PACKAGE['tariff.yaml'] as string).replace('valid_to: null', 'valid_to: 2026-03-29'),
+});
+const second = packageOf({
+  'tariff.yaml': (PACKAGE['tariff.yaml'] as string)
+    .replace('valid_from: 2026-01-01', 'valid_from: 2026-03-29')
+    .replace('test-1', 'test-2'),
+  'fare_products.txt': (PACKAGE['fare_products.txt'] as string)
+    .replaceAll('12.00', '17.00')
+    .replaceAll('15.00', '11.00'),
+});
+const tariffs = timelineOf(first, second);
+/** Two days before the night in which the clocks change and the tariff with them. */
+const START = CALENDAR.startOfMs('2026-03-27');
+const DAYS_MS = 4 * 86_400_000;
+
+const tapArb = fc
+  .record({
+    atMs: fc.oneof(
+      fc.integer({ min: 0, max: DAYS_MS }),
+      // Crowded around the night of both changes, and around the borders of fare days.
+      fc.integer({ min: 40 * 3600, max: 50 * 3600 }).map((s) => s * 1000),
+    ),
+    uncertaintyMs: fc.constantFrom(0, 0, 0, 1500, 120_000, 50_000_000),
+    mediumKind: fc.constantFrom('social' as const, 'social' as const, 'wallet' as const, 'bank' as const),
+    direction: fc.constantFrom('in' as const, 'in' as const, 'in' as const, 'out' as const),
+    vehicleId: fc.constantFrom('v1', 'v2', 'v3', null),
+    routeId: fc.constantFrom('T1', 'T2', 'P1', 'X1', 'none', null),
+  })
+  .map(({ atMs, ...rest }) => ({ fareAtMs: START + atMs, ...rest }));
+
+const tapsArb = fc
+  .array(tapArb, { minLength: 1, maxLength: 40 })
+  .map((list) => list.map((t, i) => tap(t.fareAtMs, { ...t, tapId: `t${String(i).padStart(3, '0')}` })));
+
+const entitlementsArb = fc.array(
+  fc
+    .record({
+      id: fc.constantFrom('pensioner', 'pupil-private', 'donor', 'astronaut'),
+      from: fc.integer({ min: 0, max: DAYS_MS }),
+      length: fc.option(fc.integer({ min: 1, max: DAYS_MS })),
+    })
+    .map(({ id, from, length }) =>
+      entitlement(id, {
+        validFromMs: START + from,
+        validUntilMs: length === null ? null : START + from + length,
+      }),
+    ),
+  { maxLength: 3 },
+);
+
+type Entitlements = ReturnType<typeof entitlement>[];
+
+/** Prices day after day, handing the state on. */
+function priceAll(taps: readonly TapFact[], entitlements: Entitlements, timeline = tariffs): PricedLine[] {
+  const byDay = new Map<string, TapFact[]>();
+  for (const t of taps) {
+    const day = CALENDAR.fareDayOf(t.fareAtMs);
+    byDay.set(day, [...(byDay.get(day) ?? []), t]);
+  }
+  const lines: PricedLine[] = [];
+  let stateIn = INITIAL_STATE;
+  for (const fareDay of [...byDay.keys()].sort()) {
+    const priced = priceDay(timeline, byDay.get(fareDay) as TapFact[], { fareDay, entitlements, stateIn });
+    lines.push(...priced.lines);
+    stateIn = priced.stateOut;
+  }
+  return lines;
+}
+
+const RUNS = { numRuns: 1000 };
+
+describe('any taps', () => {
+  it('arriving in any order and twice give the same lines', () => {
+    fc.assert(
+      fc.property(tapsArb, entitlementsArb, fc.infiniteStream(fc.nat()), (taps, entitlements, random) => {
+        const shuffle = <T>(list: readonly T[]) =>
+          list
+            .map((value) => [random.next().value as number, value] as const)
+            .sort((a, b) => a[0] - b[0])
+            .map(([, value]) => value);
+        const twice = shuffle([...taps, ...taps.slice(0, 7)]);
+        expect(priceAll(twice, shuffle(entitlements))).toEqual(priceAll(taps, entitlements));
+      }),
+      RUNS,
+    );
+  });
+
+  it('each have one line whose amounts add up and whose steps lead from nothing to the price', () => {
+    fc.assert(
+      fc.property(tapsArb, entitlementsArb, (taps, entitlements) => {
+        const lines = priceAll(taps, entitlements);
+        expect(lines.map((l) => l.tapId).sort()).toEqual(taps.map((t) => t.tapId).sort());
+        for (const l of lines) {
+          expect(l.riderMinor + l.transferMinor + l.concessionMinor + l.passMinor + l.capMinor).toBe(
+            l.grossMinor,
+          );
+          expect(l.riderMinor).toBeGreaterThanOrEqual(0n);
+          expect(l.riderMinor).toBeLessThanOrEqual(l.grossMinor);
+          expect(l.concessionMinor).toBeGreaterThanOrEqual(0n);
+          expect(l.concessionMinor > 0n ? l.fundingId : 'nobody').not.toBeNull();
+          if (l.claimRide) expect([l.kind, l.concessionId === null]).toEqual(['ride', false]);
+          let reached = 0n;
+          for (const step of l.steps) {
+            expect(step.beforeMinor).toBe(reached);
+            reached = step.afterMinor;
+          }
+          expect(reached).toBe(l.riderMinor);
+          expect(l.steps.length).toBeGreaterThan(0);
+        }
+      }),
+      RUNS,
+    );
+  });
+
+  it('priced again after a late tap differ only while the carried state differs', () => {
+    fc.assert(
+      fc.property(tapsArb, entitlementsArb, fc.nat(), (taps, entitlements, pick) => {
+        const late = taps[pick % taps.length] as TapFact;
+        const full = priceAll(taps, entitlements);
+        expect(incremental(taps, late, entitlements)).toEqual(full);
+      }),
+      RUNS,
+    );
+  });
+
+  it('do not depend on the order of the rows of the rules', () => {
+    const reverse = (text: string) => {
+      const [header, ...rows] = text.trim().split('\n');
+      return `${[header, ...rows.reverse()].join('\n')}\n`;
+    };
+    const files = [
+      'fare_leg_rules.txt',
+      'fare_products.txt',
+      'fare_media.txt',
+      'rider_categories.txt',
+      'route_networks.txt',
+    ];
+    const turned = timelineOf(
+      packageOf(Object.fromEntries(files.map((name) => [name, reverse(PACKAGE[name] as string)]))),
+    );
+    const plain = timelineOf(packageOf());
+    const withoutHash = (lines: PricedLine[]) => lines.map(({ packageHash: _, ...line }) => line);
+    fc.assert(
+      fc.property(tapsArb, entitlementsArb, (taps, entitlements) => {
+        expect(withoutHash(priceAll(taps, entitlements, turned))).toEqual(
+          withoutHash(priceAll(taps, entitlements, plain)),
+        );
+      }),
+      RUNS,
+    );
+  });
+
+  it('cost no more with an entitlement than without', () => {
+    fc.assert(
+      fc.property(tapsArb, entitlementsArb, (taps, entitlements) => {
+        const exact = taps.map((t) => ({ ...t, uncertaintyMs: 0 }));
+        const sum = (lines: PricedLine[]) => lines.reduce((total, l) => total + l.riderMinor, 0n);
+        expect(sum(priceAll(exact, entitlements))).toBeLessThanOrEqual(sum(priceAll(exact, [])));
+      }),
+      RUNS,
+    );
+  });
+});
+
+/** Prices without one tap, then adds it: from its day on, until a day hands on what it handed on before. */
+function incremental(taps: readonly TapFact[], late: TapFact, entitlements: Entitlements): PricedLine[] {
+  const days = [...new Set(taps.map((t) => CALENDAR.fareDayOf(t.fareAtMs)))].sort();
+  const lateDay = CALENDAR.fareDayOf(late.fareAtMs);
+  const price = (fareDay: string, list: readonly TapFact[], stateIn: typeof INITIAL_STATE) =>
+    priceDay(
+      tariffs,
+      list.filter((t) => CALENDAR.fareDayOf(t.fareAtMs) === fareDay),
+      { fareDay, entitlements, stateIn },
+    );
+  const stored = new Map<string, ReturnType<typeof priceDay>>();
+  let state = INITIAL_STATE;
+  for (const day of days) {
+    const priced = price(
+      day,
+      taps.filter((t) => t !== late),
+      state,
+    );
+    stored.set(day, priced);
+    state = priced.stateOut;
+  }
+  const before = days[days.indexOf(lateDay) - 1];
+  state = before === undefined ? INITIAL_STATE : (stored.get(before)?.stateOut ?? INITIAL_STATE);
+  for (const day of days.slice(days.indexOf(lateDay))) {
+    const priced = price(day, taps, state);
+    const same = stateText(priced.stateOut) === stateText(stored.get(day)?.stateOut ?? INITIAL_STATE);
+    stored.set(day, priced);
+    if (same) break;
+    state = priced.stateOut;
+  }
+  return days.flatMap((day) => stored.get(day)?.lines ?? []);
+}
