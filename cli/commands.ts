@@ -22,7 +22,6 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'explain', summary: 'why a tap cost what it cost', load: () => command('explain') },
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
   { name: 'tariff', summary: 'check a tariff package', load: () => command('tariff') },
-  { name: 'simulate', summary: 'play a scenario from a seed', load: () => command('simulate') },
   {
     name: 'doctor',
     summary: 'what this machine has, what is missing, what that costs',

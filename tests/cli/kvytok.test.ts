@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { describe, expect, test } from 'vitest';
@@ -100,4 +102,10 @@ describe('the kvytok command', () => {
       expect(typeof run).toBe('function');
     },
   );
+
+  test('every file of commands/ has its line in the table', () => {
+    const folder = join(import.meta.dirname, '../../cli/commands');
+    const names = readdirSync(folder).map((name) => name.replace(/\.ts$/, ''));
+    expect(names.filter((name) => !COMMANDS.some((command) => command.name === name))).toEqual([]);
+  });
 });
