@@ -180,7 +180,7 @@ class StoredDenyList implements DenyList {
 
   private adoptSnapshot(manifest: DenyManifest): boolean {
     const version = { generation: manifest.generation, n: manifest.snapshotN };
-    if (manifest.snapshotChunks > 0 && this.store.stagedChunks(version).size < manifest.snapshotChunks)
+    if (manifest.snapshotChunks > 0 && this.store.stagedChunks(version) < manifest.snapshotChunks)
       return false;
     const hash = createHash('sha256');
     for (let i = 0; i < manifest.snapshotChunks; i++) {

@@ -172,7 +172,8 @@ export interface DenyStore {
   setVouchedAt(ms: number): void;
   /** Puts a chunk aside until its snapshot is complete; a chunk of another snapshot drops what was put aside. */
   stageChunk(chunk: DenyChunk, payload: string): void;
-  stagedChunks(version: DenyListVersion): ReadonlySet<number>;
+  /** How many different chunks of this snapshot are put aside. */
+  stagedChunks(version: DenyListVersion): number;
   stagedPayload(version: DenyListVersion, chunk: number): string | null;
   /** Makes the staged snapshot current. */
   adoptStaged(version: DenyListVersion): void;

@@ -163,12 +163,9 @@ class SqliteDenyStore implements DenyStore {
     });
   }
 
-  stagedChunks(version: DenyListVersion): ReadonlySet<number> {
-    if (!this.isStaged(version)) return new Set();
-    const rows = this.read(() => this.sql('SELECT chunk FROM staged').all()) as unknown as {
-      chunk: number;
-    }[];
-    return new Set(rows.map((row) => row.chunk));
+  stagedChunks(version: DenyListVersion): number {
+    if (!this.isStaged(version)) return 0;
+    return this.read(() => (this.sql('SELECT count(*) AS n FROM staged').get() as { n: number }).n);
   }
 
   stagedPayload(version: DenyListVersion, chunk: number): string | null {
