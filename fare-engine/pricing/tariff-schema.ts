@@ -8,7 +8,7 @@ import { Currency } from '#contracts/money.ts';
 const strict = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
 const oneOf = <const T extends readonly string[]>(...values: T) =>
-  Type.Union(values.map((value) => Type.Literal(value as T[number])));
+  Type.Unsafe<T[number]>(Type.Enum([...values]));
 
 const Id = Type.String({ minLength: 1, maxLength: 128 });
 const Text = Type.String({ minLength: 1, maxLength: 500 });

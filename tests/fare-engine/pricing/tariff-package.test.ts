@@ -116,27 +116,27 @@ describe('each kind of error is named with its file and line', () => {
     [
       'a concession twice',
       changed('concessions.yaml', 'concession_id: donor', 'concession_id: pensioner'),
-      'concessions.yaml:37: pensioner occurs twice',
+      'concessions.yaml:39: pensioner occurs twice',
     ],
     [
       'an unknown category',
       changed('concessions.yaml', 'rider_category_id: donor', 'rider_category_id: giver'),
-      'concessions.yaml:38: category giver is not in rider_categories.txt',
+      'concessions.yaml:40: category giver is not in rider_categories.txt',
     ],
     [
       'a concession of the default category',
       changed('concessions.yaml', 'rider_category_id: donor', 'rider_category_id: full'),
-      'concessions.yaml:38: the default category pays in full',
+      'concessions.yaml:40: the default category pays in full',
     ],
     [
       'an unknown payer',
       changed('concessions.yaml', 'funding_id: city-education', 'funding_id: nobody'),
-      'concessions.yaml:36: nobody is not in funding.yaml',
+      'concessions.yaml:38: nobody is not in funding.yaml',
     ],
     [
       'an unknown network',
       changed('concessions.yaml', 'network_id: private', 'network_id: metro'),
-      'concessions.yaml:35: network metro is not in the feed',
+      'concessions.yaml:37: network metro is not in the feed',
     ],
     [
       'an unknown medium',
@@ -146,7 +146,7 @@ describe('each kind of error is named with its file and line', () => {
     [
       'percent without its number',
       changed('concessions.yaml', '    discount_bp: 5000\n', ''),
-      'concessions.yaml:31: discount_bp belongs to percent',
+      'concessions.yaml:33: discount_bp belongs to percent',
     ],
     [
       'a fixed amount with free',
@@ -216,7 +216,7 @@ describe('each kind of error is named with its file and line', () => {
     [
       'a product price that is nowhere',
       changed('concessions.yaml', 'discount_kind: fixed\n    discount_minor: 300', 'discount_kind: product'),
-      'concessions.yaml:45: no row of fare_products.txt has the price of category donor',
+      'concessions.yaml:47: no row of fare_products.txt has the price of category donor',
     ],
     [
       'two prices by network for one product',
