@@ -1,0 +1,165 @@
+/** The commands that need no city: quote, price, tariff check. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
+import { QUOTE_LINE_BYTES_MAX } from '#pricing/quote-request.ts';
+import { UsageError } from '../../cli/command.ts';
+import * as price from '../../cli/commands/price.ts';
+import * as quote from '../../cli/commands/quote.ts';
+import * as tariff from '../../cli/commands/tariff.ts';
+import { runCommand } from '../support/command-io.ts';
+import { filesOf, leg } from '../support/fare-feed.ts';
+import { sharedData } from '../support/shared-data.ts';
+import { entitlement, PACKAGE, tap } from '../support/tariff.ts';
+
+const root = mkdtempSync(join(tmpdir(), 'kvytok-cli-'));
+afterAll(() => rmSync(root, { recursive: true, force: true }));
+const city = fileURLToPath(new URL('../../cities/ternopil/', import.meta.url));
+
+function write(name: string, files: Readonly<Record<string, string>>): string {
+  mkdirSync(join(root, name), { recursive: true });
+  for (const [file, text] of Object.entries(files)) writeFileSync(join(root, name, file), text.trimStart());
+  return name;
+}
+const jsonLines = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+describe('kvytok quote', () => {
+  const dir = write('package', PACKAGE);
+  const journey = (change: object = {}) =>
+    JSON.stringify({ id: '1', legs: [leg('T1', 'x', 'y', '08:00', '08:10')], ...change });
+
+  it('answers each line and goes on after a bad one', async () => {
+    const input = `${journey()}\n\nnonsense\r\n${journey({ id: '2', riderCategoryId: 'pensioner' })}`;
+    const { code, stdout, stderr } = await runCommand(quote, ['--tariff', dir], input, root);
+    expect(code).toBe(0);
+    expect(stderr).toBe('');
+    expect(jsonLines(stdout)).toMatchObject([
+      { id: '1', currency: 'UAH', totals: { social_card: '1200', wallet_card: '1400', bank_card: null } },
+      { id: null, error: { code: 'QUOTE_NOT_JSON' } },
+      { id: '2', totals: { social_card: '0', wallet_card: null, bank_card: null } },
+    ]);
+  });
+
+  it('takes lines cut into any chunks, and refuses one that is too long without losing the next', async () => {
+    const text = Buffer.from(
+      `${journey()}\n${'x'.repeat(QUOTE_LINE_BYTES_MAX + 1)}\n${journey({ id: 'після' })}\n`,
+    );
+    const chunks = Array.from({ length: Math.ceil(text.length / 777) }, (_, i) =>
+      text.subarray(i * 777, (i + 1) * 777),
+    );
+    const { stdout } = await runCommand(quote, ['--tariff', dir], chunks, root);
+    expect(jsonLines(stdout)).toMatchObject([
+      { id: '1' },
+      { id: null, error: { code: 'QUOTE_LINE_TOO_LONG' } },
+      { id: 'після', currency: 'UAH' },
+    ]);
+  });
+
+  it('prices the city with its own stops', async () => {
+    const legs = [leg('T5', 'a', 'b', '2025-10-14T08:00', '2025-10-14T08:20')];
+    const args = ['--tariff', join(city, 'tariff/2024-08-01'), '--gtfs', join(city, 'gtfs')];
+    const { stdout } = await runCommand(quote, args, JSON.stringify({ id: 1, legs }));
+    expect(jsonLines(stdout)).toMatchObject([{ error: { code: 'QUOTE_UNKNOWN_STOP' } }]);
+  });
+
+  it('prices nothing by a feed with errors and says where they are', async () => {
+    const broken = write('broken', {
+      ...PACKAGE,
+      'fare_products.txt': 'fare_product_id,amount,currency\np,x,UAH\n',
+    });
+    const { code, stdout, stderr } = await runCommand(quote, ['--tariff', broken], journey(), root);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('fare_products.txt:2:3: error: "x" is no amount');
+  });
+
+  it('wants to be told the tariff', async () => {
+    await expect(runCommand(quote, [])).rejects.toThrow(UsageError);
+    expect(quote.usage).toContain('--tariff DIR');
+  });
+
+  const zakroczym = sharedData('gtfs-zakroczym');
+  it.skipIf(!zakroczym.found)('prices a real town (gtfs-zakroczym)', async () => {
+    const legs = [leg('Z1', '100', '101', '08:00', '08:01')];
+    const { code, stdout, stderr } = await runCommand(
+      quote,
+      ['--tariff', zakroczym.path],
+      JSON.stringify({ id: 1, legs }),
+    );
+    expect([code, stderr]).toEqual([0, '']);
+    expect(jsonLines(stdout)).toMatchObject([{ id: 1, currency: 'PLN', totals: { '0': '0', '1': null } }]);
+  });
+});
+
+describe('kvytok tariff check', () => {
+  it('says that a package is whole, with its hash', async () => {
+    const { code, stdout } = await runCommand(tariff, ['check', write('good', PACKAGE)], '', root);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^test-1 [0-9a-f]{64}\n$/);
+  });
+
+  it('names file, line, column and how to mend it, and fails', async () => {
+    const files = { ...PACKAGE, 'funding.yaml': 'funding:\n  - { funding_id: x }\n' };
+    const { code, stdout } = await runCommand(tariff, ['check', write('bad', files)], '', root);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^funding\.yaml:2:\d+: error: .+ → .+\n/);
+    const json = await runCommand(tariff, ['check', 'bad', '--json'], '', root);
+    expect(jsonLines(json.stdout)[0]).toMatchObject({ file: 'funding.yaml', line: 2, severity: 'error' });
+  });
+
+  it('checks all packages of the city', async () => {
+    const { code, stdout } = await runCommand(tariff, ['check', join(city, 'tariff')]);
+    expect(stdout.trim().split('\n')).toHaveLength(3);
+    expect(code).toBe(0);
+  });
+
+  it('wants a folder', async () => {
+    await expect(runCommand(tariff, ['check'])).rejects.toThrow(UsageError);
+    await expect(runCommand(tariff, ['mend', 'x'])).rejects.toThrow(UsageError);
+    expect((await runCommand(tariff, ['check', 'nowhere'], '', root)).code).toBe(1);
+  });
+});
+
+describe('kvytok price', () => {
+  const T0 = Date.parse('2026-03-02T08:00:00+02:00');
+  const bundle = [
+    formatBundleHeader('Europe/Kyiv', '04:00', [filesOf(PACKAGE)]),
+    formatBundleLine({ kind: 'tap', accountId: 'a', ...tap(T0, { tapId: 't1' }) }),
+    formatBundleLine({ kind: 'entitlement', accountId: 'a', ...entitlement('pensioner') }),
+    formatBundleLine({ kind: 'tap', accountId: 'b', ...tap(T0, { tapId: 't2' }) }),
+  ].join('\n');
+
+  it('recomputes each tap and the sums, the same every time, from a file or from standard input', async () => {
+    writeFileSync(join(root, 'facts.jsonl'), bundle);
+    const one = await runCommand(price, ['--facts', 'facts.jsonl'], '', root);
+    const two = await runCommand(price, ['--facts', '-'], bundle, root);
+    expect(one.code).toBe(0);
+    expect(two.stdout).toBe(one.stdout);
+    expect(jsonLines(one.stdout)).toMatchObject([
+      {
+        kind: 'line',
+        accountId: 'a',
+        tapId: 't1',
+        lineKind: 'ride',
+        riderMinor: '0',
+        concessionMinor: '1200',
+      },
+      { kind: 'line', accountId: 'b', tapId: 't2', riderMinor: '1200' },
+      { kind: 'total', currency: 'UAH', taps: 2, claimRides: 1, grossMinor: '2400', riderMinor: '1200' },
+    ]);
+  });
+
+  it('prices nothing by a bundle that is not whole, and names the line', async () => {
+    const { code, stdout, stderr } = await runCommand(price, ['--facts', '-'], `${bundle}\n{"kind":"tap"}\n`);
+    expect([code, stdout]).toEqual([65, '']);
+    expect(stderr).toContain('line 5: ');
+    expect((await runCommand(price, ['--facts', 'nowhere'], '', root)).code).toBe(65);
+    await expect(runCommand(price, [])).rejects.toThrow(UsageError);
+  });
+});
