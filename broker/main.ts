@@ -4,7 +4,7 @@
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Role } from '#platform/role.ts';
-import { type ConnectionRefusal, guardConnection } from './adapters/guarded-connection.ts';
+import { type ConnectionRefusal, type GuardEvents, guardConnection } from './adapters/guarded-connection.ts';
 import { openIdentityFile } from './adapters/identity-file.ts';
 import { type EngineRefusal, startMqttEngine } from './adapters/mqtt-engine.ts';
 import { listen } from './adapters/tcp-listener.ts';
@@ -45,8 +45,10 @@ export async function startBroker(
   const refused: Partial<Record<BrokerRefusal, number>> = {};
   let throttled = 0;
   let revoked = 0;
-  const onRefused = (reason: BrokerRefusal): void => {
+  const warn = boundedWarnings(log, clock);
+  const onRefused = (reason: BrokerRefusal, detail: object = {}): void => {
     refused[reason] = (refused[reason] ?? 0) + 1;
+    warn({ reason, ...detail });
   };
 
   const identities = openIdentityFile({
@@ -58,11 +60,8 @@ export async function startBroker(
     },
   });
   const engine = await startMqttEngine({ limits, identities: identities.current, log, onRefused });
-  const guard = {
-    onRefused(reason: ConnectionRefusal) {
-      onRefused(reason);
-      log.warn({ reason }, 'broker.refused');
-    },
+  const guard: GuardEvents = {
+    onRefused,
     onThrottled() {
       throttled += 1;
     },
@@ -100,5 +99,21 @@ export async function startBroker(
       revoked,
     }),
     stop: () => (stopping ??= stop()),
+  };
+}
+
+const WARNINGS_PER_MINUTE = 60;
+
+/** Logs refusals, so many a minute: whoever is refused again and again must not fill the disk. All are counted. */
+function boundedWarnings(log: Logger, clock: Clock): (detail: object) => void {
+  let minute = Number.NaN;
+  let said = 0;
+  return (detail) => {
+    const now = Math.floor(clock.monotonicMs() / 60_000);
+    if (now !== minute) [minute, said] = [now, 0];
+    said += 1;
+    if (said <= WARNINGS_PER_MINUTE) log.warn(detail, 'broker.refused');
+    if (said === WARNINGS_PER_MINUTE)
+      log.warn('broker.refused.more: counted only, for the rest of this minute');
   };
 }

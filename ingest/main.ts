@@ -2,22 +2,21 @@
  * Ingest: MQTT → group → judge → commit → receipts; beside it reports and the linker. See README.md.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { parseDeviceTopic } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
-import { type DeviceRegistry, openDeviceRegistry } from './adapters/device-registry.ts';
+import { openDeviceRegistry } from './adapters/device-registry.ts';
 import { createGroupHandler, type IngestCounts } from './adapters/group-handler.ts';
 import { startLinkWorker } from './adapters/link-worker.ts';
 import { subscribeIngest } from './adapters/mqtt-subscriber.ts';
 import { openRecordStore } from './adapters/record-store.ts';
-import { type ReportStore, startReportStore } from './adapters/report-store.ts';
+import { startReportStore } from './adapters/report-store.ts';
 import { DEFAULT_LIMITS, type IngestConfig } from './config.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Arrival } from './model.ts';
-import { readReport } from './read-report.ts';
+import { reportReader } from './read-report.ts';
 
 export {
   type DeviceRegistration,
@@ -25,9 +24,6 @@ export {
   registerDevices,
   revokeDeviceKey,
 } from './adapters/register-devices.ts';
-
-/** Reports that wait for their device to become known, at most. */
-const UNKNOWN_REPORTS_MAX = 1000;
 
 export interface Ingest extends Role {
   /** What was done since the start. */
@@ -95,7 +91,7 @@ export async function startIngest(
     clock,
     log,
     onBatch,
-    onReport: reportListener(registry, reports),
+    onReport: reportReader(registry, (read) => reports.take(read)),
   });
 
   let stopping: Promise<void> | undefined;
@@ -115,24 +111,5 @@ export async function startIngest(
     counts: handler.counts,
     ready: () => mqtt.ready,
     stop: () => (stopping ??= stop()),
-  };
-}
-
-/** Hands reports on. One of a device enrolled a moment ago waits for the registry: it may be its only "online". */
-function reportListener(registry: DeviceRegistry, reports: ReportStore): (arrival: Arrival) => void {
-  let waiting = 0;
-  return (arrival) => {
-    const read = readReport(arrival, registry.knows);
-    const deviceId = parseDeviceTopic(arrival.topic)?.deviceId;
-    const isUnknown = read.kind === 'refused' && read.reason === 'INGEST_UNKNOWN_DEVICE';
-    if (!isUnknown || deviceId === undefined || waiting >= UNKNOWN_REPORTS_MAX) {
-      reports.take(read);
-      return;
-    }
-    waiting += 1;
-    void registry.learn([deviceId]).then(() => {
-      waiting -= 1;
-      reports.take(readReport(arrival, registry.knows));
-    });
   };
 }

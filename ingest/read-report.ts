@@ -38,3 +38,38 @@ export function readReport(arrival: Arrival, knows: (deviceId: string) => boolea
   if (health.value.deviceId !== address.deviceId) return { kind: 'refused', reason: 'INGEST_WRONG_TOPIC' };
   return { kind: 'health', atMs, report: health.value };
 }
+
+/** Reports that wait for their device to become known, at most. */
+const WAITING_MAX = 1000;
+
+/**
+ * Makes a listener that reads reports and hands them on in the order of their arrival. A device enrolled a moment ago
+ * may say only once that it is online: its reports wait for one look into the registry.
+ */
+export function reportReader(
+  registry: { knows(deviceId: string): boolean; learn(deviceIds: readonly string[]): Promise<void> },
+  take: (read: ReadReport) => void,
+): (arrival: Arrival) => void {
+  const waiting = new Map<string, Arrival[]>();
+  let count = 0;
+  const release = (deviceId: string): void => {
+    const arrivals = waiting.get(deviceId) ?? [];
+    waiting.delete(deviceId);
+    count -= arrivals.length;
+    for (const arrival of arrivals) take(readReport(arrival, registry.knows));
+  };
+  return (arrival) => {
+    const deviceId = parseDeviceTopic(arrival.topic)?.deviceId;
+    const before = deviceId === undefined ? undefined : waiting.get(deviceId);
+    if (deviceId === undefined || (!before && registry.knows(deviceId)) || count >= WAITING_MAX) {
+      take(readReport(arrival, registry.knows));
+      return;
+    }
+    count += 1;
+    if (before) before.push(arrival);
+    else {
+      waiting.set(deviceId, [arrival]);
+      void registry.learn([deviceId]).then(() => release(deviceId));
+    }
+  };
+}

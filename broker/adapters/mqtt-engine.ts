@@ -20,7 +20,8 @@ export interface EngineOptions {
   readonly limits: BrokerLimits;
   readonly identities: () => Identities;
   readonly log: Logger;
-  readonly onRefused: (reason: EngineRefusal) => void;
+  /** Told of each refusal, with what may be logged of it. */
+  readonly onRefused: (reason: EngineRefusal, detail: object) => void;
 }
 
 export interface MqttEngine {
@@ -42,8 +43,7 @@ export async function startMqttEngine(options: EngineOptions): Promise<MqttEngin
   const retainedLists = new Set<string>();
 
   const refused = (reason: EngineRefusal, client: Client, detail: object): void => {
-    options.onRefused(reason);
-    log.warn({ reason, clientId: String(client.id ?? '').slice(0, 63), ...detail }, 'broker.refused');
+    options.onRefused(reason, { clientId: String(client.id ?? '').slice(0, 63), ...detail });
   };
 
   const engine = await Aedes.createBroker({

@@ -117,8 +117,13 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
         log.debug({ deviceId, reason, detail, seq }, 'ingest.quarantined');
       }
     }
-    for (const { deviceId, epoch, seq } of outcome.conflicts) {
-      log.warn({ deviceId, epoch, seq, reason: 'INGEST_CONFLICT' }, 'ingest.quarantined');
+    const [conflict] = outcome.conflicts;
+    if (conflict) {
+      const { deviceId, epoch, seq } = conflict;
+      log.warn(
+        { deviceId, epoch, seq, items: outcome.conflicts.size, reason: 'INGEST_CONFLICT' },
+        'ingest.quarantined',
+      );
     }
   }
 

@@ -1,33 +1,33 @@
 /**
  * How many records a second ingest verifies and inserts, without the broker: batches go straight into the group
- * commit, on an embedded PostgreSQL with durable settings. Usage: node scripts/bench-ingest.ts [batchSize] [records]
+ * commit, on an embedded PostgreSQL with durable settings. Usage: node tests/ingest/bench-ingest.ts [batchSize] [records]
  */
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { openDeviceRegistry } from '../ingest/adapters/device-registry.ts';
-import { createGroupHandler } from '../ingest/adapters/group-handler.ts';
-import { openRecordStore } from '../ingest/adapters/record-store.ts';
-import { DEFAULT_LIMITS } from '../ingest/config.ts';
-import { createGroupCommit } from '../ingest/group-commit.ts';
-import { registerDevices } from '../ingest/main.ts';
-import { systemClock } from '../platform/clock.ts';
-import { bootstrapDatabase } from '../platform/database.ts';
-import { startEmbeddedPostgres } from '../platform/embedded-postgres.ts';
-import { createLogger } from '../platform/logger.ts';
-import { migrate } from '../platform/migrate.ts';
-import { createPool } from '../platform/postgres.ts';
-import { noProbe } from '../platform/probe.ts';
-import { INGEST_KEYS } from '../tests/ingest/harness.ts';
-import { createJournal } from '../tests/ingest/journal.ts';
+import { systemClock } from '#platform/clock.ts';
+import { bootstrapDatabase } from '#platform/database.ts';
+import { startEmbeddedPostgres } from '#platform/embedded-postgres.ts';
+import { createLogger } from '#platform/logger.ts';
+import { migrate } from '#platform/migrate.ts';
+import { createPool } from '#platform/postgres.ts';
+import { noProbe } from '#platform/probe.ts';
+import { openDeviceRegistry } from '../../ingest/adapters/device-registry.ts';
+import { createGroupHandler } from '../../ingest/adapters/group-handler.ts';
+import { openRecordStore } from '../../ingest/adapters/record-store.ts';
+import { DEFAULT_LIMITS } from '../../ingest/config.ts';
+import { createGroupCommit } from '../../ingest/group-commit.ts';
+import { registerDevices } from '../../ingest/main.ts';
+import { INGEST_KEYS } from './harness.ts';
+import { createJournal } from './journal.ts';
 
 const [batchSize = 100, total = 100_000] = process.argv.slice(2).map(Number);
 const DEVICES = 50;
 const dataDir = mkdtempSync(join(tmpdir(), 'kvytok-bench-'));
 chmodSync(dataDir, 0o711);
 const log = createLogger({ component: 'bench', level: 'warn' });
-const folder = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const folder = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
 const server = await startEmbeddedPostgres({ dataDir, log });
 const secretsFile = join(dataDir, 'roles.json');
