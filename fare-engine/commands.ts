@@ -79,7 +79,7 @@ export interface CommandContext {
   readonly accepted: ReadonlyMap<string, string>;
   readonly entitlements: ReadonlyMap<string, Entitlement>;
   readonly latestClose: Close | null;
-  /** Lower bound of the next known-from; facts after a close are known strictly later than it. */
+  /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
   readonly nowMs: number;
 }
@@ -149,18 +149,22 @@ export function decideCommands(
     postings: [],
     leaves: [],
     touched: [],
-    knownAfterMs: context.knownAfterMs,
+    knownAfterMs: 0,
   };
+  const known = { ms: Math.max(context.nowMs, context.knownAfterMs), subjects: new Set<string>() };
   const seen = new Map(context.accepted);
   const entitlements = new Map(context.entitlements);
   for (const command of commands) {
-    const refusal = decideOne(command, { context, writes, seen, entitlements, days });
+    const refusal = decideOne(command, { context, writes, seen, entitlements, days, known });
     if (refusal !== null) writes.refusals.push({ ...command, ...refusal });
   }
+  writes.knownAfterMs = known.ms + 1;
   return writes;
 }
 
 interface Desk {
+  /** When what is decided now is known, and what has been spoken of at this very instant. */
+  readonly known: { ms: number; readonly subjects: Set<string> };
   readonly context: CommandContext;
   readonly writes: CommandWrites;
   readonly seen: Map<string, string>;
@@ -186,15 +190,28 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   if (before !== undefined) {
     return { reason: 'COMMAND_KEY_REUSED', detail: `${key} was obeyed before with other inputs` };
   }
-  const knownFromMs = Math.max(desk.context.nowMs, desk.writes.knownAfterMs);
+  const knownFromMs = instantFor(parsed.value, desk);
   const refusal = obey(kind, parsed.value, { commandId, knownFromMs }, desk);
   if (refusal !== null) return refusal;
   // A close ends what counts as known; whatever comes after it is known strictly later.
-  desk.writes.knownAfterMs = kind === 'close-day' ? knownFromMs + 1 : knownFromMs;
+  if (kind === 'close-day') desk.known.ms += 1;
   desk.seen.set(key, inputSha256);
   desk.writes.accepted.push({ idempotencyKey: key, commandId, kind, inputSha256, submittedBy, knownFromMs });
   desk.writes.leaves.push(commandLeaf({ commandId, kind, submittedBy, knownFromMs, inputs }));
   return null;
+}
+
+/** Of two facts about one medium or device the latest known wins: so no two of them are known at the same instant. */
+function instantFor(payload: object, { known }: Desk): number {
+  const { tokenId, deviceId } = payload as { tokenId?: string; deviceId?: string };
+  const subject = tokenId ?? deviceId;
+  if (subject === undefined) return known.ms;
+  if (known.subjects.has(subject)) {
+    known.ms += 1;
+    known.subjects.clear();
+  }
+  known.subjects.add(subject);
+  return known.ms;
 }
 
 interface Naming {

@@ -148,7 +148,7 @@ CREATE TABLE deny_published (
 CREATE INDEX deny_published_until ON deny_published (valid_until_ms) WHERE valid_until_ms IS NOT NULL;
 COMMENT ON TABLE deny_published IS 'projection: entries of the published deny list';
 
--- The largest known_from_ms that a close used: facts of later commands are known strictly after it.
+-- First instant that no fact known so far uses: facts of later commands are known strictly later.
 CREATE TABLE known_clock (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
   after_ms bigint NOT NULL

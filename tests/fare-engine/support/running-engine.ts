@@ -1,0 +1,28 @@
+/** The role itself, as `kvytok serve fare-engine` starts it, on Ternopil's real tariffs. */
+import { fileURLToPath } from 'node:url';
+import { createLogger } from '#platform/logger.ts';
+import type { Role } from '#platform/role.ts';
+import type { FareEngineConfig } from '../../../fare-engine/config.ts';
+import { startFareEngine } from '../../../fare-engine/main.ts';
+import { reconcile } from '../../../fare-engine/reconcile.ts';
+import { until } from '../../support/until.ts';
+import type { EngineDatabase } from './engine-database.ts';
+
+export const CITY_DIR = fileURLToPath(new URL('../../../cities/ternopil', import.meta.url));
+
+/** Starts it; the test stops it. */
+export function startEngine(engine: EngineDatabase, config: Partial<FareEngineConfig> = {}): Promise<Role> {
+  const log = createLogger({ component: 'test-fare-engine', level: 'error' });
+  return startFareEngine(
+    { postgresUrl: engine.database.url('fare_runtime'), cityDir: CITY_DIR, ...config },
+    { clock: engine.clock, log },
+  );
+}
+
+/** Waits until nothing waits any more, and gives what the books say. */
+export async function settled(engine: EngineDatabase, taps: number) {
+  return until(async () => {
+    const found = await reconcile(engine.admin);
+    return found.inbox + found.queue + found.commandsWaiting === 0 && found.taps === taps ? found : null;
+  });
+}
