@@ -1,9 +1,10 @@
-/** Where commands that only read find the database: the environment, or the city that runs on a data folder. */
+/** Where commands that only read find the database: a city's data folder, the environment, or this checkout's city. */
 import { readFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type pg from 'pg';
 import { OperatorError } from '#platform/errors.ts';
 import { createPool } from '#platform/postgres.ts';
+import { dataFolderOf } from './city/city-arguments.ts';
 import { findRunningCity } from './city/running-file.ts';
 import type { CommandIo } from './command.ts';
 
@@ -15,20 +16,11 @@ export interface AuditDatabase {
 
 /**
  * Opens it under the auditor's role: it can read facts and change nothing.
- * @throws OperatorError DATABASE_NOT_NAMED, CITY_NOT_RUNNING, SECRETS_UNREADABLE
+ * @throws OperatorError CITY_NOT_RUNNING, SECRETS_UNREADABLE
  */
 export function openAuditDatabase(dataDir: string | undefined, io: CommandIo): AuditDatabase {
   const url = io.env['KVYTOK_POSTGRES_URL'];
-  const folder = dataDir ?? (url === undefined ? io.env['KVYTOK_DATA_DIR'] : undefined);
-  if (folder !== undefined) return ofRunningCity(resolve(io.cwd, folder));
-  if (url === undefined) {
-    throw new OperatorError({
-      code: 'DATABASE_NOT_NAMED',
-      happened: 'It is not said which database to ask.',
-      kept: 'Nothing was changed.',
-      todo: 'Add --data DIR with the data folder of a running city, or set KVYTOK_POSTGRES_URL (role auditor_runtime).',
-    });
-  }
+  if (dataDir !== undefined || url === undefined) return ofRunningCity(dataFolderOf(dataDir, io));
   return { pool: open(url), cityDir: io.env['KVYTOK_CITY_DIR'] ?? null };
 }
 

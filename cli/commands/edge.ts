@@ -6,6 +6,7 @@ import { createLifecycle, onSignals } from '#platform/shutdown.ts';
 import type { Agent } from '../../edge-agent/agent.ts';
 import { type EdgeConfig, edgeConfigFrom } from '../../edge-agent/config.ts';
 import { startEdge } from '../../edge-agent/main.ts';
+import { simulatedClock } from '../city/simulated-time.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
 export const usage = `kvytok edge --device DIR [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
@@ -17,6 +18,7 @@ without a network, keeps every answer in a signed journal, and brings it to the 
   --screen-port N    serve the screen page on 127.0.0.1:N; 0 takes a free port
   --reader NAME      PC/SC reader to use; any when not given
   --mqtt-url URL     broker instead of the one in the device folder
+  --simulated-time T  live in the time of a simulated city: CITY_MS,MACHINE_MS,SPEED
   --events           print one JSON line for each answer:
                      {"sign","reason","repeated","recordId","language","online","atMs"}
 
@@ -28,6 +30,7 @@ const OPTIONS = {
   'screen-port': { type: 'string' },
   reader: { type: 'string' },
   'mqtt-url': { type: 'string' },
+  'simulated-time': { type: 'string' },
   events: { type: 'boolean', default: false },
 } as const;
 
@@ -36,11 +39,13 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS, strict: true });
   const config = configOf(values, io.env);
   const pretty = (io.stderr as { isTTY?: boolean }).isTTY === true;
+  const time = values['simulated-time'];
+  const clock = time === undefined ? systemClock : simulatedClock(time);
   const log = createLogger({ component: 'edge', pretty, write: (line) => void io.stderr.write(line) });
   const lifecycle = createLifecycle(log);
   const signals = onSignals(log);
   try {
-    const edge = lifecycle.add(await startEdge(config, { clock: systemClock, log }));
+    const edge = lifecycle.add(await startEdge(config, { clock, log }));
     if (values.events) printEvents(edge.agent, io);
     announce(io, values.events, edge.deviceId, edge.screenUrl);
     await signals.received;

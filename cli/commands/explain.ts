@@ -14,7 +14,7 @@ id that the map, the reports and \`kvytok tap\` show: <device>.<epoch>.<seq>.
 
   --lang   language of the texts; Ukrainian when none is given
   --json   everything as one JSON object
-  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime)
+  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime), or the city of this checkout
 `;
 
 export async function run(args: string[], io: CommandIo): Promise<number> {

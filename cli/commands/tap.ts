@@ -1,0 +1,175 @@
+/** `kvytok tap`: a virtual card held to a PC/SC validator of the running city. */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { LANGUAGES, type Language, reasonText } from '#contracts/reason-codes.ts';
+import { loadCity } from '#platform/city-data.ts';
+import { OperatorError } from '#platform/errors.ts';
+import { type Explanation, explainTap, formatExplanation } from '../../fare-engine/explain-tap.ts';
+import type { CardKind } from '../../simulators/cards/issue-card.ts';
+import { openAuditDatabase } from '../audit-database.ts';
+import { dataFolderOf } from '../city/city-arguments.ts';
+import { type CityKeys, openCityKeys } from '../city/city-keys.ts';
+import { deviceFolder } from '../city/identities.ts';
+import { findRunningCity, type RunningCity } from '../city/running-file.ts';
+import { simulatedTimeOption } from '../city/simulated-time.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { type CardAnswer, openPcscValidator } from '../present-card.ts';
+
+export const usage = `kvytok tap --medium social|wallet   holds a virtual card to a PC/SC validator of the running city
+
+The card goes the whole way: virtual card → vpcd → pcscd → validator → MQTT → fare → ledger. Printed is what the
+passenger saw, and what was posted.
+
+  --medium KIND    social (personal card) or wallet (card without a name)
+  --card NAME      which card; the same name is the same card (default: one for each medium)
+  --lang LANGUAGE  uk (default), en, de, pl
+  --data DIR       data folder of the city (default: .kvytok in the checkout)
+
+Needs pcscd and vpcd; \`kvytok doctor\` says whether they are there.
+`;
+
+/** Desk validators have no vehicle in the plan of devices. */
+const POSTED_MS_MAX = 15_000;
+const LOOK_EVERY_MS = 100;
+const CARD_DAYS = 3650;
+
+export async function run(args: string[], io: CommandIo): Promise<number> {
+  const options = optionsOf(args);
+  const dataFolder = dataFolderOf(options.data, io);
+  const city = findRunningCity(dataFolder);
+  const { deviceId } = deskOf(city);
+  const time = await askCityTime(city);
+  const validator = await openPcscValidator({
+    deviceDir: deviceFolder(dataFolder, deviceId),
+    edgeArgs: [
+      '--mqtt-url',
+      city.mqttUrl,
+      '--simulated-time',
+      simulatedTimeOption(time.cityMs, time.machineMs, city.speed),
+    ],
+  });
+  try {
+    const keys = openCityKeys(join(dataFolder, 'secrets'));
+    const answer = await validator.present(cardOf(options, keys, time.cityMs));
+    io.stdout.write(seenText(answer, options.language));
+    if (answer.recordId === null || answer.sign !== 'accepted') return EXIT.failed;
+    const explanation = await untilPosted(answer.recordId, dataFolder, io);
+    if (explanation === null) {
+      io.stdout.write(
+        `\nNot priced within ${POSTED_MS_MAX / 1000} s: the record waits in the validator's journal.\n`,
+      );
+      return EXIT.failed;
+    }
+    io.stdout.write(
+      `\n${formatExplanation(explanation, options.language, loadCity(city.cityDir).city.zone)}`,
+    );
+    return EXIT.ok;
+  } finally {
+    await validator.stop();
+  }
+}
+
+interface TapOptions {
+  readonly medium: CardKind;
+  readonly card: string;
+  readonly language: Language;
+  readonly data: string | undefined;
+}
+
+function optionsOf(args: string[]): TapOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      medium: { type: 'string' },
+      card: { type: 'string' },
+      lang: { type: 'string' },
+      data: { type: 'string' },
+    },
+  });
+  const { medium, lang = 'uk' } = values;
+  if (medium !== 'social' && medium !== 'wallet') throw new UsageError('--medium takes social or wallet');
+  if (!(LANGUAGES as readonly string[]).includes(lang))
+    throw new UsageError(`--lang takes ${LANGUAGES.join(', ')}`);
+  return { medium, card: values.card ?? 'demo', language: lang as Language, data: values.data };
+}
+
+/** The city's validator that rides in no vehicle. */
+function deskOf(city: RunningCity): { deviceId: string } {
+  const desk = loadCity(city.cityDir).devices.find((device) => device.vehicleId === undefined);
+  if (desk) return desk;
+  throw new OperatorError({
+    code: 'NO_DESK_VALIDATOR',
+    happened: `The plan of devices in ${city.cityDir} has no validator without a vehicle.`,
+    kept: 'Nothing was changed.',
+    todo: 'Add one to devices/devices.yaml, without vehicleId, and start the city again.',
+  });
+}
+
+/** The city's time, as its page tells it, with the machine's instant in the middle of the question. */
+async function askCityTime(city: RunningCity): Promise<{ cityMs: number; machineMs: number }> {
+  const beforeMs = Date.now();
+  const response = await fetch(`${city.pageUrl}/api/v1/city`, { signal: AbortSignal.timeout(10_000) });
+  const { nowMs } = (await response.json()) as { nowMs: number };
+  return { cityMs: nowMs, machineMs: (beforeMs + Date.now()) / 2 };
+}
+
+/** The same name is the same card: its number is drawn from the name. */
+function cardOf(options: TapOptions, keys: CityKeys, cityMs: number) {
+  const daysMs = CARD_DAYS * 86_400_000;
+  return {
+    mediumKind: options.medium,
+    mediumId: createHash('sha256')
+      .update(`kvytok tap ${options.medium} ${options.card}`)
+      .digest()
+      .subarray(0, 16),
+    validFromS: Math.max(0, Math.floor((cityMs - daysMs) / 1000)),
+    validUntilS: Math.floor((cityMs + daysMs) / 1000),
+    language: options.language,
+    issuer: keys.issuer,
+  };
+}
+
+const SEEN: Readonly<Record<CardAnswer['sign'], Readonly<Record<Language, string>>>> = {
+  accepted: { uk: '✓ Прийнято', en: '✓ Accepted', de: '✓ Angenommen', pl: '✓ Przyjęto' },
+  refused: { uk: '✕ Відмовлено', en: '✕ Refused', de: '✕ Abgelehnt', pl: '✕ Odmowa' },
+  'out-of-order': {
+    uk: '△ Валідатор не працює',
+    en: '△ Out of order',
+    de: '△ Außer Betrieb',
+    pl: '△ Nie działa',
+  },
+  waiting: { uk: '◯ Очікує', en: '◯ Waiting', de: '◯ Wartet', pl: '◯ Czeka' },
+};
+
+const REPEATED: Readonly<Record<Language, string>> = {
+  uk: 'та сама поїздка, вдруге не платите',
+  en: 'the same ride, you do not pay twice',
+  de: 'dieselbe Fahrt, Sie zahlen nicht zweimal',
+  pl: 'ten sam przejazd, nie płacisz drugi raz',
+};
+
+/** What stood on the validator's screen. */
+function seenText(answer: CardAnswer, language: Language): string {
+  const why = answer.reason === undefined ? '' : `\n  ${reasonText(answer.reason, language)}`;
+  const repeated = answer.repeated === true ? ` (${REPEATED[language]})` : '';
+  const record = answer.recordId === null ? '' : `\n  ${answer.recordId}`;
+  return `${SEEN[answer.sign][language]}${repeated}${why}${record}\n`;
+}
+
+/** Looks until the tap has a price: the fare engine tells portals, not commands. */
+async function untilPosted(tapId: string, dataFolder: string, io: CommandIo): Promise<Explanation | null> {
+  const { pool } = openAuditDatabase(dataFolder, io);
+  try {
+    const untilMs = performance.now() + POSTED_MS_MAX;
+    while (performance.now() < untilMs) {
+      const explanation = await explainTap(pool, tapId);
+      if (explanation !== null) return explanation;
+      await delay(LOOK_EVERY_MS);
+    }
+    return null;
+  } finally {
+    await pool.end();
+  }
+}

@@ -1,0 +1,132 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { type KvytokRun, runKvytok } from '../support/run-kvytok.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const folder = tempFolder('city');
+const dataFolder = join(folder.path, 'data');
+const running = new Set<KvytokRun>();
+
+function city(...args: string[]): KvytokRun {
+  const run = runKvytok(['city', '--port', '0', '--mqtt-port', '0', '--data', dataFolder, ...args]);
+  running.add(run);
+  void run.ended.then(() => running.delete(run));
+  return run;
+}
+
+interface Announcement {
+  readonly pageUrl: string;
+  readonly pid: number;
+}
+const announced = (): Announcement => JSON.parse(readFileSync(join(dataFolder, 'city.json'), 'utf8'));
+const clockMs = (): number => JSON.parse(readFileSync(join(dataFolder, 'city-clock.json'), 'utf8')).cityMs;
+
+afterEach(async () => {
+  for (const run of running) {
+    run.process.kill('SIGTERM');
+    await run.ended;
+  }
+});
+afterAll(() => folder.remove());
+
+describe('kvytok city', () => {
+  it('lives for the seconds it is given, drains, and its books hold', async () => {
+    const run = city('--seconds', '8', '--seed', '7');
+    expect(await run.ended, run.stderr()).toBe(0);
+    expect(run.stdout()).toMatch(
+      /records\s+(\d+) written = \1 accepted \+ 0 quarantined \+ 0 still in journals/,
+    );
+    expect(run.stdout()).toMatch(/taps\s+([1-9]\d*) accepted = \1 decided/);
+    expect(run.stdout()).toMatch(/ledger\s+sums to 0 UAH\n\s+holds/);
+    expect(existsSync(join(dataFolder, 'city.json'))).toBe(false);
+  });
+
+  it('goes on where it was: same clock, same books, and shows its page', async () => {
+    const leftAtMs = clockMs();
+    const run = city();
+    await run.printed('Ready in');
+    const answer = await fetch(`${announced().pageUrl}/api/v1/city`);
+    const snapshot = (await answer.json()) as { nowMs: number; taps: unknown[] };
+    expect(snapshot.nowMs).toBeGreaterThanOrEqual(leftAtMs);
+    expect(snapshot.nowMs).toBeLessThan(leftAtMs + 30 * 60_000);
+    expect(snapshot.taps.length).toBeGreaterThan(0);
+    run.process.kill('SIGINT');
+    expect(await run.ended, run.stderr()).toBe(0);
+    expect(run.stdout()).toContain('Everything is kept.');
+  });
+
+  it('refuses a second start on the same data and names who has it; the first goes on', async () => {
+    const first = city();
+    await first.printed('Ready in');
+    const second = city();
+    expect(await second.ended).toBe(1);
+    expect(second.stderr()).toContain('DATA_FOLDER_IN_USE');
+    expect(second.stderr()).toContain(String(first.process.pid === undefined ? '' : announced().pid));
+    expect((await fetch(`${announced().pageUrl}/healthz`)).status).toBe(200);
+  });
+
+  it('is started again after kill -9 of everything, and loses nothing', async () => {
+    const killed = city();
+    await killed.printed('Ready in');
+    process.kill(announced().pid, 'SIGKILL');
+    await killed.ended;
+    const run = city('--seconds', '4');
+    expect(await run.ended, run.stderr()).toBe(0);
+    expect(run.stdout()).toContain('holds');
+    expect(run.stdout()).not.toContain('DOES NOT HOLD');
+  });
+
+  it('says so when the port of its pages is taken, and leaves the data as it was', async () => {
+    const squatter = createServer().listen(0, '127.0.0.1');
+    await once(squatter, 'listening');
+    const { port } = squatter.address() as { port: number };
+    try {
+      const run = runKvytok(['city', '--port', String(port), '--mqtt-port', '0', '--data', dataFolder]);
+      expect(await run.ended).toBe(1);
+      expect(run.stderr()).toContain('PORT_IN_USE');
+      expect(run.stderr()).toContain(String(port));
+    } finally {
+      squatter.close();
+    }
+  });
+
+  it.each([
+    [['--seconds', '0'], '--seconds takes a whole number from 1'],
+    [['--seed', '-1'], '--seed'],
+    [['--speed', 'fast'], '--speed takes a number'],
+    [['--port', '65536'], '--port takes'],
+    [['--nonsense'], '--nonsense'],
+  ])('refuses %j by name before anything is opened', async (args, message) => {
+    const run = city(...args);
+    expect(await run.ended).toBe(64);
+    expect(run.stderr()).toContain(message);
+  });
+
+  it('names the file that is wrong in a city’s data', async () => {
+    const run = city('--city', folder.path);
+    expect(await run.ended).toBe(1);
+    expect(run.stderr()).toContain('CITY_DATA_INVALID');
+    expect(run.stderr()).toContain('city.yaml');
+  });
+});
+
+const mayMount = process.getuid?.() === 0;
+describe.skipIf(!mayMount && process.env['CI'] === undefined)('a full disk', () => {
+  it('is said plainly at the start', async () => {
+    const small = join(folder.path, 'small');
+    mkdirSync(small);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m,mode=0711', 'tmpfs', small]);
+    try {
+      const run = runKvytok(['city', '--port', '0', '--mqtt-port', '0', '--data', join(small, 'data')]);
+      expect(await run.ended).toBe(1);
+      expect(run.stderr()).toMatch(/\[[A-Z_]+\]/);
+      expect(run.stderr()).toMatch(/space|full/i);
+    } finally {
+      execFileSync('umount', [small]);
+    }
+  });
+});

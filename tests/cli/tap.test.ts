@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { skipWithoutPcsc } from '../support/pcsc-here.ts';
+import { type KvytokRun, runKvytok } from '../support/run-kvytok.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const skip = skipWithoutPcsc('kvytok tap through pcscd');
+const folder = tempFolder('tap');
+const dataFolder = join(folder.path, 'data');
+let city: KvytokRun;
+
+async function tap(...args: string[]): Promise<{ code: number | NodeJS.Signals; out: string; err: string }> {
+  const run = runKvytok(['tap', '--data', dataFolder, ...args]);
+  const code = await run.ended;
+  return { code, out: run.stdout(), err: run.stderr() };
+}
+
+describe.skipIf(skip)('a card on the whole way: vpcd, pcscd, validator, MQTT, PostgreSQL, ledger', () => {
+  beforeAll(async () => {
+    city = runKvytok(['city', '--port', '0', '--mqtt-port', '0', '--data', dataFolder]);
+    await city.printed('Ready in');
+  });
+  afterAll(async () => {
+    city?.process.kill('SIGTERM');
+    await city?.ended;
+    folder.remove();
+  });
+
+  it('a social card pays 12 hryvnias, and the tap can be explained afterwards', async () => {
+    const { code, out, err } = await tap('--medium', 'social');
+    expect(code, err).toBe(0);
+    expect(out).toContain('✓ Прийнято');
+    expect(out).toMatch(/rider → revenue:tet\s+12,00\s₴/);
+    const tapId = /val-desk-1\.[0-9a-f]{32}\.\d+/.exec(out)?.[0] ?? '';
+    const explain = runKvytok(['explain', tapId, '--data', dataFolder, '--lang', 'en', '--json']);
+    expect(await explain.ended, explain.stderr()).toBe(0);
+    expect(JSON.parse(explain.stdout())).toMatchObject({ tapId });
+  });
+
+  it('a wallet card pays 14, and a second touch is the same ride', async () => {
+    const first = await tap('--medium', 'wallet', '--lang', 'en');
+    expect(first.out).toMatch(/rider → revenue:tet\s+₴14\.00/);
+    const second = await tap('--medium', 'wallet', '--lang', 'en');
+    expect(second.code, second.err).toBe(0);
+    expect(second.out).toContain('the same ride');
+    expect(second.out).toContain('no amount moved');
+  });
+});
+
+describe('kvytok tap', () => {
+  it('says that no city runs, and how to start one', async () => {
+    const { code, err } = await (async () => {
+      const run = runKvytok(['tap', '--medium', 'social', '--data', join(folder.path, 'nowhere')]);
+      return { code: await run.ended, err: run.stderr() };
+    })();
+    expect(code).toBe(1);
+    expect(err).toContain('CITY_NOT_RUNNING');
+    expect(err).toContain('npm start');
+  });
+
+  it.each([
+    [[], '--medium takes social or wallet'],
+    [['--medium', 'gold'], '--medium takes social or wallet'],
+    [['--medium', 'social', '--lang', 'fr'], '--lang takes'],
+  ])('refuses %j by name', async (args, message) => {
+    const { code, err } = await tap(...args);
+    expect(code).toBe(64);
+    expect(err).toContain(message);
+  });
+});
