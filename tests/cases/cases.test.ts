@@ -1,0 +1,130 @@
+/** Runs the cases of `tests/cases/<city>/*.yaml` against the city's real tariff packages. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type Static, Type } from 'typebox';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { describeProblems, parserOf } from '#contracts/parse.ts';
+import { MediumKind } from '#contracts/record.ts';
+import { createFareCalendar, startOfLocalDateMs } from '#pricing/fare-day.ts';
+import { compareText } from '#pricing/file-problem.ts';
+import { parseAmount } from '#pricing/gtfs/cells.ts';
+import { getZone } from '#pricing/local-time.ts';
+import { INITIAL_STATE, type PricedLine, type TapFact } from '#pricing/model.ts';
+import { packageNames } from '#pricing/name-book.ts';
+import { priceAccountDay } from '#pricing/price-account-day.ts';
+import { stepText } from '#pricing/step-text.ts';
+import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
+import { entitlement, tap } from '../support/tariff.ts';
+
+const Case = Type.Object(
+  {
+    name: Type.String(),
+    entitlements: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { concession: Type.String(), from: Type.String(), until: Type.Optional(Type.String()) },
+          { additionalProperties: false },
+        ),
+      ),
+    ),
+    rides: Type.Array(
+      Type.Object(
+        {
+          at: Type.String(),
+          medium: MediumKind,
+          route: Type.String(),
+          vehicle: Type.Optional(Type.String()),
+          pays: Type.String({ pattern: '^[0-9]+\\.[0-9]{2}$' }),
+          claim: Type.Optional(Type.Union([Type.Literal('yes'), Type.Literal('no')])),
+          because: Type.Optional(Type.String()),
+        },
+        { additionalProperties: false },
+      ),
+      { minItems: 1 },
+    ),
+  },
+  { additionalProperties: false },
+);
+type Case = Static<typeof Case>;
+const parseCases = parserOf(Type.Array(Case, { minItems: 1 }));
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const zone = 'Europe/Kyiv';
+const calendar = createFareCalendar(zone, '04:00');
+
+/** Wall time without an offset, an instant with one. */
+function instant(text: string): number {
+  const iso = text.replace(' ', 'T');
+  return /[+-]\d\d:\d\d$|Z$/.test(iso) ? Date.parse(iso) : getZone(zone).instantMs(Date.parse(`${iso}Z`));
+}
+
+/** Prices all rides of a case, day after day. */
+function price(example: Case, tariffs: TariffTimeline): PricedLine[] {
+  const entitlements = (example.entitlements ?? []).map((e) =>
+    entitlement(e.concession, {
+      validFromMs: startOfLocalDateMs(e.from, zone) as number,
+      validUntilMs: e.until === undefined ? null : (startOfLocalDateMs(e.until, zone) as number),
+    }),
+  );
+  const byDay = new Map<string, TapFact[]>();
+  for (const [i, ride] of example.rides.entries()) {
+    const fact = tap(instant(ride.at), {
+      tapId: String(i).padStart(3, '0'),
+      mediumKind: ride.medium,
+      routeId: ride.route,
+      vehicleId: ride.vehicle ?? `own-${i}`,
+    });
+    const day = calendar.fareDayOf(fact.fareAtMs);
+    byDay.set(day, [...(byDay.get(day) ?? []), fact]);
+  }
+  const lines: PricedLine[] = [];
+  let state = INITIAL_STATE;
+  for (const fareDay of [...byDay.keys()].sort()) {
+    const taps = byDay.get(fareDay) as TapFact[];
+    const day = { accountId: 'case', fareDay, taps, entitlements, passes: [], knownAsOfMs: null };
+    const priced = priceAccountDay(state, day, tariffs, calendar);
+    lines.push(...priced.lines);
+    state = priced.stateOut;
+  }
+  return lines.sort((a, b) => compareText(a.tapId, b.tapId));
+}
+
+/** The explanation in Ukrainian. */
+function explain(line: PricedLine, tariffs: TariffTimeline): string {
+  const tariff = line.packageHash === null ? undefined : tariffs.byHash(line.packageHash);
+  const names = tariff && packageNames(tariff);
+  return line.steps.map((s) => stepText(s, { language: 'uk', currency: line.currency, names })).join('; ');
+}
+
+for (const city of readdirSync(here('.'), { withFileTypes: true }).filter((e) => e.isDirectory())) {
+  const read = await loadTariffTimeline(here(`../../cities/${city.name}/tariff`));
+  for (const file of readdirSync(here(city.name)).sort()) {
+    const text = readFileSync(here(`${city.name}/${file}`), 'utf8');
+    // Everything is read as text: 0.00 and "no" must not become a number and a truth value.
+    const cases = parseCases(parse(text, { schema: 'failsafe' }));
+    describe(`${city.name}/${file}`, () => {
+      it('is well formed', () => {
+        expect(cases.ok ? '' : describeProblems(cases.problems)).toBe('');
+        expect(read.problems).toEqual([]);
+      });
+      for (const example of cases.ok ? cases.value : []) {
+        it(example.name, () => {
+          if (!read.ok) throw new Error('the tariff has errors');
+          const lines = price(example, read.timeline);
+          for (const [i, ride] of example.rides.entries()) {
+            const line = lines[i] as PricedLine;
+            const expected = parseAmount(ride.pays, 'UAH');
+            const why = explain(line, read.timeline);
+            expect(line.riderMinor, `ride ${i + 1}, ${ride.at}: ${why}`).toBe(
+              expected.ok && expected.amountMinor,
+            );
+            expect(line.claimRide, `claim ride, ride ${i + 1}`).toBe(ride.claim === 'yes');
+            expect(why).toContain(ride.because ?? '');
+          }
+        });
+      }
+    });
+  }
+}
