@@ -15,6 +15,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('city'),
   },
   { name: 'serve', summary: 'real parts only, by role', load: () => command('serve') },
+  {
+    name: 'migrate',
+    summary: 'make or update the database of a PostgreSQL server',
+    load: () => command('migrate'),
+  },
   { name: 'edge', summary: 'one validator agent', load: () => command('edge') },
   { name: 'tap', summary: 'present a virtual card to a validator', load: () => command('tap') },
   { name: 'quote', summary: 'what a journey costs, by any GTFS Fares v2 feed', load: () => command('quote') },
