@@ -59,8 +59,11 @@ export function readYamlFile<S extends TSchema>(
     const { line, column } = place(offsetOf(document.contents, path));
     return at(line, column, message, howToMend);
   };
-  // A document of hostile aliases grows without bound: 100 uses of one anchor are plenty.
-  const value: unknown = document.toJS({ maxAliasCount: 100 });
+  const value = toValue(document);
+  if (value === REFUSED) {
+    problems.push(at(1, 1, 'too many aliases (*name)', 'Write the values out.'));
+    return undefined;
+  }
   const found = check(schema, value);
   for (const { path, message } of found) {
     problems.push(
@@ -68,6 +71,18 @@ export function readYamlFile<S extends TSchema>(
     );
   }
   return found.length > 0 ? undefined : { value: value as Static<S>, problemAt };
+}
+
+const REFUSED = Symbol('refused');
+
+/** A document of hostile aliases would grow without bound: 100 uses of one anchor are plenty. */
+function toValue(document: ReturnType<typeof parseDocument>): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 });
+  } catch (error) {
+    if (error instanceof ReferenceError) return REFUSED;
+    throw error;
+  }
 }
 
 function decode(bytes: Uint8Array): string {
