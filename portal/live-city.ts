@@ -70,6 +70,10 @@ interface Part {
   print: string;
 }
 
+function revisionKey(tap: TapWire): string {
+  return `${tap.tapId}/${tap.revision}`;
+}
+
 type Figures = Omit<CityWire, 'city' | 'nowMs' | 'speed' | 'v'>;
 
 const NOTHING_YET: Figures = {
@@ -89,15 +93,17 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
   const state: Figures = { ...NOTHING_YET };
   const queueBySlice = new Map<number, number>();
   let known: Set<string> | undefined;
-  let newTaps: TapWire[] = [];
+  // Changes wait here until they are told, so that a slow part never swallows what another one saw.
+  let pending: { changed: Set<PartName>; newTaps: TapWire[] } = { changed: new Set(), newTaps: [] };
   const listeners = new Set<(change: CityChange) => void>();
   let stopBeat: (() => void) | undefined;
 
   const parts: Record<PartName, Part> = {
     taps: part(300, 1000, async () => {
       const taps = (await deps.views.latestTaps(TAPS_SHOWN)).map(tapWire);
-      const keys = new Set(taps.map((tap) => `${tap.tapId}/${tap.revision}`));
-      newTaps = known === undefined ? [] : taps.filter((tap) => !known?.has(`${tap.tapId}/${tap.revision}`));
+      const keys = new Set(taps.map(revisionKey));
+      const before = known;
+      if (before) pending.newTaps.unshift(...taps.filter((tap) => !before.has(revisionKey(tap))));
       known = keys;
       state.taps = taps;
       return [...keys].join();
@@ -194,18 +200,27 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
     );
     if (due.length === 0) return;
     const wasStaleSinceMs = state.staleSinceMs;
-    const results = await Promise.allSettled(due.map(([, own]) => refresh(own)));
+    const results = await Promise.allSettled(due.map(([name, own]) => refreshPart(name, own)));
     markTrouble(results);
-    const changed = new Set(
-      due.filter((_, i) => (results[i] as { value?: boolean }).value === true).map(([name]) => name),
-    );
-    if (changed.size === 0 && wasStaleSinceMs === state.staleSinceMs) return;
-    const change: CityChange = { changed, newTaps: changed.has('taps') ? newTaps : [] };
+    tell(wasStaleSinceMs !== state.staleSinceMs);
+  }
+
+  async function refreshPart(name: PartName, own: Part): Promise<void> {
+    if (await refresh(own)) pending.changed.add(name);
+  }
+
+  function tell(staleChanged: boolean): void {
+    if (pending.changed.size === 0 && !staleChanged) return;
+    const change: CityChange = {
+      changed: pending.changed,
+      newTaps: pending.newTaps.slice(0, TAPS_SHOWN),
+    };
+    pending = { changed: new Set(), newTaps: [] };
     for (const listener of listeners) listener(change);
   }
 
   /** Keeps the old figures, marked as standing still, while the database does not answer. */
-  function markTrouble(results: readonly PromiseSettledResult<boolean>[]): void {
+  function markTrouble(results: readonly PromiseSettledResult<unknown>[]): void {
     const failed = results.find((result) => result.status === 'rejected');
     if (failed && state.staleSinceMs === null) {
       state.staleSinceMs = deps.nowMs();

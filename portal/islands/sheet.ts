@@ -7,49 +7,52 @@
 export function startSheet(): void {
   const sheet = document.getElementById('sheet') as HTMLDialogElement | null;
   if (!sheet || typeof sheet.showModal !== 'function') return;
-  let cameFrom: HTMLElement | null = null;
   let asked = 0;
+  let shown = '';
 
   document.addEventListener('click', (event) => {
     const link = (event.target as Element).closest<HTMLAnchorElement>('a[data-explain]');
     const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) && event.button === 0;
-    if (!link || !plain) return;
+    const path = link?.getAttribute('href');
+    if (!path || !plain) return;
     event.preventDefault();
-    cameFrom = link;
-    history.pushState({ sheet: true }, '', link.getAttribute('href'));
-    void open(sheet, link.getAttribute('href') ?? '/');
-  });
-  sheet.addEventListener('cancel', (event) => {
-    event.preventDefault();
-    history.back();
+    history.pushState({ sheet: true }, '', path);
+    void open(path);
   });
   sheet.addEventListener('click', (event) => {
     const outside = event.target === sheet;
-    if (outside || (event.target as Element).closest('[data-close]')) history.back();
+    if (outside || (event.target as Element).closest('[data-close]')) sheet.close();
+  });
+  // Every way of closing ends here: Escape, the button, a click beside it, the browser's back.
+  sheet.addEventListener('close', () => {
+    asked += 1;
+    if (isTapPath(location.pathname)) history.back();
+    // The row may have been drawn anew meanwhile: it is found by its address.
+    const row = document.querySelector<HTMLElement>(`a[data-explain][href="${CSS.escape(shown)}"]`);
+    (row ?? document.querySelector<HTMLElement>('a[data-explain]'))?.focus();
   });
   addEventListener('popstate', () => {
-    if (location.pathname.startsWith('/taps/')) void open(sheet, location.pathname);
-    else if (sheet.open) close(sheet);
+    if (isTapPath(location.pathname)) void open(location.pathname);
+    else if (sheet.open) sheet.close();
   });
 
-  async function open(dialog: HTMLDialogElement, path: string): Promise<void> {
-    const mine = ++asked;
-    fill(dialog, message(dialog.dataset['loading'] ?? '…'));
-    if (!dialog.open) dialog.showModal();
-    const content = await load(path, dialog);
-    // A slower answer to an earlier question must not replace a later one.
-    if (mine !== asked || !dialog.open) return;
-    fill(dialog, content);
-    dialog.querySelector<HTMLElement>('.answer')?.focus();
-  }
-
-  function close(dialog: HTMLDialogElement): void {
+  async function open(path: string): Promise<void> {
+    if (!sheet) return;
     asked += 1;
-    dialog.close();
-    const row = cameFrom?.isConnected ? cameFrom : document.querySelector<HTMLElement>('a[data-explain]');
-    row?.focus();
-    cameFrom = null;
+    const mine = asked;
+    shown = path;
+    fill(sheet, message(sheet.dataset['loading'] ?? '…'));
+    if (!sheet.open) sheet.showModal();
+    const content = await load(path, sheet);
+    // A slower answer to an earlier question must not replace a later one.
+    if (mine !== asked || !sheet.open) return;
+    fill(sheet, content);
+    sheet.querySelector<HTMLElement>('.answer')?.focus();
   }
+}
+
+function isTapPath(path: string): boolean {
+  return path.startsWith('/taps/');
 }
 
 async function load(path: string, dialog: HTMLDialogElement): Promise<Node> {

@@ -22,7 +22,7 @@ export function tapPath(tapId: string): string {
 function tapRow(tap: TapWire, wording: Wording): string {
   const { t } = wording;
   const budget = BigInt(tap.budgetMinor) > 0n;
-  return html`<li class="tap" data-tap="${tap.tapId}/${tap.revision}">
+  return html`<li class="tap" id="tap-${tap.tapId}" data-tap="${tap.tapId}/${tap.revision}">
 <a class="tap-link" href="${tapPath(tap.tapId)}" data-explain>
   <span class="tap-sign">!${resultSign(tap.result)}</span>
   <span class="tap-what">
