@@ -156,6 +156,32 @@ describe('a transfer', () => {
     ]);
   });
 
+  it('remembers the first tap of its journey and the transfers since', () => {
+    const night = Date.parse('2026-03-03T04:00:00+02:00');
+    const { stateOut } = priceDay(tariffs, [
+      tap(night - 600_000, { tapId: 'one' }),
+      tap(night - 300_000, { tapId: 'two' }),
+      tap(night - 1, { tapId: 'three' }),
+    ]);
+    expect(stateOut.transferRun).toMatchObject({
+      firstTapId: 'one',
+      startedAtMs: night - 600_000,
+      lastLegAtMs: night - 1,
+      transferCount: 2,
+    });
+  });
+
+  it('of uncertain clocks reaches over the end of a fare day as far as the clocks do', () => {
+    const night = Date.parse('2026-03-03T04:00:00+02:00');
+    const uncertaintyMs = 60_000;
+    const kind = (seconds: number) => {
+      const { stateOut } = priceDay(tariffs, [tap(night - 31 * 60_000, { uncertaintyMs })]);
+      return priceDay(tariffs, [tap(night + seconds * 1000, { uncertaintyMs })], { stateIn: stateOut })
+        .lines[0]?.kind;
+    };
+    expect([kind(0), kind(60), kind(61)]).toEqual(['transfer', 'transfer', 'ride']);
+  });
+
   it('reaches from one fare day into the next', () => {
     const night = Date.parse('2026-03-03T04:00:00+02:00');
     const one = priceDay(tariffs, [tap(night - 600_000)]);
@@ -257,6 +283,21 @@ describe('a concession', () => {
       concessionId: 'pensioner',
       riderCategoryId: 'pensioner',
     });
+  });
+
+  it('on a free transfer is the one that would take most off the leg', () => {
+    const wallet = { mediumKind: 'wallet' as const, routeId: 'P1' };
+    for (const order of [
+      ['donor', 'pupil-private'],
+      ['pupil-private', 'donor'],
+    ]) {
+      const entitlements = order.map((id) => entitlement(id));
+      const { lines } = priceDay(tariffs, [later(0, wallet), later(60, wallet)], { entitlements });
+      expect(lines.map((l) => [l.kind, l.concessionId, l.claimRide])).toEqual([
+        ['ride', 'pupil-private', true],
+        ['transfer', 'pupil-private', false],
+      ]);
+    }
   });
 
   it('is given on its medium and in its network only', () => {

@@ -258,6 +258,23 @@ describe('each kind of error is named with its file and line', () => {
 });
 
 describe('a category price of its own', () => {
+  it('follows from the best of several rows of law', () => {
+    const half = (PACKAGE['concessions.yaml'] as string)
+      .slice((PACKAGE['concessions.yaml'] as string).indexOf('  - concession_id: pupil-private'))
+      .split('  - concession_id: donor')[0] as string;
+    const row = half
+      .replace('pupil-private', 'pensioner-half')
+      .replace('rider_category_id: pupil', 'rider_category_id: pensioner');
+    const p = packageOf({
+      'concessions.yaml': `${(PACKAGE['concessions.yaml'] as string).trimEnd()}\n${row}`,
+    });
+    const price = (mediaId: string) =>
+      p.pricer.feed.products
+        .get('ride-private')
+        ?.find((r) => r.categoryId === 'pensioner' && r.mediaId === mediaId)?.amountMinor;
+    expect([price('social_card'), price('wallet_card')]).toEqual([0n, 800n]);
+  });
+
   it('is right where the law says "product"', () => {
     const p = packageOf({
       ...changed(
