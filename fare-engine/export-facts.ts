@@ -16,7 +16,7 @@ import type {
   EntitlementRevocation,
   MediaLink,
   PassHolding,
-  StoredTap,
+  PricedTap,
 } from './facts/facts.ts';
 
 export interface ExportRequest {
@@ -95,12 +95,12 @@ async function openTaps(client: Queryable, { fromDay, untilDay }: ExportRequest)
   );
 }
 
-async function nextTaps(client: Queryable): Promise<StoredTap[]> {
-  const rows = await rowsOf<{ tap: StoredTap }>(client, `FETCH ${TAPS_AT_ONCE} FROM exported_tap`);
+async function nextTaps(client: Queryable): Promise<PricedTap[]> {
+  const rows = await rowsOf<{ tap: PricedTap }>(client, `FETCH ${TAPS_AT_ONCE} FROM exported_tap`);
   return rows.map((row) => row.tap);
 }
 
-async function tapLines(client: Queryable, taps: readonly StoredTap[], closes: readonly Close[]) {
+async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: readonly Close[]) {
   const links = await rowsOf<MediaLink>(
     client,
     `SELECT link_id::text AS "linkId", token_id AS "tokenId", account_id AS "accountId",

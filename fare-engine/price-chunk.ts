@@ -11,7 +11,7 @@ import { decisionLeaf } from './audit-leaf.ts';
 import { type CarriedState, type ClosingRules, planDay } from './close-day.ts';
 import { accountDay, type Facts } from './facts/account-day.ts';
 import { derivedAccountId } from './facts/account-of.ts';
-import type { StoredTap } from './facts/facts.ts';
+import type { PricedTap } from './facts/facts.ts';
 import type { Decided, PlannedLine } from './ledger/decision.ts';
 import { type Difference, difference, withdrawal } from './ledger/difference.ts';
 import type {
@@ -59,7 +59,9 @@ export function priceChunk(chunk: Chunk, pricer: Pricer, rules: ChunkRules): Pri
     failed: new Set(),
   };
   const factsOf = factsByAccountDay(chunk.material.facts);
-  for (const days of byAccount(chunk.keys)) priceAccount(days, chunk, factsOf, pricer, rules, progress);
+  const around = new Map(chunk.material.surroundings.map((found) => [keyText(found), found]));
+  const bench: Workbench = { chunk, around, factsOf, pricer, rules, progress };
+  for (const days of byAccount(chunk.keys)) priceAccount(days, bench);
   const differences = compare(chunk, progress);
   return {
     decisions: differences.map(({ decision }) => decision),
@@ -81,33 +83,25 @@ function byAccount(keys: readonly Key[]): Key[][] {
   return [...accounts.values()].map((days) => days.sort((a, b) => (a.fareDay < b.fareDay ? -1 : 1)));
 }
 
-function priceAccount(
-  days: readonly Key[],
-  chunk: Chunk,
-  factsOf: (key: AccountDayKey) => Facts,
-  pricer: Pricer,
-  rules: ChunkRules,
-  progress: Progress,
-): void {
-  const surroundings = new Map(chunk.material.surroundings.map((s) => [keyText(s), s]));
+function priceAccount(days: readonly Key[], bench: Workbench): void {
   let done: { fareDay: string; carried: CarriedState } | null = null;
   for (const [index, key] of days.entries()) {
-    const around = surroundings.get(keyText(key)) as DaySurroundings;
+    const around = bench.around.get(keyText(key)) as DaySurroundings;
     try {
       const carried = carriedInto(around, done);
-      const out = priceDay(key, carried, { chunk, factsOf, pricer, rules, progress });
+      const out = priceDay(key, carried, bench);
       const following = days[index + 1];
-      askNext(around, following, out, pricer, progress);
+      askNext(around, following, out, bench);
       done = { fareDay: key.fareDay, carried: out };
     } catch (error) {
       // The account's later days would start from a wrong state: they are tried again with this one.
-      for (const left of days.slice(index)) fail(left, error as Error, rules, progress);
+      for (const left of days.slice(index)) fail(left, error as Error, bench);
       return;
     }
   }
 }
 
-function fail(key: Key, error: Error, rules: ChunkRules, progress: Progress): void {
+function fail(key: Key, error: Error, { rules, progress }: Workbench): void {
   const attempts = key.attempts + 1;
   progress.failed.add(keyText(key));
   progress.troubles.push({
@@ -121,6 +115,7 @@ function fail(key: Key, error: Error, rules: ChunkRules, progress: Progress): vo
 
 interface Workbench {
   readonly chunk: Chunk;
+  readonly around: ReadonlyMap<string, DaySurroundings>;
   readonly factsOf: (key: AccountDayKey) => Facts;
   readonly pricer: Pricer;
   readonly rules: ChunkRules;
@@ -177,8 +172,7 @@ function askNext(
   around: DaySurroundings,
   following: AccountDayKey | undefined,
   out: CarriedState,
-  pricer: Pricer,
-  progress: Progress,
+  { pricer, progress }: Workbench,
 ): void {
   const { next } = around;
   if (next === null || (following !== undefined && following.fareDay <= next.fareDay)) return;
@@ -246,7 +240,7 @@ function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
     return {
       taps: mine,
       links: tokens.flatMap((token) => linksByToken.get(token) ?? []),
-      assignments: [...new Set(mine.map((tap: StoredTap) => tap.deviceId))].flatMap(
+      assignments: [...new Set(mine.map((tap: PricedTap) => tap.deviceId))].flatMap(
         (id) => assignments.get(id) ?? [],
       ),
       entitlements: granted,

@@ -13,12 +13,12 @@ import type {
   EntitlementRevocation,
   MediaLink,
   PassHolding,
-  StoredTap,
+  PricedTap,
 } from './facts.ts';
 
 /** Facts from which account-days are made; may hold more than one account's. */
 export interface Facts {
-  readonly taps: readonly StoredTap[];
+  readonly taps: readonly PricedTap[];
   readonly links: readonly MediaLink[];
   readonly assignments: readonly DeviceAssignment[];
   readonly entitlements: readonly Entitlement[];
@@ -31,7 +31,7 @@ export interface Facts {
 export interface ReadyDay {
   readonly day: AccountDay;
   readonly close: Close | null;
-  readonly taps: ReadonlyMap<string, { readonly tap: StoredTap; readonly place: Place }>;
+  readonly taps: ReadonlyMap<string, { readonly tap: PricedTap; readonly place: Place }>;
 }
 
 /** The close that covers a fare day: the first that closed it or a later day; `null` while it is open. */
@@ -48,7 +48,7 @@ export function closeOf(fareDay: string, closes: readonly Close[]): Close | null
 export function accountDay(accountId: string, fareDay: string, facts: Facts): ReadyDay {
   const close = closeOf(fareDay, facts.closes);
   const knownAsOfMs = close?.knownFromMs ?? null;
-  const taps = new Map<string, { tap: StoredTap; place: Place }>();
+  const taps = new Map<string, { tap: PricedTap; place: Place }>();
   for (const tap of facts.taps) {
     if (tap.fareDay !== fareDay) continue;
     if (accountOf(tap.tokenId, tap.fareAtMs, facts.links, knownAsOfMs) !== accountId) continue;
@@ -76,7 +76,7 @@ export function accountDay(accountId: string, fareDay: string, facts: Facts): Re
   return { day, close, taps };
 }
 
-function tapFact(tap: StoredTap, place: Place): TapFact {
+function tapFact(tap: PricedTap, place: Place): TapFact {
   return {
     tapId: tap.tapId,
     fareAtMs: tap.fareAtMs,

@@ -32,6 +32,9 @@ export interface StoredTap {
   readonly receivedAtMs: number;
 }
 
+/** What pricing reads of a tap; who wrote it and how it was received is evidence, not price. */
+export type PricedTap = Omit<StoredTap, 'epoch' | 'seq' | 'recordSha256' | 'flags'>;
+
 /** A medium stands for an account. */
 export interface MediaLink {
   readonly linkId: string;
