@@ -45,6 +45,8 @@ export interface EmbeddedPostgres {
   readonly adminUrl: string;
   /** Of the postmaster. */
   readonly pid: number;
+  /** Resolves with how it ended if it ends without being stopped; never otherwise. */
+  readonly died: Promise<string>;
   /** Fast shutdown, awaited: open transactions are rolled back, committed ones are on disk. May be called twice. */
   stop(): Promise<void>;
 }
@@ -118,7 +120,8 @@ async function startIn(
     const stop = (): Promise<void> => server.stop().finally(release);
     const pid = child.pid as number;
     options.log.debug({ port, pid, state }, 'postgres.started');
-    return { port, pid, stop, adminUrl: `postgres://${ADMIN_ROLE}:${password}@127.0.0.1:${port}/postgres` };
+    const adminUrl = `postgres://${ADMIN_ROLE}:${password}@127.0.0.1:${port}/postgres`;
+    return { port, pid, stop, adminUrl, died: server.died };
   }
 }
 
@@ -132,7 +135,7 @@ interface Launch {
 
 async function launch(
   launch: Launch,
-): Promise<{ child: ChildProcess; stop: () => Promise<void> } | 'port-in-use'> {
+): Promise<{ child: ChildProcess; died: Promise<string>; stop: () => Promise<void> } | 'port-in-use'> {
   const { log } = launch.options;
   const settings = { ...SETTINGS, ...launch.options.settings, port: String(launch.port) };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -156,14 +159,17 @@ async function launch(
     throw notStarted(outcome, tail);
   }
   let stopping: Promise<void> | undefined;
+  const died = Promise.withResolvers<string>();
   void ended.then((how) => {
-    if (stopping === undefined) log.error({ how, tail: tail.slice(-5) }, 'postgres.died');
+    if (stopping !== undefined) return;
+    log.error({ how, tail: tail.slice(-5) }, 'postgres.died');
+    died.resolve(how);
   });
   const stop = (): Promise<void> => {
     stopping ??= stopServer(child, ended, log);
     return stopping;
   };
-  return { child, stop };
+  return { child, died: died.promise, stop };
 }
 
 /** Resolves with the reason when the process is gone or never came to be. */

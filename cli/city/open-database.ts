@@ -5,9 +5,9 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bootstrapDatabase, type Database } from '#platform/database.ts';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/embedded-postgres.ts';
 import type { Logger } from '#platform/logger.ts';
 import { type MigrationSet, migrate } from '#platform/migrate.ts';
+import { keepPostgresRunning, type SupervisedPostgres } from '#platform/supervised-postgres.ts';
 
 const roomFolder = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
 
@@ -19,12 +19,12 @@ export const MIGRATION_SETS: readonly MigrationSet[] = [
 
 /** A running embedded database. */
 export interface CityDatabase extends Database {
-  readonly server: EmbeddedPostgres;
+  readonly server: SupervisedPostgres;
 }
 
 /** Starts the embedded PostgreSQL of a data folder, makes roles and schemas where they are missing. */
 export async function openCityDatabase(dataFolder: string, log: Logger): Promise<CityDatabase> {
-  const server = await startEmbeddedPostgres({ dataDir: dataFolder, log });
+  const server = await keepPostgresRunning({ dataDir: dataFolder, log });
   try {
     const database = await bootstrapDatabase({
       adminUrl: server.adminUrl,

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { type KvytokRun, runKvytok } from '../support/run-kvytok.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
 
 const folder = tempFolder('city');
 const dataFolder = join(folder.path, 'data');
@@ -77,6 +78,19 @@ describe('kvytok city', () => {
     const run = city('--seconds', '4');
     expect(await run.ended, run.stderr()).toBe(0);
     expect(run.stdout()).toContain('holds');
+    expect(run.stdout()).not.toContain('DOES NOT HOLD');
+  });
+
+  it('outlives its database: killed in the middle, it is started again, and the books hold', async () => {
+    const run = city('--seconds', '10');
+    await run.printed('Ready in');
+    const postmaster = () =>
+      Number(readFileSync(join(dataFolder, 'pg', 'postmaster.pid'), 'utf8').split('\n')[0]);
+    const first = postmaster();
+    process.kill(first, 'SIGKILL');
+    await until(() => postmaster() !== first, { what: 'another postmaster' });
+    expect(await run.ended, run.stderr()).toBe(0);
+    expect(run.stdout()).toMatch(/ 0 still in journals/);
     expect(run.stdout()).not.toContain('DOES NOT HOLD');
   });
 
