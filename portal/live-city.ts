@@ -16,9 +16,15 @@ export const PACE_WINDOW_MS = 60 * 60_000;
 export const PACE_SLICE_MS = 60_000;
 /** The beat: nothing is refreshed faster than this, in real milliseconds. */
 const BEAT_MS = 250;
-/** A part is read again at the earliest after this many times the duration of its last reading. */
+/**
+ * A part is read again at the earliest after this many times the duration of its last reading. What people watch move
+ * rests briefly at most; sums over everything may rest long.
+ */
 const REST_FACTOR = 10;
 const REST_MS_MAX = 30_000;
+const MOVING_REST_MS_MAX = 1500;
+/** Parts that are looked at this often without being told are the moving ones. */
+const MOVING_IDLE_GAP_MS = 1000;
 /** Listeners beyond this are refused. */
 const LISTENERS_MAX = 1000;
 
@@ -169,9 +175,10 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
   }
 
   const isDue = (own: Part): boolean => {
+    const restMsMax = own.idleGapMs <= MOVING_IDLE_GAP_MS ? MOVING_REST_MS_MAX : REST_MS_MAX;
     const age = deps.monotonicMs() - own.loadedAtMs;
     return (
-      age >= Math.max(own.hinted ? own.gapMs : own.idleGapMs, Math.min(own.tookMs * REST_FACTOR, REST_MS_MAX))
+      age >= Math.max(own.hinted ? own.gapMs : own.idleGapMs, Math.min(own.tookMs * REST_FACTOR, restMsMax))
     );
   };
 

@@ -27,13 +27,13 @@ export function startSheet(): void {
   sheet.addEventListener('close', () => {
     asked += 1;
     if (isTapPath(location.pathname)) history.back();
-    // The row may have been drawn anew meanwhile: it is found by its address.
-    const row = document.querySelector<HTMLElement>(`a[data-explain][href="${CSS.escape(shown)}"]`);
-    (row ?? document.querySelector<HTMLElement>('a[data-explain]'))?.focus();
+    else returnFocus(shown);
   });
   addEventListener('popstate', () => {
     if (isTapPath(location.pathname)) void open(location.pathname);
     else if (sheet.open) sheet.close();
+    // Going back to an address with a fragment moves the focus there, after this event.
+    else if (shown !== '') setTimeout(returnFocus, 0, shown);
   });
 
   async function open(path: string): Promise<void> {
@@ -49,6 +49,12 @@ export function startSheet(): void {
     fill(sheet, content);
     sheet.querySelector<HTMLElement>('.answer')?.focus();
   }
+}
+
+/** To the row that was opened; it may have been drawn anew meanwhile, so it is found by its address. */
+function returnFocus(path: string): void {
+  const row = document.querySelector<HTMLElement>(`a[data-explain][href="${CSS.escape(path)}"]`);
+  (row ?? document.querySelector<HTMLElement>('a[data-explain]'))?.focus();
 }
 
 function isTapPath(path: string): boolean {

@@ -21,8 +21,11 @@ export const IMPORT_MAP = JSON.stringify({
   imports: { 'maplibre-gl': '/vendor/maplibre-gl/maplibre-gl.mjs' },
 });
 
-/** htmx: no inline styles, no eval, events only from our own origin. */
-const HTMX_CONFIG = JSON.stringify({ extensions: 'sse', includeIndicatorCSS: false, selfRequestsOnly: true });
+/**
+ * htmx: it swaps what the stream sends, nothing else. The browser's history is ours (islands/sheet.ts): htmx would
+ * fetch the whole page again on "back" and throw the map away.
+ */
+const HTMX_CONFIG = JSON.stringify({ extensions: 'sse', includeIndicatorCSS: false, history: false });
 
 /** A whole HTML document. */
 export function page(wording: Wording, options: PageOptions): string {
