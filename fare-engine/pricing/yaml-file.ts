@@ -43,7 +43,11 @@ export function readYamlFile<S extends TSchema>(
     return undefined;
   }
   const lines = new LineCounter();
-  const document = parseDocument(decode(bytes), { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+  const document = parseDocument(decode(bytes), {
+    lineCounter: lines,
+    prettyErrors: false,
+    logLevel: 'error',
+  });
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
