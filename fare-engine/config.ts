@@ -1,9 +1,8 @@
 /** What the fare engine is told by its environment, and the bounds it keeps. */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type Static, Type } from 'typebox';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { OperatorError } from '#platform/errors.ts';
+import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
 
 export const FareEngineEnvironment = Type.Object({
   KVYTOK_POSTGRES_URL: Type.String({ minLength: 1, description: 'address of PostgreSQL, role fare_runtime' }),
@@ -85,7 +84,7 @@ export interface FareEngineConfig {
 
 /**
  * From the environment, files read.
- * @throws OperatorError FARE_LISTS_INCOMPLETE, FARE_KEY_UNREADABLE, FARE_SECRET_UNREADABLE
+ * @throws OperatorError FARE_LISTS_INCOMPLETE, SECRET_FILE_UNREADABLE
  */
 export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
   const lists = listsConfig(env);
@@ -116,35 +115,7 @@ function listsConfig(env: FareEngineEnvironment): ListsConfig | null {
   return {
     mqttUrl,
     mqttClientId: env.KVYTOK_LISTS_CLIENT_ID,
-    mqttSecret: readText(secretFile, 'FARE_SECRET_UNREADABLE').trim(),
-    signer: { keyId: env.KVYTOK_LISTS_KEY_ID, privateKey: readKey(keyFile) },
+    mqttSecret: readSecretFile(secretFile),
+    signer: { keyId: env.KVYTOK_LISTS_KEY_ID, privateKey: readPrivateKeyFile(keyFile) },
   };
-}
-
-function readKey(path: string): KeyObject {
-  const pem = readText(path, 'FARE_KEY_UNREADABLE');
-  try {
-    const key = createPrivateKey(pem);
-    if (key.asymmetricKeyType === 'ed25519') return key;
-  } catch {
-    // Said below, without the file's content.
-  }
-  throw unreadable('FARE_KEY_UNREADABLE', path, 'it is not an Ed25519 private key in PEM');
-}
-
-function readText(path: string, code: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw unreadable(code, path, (error as Error).message);
-  }
-}
-
-function unreadable(code: string, path: string, problem: string): OperatorError {
-  return new OperatorError({
-    code,
-    happened: `The file ${path} cannot be used: ${problem}.`,
-    kept: 'Nothing was started and nothing was changed.',
-    todo: 'Name the right file, readable by this user, and start again.',
-  });
 }

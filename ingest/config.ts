@@ -1,11 +1,9 @@
 /**
  * What ingest is told by its environment, and the bounds it keeps.
  */
-import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { type Static, Type } from 'typebox';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
-import { OperatorError } from '#platform/errors.ts';
+import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
 import type { FlagLimits } from './flags.ts';
 import type { GroupLimits } from './group-commit.ts';
 import type { QuotaLimits } from './quarantine-quota.ts';
@@ -75,42 +73,14 @@ export interface IngestConfig extends FlagLimits {
   readonly limits?: Partial<IngestLimits>;
 }
 
-/** From the environment, files read. @throws OperatorError INGEST_KEY_UNREADABLE or INGEST_SECRET_UNREADABLE. */
+/** From the environment, files read. @throws OperatorError SECRET_FILE_UNREADABLE. */
 export function ingestConfig(env: IngestEnvironment): IngestConfig {
   return {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     mqttUrl: env.KVYTOK_MQTT_URL,
     mqttClientId: env.KVYTOK_INGEST_CLIENT_ID,
-    mqttSecret: readText(env.KVYTOK_INGEST_MQTT_SECRET_FILE, 'INGEST_SECRET_UNREADABLE').trim(),
-    signer: { keyId: env.KVYTOK_INGEST_KEY_ID, privateKey: readKey(env.KVYTOK_INGEST_KEY_FILE) },
+    mqttSecret: readSecretFile(env.KVYTOK_INGEST_MQTT_SECRET_FILE),
+    signer: { keyId: env.KVYTOK_INGEST_KEY_ID, privateKey: readPrivateKeyFile(env.KVYTOK_INGEST_KEY_FILE) },
     clockFarFromReceiptMs: env.KVYTOK_INGEST_CLOCK_FAR_S * 1000,
   };
-}
-
-function readKey(path: string): KeyObject {
-  const pem = readText(path, 'INGEST_KEY_UNREADABLE');
-  try {
-    const key = createPrivateKey(pem);
-    if (key.asymmetricKeyType === 'ed25519') return key;
-  } catch {
-    // Said below, without the file's content.
-  }
-  throw unreadable('INGEST_KEY_UNREADABLE', path, 'it is not an Ed25519 private key in PEM');
-}
-
-function readText(path: string, code: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw unreadable(code, path, (error as Error).message);
-  }
-}
-
-function unreadable(code: string, path: string, problem: string): OperatorError {
-  return new OperatorError({
-    code,
-    happened: `The file ${path} cannot be used: ${problem}.`,
-    kept: 'Nothing was started and nothing was changed.',
-    todo: 'Name the right file, readable by this user, and start again.',
-  });
 }
