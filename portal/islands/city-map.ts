@@ -112,7 +112,8 @@ function animate(map: MapLibre, network: Network, calm: MediaQueryList): CityMap
     },
     pulse(pulses) {
       const nowMs = performance.now();
-      for (const pulse of pulses) {
+      // Many tap at one door at once: one ring for each place and result is enough to see it.
+      for (const pulse of new Map(pulses.map((one) => [`${one.vehicleId}/${one.result}`, one])).values()) {
         const vehicle = pulse.vehicleId === null ? undefined : moving.get(pulse.vehicleId);
         const at = vehicle ? placeOf(vehicle, nowMs) : stops.get(pulse.stopId ?? '');
         if (at) rings.push({ at, result: pulse.result, fromMs: nowMs });

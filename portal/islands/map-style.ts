@@ -152,7 +152,7 @@ function movingLayers(): StyleSpecification['layers'] {
       paint: {
         'circle-radius': ['+', 12, ['*', share, 30]],
         'circle-color': ringColour,
-        'circle-opacity': ['*', 0.25, ['-', 1, share]],
+        'circle-opacity': ['*', 0.12, ['-', 1, share]],
         'circle-stroke-color': ringColour,
         'circle-stroke-width': 2.5,
         'circle-stroke-opacity': ['-', 1, share],

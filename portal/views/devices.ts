@@ -18,6 +18,8 @@ export function vehicleTable(vehicles: readonly VehicleWire[], wording: Wording)
 
 /** What makes a device need attention, most urgent first; 0 = nothing. */
 function urgency(device: DeviceWire): number {
+  // Planned, but never heard of yet: nobody misses it.
+  if (device.lastSeenMs === null) return 0;
   if (device.forks > 0) return 5;
   if (device.state === 'out-of-order') return 4;
   if (device.state === 'offline') return 3;

@@ -12,11 +12,16 @@ export function moneyCards(totals: readonly TotalWire[], wording: Wording): stri
     .map((dimension) =>
       moneyCard(
         dimension,
-        totals.filter((row) => row.dimension === dimension),
+        totals.filter((row) => row.dimension === dimension && isShown(row)),
         wording,
       ),
     )
     .join('');
+}
+
+/** Touches that repeat a ride make rows without rides and without money: they say nothing here. */
+function isShown(row: TotalWire): boolean {
+  return row.rides > 0 || BigInt(row.grossMinor) > 0n;
 }
 
 function moneyCard(dimension: TotalWire['dimension'], rows: TotalWire[], wording: Wording): string {
@@ -27,11 +32,11 @@ function moneyCard(dimension: TotalWire['dimension'], rows: TotalWire[], wording
   const body =
     sorted.length === 0
       ? html`<p class="empty">${t('money.empty')}</p>`
-      : html`<table class="money">
+      : html`<div class="scroll" role="region" aria-labelledby="money-${dimension}" tabindex="0"><table class="money">
 <caption class="sr">${t(`money.${dimension}`)}</caption>
 <thead><tr><th scope="col">${t(`money.key.${dimension}`)}</th><th scope="col" class="n">${t('money.rides')}</th><th scope="col" class="n"><span class="dot dot-rider" aria-hidden="true"></span>${t('money.rider')}</th><th scope="col" class="n"><span class="dot dot-budget" aria-hidden="true"></span>${t('money.budget')}</th></tr></thead>
 !${sorted.slice(0, ROWS_SHOWN).map((row) => moneyRow(row, largest, wording))}
-</table>`;
+</table></div>`;
   return html`<section class="card" aria-labelledby="money-${dimension}"><h3 id="money-${dimension}">${t(`money.${dimension}`)}</h3>!${body}</section>`;
 }
 

@@ -27,7 +27,7 @@ function tapRow(tap: TapWire, wording: Wording): string {
   <span class="tap-sign">!${resultSign(tap.result)}</span>
   <span class="tap-what">
     <span class="tap-line"><span class="${wording.routeClass(tap.routeId)}"><span class="sr">${t('vehicles.route')} </span>${wording.route(tap.routeId)}</span> <span class="tap-stop">${tap.stopId === null ? wording.carrier(tap.carrierId) : wording.stop(tap.stopId)}</span></span>
-    <span class="tap-who">${wording.medium(tap.mediumKind)} · ${wording.category(tap.riderCategoryId)}</span>
+    <span class="tap-who">${[wording.medium(tap.mediumKind), ...(tap.riderCategoryId === null ? [] : [wording.category(tap.riderCategoryId)])].join(' · ')}</span>
   </span>
   <span class="tap-sum">
     <span class="tap-result">${t(`result.${tap.result}`)}</span>
