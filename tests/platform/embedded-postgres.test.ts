@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import pg from 'pg';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
@@ -70,22 +70,54 @@ interface Program {
   readonly said: { pid: number; adminUrl: string; port: number; error?: string };
 }
 
+const CHECKOUT = join(import.meta.dirname, '../..');
+const PROGRAM = 'tests/platform/programs/start-postgres.ts';
+
+/** The launcher's program under this Node; `root` is where the checkout is seen. */
+function programIn(root: string, dataDir: string): string[] {
+  const node = join(root, relative(CHECKOUT, process.execPath));
+  return [node, '--disable-warning=ExperimentalWarning', join(root, PROGRAM), dataDir];
+}
+
+/**
+ * The same for another user, who need not be able to reach a checkout in a private folder: in a mount namespace of its
+ * own the checkout is also seen in a place that everybody may pass through. It vanishes with the process.
+ */
+function programOf(user: { uid: number; gid: number }, dataDir: string): string[] {
+  const seenAt = join(folder.path, `checkout-${++number}`);
+  mkdirSync(seenAt, { mode: 0o755 });
+  const script = 'mount --bind "$1" "$2" && shift 2 && exec "$@"';
+  const asUser = ['setpriv', `--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'];
+  return [
+    'unshare',
+    '--mount',
+    'sh',
+    '-c',
+    script,
+    'sh',
+    CHECKOUT,
+    seenAt,
+    ...asUser,
+    ...programIn(seenAt, dataDir),
+  ];
+}
+
 /** The same launcher in a process of its own, optionally of another user. */
-async function startInProcess(dataDir: string, user: { uid?: number; gid?: number } = {}): Promise<Program> {
-  const program = join(import.meta.dirname, 'programs/start-postgres.ts');
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, dataDir], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    ...user,
-  });
+async function startInProcess(dataDir: string, user?: { uid: number; gid: number }): Promise<Program> {
+  const [file, ...args] = user === undefined ? programIn(CHECKOUT, dataDir) : programOf(user, dataDir);
+  const child = spawn(file as string, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   cleanups.push(async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');
     child.stdin?.write('stop\n');
     await gone;
   });
-  const [line] = (await once(createInterface({ input: child.stdout as NodeJS.ReadableStream }), 'line')) as [
-    string,
-  ];
+  const lines = createInterface({ input: child.stdout as NodeJS.ReadableStream });
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the launcher ended with ${code} and said nothing`);
+  });
+  ended.catch(() => {}); // It ends in any case, usually after its line.
+  const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
   return { child, said: JSON.parse(line) };
 }
 
