@@ -3,7 +3,9 @@
  * that links and assignments give them (worked out anew from the facts, not read from decisions), entitlements, closes
  * and the tariffs' bytes. Streams: a day of a city need not fit into memory.
  */
+import { OperatorError } from '#platform/errors.ts';
 import { type BundleLine, formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
+import { hashPackage } from '#pricing/tariff-package.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 import { closeOf } from './facts/account-day.ts';
 import { accountOf } from './facts/account-of.ts';
@@ -26,7 +28,7 @@ export interface ExportRequest {
   readonly untilDay: string;
   readonly zone: string;
   readonly dayStart: string;
-  /** Bytes of the tariff packages, file by file. */
+  /** Bytes of the tariff packages, file by file; those never activated in this database are left out. */
   readonly packages: readonly ReadonlyMap<string, Uint8Array>[];
 }
 
@@ -48,7 +50,8 @@ export function exportFacts(
   write: (line: string) => Promise<void>,
 ): Promise<ExportCounts> {
   return onOneSnapshot(pool, async (client) => {
-    await write(formatBundleHeader(request.zone, request.dayStart, request.packages));
+    const { packages, activations } = await activatedPackages(client, request);
+    await write(formatBundleHeader(request.zone, request.dayStart, packages, activations));
     const closes = await rowsOf<Close>(
       client,
       `SELECT fare_day::text AS "fareDay", known_from_ms::float8 AS "knownFromMs" FROM fare.close ORDER BY fare_day`,
@@ -77,6 +80,32 @@ export function exportFacts(
     for (const line of closed) await write(formatBundleLine(line));
     return { taps, accounts: accounts.size, closes: closed.length };
   });
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The packages that price here, each with the instant from which it was known.
+ * @throws OperatorError TARIFF_MISSING: without a package of its time a bundle proves nothing.
+ */
+async function activatedPackages(client: Queryable, { packages, fromDay }: ExportRequest) {
+  const rows = await rowsOf<{ hash: string; versionId: string; knownFromMs: number; untilMs: number | null }>(
+    client,
+    `SELECT package_hash AS hash, version_id AS "versionId", known_from_ms::float8 AS "knownFromMs",
+       valid_until_ms::float8 AS "untilMs" FROM fare.tariff_activation`,
+  );
+  const here = new Set(packages.map(hashPackage));
+  for (const { hash, versionId, untilMs } of rows) {
+    if (here.has(hash) || (untilMs !== null && untilMs < Date.parse(fromDay) - DAY_MS)) continue;
+    throw new OperatorError({
+      code: 'TARIFF_MISSING',
+      happened: `The tariff package ${versionId} (${hash}) priced here, and its folder is not among the city's tariffs.`,
+      kept: 'Nothing was exported.',
+      todo: 'Give the folder of the city as the fare engine has it (--city DIR).',
+    });
+  }
+  const activations = new Map(rows.map((row) => [row.hash, row.knownFromMs]));
+  return { packages: packages.filter((files) => activations.has(hashPackage(files))), activations };
 }
 
 /** A cursor on the server: the taps are read once, whatever index there is, and never held here all together. */

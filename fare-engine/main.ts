@@ -16,15 +16,18 @@ import type { Role } from '#platform/role.ts';
 import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
 import { stateText } from '#pricing/state-text.ts';
+import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+import { activateTariffs } from './adapters/activate-tariffs.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
 import { createDenyListPublisher } from './adapters/deny-list-publisher.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
-import { recordActivations, requeueStuck } from './adapters/postgres-start.ts';
+import { requeueStuck } from './adapters/postgres-start.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
 import { loadTariffTimeline } from './tariffs/load-tariff.ts';
+import type { ActivationPlan } from './tariffs/plan-activation.ts';
 import { ChunkFailed, type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
 import { startWorker, type Task, type Worker } from './worker.ts';
 
@@ -42,12 +45,12 @@ export function createPricer(tariffs: TariffTimeline, calendar: FareCalendar): P
 
 /**
  * Starts the fare engine on a migrated database. The broker may be away; it is waited for in the background.
- * @throws OperatorError CITY_DATA_INVALID, TARIFF_INVALID; and when the database cannot be reached at the start.
+ * @throws OperatorError CITY_DATA_INVALID, TARIFF_INVALID, TARIFF_CHANGED, TARIFF_MISSING, TARIFF_OVERLAP; and when the database cannot be reached at the start.
  */
 export async function startFareEngine(config: FareEngineConfig, deps: FareEngineDeps): Promise<Role> {
   const limits = { ...DEFAULT_LIMITS, ...config.limits };
   const { city } = loadCity(config.cityDir);
-  const tariffs = await loadTariffs(join(config.cityDir, 'tariff'));
+  const packages = await loadPackages(join(config.cityDir, 'tariff'));
   const calendar = createFareCalendar(city.zone, city.dayStart);
   const rules: WorkRules = {
     attemptsMax: limits.attemptsMax,
@@ -61,8 +64,11 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     max: limits.workers + 2,
     log: deps.log,
   });
+  let plan: ActivationPlan;
   try {
-    await recordActivations(pool, tariffs.packages, deps.clock.nowMs());
+    plan = await activateTariffs(pool, packages, calendar, deps.clock.nowMs());
+    for (const { hash, tariff } of plan.fresh)
+      deps.log.info({ version: tariff.version_id, hash }, 'fare.tariff.activated');
     const again = await requeueStuck(pool);
     if (again > 0) deps.log.warn({ rows: again }, 'fare.stuck.again');
   } catch (error) {
@@ -71,8 +77,8 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   }
   const mqtt = config.lists === undefined ? null : connect(config.lists, deps.log);
   const work = {
-    store: createPostgresFareStore(pool),
-    pricer: createPricer(tariffs, calendar),
+    store: createPostgresFareStore(pool, plan.activations.size),
+    pricer: createPricer(plan.timeline, calendar),
     rules,
     clock: deps.clock,
     probe: deps.probe ?? noProbe,
@@ -81,7 +87,7 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     ...Array.from({ length: limits.workers }, () => start(pricingTasks(work, limits), limits, deps.log)),
     start(officeTasks({ pool, mqtt, config, limits, rules, deps }), limits, deps.log),
   ];
-  deps.log.info({ packages: tariffs.packages.length, workers: limits.workers }, 'fare.started');
+  deps.log.info({ packages: packages.length, workers: limits.workers }, 'fare.started');
   return roleOf(workers, mqtt, pool);
 }
 
@@ -183,9 +189,9 @@ function connect(lists: NonNullable<FareEngineConfig['lists']>, log: Logger): Mq
   return connectMqtt({ url: lists.mqttUrl, clientId: lists.mqttClientId, secret: lists.mqttSecret, log });
 }
 
-async function loadTariffs(dir: string): Promise<TariffTimeline> {
+async function loadPackages(dir: string): Promise<readonly TariffPackage[]> {
   const loaded = await loadTariffTimeline(dir);
-  if (loaded.ok) return loaded.timeline;
+  if (loaded.ok) return loaded.timeline.packages;
   const first = loaded.problems.filter((problem) => problem.severity === 'error').slice(0, 5);
   throw new OperatorError({
     code: 'TARIFF_INVALID',

@@ -1,5 +1,6 @@
 /** The fare engine's store over PostgreSQL. */
 import type pg from 'pg';
+import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import type { Close, MediaLink } from '../facts/facts.ts';
 import type { InboxRow } from '../facts/tap-of-record.ts';
@@ -22,17 +23,33 @@ import {
   WRITE,
 } from './fare-statements.ts';
 
-/** Makes a store on the pool of the role `fare_runtime`. */
-export function createPostgresFareStore(pool: pg.Pool): FareStore {
+/**
+ * Makes a store on the pool of the role `fare_runtime`. `activations`: how many tariff packages this process knows to be
+ * activated; when another process has activated one more, this one prices nothing until it is started again.
+ */
+export function createPostgresFareStore(pool: pg.Pool, activations?: number): FareStore {
   return {
     pricing: (work) =>
       inTransaction(pool, async (client) => {
         await client.query('SELECT pg_advisory_xact_lock_shared($1)', [FACTS_GATE]);
+        if (activations !== undefined) await checkActivations(client, activations);
         return work(transaction(client));
       }),
     setInboxRowAside: (inboxId, error, attempts, atMs) =>
       setInboxRowAside(pool, inboxId, error, attempts, atMs),
   };
+}
+
+// A statement after the lock: its snapshot sees what whoever held the gate alone has committed.
+async function checkActivations(client: pg.PoolClient, known: number): Promise<void> {
+  const { rows } = await client.query<{ n: bigint }>('SELECT count(*) AS n FROM fare.tariff_activation');
+  if (Number(rows[0]?.n) === known) return;
+  throw new OperatorError({
+    code: 'TARIFF_OUTDATED',
+    happened: 'Another fare engine has activated a tariff package that this one has not read.',
+    kept: 'Nothing was priced by the old tariffs; taps wait in the inbox.',
+    todo: "Give this machine the same city's folder and start its fare engine again.",
+  });
 }
 
 function transaction(client: pg.PoolClient): FareTransaction {

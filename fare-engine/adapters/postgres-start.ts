@@ -1,28 +1,5 @@
 /** What the engine does once when it starts. */
 import type pg from 'pg';
-import { packageNames } from '#pricing/name-book.ts';
-import type { TariffPackage } from '#pricing/tariff-package.ts';
-
-/** Records which packages price here, by hash; one that is known already stays as it was. */
-export async function recordActivations(
-  pool: pg.Pool,
-  packages: readonly TariffPackage[],
-  nowMs: number,
-): Promise<void> {
-  const rows = packages.map((tariffPackage) => ({
-    hash: tariffPackage.hash,
-    versionId: tariffPackage.tariff.version_id,
-    names: packageNames(tariffPackage),
-    validFromMs: tariffPackage.validFromMs,
-  }));
-  await pool.query(
-    `INSERT INTO fare.tariff_activation (package_hash, version_id, names, valid_from_ms, known_from_ms)
-     SELECT hash, "versionId", names, "validFromMs", $2
-     FROM json_to_recordset($1) AS r (hash text, "versionId" text, names jsonb, "validFromMs" bigint)
-     ON CONFLICT (package_hash) DO NOTHING`,
-    [JSON.stringify(rows), nowMs],
-  );
-}
 
 /** Rows set aside get another chance: a new start may be a mended version. Returns how many. */
 export async function requeueStuck(pool: pg.Pool): Promise<number> {

@@ -13,7 +13,7 @@ import { formatFileProblem } from './file-problem.ts';
 import { parseIsoDate } from './gtfs/cells.ts';
 import type { EntitlementFact, PassFact, TapFact } from './model.ts';
 import { hashPackage, readTariffPackage, type TariffPackage } from './tariff-package.ts';
-import { createTariffTimeline, type TariffTimeline } from './tariff-timeline.ts';
+import { type Activations, createTariffTimeline, type TariffTimeline } from './tariff-timeline.ts';
 
 /** Longest line in characters: the header carries whole tariffs. */
 export const BUNDLE_LINE_CHARS_MAX = 128 * 1024 * 1024;
@@ -37,6 +37,8 @@ export const BundleHeader = Type.Object({
       hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
       /** File name → base64 of its bytes. */
       files: Type.Record(Type.String(), Type.String()),
+      /** Its activation: days closed before keep what was known then. Absent = always known. */
+      knownFromMs: Type.Optional(InstantMs),
     }),
     { maxItems: 500 },
   ),
@@ -166,7 +168,8 @@ export class FactBundleReader {
       return `header: ${(error as Error).message}`;
     }
     const packages: TariffPackage[] = [];
-    for (const { hash, files } of header.value.tariffs) {
+    const activations = new Map<string, number>();
+    for (const { hash, files, knownFromMs } of header.value.tariffs) {
       const bytes = new Map(
         Object.entries(files).map(([name, text]) => [name, Buffer.from(text, 'base64')] as const),
       );
@@ -176,8 +179,9 @@ export class FactBundleReader {
       if (!read.ok)
         return `header: tariff ${hash}: ${read.problems.slice(0, 3).map(formatFileProblem).join('; ')}`;
       packages.push(read.package);
+      if (knownFromMs !== undefined) activations.set(hash, knownFromMs);
     }
-    const { timeline, problems } = createTariffTimeline(packages);
+    const { timeline, problems } = createTariffTimeline(packages, activations);
     if (problems[0]) return `header: ${formatFileProblem(problems[0])}`;
     this.#tariffs = timeline;
     return undefined;
@@ -234,20 +238,31 @@ export function formatBundleHeader(
   zone: string,
   dayStart: string,
   packages: readonly ReadonlyMap<string, Uint8Array>[],
+  activations: Activations = new Map(),
 ): string {
   const header: BundleHeader = {
     kind: 'kvytok-facts',
     v: 1,
     zone,
     dayStart,
-    tariffs: packages.map((files) => ({
-      hash: hashPackage(files),
-      files: Object.fromEntries(
-        [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
-      ),
-    })),
+    tariffs: packages.map((files) => tariffOf(files, activations)),
   };
   return JSON.stringify(header);
+}
+
+function tariffOf(
+  files: ReadonlyMap<string, Uint8Array>,
+  activations: Activations,
+): BundleHeader['tariffs'][number] {
+  const hash = hashPackage(files);
+  const knownFromMs = activations.get(hash);
+  return {
+    hash,
+    files: Object.fromEntries(
+      [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
+    ),
+    ...(knownFromMs === undefined ? {} : { knownFromMs }),
+  };
 }
 
 /** One line of an export. */

@@ -11,7 +11,7 @@ import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
-/** Prices a day. Throws a RangeError when a tap is not of this fare day: that is a fault of the caller. */
+/** Prices a day by the packages that were activated when it was closed (all of them while it is open). Throws a RangeError when a tap is not of this fare day: that is a fault of the caller. */
 export function priceAccountDay(
   stateIn: PricingState,
   day: AccountDay,
@@ -20,13 +20,14 @@ export function priceAccountDay(
 ): PricedDay {
   const startMs = calendar.startOfMs(day.fareDay);
   const endMs = calendar.endOfMs(day.fareDay);
+  const known = tariffs.asKnownAt(day.knownAsOfMs);
   const lines: PricedLine[] = [];
   let state = stateIn;
   for (const tap of inOrder(day.taps)) {
     if (tap.fareAtMs < startMs || tap.fareAtMs >= endMs) {
       throw new RangeError(`tap ${tap.tapId} is not of fare day ${day.fareDay}`);
     }
-    const priced = priceTap(state, day, tap, tariffs);
+    const priced = priceTap(state, day, tap, known);
     lines.push(priced.line);
     state = priced.state;
   }
@@ -69,7 +70,7 @@ function networkOf(tariff: TariffPackage, tap: TapFact): string | null {
 
 /** A city has one currency; a line without a tariff still names it. */
 function currencyOf(tariffs: TariffTimeline): string {
-  return tariffs.packages[0]?.tariff.currency ?? '';
+  return tariffs.asKnownAt(null).packages[0]?.tariff.currency ?? '';
 }
 
 /**

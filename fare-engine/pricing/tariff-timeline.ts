@@ -1,60 +1,124 @@
-/** Tariff packages in order of time: which one is in force at an instant. */
+/**
+ * Tariff packages in order of time: which one is in force at an instant, as the city knew it at another. A package is
+ * a fact with the date from which it holds and the instant from which it was known (its activation).
+ */
 import { compareText, type FileProblem } from './file-problem.ts';
 import type { TariffPackage } from './tariff-package.ts';
 
 export interface TariffTimeline {
-  /** Packages in force at some time, earliest first. */
+  /** Packages that price at some time, earliest first; superseded ones too. */
   readonly packages: readonly TariffPackage[];
   /** The package in force at an instant; `undefined` in a gap. Half-open: a package begins at its first instant. */
   at(instantMs: number): TariffPackage | undefined;
   byHash(hash: string): TariffPackage | undefined;
+  /** The same city as it was known at an instant (a close): packages activated later are not there. `null` = all. */
+  asKnownAt(knownAsOfMs: number | null): TariffTimeline;
+}
+
+/** Package hash → instant of its activation. A package that is not named was always known. */
+export type Activations = ReadonlyMap<string, number>;
+
+interface Known {
+  readonly package: TariffPackage;
+  readonly knownFromMs: number;
 }
 
 /**
- * Orders packages. Drafts price nothing. An open end is closed by the next package; two packages that both say they
- * hold at one instant are an error, told for each pair.
+ * Orders packages. Drafts price nothing. An open end is closed by the next package. Where two hold at one instant, the
+ * one activated later supersedes; with the same `valid_from` it takes the other's place altogether. Two of the same
+ * activation are a problem, told for each pair: an error where activations are given, a warning where none are known.
  */
-export function createTariffTimeline(packages: readonly TariffPackage[]): {
-  timeline: TariffTimeline;
-  problems: FileProblem[];
-} {
-  const active = packages
+export function createTariffTimeline(
+  packages: readonly TariffPackage[],
+  activations?: Activations,
+): { timeline: TariffTimeline; problems: FileProblem[] } {
+  const known = packages
     .filter((p) => p.tariff.status !== 'draft')
-    .sort((a, b) => a.validFromMs - b.validFromMs || compareText(a.hash, b.hash));
+    .map((p) => ({ package: p, knownFromMs: activations?.get(p.hash) ?? Number.NEGATIVE_INFINITY }))
+    .sort(
+      (a, b) =>
+        a.package.validFromMs - b.package.validFromMs ||
+        compareKnown(a, b) ||
+        compareText(a.package.hash, b.package.hash),
+    );
+  const severity = activations === undefined ? 'warning' : 'error';
+  return { problems: overlaps(known, severity), timeline: timelineOf(known, packages) };
+}
+
+function compareKnown(a: Known, b: Known): number {
+  return a.knownFromMs === b.knownFromMs ? 0 : a.knownFromMs < b.knownFromMs ? -1 : 1;
+}
+
+function overlaps(known: readonly Known[], severity: FileProblem['severity']): FileProblem[] {
   const problems: FileProblem[] = [];
-  active.forEach((p, i) => {
-    const next = active[i + 1];
-    if (!next) return;
-    const overlaps =
-      next.validFromMs === p.validFromMs || (p.validUntilMs !== null && p.validUntilMs > next.validFromMs);
-    if (overlaps) {
+  known.forEach(({ package: p, knownFromMs }, i) => {
+    for (const { package: next, knownFromMs: nextKnownMs } of known.slice(i + 1)) {
+      const overlap =
+        next.validFromMs === p.validFromMs || (p.validUntilMs !== null && p.validUntilMs > next.validFromMs);
+      if (!overlap || knownFromMs !== nextKnownMs) continue;
       problems.push({
         file: `${p.tariff.version_id}/tariff.yaml`,
         line: 1,
         column: 1,
-        severity: 'error',
-        message: `${p.tariff.version_id} and ${next.tariff.version_id} hold at the same time`,
-        howToMend: `Set valid_to of ${p.tariff.version_id} to ${next.tariff.valid_from}.`,
+        severity,
+        message: `${p.tariff.version_id} and ${next.tariff.version_id} hold at the same time, and neither was activated before the other`,
+        howToMend: `Set valid_to of ${p.tariff.version_id} to ${next.tariff.valid_from}; or leave out what is superseded, if it never priced anything here.`,
       });
     }
   });
-  const byHash = new Map(packages.map((p) => [p.hash, p]));
+  return problems;
+}
+
+function timelineOf(known: readonly Known[], all: readonly TariffPackage[]): TariffTimeline {
+  const byHash = new Map(all.map((p) => [p.hash, p]));
+  // As many different states of knowledge as there were activations; each is made once.
+  const instants = [...new Set(known.map((k) => k.knownFromMs))].sort((a, b) => (a < b ? -1 : 1));
+  const states = new Map<number, TariffTimeline>();
+  const everything = viewOf(known, byHash, asKnownAt);
+  function asKnownAt(knownAsOfMs: number | null): TariffTimeline {
+    const count = knownAsOfMs === null ? instants.length : instants.filter((ms) => ms <= knownAsOfMs).length;
+    if (count === instants.length) return everything;
+    const made = states.get(count);
+    if (made) return made;
+    const last = instants[count - 1] ?? Number.NEGATIVE_INFINITY;
+    const then = count === 0 ? [] : known.filter((k) => k.knownFromMs <= last);
+    const view = viewOf(then, byHash, asKnownAt);
+    states.set(count, view);
+    return view;
+  }
+  return everything;
+}
+
+interface InForce extends Known {
+  /** `null` = open. */
+  readonly untilMs: number | null;
+}
+
+function viewOf(
+  known: readonly Known[],
+  byHash: ReadonlyMap<string, TariffPackage>,
+  asKnownAt: TariffTimeline['asKnownAt'],
+): TariffTimeline {
+  // Of several with the same first instant the last known took the others' place; they stand next to each other.
+  const current = known.filter(({ package: p }, i) => known[i + 1]?.package.validFromMs !== p.validFromMs);
+  const inForce = current.map((k, i) => ({
+    ...k,
+    untilMs: k.package.validUntilMs ?? current[i + 1]?.package.validFromMs ?? null,
+  }));
   return {
-    problems,
-    timeline: {
-      packages: active,
-      byHash: (hash) => byHash.get(hash),
-      at: (instantMs) => findAt(active, instantMs),
-    },
+    packages: known.map((k) => k.package),
+    byHash: (hash) => byHash.get(hash),
+    at: (instantMs) => findAt(inForce, instantMs),
+    asKnownAt,
   };
 }
 
-function findAt(packages: readonly TariffPackage[], instantMs: number): TariffPackage | undefined {
-  // A city has a handful of packages: the last that has begun decides.
-  for (let i = packages.length - 1; i >= 0; i--) {
-    const p = packages[i] as TariffPackage;
-    if (p.validFromMs > instantMs) continue;
-    return p.validUntilMs === null || instantMs < p.validUntilMs ? p : undefined;
+function findAt(inForce: readonly InForce[], instantMs: number): TariffPackage | undefined {
+  let best: InForce | undefined;
+  for (const one of inForce) {
+    if (one.package.validFromMs > instantMs) break;
+    if (one.untilMs !== null && instantMs >= one.untilMs) continue;
+    if (best === undefined || one.knownFromMs >= best.knownFromMs) best = one;
   }
-  return undefined;
+  return best?.package;
 }

@@ -335,4 +335,37 @@ describe('a timeline', () => {
     const superseded = dated('2026-02-02', 'null', 'superseded');
     expect(createTariffTimeline([superseded]).timeline.at(at('2026-03-01T00:00Z'))).toBe(superseded);
   });
+
+  it('knows at each instant what was activated until then; the later activation supersedes', () => {
+    const [old, next] = [dated('2026-01-01', 'null'), dated('2026-03-01', 'null')];
+    const corrected = packageOf({
+      ...changed('fare_products.txt', '12.00', '13.00'),
+      'tariff.yaml': (PACKAGE['tariff.yaml'] as string).replace('test-1', 'v-corrected'),
+    });
+    const summer = dated('2026-02-01', '2026-04-01');
+    const activations = new Map([
+      [old.hash, 1000],
+      [next.hash, 1000],
+      [corrected.hash, 2000],
+      [summer.hash, 3000],
+    ]);
+    const { timeline, problems: found } = createTariffTimeline([summer, corrected, next, old], activations);
+    expect(found).toEqual([]);
+    const inForce = (knownAsOfMs: number | null) =>
+      ['2026-01-15', '2026-02-15', '2026-03-15', '2026-04-15'].map(
+        (day) => timeline.asKnownAt(knownAsOfMs).at(at(`${day}T12:00Z`))?.tariff.version_id,
+      );
+    expect(inForce(999)).toEqual([undefined, undefined, undefined, undefined]);
+    expect(inForce(1000)).toEqual(['v-2026-01-01', 'v-2026-01-01', 'v-2026-03-01', 'v-2026-03-01']);
+    expect(inForce(1999)).toEqual(inForce(1000));
+    // The same first day: it takes the other's place, up to where the next begins.
+    expect(inForce(2000)).toEqual(['v-corrected', 'v-corrected', 'v-2026-03-01', 'v-2026-03-01']);
+    // A period of its own within: it stands above what was known before, and no longer than it says.
+    expect(inForce(null)).toEqual(['v-corrected', 'v-2026-02-01', 'v-2026-02-01', 'v-2026-03-01']);
+    expect(timeline.asKnownAt(999).byHash(old.hash)).toBe(old);
+    const together = new Map([...activations, [corrected.hash, 1000]]);
+    expect(createTariffTimeline([corrected, next, old], together).problems).toMatchObject([
+      { severity: 'error' },
+    ]);
+  });
 });
