@@ -7,7 +7,7 @@ import { OperatorError } from '#platform/errors.ts';
 import { type BundleLine, formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
 import { hashPackage } from '#pricing/tariff-package.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
-import { closeOf } from './facts/account-day.ts';
+import { closeOf, tapFact } from './facts/account-day.ts';
 import { accountOf } from './facts/account-of.ts';
 import { assign } from './facts/assign.ts';
 import { entitlementFacts } from './facts/entitlement-facts.ts';
@@ -119,7 +119,8 @@ async function openTaps(client: Queryable, { fromDay, untilDay }: ExportRequest)
      SELECT json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
        'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
        'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
-       'routeId', belief_route_id, 'tripId', belief_trip_id), 'stopId', stop_id) AS tap
+       'routeId', belief_route_id, 'tripId', belief_trip_id), 'stopId', stop_id,
+       'passBackOf', pass_back_of, 'receivedAtMs', received_at_ms) AS tap
      FROM fare.tap WHERE fare_day >= '${fromDay}' AND fare_day < '${untilDay}' ORDER BY fare_day, tap_id`,
   );
 }
@@ -153,16 +154,7 @@ async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: r
     return {
       kind: 'tap' as const,
       accountId: accountOf(tap.tokenId, tap.fareAtMs, linksOf.get(tap.tokenId) ?? [], knownAsOfMs),
-      tapId: tap.tapId,
-      fareAtMs: tap.fareAtMs,
-      uncertaintyMs: tap.uncertaintyMs,
-      mediumKind: tap.mediumKind,
-      direction: tap.direction,
-      companions: tap.companions,
-      vehicleId: place.vehicleId,
-      carrierId: place.carrierId,
-      routeId: place.routeId,
-      stopId: tap.stopId,
+      ...tapFact(tap, place),
     };
   });
 }

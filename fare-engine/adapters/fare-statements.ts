@@ -51,15 +51,15 @@ const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}
 export const STORE_AND_LOAD = `
 WITH new_tap AS (
   INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions,
-    fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id, stop_id, flags,
-    received_at_ms)
+    fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id, stop_id,
+    pass_back_of, flags, received_at_ms)
   SELECT "tapId", "deviceId", epoch, seq, decode("recordSha256", 'hex'), "tokenId", "mediumKind", direction,
-    companions, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "stopId", flags,
-    "receivedAtMs"
+    companions, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "stopId",
+    "passBackOf", flags, "receivedAtMs"
   FROM json_to_recordset($1) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, "recordSha256" text,
     "tokenId" text, "mediumKind" text, direction text, companions smallint, "fareDay" date, "fareAtMs" bigint,
-    "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text, "stopId" text, flags text[],
-    "receivedAtMs" bigint)
+    "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text, "stopId" text,
+    "passBackOf" text, flags text[], "receivedAtMs" bigint)
   ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id),
 new_refused AS (
   INSERT INTO fare.refused
@@ -103,7 +103,7 @@ SELECT
      'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
      'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
      'routeId', belief_route_id, 'tripId', belief_trip_id), 'stopId', stop_id,
-     'receivedAtMs', received_at_ms)) FROM old_tap) AS taps,
+     'passBackOf', pass_back_of, 'receivedAtMs', received_at_ms)) FROM old_tap) AS taps,
   (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
     WHERE l.token_id IN (SELECT token_id FROM token_day)) AS links,
   (SELECT json_agg(json_build_object('assignmentId', a.assignment_id, 'deviceId', a.device_id,

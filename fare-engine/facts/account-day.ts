@@ -76,7 +76,8 @@ export function accountDay(accountId: string, fareDay: string, facts: Facts): Re
   return { day, close, taps };
 }
 
-function tapFact(tap: PricedTap, place: Place): TapFact {
+/** What pricing reads of a tap at its place. */
+export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place): TapFact {
   return {
     tapId: tap.tapId,
     fareAtMs: tap.fareAtMs,
@@ -88,5 +89,7 @@ function tapFact(tap: PricedTap, place: Place): TapFact {
     carrierId: place.carrierId,
     routeId: place.routeId,
     stopId: tap.stopId,
+    deviceId: tap.deviceId,
+    passBackOf: tap.passBackOf,
   };
 }

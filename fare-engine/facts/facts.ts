@@ -28,6 +28,8 @@ export interface StoredTap {
     readonly tripId: string | null;
   };
   readonly stopId: string | null;
+  /** Tap of which the device took this one for a repetition. */
+  readonly passBackOf: string | null;
   readonly flags: readonly string[];
   readonly receivedAtMs: number;
 }

@@ -91,9 +91,18 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
       tripId: body.where.tripId ?? null,
     },
     stopId: body.where.stopId ?? null,
+    passBackOf: repeatedTap(record),
     flags: [...new Set([...row.flags, ...instant.flags, ...(late ? ['LATE'] : [])])].sort(),
     receivedAtMs: row.receivedAtMs,
   };
+}
+
+/** Only an earlier record of the same epoch can have been repeated. */
+function repeatedTap({ deviceId, epoch, seq, body }: Static<typeof TapRecord>): string | null {
+  const { passBackOfSeq } = body;
+  return passBackOfSeq === undefined || passBackOfSeq >= seq
+    ? null
+    : recordId(deviceId, epoch, passBackOfSeq);
 }
 
 function storedRefusal(

@@ -58,6 +58,8 @@ const TapLine = Type.Object({
   carrierId: Nullable(FeedId),
   routeId: Nullable(FeedId),
   stopId: Nullable(FeedId),
+  deviceId: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),
+  passBackOf: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),
 });
 
 const EntitlementLine = Type.Object({

@@ -21,6 +21,10 @@ export interface TapFact {
   readonly carrierId: string | null;
   readonly routeId: string | null;
   readonly stopId: string | null;
+  /** Stands for the place where no vehicle is known. */
+  readonly deviceId?: string | null;
+  /** The tap of which the device itself took this one for a repetition. */
+  readonly passBackOf?: string | null;
 }
 
 /** A person's right to a concession; bitemporal: valid in the world, known to the city. Half-open intervals. */
@@ -72,12 +76,18 @@ export interface PricingState {
     /** Uncertainty of the times above, when their clocks were not sure. */
     readonly uncertaintyMs?: number;
   } | null;
-  /** Last touch per vehicle still within pass-back reach: touches again are the same ride. */
-  readonly lastTouches: readonly {
-    readonly vehicleId: string;
-    readonly atMs: number;
-    readonly tapId: string;
-  }[];
+  /** Last ride per place still within pass-back reach: touches again are the same ride. */
+  readonly lastTouches: readonly Touch[];
+}
+
+/** The touch with which a ride began. */
+export interface Touch {
+  /** `vehicle:<id>`, or `device:<id>` where no vehicle is known. */
+  readonly placeId: string;
+  readonly atMs: number;
+  readonly tapId: string;
+  /** Uncertainty of the time, when its clock was not sure. */
+  readonly uncertaintyMs?: number;
 }
 
 /** State of an account that never rode. */

@@ -6,7 +6,7 @@ import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
 import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact } from './model.ts';
 import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
-import { lineOfLeg, lineOfSameRide, lineOfUnpriced } from './priced-line.ts';
+import { lineOfLeg, lineOfSameRide, lineOfUnpriced, type Repeated } from './priced-line.ts';
 import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
@@ -55,7 +55,7 @@ function priceTap(state: PricingState, day: AccountDay, tap: TapFact, tariffs: T
   if (!tariff) return unpriced('no-tariff');
   if (tap.direction === 'out') return unpriced('tap-out');
   const networkId = networkOf(tariff, tap);
-  const touch = findTouch(state, tap, tariff, networkId);
+  const touch = recordedTouch(state, day, tap) ?? findTouch(state, tap, tariff, networkId);
   if (touch) return { line: lineOfSameRide(tap, day.fareDay, tariff, networkId, touch), state };
   const nominal = priceAt(state, day, tap, tariffs, tap.fareAtMs, 0);
   if (typeof nominal === 'string') return unpriced(nominal);
@@ -74,13 +74,36 @@ function currencyOf(tariffs: TariffTimeline): string {
 }
 
 /**
- * The ride's own touch on this vehicle, if pass-back still reaches it. Measured from the touch that was priced, not
- * from its repetitions, so that repeating it does not go on for ever. One vehicle has one clock: no uncertainty here.
+ * The ride's own touch at this place, if pass-back still reaches it. Measured from the touch that was priced, not from
+ * its repetitions, so that repeating it does not go on for ever. Uncertainty of either clock widens the reach: a device
+ * that was switched off between two touches knows the time of the second less well.
  */
 function findTouch(state: PricingState, tap: TapFact, tariff: TariffPackage, networkId: string | null) {
-  if (tap.vehicleId === null) return undefined;
-  const reachMs = tariff.policyOf(networkId).passback_s * 1000;
-  return state.lastTouches.find((t) => t.vehicleId === tap.vehicleId && tap.fareAtMs - t.atMs <= reachMs);
+  const placeId = placeOf(tap);
+  if (placeId === null) return undefined;
+  const reachMs = tariff.policyOf(networkId).passback_s * 1000 + uncertaintyOf(tap);
+  return state.lastTouches.find(
+    (t) => t.placeId === placeId && tap.fareAtMs - t.atMs <= reachMs + (t.uncertaintyMs ?? 0),
+  );
+}
+
+/** What the device itself recorded: it saw both touches, whatever its clock made of them. Not where the first is gone. */
+function recordedTouch(state: PricingState, day: AccountDay, tap: TapFact): Repeated | undefined {
+  const { passBackOf, tapId } = tap;
+  if (passBackOf === undefined || passBackOf === null || passBackOf === tapId) return undefined;
+  const first = day.taps.find((t) => t.tapId === passBackOf);
+  if (first) return { tapId: first.tapId, atMs: first.fareAtMs };
+  return state.lastTouches.find((t) => t.tapId === passBackOf);
+}
+
+function placeOf({ vehicleId, deviceId }: TapFact): string | null {
+  if (vehicleId !== null) return `vehicle:${vehicleId}`;
+  return deviceId === undefined || deviceId === null ? null : `device:${deviceId}`;
+}
+
+/** No more than counts as evidence. */
+function uncertaintyOf(tap: TapFact): number {
+  return Math.min(tap.uncertaintyMs, UNCERTAINTY_MS_MAX);
 }
 
 /** The leg at an instant: a transfer by the tariff of the run's first tap, else a ride by the tariff in force. */
@@ -109,7 +132,7 @@ function cheaperSide(
   tariffs: TariffTimeline,
   nominal: PricedLeg,
 ): { leg: PricedLeg; uncertaintyMs: number } {
-  const own = Math.min(tap.uncertaintyMs, UNCERTAINTY_MS_MAX);
+  const own = uncertaintyOf(tap);
   const slackMs = own + (state.transferRun?.uncertaintyMs ?? 0);
   let leg = nominal;
   if (slackMs <= 0) return { leg, uncertaintyMs: 0 };
@@ -122,9 +145,11 @@ function cheaperSide(
 }
 
 function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState {
-  const { vehicleId, fareAtMs, tapId } = tap;
-  const others = recentTouches(state, fareAtMs).filter((t) => t.vehicleId !== vehicleId);
-  const lastTouches = vehicleId === null ? others : [...others, { vehicleId, atMs: fareAtMs, tapId }];
+  const { fareAtMs, tapId } = tap;
+  const placeId = placeOf(tap);
+  const others = recentTouches(state, fareAtMs).filter((t) => t.placeId !== placeId);
+  const unsure = uncertaintyOf(tap) > 0 ? { uncertaintyMs: uncertaintyOf(tap) } : {};
+  const lastTouches = placeId === null ? others : [...others, { placeId, atMs: fareAtMs, tapId, ...unsure }];
   return { v: 1, transferRun: nextRun(state, tap, leg), lastTouches };
 }
 
@@ -134,7 +159,7 @@ function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingStat
   if (groupId === '' || feed.transferRules.length === 0) return null;
   const before = leg.transfer ? state.transferRun : null;
   const sameGroup = before?.lastLegGroupId === groupId;
-  const uncertaintyMs = Math.max(Math.min(tap.uncertaintyMs, UNCERTAINTY_MS_MAX), before?.uncertaintyMs ?? 0);
+  const uncertaintyMs = Math.max(uncertaintyOf(tap), before?.uncertaintyMs ?? 0);
   return {
     startedAtMs: before && sameGroup ? before.startedAtMs : tap.fareAtMs,
     lastLegAtMs: tap.fareAtMs,

@@ -133,15 +133,25 @@ function clockStep(riderMinor: bigint, { uncertaintyMs, nominalMinor }: ClockNot
   };
 }
 
-/** Line of a touch that repeats an earlier one on the same vehicle. */
+/** The touch that another one repeats. */
+export interface Repeated {
+  readonly tapId: string;
+  readonly atMs: number;
+  readonly uncertaintyMs?: number;
+}
+
+/** Line of a touch that repeats an earlier one. */
 export function lineOfSameRide(
   tap: TapFact,
   fareDay: string,
   tariff: TariffPackage,
   networkId: string | null,
-  first: { readonly tapId: string; readonly atMs: number },
+  first: Repeated,
 ): PricedLine {
   const policy = tariff.policyOf(networkId);
+  // Clocks may put a repetition before what it repeats, when the device itself says which was first.
+  const apartMs = Math.abs(tap.fareAtMs - first.atMs);
+  const unsure = apartMs > policy.passback_s * 1000 ? tap.uncertaintyMs + (first.uncertaintyMs ?? 0) : 0;
   const step: PriceStep = {
     kind: 'same-ride',
     ruleId: `pass-back/${policy.network_id}`,
@@ -150,9 +160,10 @@ export function lineOfSameRide(
     beforeMinor: 0n,
     afterMinor: 0n,
     params: {
-      seconds: String(Math.floor((tap.fareAtMs - first.atMs) / 1000)),
+      seconds: String(Math.floor(apartMs / 1000)),
       limitSeconds: String(policy.passback_s),
       tap: first.tapId,
+      ...(unsure > 0 ? { uncertaintyS: String(Math.ceil(unsure / 1000)) } : {}),
     },
   };
   return { ...emptyLine(tap, fareDay, 'same-ride', tariff), networkId, steps: [step] };

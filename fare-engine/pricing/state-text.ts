@@ -8,7 +8,7 @@ export const PASS_BACK_MS_MAX = 3_600_000;
 /** A tap's uncertainty counts up to here; more than an hour is no evidence of anything. */
 export const UNCERTAINTY_MS_MAX = 3_600_000;
 
-/** Canonical text: fixed order of keys, touches by vehicle. */
+/** Canonical text: fixed order of keys, touches by place. */
 export function stateText(state: PricingState): string {
   const run = state.transferRun;
   return JSON.stringify({
@@ -25,8 +25,8 @@ export function stateText(state: PricingState): string {
       uncertaintyMs: run.uncertaintyMs,
     },
     lastTouches: [...state.lastTouches]
-      .sort((a, b) => compareText(a.vehicleId, b.vehicleId))
-      .map(({ vehicleId, atMs, tapId }) => ({ vehicleId, atMs, tapId })),
+      .sort((a, b) => compareText(a.placeId, b.placeId))
+      .map(({ placeId, atMs, tapId, uncertaintyMs }) => ({ placeId, atMs, tapId, uncertaintyMs })),
   });
 }
 
@@ -57,5 +57,6 @@ export function trimState(
 
 /** Touches that pass-back can still reach at an instant. */
 export function recentTouches(state: PricingState, atMs: number): PricingState['lastTouches'] {
-  return state.lastTouches.filter((touch) => atMs - touch.atMs <= PASS_BACK_MS_MAX);
+  const reachMs = PASS_BACK_MS_MAX + UNCERTAINTY_MS_MAX;
+  return state.lastTouches.filter((touch) => atMs - touch.atMs <= reachMs + (touch.uncertaintyMs ?? 0));
 }

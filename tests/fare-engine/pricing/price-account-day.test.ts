@@ -268,8 +268,8 @@ describe('the carried state', () => {
 
   it('has one text whatever the order of its parts, and comes back from it', () => {
     const touches = [
-      { vehicleId: 'b', atMs: 2, tapId: 'y' },
-      { vehicleId: 'a', atMs: 1, tapId: 'x' },
+      { placeId: 'b', atMs: 2, tapId: 'y' },
+      { placeId: 'a', atMs: 1, tapId: 'x', uncertaintyMs: 5 },
     ];
     const one = stateText({ v: 1, transferRun: null, lastTouches: touches });
     expect(stateText({ lastTouches: [...touches].reverse(), transferRun: null, v: 1 })).toBe(one);

@@ -16,6 +16,7 @@ export interface TapWish {
   readonly stopId?: string;
   readonly companions?: number;
   readonly receivedAtMs?: number;
+  readonly passBackOfSeq?: number;
 }
 
 /** A row as ingest puts it into `fare.record_inbox`. */
@@ -47,6 +48,7 @@ export function tapRow(wish: TapWish): RowWish {
       ...(wish.stopId === undefined ? {} : { stopId: wish.stopId }),
     },
     companions: wish.companions ?? 0,
+    ...(wish.passBackOfSeq === undefined ? {} : { passBackOfSeq: wish.passBackOfSeq }),
     denyList: { generation: 1, n: 0 },
   };
   return rowOf('tap', wish, body);

@@ -22,13 +22,13 @@ export function standInPricer(failFor: ReadonlySet<string> = new Set()): Pricer 
 function priceDay(stateIn: PricingState, day: AccountDay): PricedDay {
   const taps = [...day.taps].sort((a, b) => a.fareAtMs - b.fareAtMs || (a.tapId < b.tapId ? -1 : 1));
   let run = stateIn.transferRun;
-  const touches = new Map(stateIn.lastTouches.map((touch) => [touch.vehicleId, touch]));
+  const touches = new Map(stateIn.lastTouches.map((touch) => [touch.placeId, touch]));
   const lines: PricedLine[] = [];
   for (const tap of taps) {
     const touch = touches.get(tap.vehicleId ?? '');
     const repeated = touch !== undefined && tap.fareAtMs - touch.atMs < 2 * MINUTE_MS;
     touches.set(tap.vehicleId ?? '', {
-      vehicleId: tap.vehicleId ?? '',
+      placeId: tap.vehicleId ?? '',
       atMs: tap.fareAtMs,
       tapId: tap.tapId,
     });
@@ -50,7 +50,7 @@ function priceDay(stateIn: PricingState, day: AccountDay): PricedDay {
       };
     } else run = { ...run, lastLegAtMs: tap.fareAtMs, transferCount: run.transferCount + 1 };
   }
-  const lastTouches = [...touches.values()].sort((a, b) => (a.vehicleId < b.vehicleId ? -1 : 1));
+  const lastTouches = [...touches.values()].sort((a, b) => (a.placeId < b.placeId ? -1 : 1));
   return { lines, stateOut: { v: 1, transferRun: run, lastTouches } };
 }
 
