@@ -3,7 +3,7 @@
  * which other facts count, as known at the day's close.
  */
 import type { AccountDay, TapFact } from '#pricing/model.ts';
-import { accountOf } from './account-of.ts';
+import { accountOf, mediumIdOf } from './account-of.ts';
 import { assign, type Place } from './assign.ts';
 import { entitlementFacts } from './entitlement-facts.ts';
 import type {
@@ -89,6 +89,7 @@ export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place): Tap
     carrierId: place.carrierId,
     routeId: place.routeId,
     stopId: tap.stopId,
+    mediumId: mediumIdOf(tap.tokenId),
     deviceId: tap.deviceId,
     passBackOf: tap.passBackOf,
   };

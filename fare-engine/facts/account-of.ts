@@ -10,6 +10,11 @@ export function derivedAccountId(tokenId: string): string {
   return `acc-${createHash('sha256').update(`kvytok account of ${tokenId}`).digest('hex').slice(0, 32)}`;
 }
 
+/** A medium as pricing sees it: tells two of one account apart, and leads to no token outside (bundles carry it). */
+export function mediumIdOf(tokenId: string): string {
+  return `med-${createHash('sha256').update(`kvytok medium of ${tokenId}`).digest('hex').slice(0, 16)}`;
+}
+
 /** The account of a medium at an instant. `links` may hold those of other media too. */
 export function accountOf(
   tokenId: string,

@@ -21,6 +21,8 @@ export interface TapFact {
   readonly carrierId: string | null;
   readonly routeId: string | null;
   readonly stopId: string | null;
+  /** Which card or device it was, opaque: two media of one account are two riders on one vehicle. Absent = unknown. */
+  readonly mediumId?: string;
   /** Stands for the place where no vehicle is known. */
   readonly deviceId?: string | null;
   /** The tap of which the device itself took this one for a repetition. */
@@ -76,7 +78,7 @@ export interface PricingState {
     /** Uncertainty of the times above, when their clocks were not sure. */
     readonly uncertaintyMs?: number;
   } | null;
-  /** Last ride per place still within pass-back reach: touches again are the same ride. */
+  /** Last ride per place and medium still within pass-back reach: touches again are the same ride. */
   readonly lastTouches: readonly Touch[];
 }
 
@@ -84,6 +86,7 @@ export interface PricingState {
 export interface Touch {
   /** `vehicle:<id>`, or `device:<id>` where no vehicle is known. */
   readonly placeId: string;
+  readonly mediumId?: string;
   readonly atMs: number;
   readonly tapId: string;
   /** Uncertainty of the time, when its clock was not sure. */

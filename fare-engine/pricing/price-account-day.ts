@@ -4,7 +4,7 @@
  */
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
-import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact } from './model.ts';
+import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact, Touch } from './model.ts';
 import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
 import { lineOfLeg, lineOfSameRide, lineOfUnpriced, type Repeated } from './priced-line.ts';
 import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
@@ -83,7 +83,10 @@ function findTouch(state: PricingState, tap: TapFact, tariff: TariffPackage, net
   if (placeId === null) return undefined;
   const reachMs = tariff.policyOf(networkId).passback_s * 1000 + uncertaintyOf(tap);
   return state.lastTouches.find(
-    (t) => t.placeId === placeId && tap.fareAtMs - t.atMs <= reachMs + (t.uncertaintyMs ?? 0),
+    (t) =>
+      t.placeId === placeId &&
+      t.mediumId === tap.mediumId &&
+      tap.fareAtMs - t.atMs <= reachMs + (t.uncertaintyMs ?? 0),
   );
 }
 
@@ -91,9 +94,9 @@ function findTouch(state: PricingState, tap: TapFact, tariff: TariffPackage, net
 function recordedTouch(state: PricingState, day: AccountDay, tap: TapFact): Repeated | undefined {
   const { passBackOf, tapId } = tap;
   if (passBackOf === undefined || passBackOf === null || passBackOf === tapId) return undefined;
-  const first = day.taps.find((t) => t.tapId === passBackOf);
+  const first = day.taps.find((t) => t.tapId === passBackOf && t.mediumId === tap.mediumId);
   if (first) return { tapId: first.tapId, atMs: first.fareAtMs };
-  return state.lastTouches.find((t) => t.tapId === passBackOf);
+  return state.lastTouches.find((t) => t.tapId === passBackOf && t.mediumId === tap.mediumId);
 }
 
 function placeOf({ vehicleId, deviceId }: TapFact): string | null {
@@ -145,12 +148,24 @@ function cheaperSide(
 }
 
 function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState {
-  const { fareAtMs, tapId } = tap;
   const placeId = placeOf(tap);
-  const others = recentTouches(state, fareAtMs).filter((t) => t.placeId !== placeId);
-  const unsure = uncertaintyOf(tap) > 0 ? { uncertaintyMs: uncertaintyOf(tap) } : {};
-  const lastTouches = placeId === null ? others : [...others, { placeId, atMs: fareAtMs, tapId, ...unsure }];
+  const others = recentTouches(state, tap.fareAtMs).filter(
+    (t) => t.placeId !== placeId || t.mediumId !== tap.mediumId,
+  );
+  const lastTouches = placeId === null ? others : [...others, touchOf(tap, placeId)];
   return { v: 1, transferRun: nextRun(state, tap, leg), lastTouches };
+}
+
+function touchOf(tap: TapFact, placeId: string): Touch {
+  const { mediumId, fareAtMs, tapId } = tap;
+  const uncertaintyMs = uncertaintyOf(tap);
+  return {
+    placeId,
+    ...(mediumId === undefined ? {} : { mediumId }),
+    atMs: fareAtMs,
+    tapId,
+    ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
+  };
 }
 
 function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState['transferRun'] {

@@ -65,6 +65,9 @@ export function priceRide(tariff: TariffPackage, boarding: Boarding): PricedLeg 
 export function priceTransfer(tariff: TariffPackage, boarding: Boarding, run: Run): PricedLeg | undefined {
   const found = findOptions(tariff, boarding);
   if (typeof found === 'string') return undefined;
+  const { vehicleId } = boarding.tap;
+  const again = vehicleId !== null && vehicleId === run.lastVehicleId;
+  if (again && tariff.policyOf(found.networkId).same_vehicle_transfer === 'not') return undefined;
   let best: PricedLeg | undefined;
   for (const option of found.options) {
     for (const transfer of findTransfers(tariff, boarding, run, option, found.mediaId)) {

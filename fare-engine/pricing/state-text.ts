@@ -8,7 +8,7 @@ export const PASS_BACK_MS_MAX = 3_600_000;
 /** A tap's uncertainty counts up to here; more than an hour is no evidence of anything. */
 export const UNCERTAINTY_MS_MAX = 3_600_000;
 
-/** Canonical text: fixed order of keys, touches by place. */
+/** Canonical text: fixed order of keys, touches by place and medium. */
 export function stateText(state: PricingState): string {
   const run = state.transferRun;
   return JSON.stringify({
@@ -25,8 +25,14 @@ export function stateText(state: PricingState): string {
       uncertaintyMs: run.uncertaintyMs,
     },
     lastTouches: [...state.lastTouches]
-      .sort((a, b) => compareText(a.placeId, b.placeId))
-      .map(({ placeId, atMs, tapId, uncertaintyMs }) => ({ placeId, atMs, tapId, uncertaintyMs })),
+      .sort((a, b) => compareText(a.placeId, b.placeId) || compareText(a.mediumId ?? '', b.mediumId ?? ''))
+      .map(({ placeId, mediumId, atMs, tapId, uncertaintyMs }) => ({
+        placeId,
+        mediumId,
+        atMs,
+        tapId,
+        uncertaintyMs,
+      })),
   });
 }
 

@@ -96,6 +96,8 @@ export const NetworkTapPolicy = strict({
   passback_s: Type.Integer({ minimum: 0, maximum: 3600 }),
   companion_max: Type.Integer({ minimum: 0, maximum: 20 }),
   late_tap_accept_s: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
+  /** Whether the vehicle of the ride before may be transferred to; absent = `free`, as to any other. */
+  same_vehicle_transfer: Type.Optional(oneOf('free', 'not')),
   act: Id,
   article: Text,
 });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TapFact } from '#pricing/model.ts';
 import { parseStateText, stateText } from '#pricing/state-text.ts';
-import { packageOf, priceDay, tap, timelineOf } from '../../support/tariff.ts';
+import { PACKAGE, packageOf, priceDay, tap, timelineOf } from '../../support/tariff.ts';
 
 const NO_TRANSFERS =
   'rule_id,from_leg_group_id,to_leg_group_id,transfer_count,duration_limit,duration_limit_type,fare_transfer_type,act,article\n';
@@ -83,5 +83,86 @@ describe('a touch that its device recorded as a repetition', () => {
       'same-ride',
       'ride',
     ]);
+  });
+});
+
+describe('two media of one account', () => {
+  const card = (n: number) => ({ ...bus, mediumId: `med-${n}` });
+
+  it('on one vehicle are two riders; each has its own reach', () => {
+    expect(
+      kinds(
+        later(0, card(1)),
+        later(5, card(2)),
+        later(60, card(1)),
+        later(122, card(2)),
+        later(130, card(2)),
+      ),
+    ).toEqual(['ride', 'ride', 'same-ride', 'same-ride', 'ride']);
+  });
+
+  it('do not answer for each other in what a device recorded', () => {
+    const first = { ...card(1), tapId: 'val-7.e.1' };
+    expect(kinds(later(0, first), later(500, { ...card(2), passBackOf: 'val-7.e.1' }))).toEqual([
+      'ride',
+      'ride',
+    ]);
+  });
+
+  it('have one state text whatever came first', () => {
+    const state = (...mediumIds: string[]) =>
+      stateText({
+        v: 1,
+        transferRun: null,
+        lastTouches: mediumIds.map((mediumId) => ({
+          placeId: 'vehicle:1',
+          mediumId,
+          atMs: 1,
+          tapId: mediumId,
+        })),
+      });
+    expect(state('b', 'a')).toBe(state('a', 'b'));
+    expect(parseStateText(state('a')).lastTouches).toMatchObject([{ mediumId: 'a' }]);
+  });
+});
+
+describe('the vehicle of the ride before', () => {
+  const transfers = (rule: string) =>
+    timelineOf(
+      packageOf({
+        'tap-policy.yaml': (PACKAGE['tap-policy.yaml'] as string).replaceAll(
+          'late_tap_accept_s: 259200,',
+          `late_tap_accept_s: 259200, ${rule}`,
+        ),
+      }),
+    );
+  const lines = (rule: string, ...taps: TapFact[]) =>
+    priceDay(transfers(rule), taps).lines.map((l) => [l.kind, Number(l.riderMinor)]);
+  const on = (s: number, vehicleId: string | null) => later(s, { vehicleId });
+
+  it.each([
+    ['', 'transfer', 0],
+    ['same_vehicle_transfer: free,', 'transfer', 0],
+    ['same_vehicle_transfer: not,', 'ride', 1200],
+  ])('is a transfer or not by the tariff: %s', (rule, kind, minor) => {
+    expect(lines(rule, on(0, 'a'), on(600, 'a'))).toEqual([
+      ['ride', 1200],
+      [kind, minor],
+    ]);
+  });
+
+  it('begins the time of transfers anew; another vehicle in between, or none known, is a transfer', () => {
+    const not = 'same_vehicle_transfer: not,';
+    expect(lines(not, on(0, 'a'), on(600, 'a'), on(2400, 'b')).map(([kind]) => kind)).toEqual([
+      'ride',
+      'ride',
+      'transfer',
+    ]);
+    expect(lines(not, on(0, 'a'), on(600, 'b'), on(1200, 'a')).map(([kind]) => kind)).toEqual([
+      'ride',
+      'transfer',
+      'transfer',
+    ]);
+    expect(lines(not, on(0, null), on(600, null)).map(([kind]) => kind)).toEqual(['ride', 'transfer']);
   });
 });
