@@ -25,7 +25,7 @@ export const de: Catalogue = {
   'kpi.devices': 'Entwerter online',
   'kpi.latency': 'Vom Empfang zur Entscheidung',
   'kpi.of': 'von {total}',
-  'kpi.perMinute': '{count} je Stadtminute',
+  'kpi.perMinute': '{count} Registrierungen je Stadtminute',
   'kpi.waiting': 'wartend: {count}',
   'kpi.share': '{percent} des vollen Preises',
 
@@ -92,13 +92,14 @@ export const de: Catalogue = {
   'budget.empty': 'Der Haushalt schuldet noch niemandem etwas.',
 
   'plots.title': 'Puls',
-  'plots.taps': 'Fahrten je Stadtminute',
+  'plots.taps': 'Registrierungen je Stadtminute',
   'plots.latency': 'Zeit bis zur Entscheidung, ms, und Schlange',
   'plots.median': 'Median',
   'plots.p95': '95 von 100 innerhalb',
   'plots.queue': 'Schlange',
   'plots.summary.taps': 'Letzte Minute: {last}; Höchstwert der Stunde: {max}.',
-  'plots.summary.latency': '95 von 100 Fahrten wurden innerhalb von {p95} entschieden; wartend: {queue}.',
+  'plots.summary.latency':
+    '95 von 100 Registrierungen wurden innerhalb von {p95} entschieden; wartend: {queue}.',
   'plots.empty': 'Die Kurve erscheint in einer Minute.',
 
   'devices.title': 'Zustand der Entwerter',
@@ -126,11 +127,11 @@ export const de: Catalogue = {
   'quarantine.last': 'zuletzt um {time}',
 
   'counts.title': 'Abgleich',
-  'counts.ok': 'Es geht auf: jede angenommene Fahrt ist entschieden oder wartet darauf.',
+  'counts.ok': 'Es geht auf: jede angenommene Registrierung ist entschieden oder wartet darauf.',
   'counts.bad': 'Es geht nicht auf: {decided} entschieden, {taps} angenommen.',
   'counts.records': 'Datensätze angenommen',
-  'counts.taps': 'davon Fahrten',
-  'counts.decided': 'Fahrten entschieden',
+  'counts.taps': 'davon Registrierungen (auch wiederholte)',
+  'counts.decided': 'Registrierungen entschieden',
   'counts.inbox': 'Gerade eingetroffen',
   'counts.queue': 'Warten auf den Preis',
   'counts.quarantined': 'Zurückgelegt',

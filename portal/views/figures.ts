@@ -17,7 +17,7 @@ export function keyFigures(city: CityWire, wording: Wording): string {
   return [
     figure(
       t('kpi.taps'),
-      wording.number(city.counts?.decidedTaps ?? 0),
+      wording.number(sums.rides),
       t('kpi.perMinute', { count: wording.number(previous?.tapsPerMinute ?? 0) }),
     ),
     figure(
@@ -56,12 +56,15 @@ function figure(label: string, value: string, note: string, sort = 'plain'): str
   return html`<div class="figure figure-${sort}"><dt>${label}</dt><dd><span class="figure-value">${value}</span> <span class="figure-note">${note}</span></dd></div>`;
 }
 
-function riderAndBudget(city: CityWire): { rider: bigint; budget: bigint; gross: bigint } {
+function riderAndBudget(city: CityWire): { rides: number; rider: bigint; budget: bigint; gross: bigint } {
   // Every dimension splits the same rides, so one of them gives the sums; sums of other currencies stay apart.
-  const rows = city.totals.filter((row) => row.dimension === 'medium' && row.currency === city.city.currency);
+  const all = city.totals.filter((row) => row.dimension === 'medium');
+  const rows = all.filter((row) => row.currency === city.city.currency);
   const sum = (pick: (row: (typeof rows)[number]) => string) =>
     rows.reduce((total, row) => total + BigInt(pick(row)), 0n);
   return {
+    // A repeated touch is a tap and no ride: what the tables below add up is what stands on top.
+    rides: all.reduce((total, row) => total + row.rides, 0),
     rider: sum((r) => r.riderMinor),
     budget: sum((r) => r.budgetMinor),
     gross: sum((r) => r.grossMinor),

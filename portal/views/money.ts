@@ -4,7 +4,8 @@ import type { BudgetWire, TotalWire } from '../schemas.ts';
 import type { Wording } from '../wording.ts';
 import { splitBar } from './signs.ts';
 
-const ROWS_SHOWN = 12;
+/** Far above any city's categories: a column that adds up must not be cut. */
+const ROWS_SHOWN = 100;
 
 /** One card for each dimension. */
 export function moneyCards(totals: readonly TotalWire[], wording: Wording): string {

@@ -113,7 +113,7 @@ describe('the city page', () => {
     await page.waitForSelector('.map canvas');
     await page.waitForSelector('.map-buttons');
     expect(await page.locator('#figures').innerText()).toContain('Поїздки обліковано');
-    expect(await page.locator('#counts').innerText()).toContain('Вирішено поїздок');
+    expect(await page.locator('#counts').innerText()).toContain('Вирішено реєстрацій');
     expect(await page.locator('#vehicles').innerText()).toContain('T5-1');
     expect(await page.locator('#devices').innerText()).toContain('не читає карток');
   });
