@@ -13,6 +13,7 @@ import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
+import { lateTapAcceptMs } from '#pricing/close-rules.ts';
 import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
 import { stateText } from '#pricing/state-text.ts';
@@ -40,7 +41,11 @@ export interface FareEngineDeps {
 
 /** The pricing leaf with a city's tariffs and calendar. */
 export function createPricer(tariffs: TariffTimeline, calendar: FareCalendar): Pricer {
-  return { price: (stateIn, day) => priceAccountDay(stateIn, day, tariffs, calendar), stateText };
+  return {
+    price: (stateIn, day) => priceAccountDay(stateIn, day, tariffs, calendar),
+    stateText,
+    lateTapAcceptMs: (tap, knownAsOfMs) => lateTapAcceptMs(tap, tariffs, knownAsOfMs),
+  };
 }
 
 /**
@@ -56,7 +61,7 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     attemptsMax: limits.attemptsMax,
     clock: city.clock,
     days: calendar,
-    lateTapAcceptS: city.closing.lateTapAcceptS,
+    lateTapAcceptS: Math.max(...packages.map((p) => p.lateTapAcceptSMax)),
   };
   const pool = createPool({
     url: config.postgresUrl,

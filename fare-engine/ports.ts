@@ -2,7 +2,8 @@
  * What the core of the fare engine needs of the outside: a store with transactions. The adapter over PostgreSQL is
  * `adapters/postgres-fare-store.ts`; tests run the same core over a store in memory.
  */
-import type { AccountDay, PricedDay, PricingState } from '#pricing/model.ts';
+import type { DayPricer } from '#pricing/close-rules.ts';
+import type { TapFact } from '#pricing/model.ts';
 import type { Facts } from './facts/account-day.ts';
 import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
 import type { InboxRow, StoredRefusal, StoredShift } from './facts/tap-of-record.ts';
@@ -10,10 +11,9 @@ import type { Decided, Decision } from './ledger/decision.ts';
 import type { Posting } from './ledger/post-line.ts';
 
 /** The pricing leaf with the city's tariffs and calendar already in it. */
-export interface Pricer {
-  price(stateIn: PricingState, day: AccountDay): PricedDay;
-  /** Canonical text of a state. */
-  stateText(state: PricingState): string;
+export interface Pricer extends DayPricer {
+  /** How long after its fare day's end a tap is charged even when its day was closed before; by the tariff. */
+  lateTapAcceptMs(tap: TapFact, knownAsOfMs: number | null): number;
 }
 
 /** One account on one fare day. */

@@ -37,7 +37,6 @@ export const City = Type.Object({
     /** Records further from their receipt than this are flagged. */
     farFromReceiptS: seconds,
   }),
-  closing: Type.Object({ lateTapAcceptS: seconds }),
   validator: Type.Object({
     passBackS: seconds,
     journalRecordsMax: Type.Integer({ minimum: 100 }),

@@ -52,7 +52,7 @@ export type RecordFact =
 export interface RecordContext {
   readonly clock: ClockRules;
   readonly days: FareDays;
-  /** Seconds after a fare day's end within which a tap is in time. */
+  /** Seconds after a fare day's end beyond which no tariff charges a tap of a closed day: it is marked LATE. */
   readonly lateTapAcceptS: number;
 }
 

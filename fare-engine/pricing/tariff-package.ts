@@ -49,6 +49,8 @@ export interface TariffPackage {
   policyOf(networkId: string | null): NetworkTapPolicy;
   /** Longest pass-back of any network. */
   readonly passBackMsMax: number;
+  /** Longest time for late taps of any network, seconds. */
+  readonly lateTapAcceptSMax: number;
   /** Longest window in which a leg may still be followed by a transfer; `null` = some rule has no limit. */
   readonly transferWindowMsMax: number | null;
 }
@@ -138,6 +140,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
     passBackMsMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.passback_s)) * 1000,
+    lateTapAcceptSMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.late_tap_accept_s)),
     transferWindowMsMax: longestWindowMs(feed.transferRules),
   };
 }

@@ -24,9 +24,13 @@ describe('the city file', () => {
 
   test('gives validators the same pass-back as the tariffs', () => {
     for (const name of packages) {
-      const [row] = yaml(`tariff/${name}/tap-policy.yaml`).networks;
-      expect(row.passback_s).toBe(city.validator.passBackS);
-      expect(row.late_tap_accept_s).toBe(city.closing.lateTapAcceptS);
+      for (const row of yaml(`tariff/${name}/tap-policy.yaml`).networks) {
+        const where = `network "${row.network_id}" of tariff/${name}/tap-policy.yaml`;
+        expect(
+          city.validator.passBackS,
+          `validator.passBackS of city.yaml is what devices do, passback_s what is priced; they differ in ${where}`,
+        ).toBe(row.passback_s);
+      }
     }
   });
 });

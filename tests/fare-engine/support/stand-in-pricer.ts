@@ -12,6 +12,7 @@ export const PACKAGE = 'a'.repeat(64);
 export function standInPricer(failFor: ReadonlySet<string> = new Set()): Pricer {
   return {
     stateText: (state) => JSON.stringify(state),
+    lateTapAcceptMs: () => 259_200_000,
     price(stateIn, day) {
       if (failFor.has(day.accountId)) throw new Error('a rule divides by zero');
       return priceDay(stateIn, day);

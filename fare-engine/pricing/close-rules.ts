@@ -1,0 +1,87 @@
+/**
+ * What a close does to a price, as a pure rule: the engine and the auditor's re-computation apply the same one.
+ *
+ * A day is priced twice where that makes a difference: with all its taps (what the ride costs, what the carrier earns),
+ * and with those only that came in time (the base). Of each tap's price the rider bears at most what the base says; the
+ * rest is a loss. Prices may fall after a close, never rise through a late tap.
+ */
+import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact } from './model.ts';
+import type { TariffTimeline } from './tariff-timeline.ts';
+
+/** A carried state and its base; the base is null where both are the same. */
+export interface CarriedState {
+  readonly state: PricingState;
+  readonly base: PricingState | null;
+}
+
+/** The leaf with a city's tariffs and calendar in it. */
+export interface DayPricer {
+  price(stateIn: PricingState, day: AccountDay): PricedDay;
+  stateText(state: PricingState): string;
+}
+
+/** A line and what of the rider's part came too late to be charged. */
+export interface ChargedLine {
+  readonly line: PricedLine;
+  readonly lossMinor: bigint;
+}
+
+export interface ChargedDay {
+  readonly lines: readonly ChargedLine[];
+  readonly out: CarriedState;
+}
+
+/** Prices an account-day and splits off what came too late. */
+export function chargeDay(
+  carried: CarriedState,
+  day: AccountDay,
+  pricer: DayPricer,
+  inTime: (tap: TapFact) => boolean,
+): ChargedDay {
+  const priced = pricer.price(carried.state, day);
+  const taps = day.taps.filter(inTime);
+  if (taps.length === day.taps.length && carried.base === null) {
+    const lines = priced.lines.map((line) => ({ line, lossMinor: 0n }));
+    return { lines, out: { state: priced.stateOut, base: null } };
+  }
+  const base = pricer.price(carried.base ?? carried.state, { ...day, taps });
+  // Open days are held to their base as well: what came too late on a closed day before must not raise them, and so
+  // nothing has to be priced again at the moment of a close.
+  const bounds = new Map(base.lines.map((line) => [line.tapId, line.riderMinor]));
+  const lines = priced.lines.map((line) => ({ line, lossMinor: above(line, bounds.get(line.tapId) ?? 0n) }));
+  const same = pricer.stateText(base.stateOut) === pricer.stateText(priced.stateOut);
+  return { lines, out: { state: priced.stateOut, base: same ? null : base.stateOut } };
+}
+
+function above(line: PricedLine, riderMinorMax: bigint): bigint {
+  return line.riderMinor > riderMinorMax ? line.riderMinor - riderMinorMax : 0n;
+}
+
+/** When a tap was received, and what is to be known of its day. */
+export interface Receipt {
+  readonly receivedAtMs: number;
+  /** First instant after the fare day. */
+  readonly dayEndMs: number;
+  /** When the day's close was known; `null` while it is open. */
+  readonly closedAtMs: number | null;
+  readonly lateTapAcceptMs: number;
+}
+
+/** In time: known when the day was closed, or received before the tariff's bound. On an open day every tap is. */
+export function cameInTime({ receivedAtMs, dayEndMs, closedAtMs, lateTapAcceptMs }: Receipt): boolean {
+  if (closedAtMs === null || receivedAtMs <= closedAtMs) return true;
+  return receivedAtMs < dayEndMs + lateTapAcceptMs;
+}
+
+/** How long after its fare day's end a tap is taken: by the package in force at the tap, for its network. */
+export function lateTapAcceptMs(
+  tap: Pick<TapFact, 'fareAtMs' | 'routeId'>,
+  tariffs: TariffTimeline,
+  knownAsOfMs: number | null,
+): number {
+  const tariff = tariffs.asKnownAt(knownAsOfMs).at(tap.fareAtMs);
+  // Without a tariff nothing is charged, in time or not.
+  if (tariff === undefined) return 0;
+  const networkId = tap.routeId === null ? null : tariff.pricer.feed.networkOfRoute?.get(tap.routeId);
+  return tariff.policyOf(networkId ?? null).late_tap_accept_s * 1000;
+}
