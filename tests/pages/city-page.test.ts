@@ -139,12 +139,18 @@ describe('the city page', () => {
     await page.evaluate(() => {
       (window as unknown as { stayed: boolean }).stayed = true;
     });
-    const before = await page.locator('#counts dd').first().innerText();
+    const ridesOf = () =>
+      Number(document.querySelector('#figures .figure-value')?.textContent?.replaceAll(/\s/g, ''));
+    const before = await page.evaluate(ridesOf);
     const tapId = await tap(true);
     await page.waitForSelector(`[data-tap="${tapId}/1"]`, { timeout: 5000 });
     expect(await rows(page).first().getAttribute('data-tap')).toBe(`${tapId}/1`);
     expect(await rows(page).first().innerText()).toContain('12,00');
-    await page.waitForFunction((old) => document.querySelector('#figures')?.textContent !== old, before);
+    await page.waitForFunction(
+      (rides) =>
+        document.querySelector('#figures .figure-value')?.textContent?.replaceAll(/\s/g, '') === rides,
+      String(before + 1),
+    );
     expect(await page.evaluate(() => (window as unknown as { stayed?: boolean }).stayed)).toBe(true);
   });
 
