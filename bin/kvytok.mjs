@@ -27,7 +27,8 @@ if (node === undefined) {
 }
 
 const child = spawn(node, ['--disable-warning=ExperimentalWarning', script, ...args], {
-  stdio: 'inherit',
+  // The channel tells the child when this process is gone, even by kill -9 (cli/kvytok.ts).
+  stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
   env: {
     ...process.env,
     // Whatever we start by the name `node` is the same Node.

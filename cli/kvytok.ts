@@ -70,6 +70,13 @@ Each command explains itself: kvytok COMMAND --help
 `;
 }
 
+/** When bin/kvytok.mjs is gone, even by kill -9, nobody could stop us any more: we stop as for a polite kill. */
+function endWithStarter(): void {
+  if (process.channel === undefined) return;
+  process.on('disconnect', () => process.kill(process.pid, 'SIGTERM'));
+  process.channel?.unref(); // It alone keeps no command alive.
+}
+
 function printable(text: string): string {
   return text.replace(/[^\x20-\x7e\u0400-\u04ff]/g, '?').slice(0, 60);
 }
@@ -87,5 +94,6 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     if (error.code === 'EPIPE') process.exit(EXIT.ok);
     throw error;
   });
+  endWithStarter();
   process.exitCode = await main(process.argv.slice(2), io);
 }

@@ -3,7 +3,7 @@
  * from published views, so the passenger's page, the auditor and the command show the same.
  */
 import { formatMoney } from '#contracts/money.ts';
-import type { Language } from '#contracts/reason-codes.ts';
+import { type Language, REASON_TEXTS, type ReasonCode, reasonText } from '#contracts/reason-codes.ts';
 import type { PriceStep } from '#pricing/model.ts';
 import type { NameBook } from '#pricing/name-book.ts';
 import { stepText } from '#pricing/step-text.ts';
@@ -202,12 +202,19 @@ export function formatExplanation(explanation: Explanation, language: Language, 
   const lines = [
     `${words.tap} ${explanation.tapId}`,
     `  ${at(explanation.fareAtMs)} (${zone}), ${place.filter((part) => part !== null).join(', ')}`,
-    ...(explanation.flags.length > 0 ? [`  ${words.flags}: ${explanation.flags.join(', ')}`] : []),
+    ...(explanation.flags.length > 0
+      ? [`  ${words.flags}: ${explanation.flags.map((code) => flagText(code, language)).join(' ')}`]
+      : []),
     `  ${words.pays}: ${money(explanation.riderMinor)}`,
   ];
   for (const revision of explanation.revisions)
     lines.push('', ...revisionLines(revision, explanation, language, at));
   return `${lines.join('\n')}\n`;
+}
+
+/** A flag as a sentence; a code of a later version is shown as it is. */
+function flagText(code: string, language: Language): string {
+  return Object.hasOwn(REASON_TEXTS, code) ? reasonText(code as ReasonCode, language) : code;
 }
 
 function revisionLines(

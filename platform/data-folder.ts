@@ -2,8 +2,8 @@
  * A data folder belongs to one process at a time. The lock is one the kernel holds (through SQLite's file locking),
  * so that it cannot go stale: kill -9 frees it like any other end. The file beside it only tells people who holds it.
  */
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { OperatorError, systemCode } from './errors.ts';
 
@@ -26,7 +26,7 @@ export function openDataFolder(path: string): DataFolder {
   const wanted = resolve(path);
   let lock: DatabaseSync | undefined;
   try {
-    mkdirSync(wanted, { recursive: true, mode: 0o711 });
+    makeFolder(wanted);
     const real = realpathSync(wanted);
     lock = new DatabaseSync(join(real, LOCK_FILE));
     lock.exec('PRAGMA busy_timeout = 0; PRAGMA journal_mode = DELETE; PRAGMA locking_mode = EXCLUSIVE');
@@ -38,6 +38,13 @@ export function openDataFolder(path: string): DataFolder {
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) throw inUse(wanted);
     throw unusable(wanted, error);
   }
+}
+
+/** One level at a time: Node's own recursive form never ends where the system refuses a folder (/proc). */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  mkdirSync(path, { mode: 0o711 });
 }
 
 function held(path: string, lock: DatabaseSync): DataFolder {

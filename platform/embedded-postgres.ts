@@ -43,6 +43,8 @@ export interface EmbeddedPostgres {
   readonly port: number;
   /** Address of the superuser on the database `postgres`. Contains a password: never log it. */
   readonly adminUrl: string;
+  /** Folder of the cluster. */
+  readonly place: string;
   /** Of the postmaster. */
   readonly pid: number;
   /** Resolves with how it ended if it ends without being stopped; never otherwise. */
@@ -121,7 +123,7 @@ async function startIn(
     const pid = child.pid as number;
     options.log.debug({ port, pid, state }, 'postgres.started');
     const adminUrl = `postgres://${ADMIN_ROLE}:${password}@127.0.0.1:${port}/postgres`;
-    return { port, pid, stop, adminUrl, died: server.died };
+    return { port, pid, stop, adminUrl, place: cluster, died: server.died };
   }
 }
 

@@ -15,6 +15,7 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
+  statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -143,6 +144,8 @@ async function runInitdb(
     });
   } catch (error) {
     const { stderr, message } = error as { stderr?: string; message: string };
+    const place = dirname(dirname(folder));
+    if (isDiskFull(place, `${stderr} ${message}`)) throw diskFull(place, error);
     throw new OperatorError({
       code: 'POSTGRES_NOT_MADE',
       happened: `The database folder could not be made: ${(stderr?.trim() || message).split('\n').slice(-4).join(' / ')}.`,
@@ -151,6 +154,25 @@ async function runInitdb(
       cause: error,
     });
   }
+}
+
+/** A cluster and its first write-ahead log; initdb takes back what it wrote, so its words are looked at too. */
+const CLUSTER_BYTES = 64 * 1024 * 1024;
+
+function isDiskFull(folder: string, words: string): boolean {
+  if (words.includes('No space left on device')) return true;
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize < CLUSTER_BYTES;
+}
+
+function diskFull(folder: string, cause: unknown): OperatorError {
+  return new OperatorError({
+    code: 'DISK_FULL',
+    happened: `The disk of ${folder} is full: a database folder needs about ${CLUSTER_BYTES / 1024 / 1024} MiB.`,
+    kept: 'Nothing was there before, and nothing half-made is used.',
+    todo: 'Free some space, or name another folder with --data, and start again.',
+    cause,
+  });
 }
 
 /** uid and gid for a child process, when it is another user's. */

@@ -51,7 +51,9 @@ export function clientConfig(options: Omit<PoolOptions, 'max' | 'log'>): pg.Clie
 export function createPool(options: PoolOptions): pg.Pool {
   const pool = new pg.Pool({ ...clientConfig(options), max: options.max, idleTimeoutMillis: 30_000 });
   // Without a listener a server restart would end the process; the next query reports the trouble anyway.
-  pool.on('error', (err) => options.log?.warn({ err: err.message }, 'postgres.connection-lost'));
+  pool.on('error', (err) => {
+    if (!pool.ending) options.log?.warn({ err: err.message }, 'postgres.connection-lost');
+  });
   // The pool takes its own listener off before the borrower can put one on; a server that stops just then must not
   // end the process either.
   pool.on('connect', (client) => client.on('error', () => {}));

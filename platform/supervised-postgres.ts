@@ -13,6 +13,8 @@ export interface SupervisedPostgres {
   readonly port: number;
   /** Address of the superuser on the database `postgres`. Contains a password: never log it. */
   readonly adminUrl: string;
+  /** Folder of the cluster. */
+  readonly place: string;
   /** Of the present postmaster; another after a restart. */
   pid(): number;
   /** How often it was started again. */
@@ -33,7 +35,7 @@ const SETTLED_MS = 30_000;
 export async function keepPostgresRunning(options: EmbeddedPostgresOptions): Promise<SupervisedPostgres> {
   const { log } = options;
   let server = await startEmbeddedPostgres(options);
-  const { port, adminUrl } = server;
+  const { port, adminUrl, place } = server;
   const stopping = new AbortController();
   let restarts = 0;
 
@@ -73,6 +75,7 @@ export async function keepPostgresRunning(options: EmbeddedPostgresOptions): Pro
   return {
     port,
     adminUrl,
+    place,
     pid: () => server.pid,
     restarts: () => restarts,
     async stop() {

@@ -50,8 +50,8 @@ export function reconciliationText({ journals, books, problems }: CityReconcilia
   const lines = [
     'Reconciliation',
     `  records   ${journals.written} written = ${journals.accepted} accepted + ${journals.quarantined} quarantined + ${journals.stillInJournals} still in journals`,
-    `  greens    ${journals.greens} shown, each with its record`,
-    `  taps      ${books.accepted ?? books.taps} accepted = ${books.decided} decided`,
+    `  greens    ${journals.greens} shown in this run, each with its record`,
+    `  taps      ${books.accepted ?? books.taps} accepted = ${books.decided} decided, since the first start`,
     `  ledger    sums to ${sums.length === 0 ? '0' : sums.join(', ')}`,
     ...(problems.length === 0
       ? ['  holds']

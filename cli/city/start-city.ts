@@ -7,7 +7,7 @@ import { type CityClock, createCityClock } from '#platform/city-clock.ts';
 import type { CityData } from '#platform/city-data.ts';
 import { openDataFolder } from '#platform/data-folder.ts';
 import { OperatorError } from '#platform/errors.ts';
-import type { Logger } from '#platform/logger.ts';
+import { createLogger, type Logger } from '#platform/logger.ts';
 import { createPool } from '#platform/postgres.ts';
 import { createLifecycle, type Lifecycle } from '#platform/shutdown.ts';
 import { getZone } from '#pricing/local-time.ts';
@@ -21,6 +21,7 @@ import { readText } from './enrol-devices.ts';
 import { deviceFolder, type Identities, INGEST_CLIENT, LISTS_CLIENT, openIdentities } from './identities.ts';
 import { createOffice } from './office.ts';
 import { type CityDatabase, openCityDatabase } from './open-database.ts';
+import { requireFreePort } from './port-is-free.ts';
 import { announceCity, withdrawCity } from './running-file.ts';
 
 export interface CityOptions {
@@ -67,14 +68,16 @@ export async function startCity(options: CityOptions): Promise<City> {
 
 async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<City> {
   const { data, log } = options;
+  await requireFreePort(options.portalListen, '--port');
+  if (options.brokerListen !== undefined) await requireFreePort(options.brokerListen, '--mqtt-port');
   const folder = openDataFolder(options.dataFolder);
   lifecycle.add({ name: 'data folder', stop: async () => folder.release() });
   const clock = openClock(options, folder.path);
   lifecycle.add({ name: 'city clock', stop: async () => clock.stop() });
   const keys = openCityKeys(join(folder.path, 'secrets'));
-  const part = (component: string) => ({ clock, log: log.child({ component }) });
+  const part = (component: string) => ({ clock, log: createLogger({ component, level: log.level }) });
 
-  const databaseOpening = openCityDatabase(folder.path, log.child({ component: 'postgres' }));
+  const databaseOpening = openCityDatabase(folder.path, part('postgres').log);
   databaseOpening.catch(() => {}); // Awaited below; the broker may fail first.
   const identitiesFile = join(folder.path, 'secrets', 'broker-identities.json');
   openIdentities(folder.path, data, keys, `mqtt://${options.brokerListen ?? MQTT_LISTEN}`);
@@ -99,7 +102,8 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
     await startFleet({
       cityData: data,
       seed: options.seed ?? data.city.simulation.seed,
-      ...part('fleet'),
+      clock,
+      log: fleetLog(log.level),
       deviceFolder: (deviceId) => deviceFolder(folder.path, deviceId),
       mqttUrl: broker.url,
       office,
@@ -213,6 +217,11 @@ function openClock(options: CityOptions, folder: string): CityClock {
 /** The first instant of the simulated city, UTC ms. */
 function startOfSimulation({ city }: CityData): number {
   return getZone(city.zone).instantMs(Date.parse(`${city.simulation.startsAt}Z`));
+}
+
+/** The simulated vehicles lose their network now and then on purpose: no news unless somebody asks for more. */
+function fleetLog(level: string): Logger {
+  return createLogger({ component: 'fleet', level: level === 'warn' ? 'error' : level });
 }
 
 /** The port that IANA keeps for MQTT. */

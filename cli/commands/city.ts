@@ -42,7 +42,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
       // Only a run with an end reconciles, and only it keeps what it would compare.
       ...(options.seconds === undefined ? {} : { onGreen: (id: string) => greens.add(id) }),
     });
-    io.stdout.write(readyText(city, (performance.now() - startedAt) / 1000));
+    io.stdout.write(readyText(city, options.dataFolder, (performance.now() - startedAt) / 1000));
     if (options.seconds === undefined) return await untilSignal(city, signals.received, io);
     await Promise.race([delay(options.seconds * 1000, undefined, { ref: false }), signals.received]);
     const result = await finish(city, options, data.devices, greens, log);
@@ -53,11 +53,14 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   }
 }
 
-function readyText(city: City, seconds: number): string {
+function readyText(city: City, dataFolder: string, seconds: number): string {
+  const { place } = city.database.server;
+  // Only where the database's user cannot reach the data folder.
+  const elsewhere = place.startsWith(dataFolder) ? '' : ` in ${place}`;
   return `Ready in ${seconds.toFixed(1)} s.
   the city   ${city.pageUrl}
   MQTT       ${city.mqttUrl}
-  PostgreSQL 127.0.0.1:${city.postgresPort}
+  PostgreSQL 127.0.0.1:${city.postgresPort}${elsewhere}
 Ctrl-C stops it; the next start goes on from here.
 `;
 }

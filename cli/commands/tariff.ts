@@ -44,7 +44,11 @@ async function check(dir: string): Promise<Checked> {
     const read = await loadTariffFolder(dir);
     return {
       problems: read.problems,
-      good: read.ok ? [`${read.package.tariff.version_id} ${read.package.hash}`] : [],
+      good: read.ok
+        ? [
+            `${read.package.tariff.version_id} ${read.package.hash} ${read.package.tariff.status}: no problems`,
+          ]
+        : [],
     };
   }
   if (await exists(join(dir, 'fare_leg_rules.txt'))) {
@@ -52,7 +56,9 @@ async function check(dir: string): Promise<Checked> {
     return { problems: feed.problems, good: feed.ok ? ['GTFS feed with Fares v2, no errors'] : [] };
   }
   const read = await loadTariffTimeline(dir);
-  const good = read.ok ? read.timeline.packages.map((p) => `${p.tariff.version_id} ${p.hash}`) : [];
+  const good = read.ok
+    ? read.timeline.packages.map((p) => `${p.tariff.version_id} ${p.hash} ${p.tariff.status}: no problems`)
+    : [];
   return { problems: read.problems, good };
 }
 

@@ -358,8 +358,7 @@ describe.skipIf(!isRoot)('started by root', () => {
         timeout: 50_000,
       });
       const answers = stdout.split('\n').filter((line) => line.startsWith('{'));
-      expect(answers[0]).toContain('POSTGRES_NOT_MADE');
-      expect(answers[0]).toContain('No space left on device');
+      expect(answers[0]).toContain('DISK_FULL');
       expect(stdout.split('\n')).not.toContain('pg');
       expect(JSON.parse(answers[1] ?? '{}')).toMatchObject({ pid: expect.any(Number) });
     },

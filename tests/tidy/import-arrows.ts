@@ -26,15 +26,20 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   ingest: GROUND,
   'fare-engine': ['fare-engine/pricing', ...GROUND],
   beacons: ['beacons/triggers', ...GROUND],
-  portal: [...LEAVES, ...GROUND],
+  portal: ['portal/islands', ...LEAVES, ...GROUND],
+  // Runs in browsers: it may take what is sent to it and the leaves, nothing of the server.
+  'portal/islands': ['contracts', ...LEAVES],
   dashboards: GROUND,
   'simulators/cards': GROUND, // written from the specifications, not from the agent's code
   simulators: [...GROUND, ...LEAVES, ...SERVICES, 'simulators/cards'],
   cli: ALL,
   scripts: [...ALL, 'tests'], // developers' tools may use the tests' helpers; nothing that runs in a city may
-  tests: [...ALL, 'scripts'],
+  tests: [...ALL, 'scripts', 'bin'],
   bin: [],
 };
+
+/** Shapes of what a room is sent; types alone, nothing of them runs there. */
+const ALSO_AS_TYPES: Readonly<Record<string, string>> = { 'portal/islands': 'portal/schemas.ts' };
 
 /** What reaches outside: no core may have it, only `main.ts`, `config.ts`, `adapters/`. */
 const DRIVERS =
@@ -82,13 +87,13 @@ export interface Import {
 }
 
 const IMPORTS =
-  /^\s*(?:import|export)\s+(type\s)?(?:[\w*{][^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"`]([^'"`]+)['"`]/gm;
+  /^\s*(?:import|export)\s+(type\s)?(?:[\w*{][^'"`;]*?\sfrom\s+)?['"]([^'"]+)['"]|\b(?:import|require|getBuiltinModule|createRequire\([^)]*\))\(\s*['"`]([^'"`]+)['"`]|\bnew\s+URL\(\s*['"`](\.{1,2}\/[^'"`]+\.[mc]?[tj]s)['"`]/gm;
 
-/** The import lines of a file, dynamic ones too. */
+/** The import lines of a file; dynamic ones, `require` in its forms, and files named by `new URL` for workers too. */
 export function importsOf(text: string): Import[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, '');
   return [...code.matchAll(IMPORTS)].map((match) => ({
-    specifier: (match[2] ?? match[3]) as string,
+    specifier: (match[2] ?? match[3] ?? match[4]) as string,
     typeOnly: match[1] !== undefined,
   }));
 }
@@ -108,6 +113,7 @@ export function checkImports({ path, text }: ProjectFile): string[] {
   return importsOf(text).flatMap(({ specifier, typeOnly }) => {
     const target = resolveImport(path, specifier);
     if (target === undefined) return checkPackage(path, room, specifier, typeOnly);
+    if (typeOnly && ALSO_AS_TYPES[room] === target) return [];
     const to = roomOf(target);
     if (to === room || (to !== undefined && ARROWS[room]?.includes(to))) return [];
     return [`${path}: ${room} may not import ${to ?? target} (${specifier})`];

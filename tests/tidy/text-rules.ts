@@ -27,7 +27,7 @@ export function checkName(path: string): string[] {
 }
 
 const OUTSIDE =
-  /\bDate\.now\b|\bnew Date\(\s*\)|\bMath\.random\b|\bprocess\.(env|argv|hrtime|exit)\b|\bperformance\.now\b|\bcrypto\.getRandomValues\b/;
+  /\bDate\.now\b|\bnew Date\(\s*\)|\bMath\.random\b|\bprocess\.(env|argv|hrtime|exit)\b|\bperformance\.now\b|\bcrypto\.getRandomValues\b|\brandom(Bytes|UUID|Int)\(|\bset(Timeout|Interval|Immediate)\(|(?<![.\w])fetch\(/;
 
 /** A core reads neither clock nor chance nor environment: they are handed in. */
 export function checkPurity({ path, text }: ProjectFile): string[] {
