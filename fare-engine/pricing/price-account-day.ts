@@ -27,7 +27,7 @@ export function priceAccountDay(
     if (tap.fareAtMs < startMs || tap.fareAtMs >= endMs) {
       throw new RangeError(`tap ${tap.tapId} is not of fare day ${day.fareDay}`);
     }
-    const priced = priceTap(state, day, tap, known);
+    const priced = priceTap(state, { day, tap, tariffs: known, startMs });
     lines.push(priced.line);
     state = priced.state;
   }
@@ -46,7 +46,18 @@ interface PricedTap {
   readonly state: PricingState;
 }
 
-function priceTap(state: PricingState, day: AccountDay, tap: TapFact, tariffs: TariffTimeline): PricedTap {
+/** A tap with what it is priced by. */
+interface Presented {
+  readonly day: AccountDay;
+  readonly tap: TapFact;
+  /** As known at the day's close. */
+  readonly tariffs: TariffTimeline;
+  /** First instant of the fare day. */
+  readonly startMs: number;
+}
+
+function priceTap(state: PricingState, presented: Presented): PricedTap {
+  const { day, tap, tariffs } = presented;
   const tariff = tariffs.at(tap.fareAtMs) ?? null;
   const unpriced = (reason: UnpricedReason): PricedTap => ({
     line: lineOfUnpriced(tap, day.fareDay, tariff, currencyOf(tariffs), reason),
@@ -57,9 +68,9 @@ function priceTap(state: PricingState, day: AccountDay, tap: TapFact, tariffs: T
   const networkId = networkOf(tariff, tap);
   const touch = recordedTouch(state, day, tap) ?? findTouch(state, tap, tariff, networkId);
   if (touch) return { line: lineOfSameRide(tap, day.fareDay, tariff, networkId, touch), state };
-  const nominal = priceAt(state, day, tap, tariffs, tap.fareAtMs, 0);
+  const nominal = priceAt(state, presented, tap.fareAtMs, 0);
   if (typeof nominal === 'string') return unpriced(nominal);
-  const { leg, uncertaintyMs } = cheaperSide(state, day, tap, tariffs, nominal);
+  const { leg, uncertaintyMs } = cheaperSide(state, presented, nominal);
   const clock = leg === nominal ? null : { uncertaintyMs, nominalMinor: nominal.riderMinor };
   return { line: lineOfLeg(tap, day.fareDay, leg, clock), state: nextState(state, tap, leg) };
 }
@@ -112,13 +123,11 @@ function uncertaintyOf(tap: TapFact): number {
 /** The leg at an instant: a transfer by the tariff of the run's first tap, else a ride by the tariff in force. */
 function priceAt(
   state: PricingState,
-  day: AccountDay,
-  tap: TapFact,
-  tariffs: TariffTimeline,
+  { day, tap, tariffs, startMs }: Presented,
   atMs: number,
   slackMs: number,
 ): PricedLeg | UnpricedReason {
-  const boarding = { tap, day, atMs, slackMs };
+  const boarding = { tap, day, atMs, slackMs, dayStartMs: startMs };
   const run = state.transferRun;
   const runTariff = run?.packageHash === undefined ? undefined : tariffs.byHash(run.packageHash);
   const transfer = run && runTariff ? priceTransfer(runTariff, boarding, run) : undefined;
@@ -130,18 +139,17 @@ function priceAt(
 /** Where the clock is not sure and a border lies within its uncertainty, the rider pays the cheaper side. */
 function cheaperSide(
   state: PricingState,
-  day: AccountDay,
-  tap: TapFact,
-  tariffs: TariffTimeline,
+  presented: Presented,
   nominal: PricedLeg,
 ): { leg: PricedLeg; uncertaintyMs: number } {
+  const { tap } = presented;
   const own = uncertaintyOf(tap);
   const slackMs = own + (state.transferRun?.uncertaintyMs ?? 0);
   let leg = nominal;
   if (slackMs <= 0) return { leg, uncertaintyMs: 0 };
   for (const atMs of own > 0 ? [tap.fareAtMs, tap.fareAtMs - own, tap.fareAtMs + own] : [tap.fareAtMs]) {
     if (leg.riderMinor <= 0n) break;
-    const other = priceAt(state, day, tap, tariffs, atMs, slackMs);
+    const other = priceAt(state, presented, atMs, slackMs);
     if (typeof other !== 'string' && other.riderMinor < leg.riderMinor) leg = other;
   }
   return { leg, uncertaintyMs: slackMs };

@@ -44,6 +44,8 @@ export interface Boarding {
   readonly atMs: number;
   /** Time by which a transfer window may have been missed only because clocks are not sure. */
   readonly slackMs: number;
+  /** First instant of the fare day: transfers without a limit of time do not reach over it. */
+  readonly dayStartMs: number;
 }
 
 type Run = NonNullable<PricingState['transferRun']>;
@@ -122,7 +124,7 @@ function byPrice(a: Option, b: Option): number {
 
 function findTransfers(
   tariff: TariffPackage,
-  { tap, slackMs }: Boarding,
+  { tap, slackMs, dayStartMs }: Boarding,
   run: Run,
   option: Option,
   mediaId: string,
@@ -140,7 +142,9 @@ function findTransfers(
       count: sameGroup ? run.transferCount + 1 : 1,
       slackMs,
     },
-    (rule) => rule.productId === '' || selectProduct(feed, rule.productId, payer) !== undefined,
+    (rule) =>
+      (rule.durationLimitS !== null || firstMs >= dayStartMs) &&
+      (rule.productId === '' || selectProduct(feed, rule.productId, payer) !== undefined),
   );
   return rules.map((rule) => ({
     rule,

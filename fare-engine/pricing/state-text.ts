@@ -52,7 +52,7 @@ export function trimState(
 ): PricingState {
   const run = state.transferRun;
   const window = run?.packageHash === undefined ? 0 : tariffs.byHash(run.packageHash)?.transferWindowMsMax;
-  // A rule without a limit would hold a run open for ever; for taps it ends with the fare day.
+  // A rule without a limit would hold a run open for ever: it ends with the fare day (price-leg.ts), the others go on.
   const reach = window ? window + (run?.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX : 0;
   return {
     v: 1,

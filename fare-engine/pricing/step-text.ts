@@ -141,6 +141,7 @@ export function stepText(step: PriceStep, context: StepTextContext): string {
   const act = step.act === null ? undefined : (names?.acts?.[step.act]?.[language] ?? step.act);
   const concession = step.params['concession'] ?? '';
   const medium = step.params['medium'] ?? '';
+  const named = names?.media?.[medium];
   const nominal = step.params['nominalMinor'];
   return SENTENCES[language][step.kind]({
     before: money(step.beforeMinor),
@@ -148,7 +149,7 @@ export function stepText(step: PriceStep, context: StepTextContext): string {
     free: step.afterMinor === 0n,
     act: act === undefined ? '' : `, ${act}`,
     name: names?.concessions?.[concession]?.[language] ?? concession,
-    medium: names?.media?.[medium] ?? medium,
+    medium: (typeof named === 'string' ? named : named?.[language]) ?? medium,
     p: nominal === undefined ? step.params : { ...step.params, nominal: money(BigInt(nominal)) },
   });
 }

@@ -51,8 +51,8 @@ export interface TariffPackage {
   readonly passBackMsMax: number;
   /** Longest time for late taps of any network, seconds. */
   readonly lateTapAcceptSMax: number;
-  /** Longest window in which a leg may still be followed by a transfer; `null` = some rule has no limit. */
-  readonly transferWindowMsMax: number | null;
+  /** Longest limited window in which a leg may still be followed by a transfer; unlimited rules end with the fare day. */
+  readonly transferWindowMsMax: number;
 }
 
 export type ReadPackage =
@@ -145,11 +145,6 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
   };
 }
 
-function longestWindowMs(rules: readonly TransferRule[]): number | null {
-  let longest = 0;
-  for (const { durationLimitS } of rules) {
-    if (durationLimitS === null) return null;
-    longest = Math.max(longest, durationLimitS * 1000);
-  }
-  return longest;
+function longestWindowMs(rules: readonly TransferRule[]): number {
+  return Math.max(0, ...rules.map(({ durationLimitS }) => (durationLimitS ?? 0) * 1000));
 }

@@ -100,6 +100,9 @@ export interface FareMedium {
   readonly name: string;
 }
 
+/** Language (as the feed writes it: `en`, `pl` …) → text. */
+export type Translated = Readonly<Record<string, string>>;
+
 export interface FareFeed {
   /** Zone of the agency; `null` when the feed names none. */
   readonly zone: Zone | null;
@@ -114,6 +117,8 @@ export interface FareFeed {
   readonly media: readonly FareMedium[];
   readonly categories: ReadonlyMap<string, RiderCategory>;
   readonly products: ReadonlyMap<string, readonly ProductRow[]>;
+  /** Names in other languages, by `<table>/<id>`: tables fare_media, rider_categories, fare_products. */
+  readonly translations: ReadonlyMap<string, Translated>;
   readonly legRules: readonly LegRule[];
   /** Whether the column `rule_priority` exists: it changes what an empty field means. */
   readonly hasRulePriority: boolean;

@@ -9,6 +9,7 @@ import { findZone, type Zone } from '../local-time.ts';
 import { parseGtfsDate, parseLocalTimeS } from './cells.ts';
 import { checkReferences } from './check-references.ts';
 import { readCategories, readLegRules, readMedia, readProducts, readTransferRules } from './read-fares.ts';
+import { readTranslations } from './read-translations.ts';
 import { type FeedFiles, openTable, quote } from './row-reader.ts';
 
 /** Names of the files that are read; others need not be loaded. */
@@ -29,6 +30,7 @@ export const FARE_FILES: readonly string[] = [
   'stop_areas.txt',
   'networks.txt',
   'route_networks.txt',
+  'translations.txt',
 ];
 
 export interface ReadFeedOptions {
@@ -52,6 +54,7 @@ export function readFeed(
     }
   }
   const legRules = readLegRules(files, problems);
+  const categories = new Map(readCategories(files, problems).map((c) => [c.categoryId, c]));
   const feed: FareFeed = {
     zone: readZone(files, options, problems),
     networkOfRoute: readNetworks(files, problems),
@@ -60,8 +63,9 @@ export function readFeed(
     services: readServices(files, problems),
     timeframes: readTimeframes(files, problems),
     media,
-    categories: new Map(readCategories(files, problems).map((c) => [c.categoryId, c])),
+    categories,
     products,
+    translations: readTranslations(files, { media, categories, products }, problems),
     legRules: legRules.rules,
     hasRulePriority: legRules.hasPriority,
     joinRules: readJoinRules(files, problems),
