@@ -8,6 +8,7 @@ import type { PriceStep } from '#pricing/model.ts';
 import type { NameBook } from '#pricing/name-book.ts';
 import { stepText } from '#pricing/step-text.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
+import { articleText } from './pricing/article-text.ts';
 
 /** A posting as it is published: the rider is just "rider". */
 export interface PublishedPosting {
@@ -231,7 +232,8 @@ function revisionLines(
     `${words.revision} ${revision.revision}, ${words.decided} ${at(revision.decidedAtMs)}, ${words.tariff}: ${tariff}`,
   ];
   for (const step of revision.steps) {
-    const law = [step.act, step.article].filter((part) => part !== null).join(', ');
+    const article = step.article === null ? null : articleText(step.article, language);
+    const law = [step.act, article].filter((part) => part !== null).join(', ');
     lines.push(
       `  ${money(step.beforeMinor)} → ${money(step.afterMinor)}  ${stepText(step, { language, currency, names })}`,
       `      ${step.ruleId}${law === '' ? '' : ` (${law})`}`,

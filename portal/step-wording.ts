@@ -1,4 +1,6 @@
 /** Steps of a price in plain words: what the fare engine stored, read with care and said by the pricing leaf. */
+
+import { articleText } from '#pricing/article-text.ts';
 import type { PriceStep } from '#pricing/model.ts';
 import type { NameBook } from '#pricing/name-book.ts';
 import { stepText } from '#pricing/step-text.ts';
@@ -58,7 +60,7 @@ export function stepWire(step: PriceStep, currency: string, wording: Wording): S
     kind: step.kind,
     ruleId: redactText(step.ruleId),
     act: step.act === null ? null : redactText(wording.act(step.act)),
-    article: step.article === null ? null : redactText(step.article),
+    article: step.article === null ? null : articleText(redactText(step.article), wording.language),
     beforeMinor: step.beforeMinor.toString(),
     afterMinor: step.afterMinor.toString(),
     text: stepText(
@@ -89,7 +91,7 @@ function bookOf(names: CityNames): Partial<NameBook> {
   const made: Partial<NameBook> = {
     acts: inAll(names.acts),
     concessions: inAll(names.concessions),
-    media: Object.fromEntries([...names.media.keys()].map((id) => [id, nameOf(names.media, id, 'uk')])),
+    media: inAll(names.media),
   };
   books.set(names, made);
   return made;
