@@ -5,6 +5,8 @@
  */
 import { OperatorError } from '#platform/errors.ts';
 import { type BundleLine, formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
+import { INITIAL_STATE } from '#pricing/model.ts';
+import { stateText } from '#pricing/state-text.ts';
 import { hashPackage } from '#pricing/tariff-package.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 import { closeOf, tapFact } from './facts/account-day.ts';
@@ -41,8 +43,8 @@ export interface ExportCounts {
 const TAPS_AT_ONCE = 5000;
 
 /**
- * Exports fare days `[fromDay, untilDay)`, line by line. The first day is priced as if no ride had come before it: take
- * one day more at the beginning where a transfer may reach over the border.
+ * Exports fare days `[fromDay, untilDay)`, line by line. What the days before handed on (a transfer still running) is
+ * carried as the engine stored it; an export from an earlier day proves it. Nothing should wait in inbox and queue.
  */
 export function exportFacts(
   pool: ReaderPool,
@@ -70,6 +72,8 @@ export function exportFacts(
         await write(formatBundleLine(line));
       }
       for (const line of await rightLines(client, [...fresh])) await write(formatBundleLine(line));
+      for (const line of await openingLines(client, [...fresh], request.fromDay))
+        await write(formatBundleLine(line));
       for (const { fareDay } of page) days.add(fareDay);
       taps += page.length;
     }
@@ -155,8 +159,28 @@ async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: r
       kind: 'tap' as const,
       accountId: accountOf(tap.tokenId, tap.fareAtMs, linksOf.get(tap.tokenId) ?? [], knownAsOfMs),
       ...tapFact(tap, place),
+      receivedAtMs: tap.receivedAtMs,
     };
   });
+}
+
+/** What each account's last day before the first exported one handed on. */
+async function openingLines(
+  client: Queryable,
+  accountIds: readonly string[],
+  fromDay: string,
+): Promise<BundleLine[]> {
+  const rows = await rowsOf<{ accountId: string; state: string; base: string | null }>(
+    client,
+    `SELECT DISTINCT ON (account_id) account_id AS "accountId", state_out AS state, base_out AS base
+     FROM fare.account_day WHERE account_id = ANY ($1::text[]) AND fare_day < $2::date
+     ORDER BY account_id, fare_day DESC`,
+    [accountIds, fromDay],
+  );
+  const nothing = stateText(INITIAL_STATE);
+  return rows
+    .filter(({ state, base }) => state !== nothing || base !== null)
+    .map((row) => ({ kind: 'state' as const, ...row }));
 }
 
 async function rightLines(client: Queryable, accountIds: readonly string[]): Promise<BundleLine[]> {

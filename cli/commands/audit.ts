@@ -17,8 +17,8 @@ export const usage = `Usage: kvytok audit export --day DATE | --from DATE --unti
        kvytok audit reconcile [--data DIR]
 
 export      writes the facts of fare days as a bundle that \`kvytok price --facts FILE\` re-prices offline: taps with
-            account and place, entitlements, closes, tariffs by hash. --until is exclusive. A ride just after the
-            border may be a transfer of the day before: take one day more where that matters.
+            account and place, entitlements, closes, tariffs by hash with their activation, and what the day before
+            handed on to each account. --until is exclusive.
 reconcile   asks the database whether everything adds up; exit code 1 when it does not.
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime)

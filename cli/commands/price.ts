@@ -15,7 +15,8 @@ import { lineWriter, readLines } from '../line-streams.ts';
 export const usage = `Usage: kvytok price --facts BUNDLE
 
 Prices an exported bundle without a network or a database: facts, closes, and tariffs by their hash, one JSON line each.
-The same bundle always gives the same output: one line for each tap, then the sums per currency. BUNDLE may be "-" for
+The same bundle always gives the same output: one line for each tap, then the sums per currency; lossMinor is
+the part of riderMinor that came too late to be charged. BUNDLE may be "-" for
 standard input. Exit code 65 when the bundle is not whole; the message names the line.
 `;
 
@@ -44,7 +45,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const out = lineWriter(io.stdout);
   const totals = new Map<string, BundleTotals>();
   for (const priced of repriceBundle(read.bundle)) {
-    addToTotals(totals, priced.line);
+    addToTotals(totals, priced);
     if (!(await out.write(toJson(asOutput(priced))))) return EXIT.ok;
   }
   for (const currency of [...totals.keys()].sort()) {
@@ -53,9 +54,9 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   return EXIT.ok;
 }
 
-function asOutput({ accountId, line }: RepricedLine) {
+function asOutput({ accountId, line, lossMinor }: RepricedLine) {
   const { kind, ...rest } = line;
-  return { kind: 'line', accountId, lineKind: kind, ...rest };
+  return { kind: 'line', accountId, lineKind: kind, ...rest, lossMinor };
 }
 
 /** Money as digit strings. */

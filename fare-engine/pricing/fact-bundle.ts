@@ -8,10 +8,12 @@ import { type Static, Type } from 'typebox';
 import { FeedId, InstantMs } from '#contracts/ids.ts';
 import { decodeJsonText, describeProblems, parserOf } from '#contracts/parse.ts';
 import { MediumKind } from '#contracts/record.ts';
+import type { CarriedState } from './close-rules.ts';
 import { createFareCalendar, type FareCalendar } from './fare-day.ts';
 import { formatFileProblem } from './file-problem.ts';
 import { parseIsoDate } from './gtfs/cells.ts';
-import type { EntitlementFact, PassFact, TapFact } from './model.ts';
+import { type EntitlementFact, INITIAL_STATE, type PassFact, type TapFact } from './model.ts';
+import { parseStateText } from './state-text.ts';
 import { hashPackage, readTariffPackage, type TariffPackage } from './tariff-package.ts';
 import { type Activations, createTariffTimeline, type TariffTimeline } from './tariff-timeline.ts';
 
@@ -61,6 +63,8 @@ const TapLine = Type.Object({
   mediumId: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   deviceId: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),
   passBackOf: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),
+  /** When the city received it: decides on closed days whether it is charged. Absent = in time. */
+  receivedAtMs: Type.Optional(Instant),
 });
 
 const EntitlementLine = Type.Object({
@@ -87,14 +91,28 @@ const PassLine = Type.Object({
 /** A fare day was closed: facts other than taps that became known later do not count for it. */
 const CloseLine = Type.Object({ kind: Type.Literal('close'), fareDay: Day, knownAsOfMs: Instant });
 
-export const BundleLine = Type.Union([TapLine, EntitlementLine, PassLine, CloseLine]);
+/** What an account's last day before the bundle handed on; canonical texts of states. Absent = nothing. */
+const StateLine = Type.Object({
+  kind: Type.Literal('state'),
+  accountId: Account,
+  state: Type.String({ maxLength: 32 * 1024 }),
+  /** The same without taps that came too late to be charged, where that differs. */
+  base: Nullable(Type.String({ maxLength: 32 * 1024 })),
+});
+
+export const BundleLine = Type.Union([TapLine, EntitlementLine, PassLine, CloseLine, StateLine]);
 export type BundleLine = Static<typeof BundleLine>;
+
+/** A tap and when it was received. */
+export type BundledTap = TapFact & { readonly receivedAtMs?: number };
 
 /** Facts of one account. */
 export interface AccountFacts {
-  readonly taps: TapFact[];
+  readonly taps: BundledTap[];
   readonly entitlements: EntitlementFact[];
   readonly passes: PassFact[];
+  /** What the day before the first one handed on. */
+  opening: CarriedState;
 }
 
 export interface FactBundle {
@@ -118,6 +136,7 @@ const parsers = {
   entitlement: parserOf(EntitlementLine),
   pass: parserOf(PassLine),
   close: parserOf(CloseLine),
+  state: parserOf(StateLine),
 } as const;
 
 /** Reads a bundle line by line; the first problem ends it, for a bundle is whole or it proves nothing. */
@@ -193,15 +212,16 @@ export class FactBundleReader {
   #addFact(value: unknown): string | undefined {
     const kind = (value as { kind?: unknown } | null)?.kind;
     if (typeof kind !== 'string' || !Object.hasOwn(parsers, kind)) {
-      return `kind ${JSON.stringify(kind)?.slice(0, 60)} is not known; known are tap, entitlement, pass, close`;
+      return `kind ${JSON.stringify(kind)?.slice(0, 60)} is not known; known are tap, entitlement, pass, close, state`;
     }
     const parsed = parsers[kind as keyof typeof parsers](value);
     if (!parsed.ok) return describeProblems(parsed.problems);
     const fact = parsed.value as BundleLine;
     if (fact.kind === 'close') return this.#addClose(fact.fareDay, fact.knownAsOfMs);
     const { kind: _, accountId, ...rest } = fact;
-    const account = this.#accounts.get(accountId) ?? { taps: [], entitlements: [], passes: [] };
+    const account = this.#accounts.get(accountId) ?? newAccount();
     this.#accounts.set(accountId, account);
+    if (fact.kind === 'state') return addOpening(account, fact.state, fact.base);
     if (fact.kind === 'tap') {
       const known = this.#taps.get(fact.tapId);
       if (known !== undefined) {
@@ -210,7 +230,7 @@ export class FactBundleReader {
           : `tap ${fact.tapId} belongs to two accounts`;
       }
       this.#taps.set(fact.tapId, accountId);
-      account.taps.push(rest as TapFact);
+      account.taps.push(rest as BundledTap);
     } else if (fact.kind === 'entitlement') account.entitlements.push(rest as EntitlementFact);
     else account.passes.push(rest as PassFact);
     return undefined;
@@ -221,6 +241,22 @@ export class FactBundleReader {
     if (this.#closes.has(fareDay)) return `fare day ${fareDay} is closed twice`;
     this.#closes.set(fareDay, knownAsOfMs);
     return undefined;
+  }
+}
+
+function newAccount(): AccountFacts {
+  return { taps: [], entitlements: [], passes: [], opening: NOTHING_BEFORE };
+}
+
+const NOTHING_BEFORE: CarriedState = { state: INITIAL_STATE, base: null };
+
+function addOpening(account: AccountFacts, state: string, base: string | null): string | undefined {
+  if (account.opening !== NOTHING_BEFORE) return 'the account has two opening states';
+  try {
+    account.opening = { state: parseStateText(state), base: base === null ? null : parseStateText(base) };
+    return undefined;
+  } catch (error) {
+    return `opening state: ${(error as Error).message}`;
   }
 }
 

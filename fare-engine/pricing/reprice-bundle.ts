@@ -1,13 +1,14 @@
 /** The auditor's re-computation: every account of a bundle, day after day, from nothing but the facts. */
-import type { AccountFacts, FactBundle } from './fact-bundle.ts';
-import { compareText } from './file-problem.ts';
-import { INITIAL_STATE, type PricedLine, type TapFact } from './model.ts';
-import { priceAccountDay } from './price-account-day.ts';
 
-/** A line with its account. */
-export interface RepricedLine {
+import { type ChargedLine, cameInTime, chargeDay, type DayPricer, lateTapAcceptMs } from './close-rules.ts';
+import type { AccountFacts, BundledTap, FactBundle } from './fact-bundle.ts';
+import { compareText } from './file-problem.ts';
+import { priceAccountDay } from './price-account-day.ts';
+import { stateText } from './state-text.ts';
+
+/** A line with its account, and what of the rider's part came too late to be charged. */
+export interface RepricedLine extends ChargedLine {
   readonly accountId: string;
-  readonly line: PricedLine;
 }
 
 /** Sums of a bundle, per currency. */
@@ -18,6 +19,8 @@ export interface BundleTotals {
   claimRides: number;
   grossMinor: bigint;
   riderMinor: bigint;
+  /** Part of riderMinor that nobody is charged: the record came too late. */
+  lossMinor: bigint;
   transferMinor: bigint;
   concessionMinor: bigint;
   passMinor: bigint;
@@ -37,32 +40,47 @@ function* repriceAccount(
   facts: AccountFacts,
 ): Generator<RepricedLine> {
   const { calendar, tariffs, closes } = bundle;
-  const byDay = new Map<string, TapFact[]>();
+  const pricer: DayPricer = {
+    price: (stateIn, day) => priceAccountDay(stateIn, day, tariffs, calendar),
+    stateText,
+  };
+  const byDay = new Map<string, BundledTap[]>();
   for (const tap of facts.taps) {
     const fareDay = calendar.fareDayOf(tap.fareAtMs);
     const taps = byDay.get(fareDay);
     if (taps) taps.push(tap);
     else byDay.set(fareDay, [tap]);
   }
-  let state = INITIAL_STATE;
+  let carried = facts.opening;
   for (const fareDay of [...byDay.keys()].sort(compareText)) {
     const day = {
       accountId,
       fareDay,
-      taps: byDay.get(fareDay) as TapFact[],
+      taps: byDay.get(fareDay) as BundledTap[],
       entitlements: facts.entitlements,
       passes: facts.passes,
       knownAsOfMs: closes.get(fareDay) ?? null,
     };
     // Days without taps change nothing: what the state holds reaches at most into the next hours.
-    const priced = priceAccountDay(state, day, tariffs, calendar);
-    for (const line of priced.lines) yield { accountId, line };
-    state = priced.stateOut;
+    const inTime = (tap: BundledTap) => wasInTime(tap, bundle, fareDay);
+    const charged = chargeDay(carried, day, pricer, inTime);
+    for (const line of charged.lines) yield { accountId, ...line };
+    carried = charged.out;
   }
 }
 
+function wasInTime(tap: BundledTap, { calendar, tariffs, closes }: FactBundle, fareDay: string): boolean {
+  const closedAtMs = closes.get(fareDay) ?? null;
+  return cameInTime({
+    receivedAtMs: tap.receivedAtMs ?? tap.fareAtMs,
+    dayEndMs: calendar.endOfMs(fareDay),
+    closedAtMs,
+    lateTapAcceptMs: lateTapAcceptMs(tap, tariffs, closedAtMs),
+  });
+}
+
 /** Adds a line to the sums of its currency. */
-export function addToTotals(totals: Map<string, BundleTotals>, line: PricedLine): void {
+export function addToTotals(totals: Map<string, BundleTotals>, { line, lossMinor }: ChargedLine): void {
   let sum = totals.get(line.currency);
   if (!sum) {
     sum = {
@@ -72,6 +90,7 @@ export function addToTotals(totals: Map<string, BundleTotals>, line: PricedLine)
       claimRides: 0,
       grossMinor: 0n,
       riderMinor: 0n,
+      lossMinor: 0n,
       transferMinor: 0n,
       concessionMinor: 0n,
       passMinor: 0n,
@@ -84,6 +103,7 @@ export function addToTotals(totals: Map<string, BundleTotals>, line: PricedLine)
   if (line.claimRide) sum.claimRides++;
   sum.grossMinor += line.grossMinor;
   sum.riderMinor += line.riderMinor;
+  sum.lossMinor += lossMinor;
   sum.transferMinor += line.transferMinor;
   sum.concessionMinor += line.concessionMinor;
   sum.passMinor += line.passMinor;

@@ -57,7 +57,7 @@ describe('a bundle of facts', () => {
 
   it('adds up to what its lines say', () => {
     const totals = new Map<string, BundleTotals>();
-    for (const { line } of repriceBundle(read([header, ...LINES.map(formatBundleLine)])))
+    for (const line of repriceBundle(read([header, ...LINES.map(formatBundleLine)])))
       addToTotals(totals, line);
     expect(totals.get('UAH')).toEqual({
       currency: 'UAH',
@@ -66,6 +66,7 @@ describe('a bundle of facts', () => {
       claimRides: 1,
       grossMinor: 4800n,
       riderMinor: 2400n,
+      lossMinor: 0n,
       transferMinor: 1200n,
       concessionMinor: 1200n,
       passMinor: 0n,

@@ -1,0 +1,121 @@
+/** A bundle of closed days with late taps: a stranger reaches rider, loss and concession of every tap, to the kopiyka. */
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Role } from '#platform/role.ts';
+import { run as runAudit } from '../../cli/commands/audit.ts';
+import * as price from '../../cli/commands/price.ts';
+import { runCommand } from '../support/command-io.ts';
+import { tapRow, token } from './support/a-record.ts';
+import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
+import { CITY_DIR, settled, startEngine } from './support/running-engine.ts';
+import { command } from './support/submit.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'kvytok-late-bundle-'));
+const MINUTE_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** Half an hour before the first fare day ends: runs reach over its border. */
+const EVE = Date.UTC(2025, 9, 15, 0, 30);
+const TAPS = 360;
+const isLate = (step: number): boolean => step % 5 === 2 || step % 5 === 4;
+let engine: EngineDatabase;
+let role: Role;
+
+beforeAll(async () => {
+  engine = await openEngineDatabase();
+  role = await startEngine(engine);
+  await command(engine, 'link-medium', { tokenId: token(3), accountId: 'p-3', validFromMs: 0 });
+  await command(engine, 'grant-entitlement', {
+    entitlementId: 'e-3',
+    accountId: 'p-3',
+    concessionId: 'pensioner',
+    validFromMs: 0,
+  });
+  const rows = Array.from({ length: TAPS }, (_, step) => {
+    const card = 1 + (Math.floor(step / 2) % 11);
+    const atMs = EVE + step * 7 * MINUTE_MS;
+    return tapRow({
+      device: 'val-101',
+      seq: step + 1,
+      atMs,
+      token: token(card),
+      mediumKind: card % 2 === 1 ? 'social' : 'wallet',
+      vehicleId: `bus-${(step * 31) % 5}`,
+      routeId: ['T2', 'T5', 'T7'][step % 3] as string,
+      // Two in five arrive after the close; half of these so late that nobody is charged any more.
+      receivedAtMs: step % 5 === 2 ? EVE + 20 * DAY_MS : step % 5 === 4 ? EVE + 3 * DAY_MS : atMs + 1000,
+      ...(step % 40 === 23 ? { passBackOfSeq: step } : {}),
+    });
+  });
+  const late = rows.filter((_, step) => isLate(step));
+  const inTime = rows.filter((_, step) => !isLate(step));
+  await engine.deliver(inTime);
+  await settled(engine, inTime.length);
+  engine.clock.setWall(EVE + 2.5 * DAY_MS);
+  await command(engine, 'close-day', { fareDay: '2025-10-15' });
+  await command(engine, 'grant-entitlement', {
+    entitlementId: 'e-1',
+    accountId: 'p-3',
+    concessionId: 'student',
+    validFromMs: 0,
+  });
+  await engine.deliver(late.reverse());
+  await settled(engine, TAPS);
+});
+afterAll(async () => {
+  await role?.stop();
+  await engine.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function repriced(from: string): Promise<Map<string, unknown[]>> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const env = { KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'), KVYTOK_CITY_DIR: CITY_DIR };
+  const args = ['export', '--from', from, '--until', '2025-10-19', '--out', `${from}.ndjson`];
+  expect(await runAudit(args, { stdin: new PassThrough(), stdout, stderr, env, cwd: folder })).toBe(0);
+  const bundle = await readFile(join(folder, `${from}.ndjson`), 'utf8');
+  const { code, stdout: text } = await runCommand(price, ['--facts', '-'], bundle, folder);
+  expect(code).toBe(0);
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  return new Map(
+    lines
+      .filter((line) => line.kind === 'line')
+      .map((line) => [line.tapId, [line.lineKind, line.riderMinor, line.lossMinor, line.concessionMinor]]),
+  );
+}
+
+async function decided(from: string): Promise<Map<string, unknown[]>> {
+  const { rows } = await engine.admin.query(
+    `SELECT tap_id, kind, rider_minor::text AS rider, loss_minor::text AS loss, concession_minor::text AS concession
+     FROM fare.latest_decision WHERE fare_day >= $1::date`,
+    [from],
+  );
+  return new Map(rows.map((row) => [row.tap_id, [row.kind, row.rider, row.loss, row.concession]]));
+}
+
+test('the whole bundle gives what the ledger has, losses included', async () => {
+  const found = await decided('2025-10-14');
+  expect(found.size).toBe(TAPS);
+  const losses = [...found.values()].filter(([, , loss]) => loss !== '0');
+  expect(losses.length).toBeGreaterThan(10);
+  expect(new Set([...found.values()].map(([kind]) => kind))).toEqual(
+    new Set(['ride', 'transfer', 'same-ride']),
+  );
+  expect(await repriced('2025-10-14')).toEqual(found);
+});
+
+test('a bundle that begins later starts from what the day before handed on', async () => {
+  const found = await decided('2025-10-15');
+  expect(found.size).toBeLessThan(TAPS);
+  expect(await repriced('2025-10-15')).toEqual(found);
+  const text = await readFile(join(folder, '2025-10-15.ndjson'), 'utf8');
+  expect(text).toContain('"kind":"state"');
+  expect(text).not.toContain(token(1));
+});
