@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
+import { latin, polish } from './transliterate.ts';
 
 interface Line {
   id: string;
@@ -22,6 +23,8 @@ interface Network {
   version: string;
   calendar: { from: string; until: string };
   agencies: { id: string; name: string; url: string }[];
+  /** Ukrainian name → its English, German and Polish form. */
+  names: Record<string, [en: string, de: string, pl: string]>;
   service: { firstDeparture: string; lastDeparture: string; dwellS: number; layoverMin: number };
   speeds: { trolleybus: number; bus: number; peakFactor: number; peaks: [string, string][] };
   stops: Record<string, [name: string, lat: number, lon: number, district: string]>;
@@ -62,6 +65,7 @@ export function makeFeed(network: Network): Files {
     'trip_id,arrival_time,departure_time,stop_id,stop_sequence,shape_dist_traveled',
     stopTimes,
   );
+  put('translations.txt', 'table_name,field_name,language,translation,record_id', translationRows(network));
   put('shapes.txt', 'shape_id,shape_pt_lat,shape_pt_lon,shape_pt_sequence,shape_dist_traveled', shapes);
   return files;
 }
@@ -99,7 +103,7 @@ function putFrame(network: Network, put: (name: string, header: string, rows: Ce
       l.id,
       l.agency,
       l.name,
-      `${stopOf(network, l.via[0])[0]} – ${stopOf(network, l.via.at(-1))[0]}`,
+      termini(network, l).join(' – '),
       l.kind === 'trolleybus' ? 11 : 3,
       l.colour,
       'FFFFFF',
@@ -110,6 +114,49 @@ function putFrame(network: Network, put: (name: string, header: string, rows: Ce
     'service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date',
     SERVICES.map((s) => [s.id, ...s.days, network.calendar.from, network.calendar.until]),
   );
+}
+
+const LANGUAGES = ['en', 'de', 'pl'] as const;
+/** What a street's name begins with, and the whole name in each language. */
+const WAYS: Record<string, [en: string, de: string, pl: string]> = {
+  'Вул.': ['* St', '*-Straße', 'ul. *'],
+  Бульвар: ['* Blvd', '*-Boulevard', 'bulwar *'],
+  Проспект: ['* Ave', '*-Prospekt', 'prospekt *'],
+};
+
+/** Rows of translations.txt: agencies, stops and routes, each in three languages. */
+function translationRows(network: Network): Cell[][] {
+  const rows = (table: string, field: string, id: string, names: string[]) =>
+    LANGUAGES.map((language, i) => [
+      table,
+      field,
+      language,
+      names.map((name) => translated(network, name)[i]).join(' – '),
+      id,
+    ]);
+  return [
+    ...network.agencies.flatMap((a) => rows('agency', 'agency_name', a.id, [a.name])),
+    ...Object.entries(network.stops).flatMap(([id, [name]]) => rows('stops', 'stop_name', id, [name])),
+    ...network.lines.flatMap((l) => rows('routes', 'route_long_name', l.id, termini(network, l))),
+  ];
+}
+
+function translated(network: Network, name: string): [en: string, de: string, pl: string] {
+  const own = network.names[name];
+  if (own) return own;
+  const [first, ...rest] = name.split(' ');
+  const way = WAYS[first as string];
+  const proper = way ? rest.join(' ') : name;
+  const spelt = [latin(proper), latin(proper), polish(proper)] as const;
+  return spelt.map((text, i) => (way ? (way[i] as string).replace('*', text) : text)) as [
+    string,
+    string,
+    string,
+  ];
+}
+
+function termini(network: Network, line: Line): string[] {
+  return [stopOf(network, line.via[0])[0], stopOf(network, line.via.at(-1))[0]];
 }
 
 /** Every trip of a line: its vehicles go to and fro all day, evenly spread over one round trip. */
