@@ -6,7 +6,7 @@ import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
 import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact, Touch } from './model.ts';
 import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
-import { lineOfLeg, lineOfSameRide, lineOfUnpriced, type Repeated } from './priced-line.ts';
+import { chargedMinor, lineOfLeg, lineOfSameRide, lineOfUnpriced, type Repeated } from './priced-line.ts';
 import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
@@ -148,9 +148,9 @@ function cheaperSide(
   let leg = nominal;
   if (slackMs <= 0) return { leg, uncertaintyMs: 0 };
   for (const atMs of own > 0 ? [tap.fareAtMs, tap.fareAtMs - own, tap.fareAtMs + own] : [tap.fareAtMs]) {
-    if (leg.riderMinor <= 0n) break;
+    if (chargedMinor(tap, leg) <= 0n) break;
     const other = priceAt(state, presented, atMs, slackMs);
-    if (typeof other !== 'string' && other.riderMinor < leg.riderMinor) leg = other;
+    if (typeof other !== 'string' && chargedMinor(tap, other) < chargedMinor(tap, leg)) leg = other;
   }
   return { leg, uncertaintyMs: slackMs };
 }

@@ -10,6 +10,17 @@ export interface ClockNote {
   readonly nominalMinor: bigint;
 }
 
+/** Riders beside the holder: how many pay, and how many are more than the tariff allows with one medium. */
+export function companionsOf(tap: TapFact, leg: PricedLeg): { paying: number; rest: number } {
+  const paying = Math.min(tap.companions, leg.tariff.policyOf(leg.networkId).companion_max);
+  return { paying, rest: tap.companions - paying };
+}
+
+/** All that is charged for a boarding: companions pay the medium's full price, without concession or transfer. */
+export function chargedMinor(tap: TapFact, leg: PricedLeg): bigint {
+  return leg.riderMinor + BigInt(companionsOf(tap, leg).paying) * leg.grossMinor;
+}
+
 /** Line of a ride or transfer. */
 export function lineOfLeg(
   tap: TapFact,
@@ -21,6 +32,10 @@ export function lineOfLeg(
   if (leg.transfer) steps.push(transferStep(leg));
   if (leg.concession && leg.riderMinor !== leg.referenceMinor) steps.push(concessionStep(leg));
   if (clock) steps.push(clockStep(leg.riderMinor, clock));
+  const { paying, rest } = companionsOf(tap, leg);
+  const riderMinor = chargedMinor(tap, leg);
+  if (paying > 0) steps.push(companionsStep(tap, leg, paying));
+  if (rest > 0) steps.push(unpricedCompanions(tap, riderMinor, rest, 'companions-over-max'));
   const row = leg.concession?.row;
   return {
     ...emptyLine(tap, fareDay, leg.transfer ? 'transfer' : 'ride', leg.tariff),
@@ -28,8 +43,8 @@ export function lineOfLeg(
     fareProductId: leg.product.productId,
     riderCategoryId: row?.rider_category_id ?? leg.tariff.defaultCategoryId,
     networkId: leg.networkId,
-    grossMinor: leg.grossMinor,
-    riderMinor: leg.riderMinor,
+    grossMinor: leg.grossMinor * BigInt(1 + paying),
+    riderMinor,
     transferMinor: leg.grossMinor - leg.referenceMinor,
     concessionMinor: leg.referenceMinor - leg.riderMinor,
     concessionId: row?.concession_id ?? null,
@@ -80,6 +95,28 @@ function baseStep(tap: TapFact, { rule, product, grossMinor, mediaId, networkId 
     beforeMinor: 0n,
     afterMinor: grossMinor,
     params: { product: product.productId, medium: mediaId, network: networkId, route: tap.routeId ?? '' },
+  };
+}
+
+function companionsStep(tap: TapFact, leg: PricedLeg, paying: number): PriceStep {
+  const base = baseStep(tap, leg);
+  return {
+    ...base,
+    beforeMinor: leg.riderMinor,
+    afterMinor: chargedMinor(tap, leg),
+    params: { ...base.params, companions: String(paying) },
+  };
+}
+
+function unpricedCompanions(tap: TapFact, riderMinor: bigint, rest: number, reason: string): PriceStep {
+  return {
+    kind: 'unpriced',
+    ruleId: `unpriced/${reason}`,
+    act: null,
+    article: null,
+    beforeMinor: riderMinor,
+    afterMinor: riderMinor,
+    params: { reason, companions: String(rest), route: tap.routeId ?? '', medium: tap.mediumKind },
   };
 }
 
@@ -166,7 +203,10 @@ export function lineOfSameRide(
       ...(unsure > 0 ? { uncertaintyS: String(Math.ceil(unsure / 1000)) } : {}),
     },
   };
-  return { ...emptyLine(tap, fareDay, 'same-ride', tariff), networkId, steps: [step] };
+  const steps = [step];
+  // Whether they are others than at the first touch nobody can tell: they are named, not charged.
+  if (tap.companions > 0) steps.push(unpricedCompanions(tap, 0n, tap.companions, 'companions-same-ride'));
+  return { ...emptyLine(tap, fareDay, 'same-ride', tariff), networkId, steps };
 }
 
 /** Line of a tap that no rule prices: it costs nothing and says why. */

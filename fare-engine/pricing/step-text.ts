@@ -31,8 +31,14 @@ interface Parts {
 
 type Sentences = Readonly<Record<PriceStep['kind'], (x: Parts) => string>>;
 
+/** How many riders a remark is about, where it is about companions. */
+const count = (x: Parts): string => (x.p['companions'] ? `: ${x.p['companions']}` : '');
+
 const uk: Sentences = {
-  base: (x) => `Вартість поїздки ${x.after}: ${x.medium}${x.act}`,
+  base: (x) =>
+    x.p['companions']
+      ? `Супутники (${x.p['companions']}): ${x.after} замість ${x.before}${x.act}`
+      : `Вартість поїздки ${x.after}: ${x.medium}${x.act}`,
   transfer: (x) =>
     x.free
       ? `Безкоштовна пересадка: ${x.p['minutes']} хв від першої реєстрації${x.p['limitMinutes'] ? ` (дозволено ${x.p['limitMinutes']} хв)` : ''}${x.act}`
@@ -44,11 +50,14 @@ const uk: Sentences = {
   'same-ride': (x) => `Та сама поїздка: картку прикладено ще раз через ${x.p['seconds']} с, без оплати`,
   clock: (x) =>
     `Годинник валідатора неточний (до ${x.p['uncertaintyS']} с): ${x.after} замість ${x.p['nominal']}, дешевший варіант`,
-  unpriced: (x) => `Без оплати: ${UNPRICED.uk[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+  unpriced: (x) => `Без оплати: ${UNPRICED.uk[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 
 const en: Sentences = {
-  base: (x) => `Fare ${x.after}: ${x.medium}${x.act}`,
+  base: (x) =>
+    x.p['companions']
+      ? `Companions (${x.p['companions']}): ${x.after} instead of ${x.before}${x.act}`
+      : `Fare ${x.after}: ${x.medium}${x.act}`,
   transfer: (x) =>
     x.free
       ? `Free transfer: ${x.p['minutes']} min after the first boarding${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} min allowed)` : ''}${x.act}`
@@ -60,11 +69,14 @@ const en: Sentences = {
   'same-ride': (x) => `The same ride: card presented again after ${x.p['seconds']} s, no charge`,
   clock: (x) =>
     `The validator's clock is not exact (up to ${x.p['uncertaintyS']} s): ${x.after} instead of ${x.p['nominal']}, the cheaper side`,
-  unpriced: (x) => `Not charged: ${UNPRICED.en[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+  unpriced: (x) => `Not charged: ${UNPRICED.en[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 
 const de: Sentences = {
-  base: (x) => `Fahrpreis ${x.after}: ${x.medium}${x.act}`,
+  base: (x) =>
+    x.p['companions']
+      ? `Mitfahrende (${x.p['companions']}): ${x.after} statt ${x.before}${x.act}`
+      : `Fahrpreis ${x.after}: ${x.medium}${x.act}`,
   transfer: (x) =>
     x.free
       ? `Kostenloser Umstieg: ${x.p['minutes']} Min. nach dem ersten Einstieg${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} Min. erlaubt)` : ''}${x.act}`
@@ -77,11 +89,14 @@ const de: Sentences = {
     `Dieselbe Fahrt: Karte nach ${x.p['seconds']} s noch einmal vorgehalten, ohne Berechnung`,
   clock: (x) =>
     `Die Uhr des Validators geht nicht genau (bis ${x.p['uncertaintyS']} s): ${x.after} statt ${x.p['nominal']}, der günstigere Preis`,
-  unpriced: (x) => `Nicht berechnet: ${UNPRICED.de[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+  unpriced: (x) => `Nicht berechnet: ${UNPRICED.de[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 
 const pl: Sentences = {
-  base: (x) => `Cena przejazdu ${x.after}: ${x.medium}${x.act}`,
+  base: (x) =>
+    x.p['companions']
+      ? `Osoby towarzyszące (${x.p['companions']}): ${x.after} zamiast ${x.before}${x.act}`
+      : `Cena przejazdu ${x.after}: ${x.medium}${x.act}`,
   transfer: (x) =>
     x.free
       ? `Bezpłatna przesiadka: ${x.p['minutes']} min od pierwszej rejestracji${x.p['limitMinutes'] ? ` (dozwolone ${x.p['limitMinutes']} min)` : ''}${x.act}`
@@ -93,7 +108,7 @@ const pl: Sentences = {
   'same-ride': (x) => `Ten sam przejazd: kartę przyłożono ponownie po ${x.p['seconds']} s, bez opłaty`,
   clock: (x) =>
     `Zegar kasownika jest niedokładny (do ${x.p['uncertaintyS']} s): ${x.after} zamiast ${x.p['nominal']}, tańszy wariant`,
-  unpriced: (x) => `Bez opłaty: ${UNPRICED.pl[x.p['reason'] ?? ''] ?? x.p['reason']}`,
+  unpriced: (x) => `Bez opłaty: ${UNPRICED.pl[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 
 const SENTENCES: Readonly<Record<StepLanguage, Sentences>> = { uk, en, de, pl };
@@ -106,6 +121,8 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'unknown-medium': 'для цього носія немає тарифу',
     'no-leg-rule': 'для цієї поїздки немає правила тарифу',
     'no-product': 'для цього носія немає ціни',
+    'companions-over-max': 'супутники понад кількість, яку дозволяє тариф',
+    'companions-same-ride': 'супутники при повторному прикладанні',
   },
   en: {
     'no-tariff': 'no tariff is in force at this time',
@@ -114,6 +131,8 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'unknown-medium': 'the tariff does not know this medium',
     'no-leg-rule': 'no tariff rule fits this ride',
     'no-product': 'there is no price for this medium',
+    'companions-over-max': 'companions beyond the number that the tariff allows',
+    'companions-same-ride': 'companions of a repeated touch',
   },
   de: {
     'no-tariff': 'zu dieser Zeit gilt kein Tarif',
@@ -122,6 +141,8 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'unknown-medium': 'der Tarif kennt dieses Medium nicht',
     'no-leg-rule': 'keine Tarifregel passt auf diese Fahrt',
     'no-product': 'für dieses Medium gibt es keinen Preis',
+    'companions-over-max': 'Mitfahrende über die Zahl hinaus, die der Tarif erlaubt',
+    'companions-same-ride': 'Mitfahrende bei erneutem Vorhalten',
   },
   pl: {
     'no-tariff': 'w tym czasie nie obowiązuje żadna taryfa',
@@ -130,6 +151,8 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'unknown-medium': 'taryfa nie zna tego nośnika',
     'no-leg-rule': 'żadna reguła taryfy nie pasuje do tego przejazdu',
     'no-product': 'nie ma ceny dla tego nośnika',
+    'companions-over-max': 'osoby towarzyszące ponad liczbę dozwoloną taryfą',
+    'companions-same-ride': 'osoby towarzyszące przy ponownym przyłożeniu',
   },
 };
 

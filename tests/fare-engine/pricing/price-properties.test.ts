@@ -13,7 +13,11 @@ import {
   timelineOf,
 } from '../../support/tariff.ts';
 
+const COMPANIONS = {
+  'tap-policy.yaml': (PACKAGE['tap-policy.yaml'] as string).replace('companion_max: 0', 'companion_max: 2'),
+};
 const first = packageOf({
+  ...COMPANIONS,
   'tariff.yaml': (PACKAGE['tariff.yaml'] as string).replace('valid_to: null', 'valid_to: 2026-03-29'),
 });
 const second = packageOf({
@@ -39,6 +43,7 @@ const tapArb = fc
     uncertaintyMs: fc.constantFrom(0, 0, 0, 1500, 120_000, 50_000_000),
     mediumKind: fc.constantFrom('social' as const, 'social' as const, 'wallet' as const, 'bank' as const),
     direction: fc.constantFrom('in' as const, 'in' as const, 'in' as const, 'out' as const),
+    companions: fc.constantFrom(0, 0, 0, 1, 3),
     vehicleId: fc.constantFrom('v1', 'v2', 'v3', null),
     routeId: fc.constantFrom('T1', 'T2', 'P1', 'X1', 'none', null),
   })
