@@ -3,6 +3,9 @@
  * Pure: the tables are read elsewhere (adapters/city-folder.ts). GTFS: https://gtfs.org/documentation/schedule/reference/
  */
 
+import type { Language } from '#contracts/reason-codes.ts';
+import { type CityNames, nameOf, textOf } from './city-names.ts';
+
 /** A row of a GTFS table: column → text. */
 export type Row = Readonly<Record<string, string>>;
 
@@ -58,6 +61,24 @@ export function cityGeo(tables: NetworkTables): CityGeo {
   });
   const dots = stopFeatures(tables.stops, stops);
   return { type: 'FeatureCollection', bbox: boxAround(routes, dots), routes, stops: dots };
+}
+
+/** The same map with the names that a reader of this language knows. */
+export function namedGeo(geo: CityGeo, names: CityNames, language: Language): CityGeo {
+  const named = <F extends Feature<unknown>>(feature: F, more: Record<string, string>): F => ({
+    ...feature,
+    properties: { ...feature.properties, ...more },
+  });
+  return {
+    ...geo,
+    routes: geo.routes.map((route) => {
+      const longName = names.routes.get(String(route.properties['routeId']))?.longName;
+      return named(route, { longName: textOf(longName, language) ?? '' });
+    }),
+    stops: geo.stops.map((stop) =>
+      named(stop, { name: nameOf(names.stops, String(stop.properties['stopId']), language) }),
+    ),
+  };
 }
 
 function routeFeature(route: Row, index: number, coordinates: Position[]): CityGeo['routes'][number] {

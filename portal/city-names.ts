@@ -20,7 +20,7 @@ export interface CityFacts {
 /** A route as people know it: `5`, `Вул. Миру – Вул. Київська`, its colour and its place in the feed. */
 export interface RouteName {
   readonly name: string;
-  readonly longName: string;
+  readonly longName: Name;
   /** `#rrggbb` */
   readonly colour: string;
   readonly order: number;
@@ -30,7 +30,7 @@ export interface RouteName {
 export interface CityNames {
   readonly city: CityFacts;
   readonly routes: ReadonlyMap<string, RouteName>;
-  readonly stops: ReadonlyMap<string, string>;
+  readonly stops: ReadonlyMap<string, Name>;
   readonly carriers: ReadonlyMap<string, Name>;
   readonly categories: ReadonlyMap<string, Name>;
   /** The category of those who have no concession, where the feed names one. */
@@ -62,4 +62,27 @@ export function readName(value: unknown): Name | undefined {
   if (typeof any !== 'string') return undefined;
   const pick = (key: string) => (typeof texts[key] === 'string' ? (texts[key] as string) : any).slice(0, 200);
   return { uk: pick('uk'), en: pick('en'), de: pick('de'), pl: pick('pl') };
+}
+
+/** A row of GTFS `translations.txt`. */
+type TranslationRow = Readonly<Record<string, string>>;
+
+/** Name of a record in its table and field: the feed's own, with the languages that `translations.txt` has of it. */
+export type Translate = (table: string, field: string, recordId: string, own: string) => Name;
+
+/** Reads `translations.txt`: rows by `record_id`, or by `field_value` for every record that says so. */
+export function translator(rows: readonly TranslationRow[]): Translate {
+  const found = new Map<string, Record<string, string>>();
+  const keyOf = (table: string, field: string, by: string) => JSON.stringify([table, field, by]);
+  for (const row of rows) {
+    const { table_name: table = '', field_name: field = '', language = '', translation = '' } = row;
+    const by = row['record_id'] ? `=${row['record_id']}` : `~${row['field_value'] ?? ''}`;
+    if (translation === '') continue;
+    const key = keyOf(table, field, by);
+    found.set(key, { ...found.get(key), [language]: translation });
+  }
+  return (table, field, recordId, own) => {
+    const texts = found.get(keyOf(table, field, `=${recordId}`)) ?? found.get(keyOf(table, field, `~${own}`));
+    return texts ? (readName({ uk: own, en: own, de: own, pl: own, ...texts }) ?? own) : own;
+  };
 }

@@ -116,9 +116,10 @@ export function createWording(language: Language, names: CityNames): Wording {
     routeTitle: (routeId) => {
       const route = routeId === null ? undefined : names.routes.get(routeId);
       if (route === undefined) return routeId ?? t('explain.unknown');
-      return route.longName === '' ? route.name : `${route.name} · ${route.longName}`;
+      const longName = textOf(route.longName, language) ?? '';
+      return longName === '' ? route.name : `${route.name} · ${longName}`;
     },
-    stop: (stopId) => (stopId === null ? '–' : (names.stops.get(stopId) ?? stopId)),
+    stop: (stopId) => (stopId === null ? '–' : nameOf(names.stops, stopId, language)),
     carrier: (id) => named(names.carriers, id),
     category: (id) =>
       id !== null && id === names.defaultCategoryId ? t('category.default') : named(names.categories, id),

@@ -8,7 +8,14 @@ import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
 import { OperatorError } from '#platform/errors.ts';
 import { type CityGeo, cityGeo, type Row, routeColour } from '../city-geo.ts';
-import { type CityFacts, type CityNames, type Name, readName } from '../city-names.ts';
+import {
+  type CityFacts,
+  type CityNames,
+  type Name,
+  readName,
+  type Translate,
+  translator,
+} from '../city-names.ts';
 
 /** Largest file that is read: a city's stop_times.txt may have tens of megabytes, a mistake has more. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
@@ -18,15 +25,19 @@ export async function readCityFolder(dir: string): Promise<{ names: CityNames; g
   try {
     const city = cityFacts(parseYaml(await readText(join(dir, 'city.yaml'))), dir);
     const table = (name: string) => readTable(join(dir, 'gtfs', `${name}.txt`));
-    const [agencies, routes, stops, trips, shapes] = (await Promise.all(
-      ['agency', 'routes', 'stops', 'trips', 'shapes'].map(table),
-    )) as [Row[], Row[], Row[], Row[], Row[]];
+    const [agencies, routes, stops, trips, shapes, translations] = (await Promise.all(
+      ['agency', 'routes', 'stops', 'trips', 'shapes', 'translations'].map(table),
+    )) as [Row[], Row[], Row[], Row[], Row[], Row[]];
     // stop_times is by far the largest table and only needed where a route has no shape.
     const shaped = new Set(shapes.map((row) => row['shape_id']));
     const needsStops = trips.some((trip) => !shaped.has(trip['shape_id']));
     const stopTimes = needsStops ? await table('stop_times') : [];
     return {
-      names: { city, ...feedNames(agencies, routes, stops), ...(await tariffNames(join(dir, 'tariff'))) },
+      names: {
+        city,
+        ...feedNames(agencies, routes, stops, translator(translations)),
+        ...(await tariffNames(join(dir, 'tariff'))),
+      },
       geo: cityGeo({ routes, stops, trips, stopTimes, shapes }),
     };
   } catch (cause) {
@@ -62,23 +73,31 @@ function feedNames(
   agencies: Row[],
   routes: Row[],
   stops: Row[],
+  translate: Translate,
 ): Pick<CityNames, 'routes' | 'stops' | 'carriers'> {
+  const named = (table: string, field: string, row: Row, id: string): [string, Name] => [
+    id,
+    translate(table, field, id, row[field] || id),
+  ];
   return {
-    carriers: new Map(
-      agencies.map((row) => [row['agency_id'] ?? '', row['agency_name'] || (row['agency_id'] ?? '')]),
-    ),
+    carriers: new Map(agencies.map((row) => named('agency', 'agency_name', row, row['agency_id'] ?? ''))),
     routes: new Map(
       routes.map((row, index) => [
         row['route_id'] ?? '',
         {
           name: row['route_short_name'] || (row['route_id'] ?? ''),
-          longName: row['route_long_name'] ?? '',
+          longName: translate(
+            'routes',
+            'route_long_name',
+            row['route_id'] ?? '',
+            row['route_long_name'] ?? '',
+          ),
           colour: routeColour(row, index),
           order: index,
         },
       ]),
     ),
-    stops: new Map(stops.map((row) => [row['stop_id'] ?? '', row['stop_name'] || (row['stop_id'] ?? '')])),
+    stops: new Map(stops.map((row) => named('stops', 'stop_name', row, row['stop_id'] ?? ''))),
   };
 }
 
@@ -107,14 +126,17 @@ type NamesUnderWay = { defaultCategoryId: string | null } & {
 };
 
 async function addVersion(dir: string, names: NamesUnderWay): Promise<void> {
+  const translate = translator(await readTable(join(dir, 'translations.txt')));
   for (const row of await readTable(join(dir, 'rider_categories.txt'))) {
     const id = row['rider_category_id'];
     if (!id) continue;
-    names.categories.set(id, row['rider_category_name'] || id);
+    const own = row['rider_category_name'] || id;
+    names.categories.set(id, translate('rider_categories', 'rider_category_name', id, own));
     if (row['is_default_fare_category'] === '1') names.defaultCategoryId = id;
   }
   for (const row of await readTable(join(dir, 'fare_media.txt'))) {
-    put(names.media, row['fare_media_id'], row['fare_media_name']);
+    const id = row['fare_media_id'] ?? '';
+    put(names.media, id, translate('fare_media', 'fare_media_name', id, row['fare_media_name'] ?? ''));
   }
   for (const entry of await yamlList(join(dir, 'concessions.yaml'), 'concessions')) {
     put(names.concessions, entry['concession_id'], entry['names']);

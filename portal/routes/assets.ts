@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { namedGeo } from '../city-geo.ts';
 import { languageOf, type PortalContext } from '../context.ts';
 import type { IslandSource } from '../ports.ts';
 import { HttpProblem } from '../problems.ts';
@@ -57,7 +58,11 @@ export function assetRoutes(
     const carriers = Object.fromEntries(
       [...names.carriers.keys()].map((id) => [id, context.wordings[language].carrier(id)]),
     );
-    const body = JSON.stringify({ ...geo, carriers, center: names.city.center });
+    const body = JSON.stringify({
+      ...namedGeo(geo, names, language),
+      carriers,
+      center: names.city.center,
+    });
     return sendTagged(request, reply, 'application/json; charset=utf-8', body);
   });
 }
