@@ -3,6 +3,7 @@
  */
 import { type Static, Type } from 'typebox';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
+import { loadCity } from '#platform/city-data.ts';
 import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
 import type { FlagLimits } from './flags.ts';
 import type { GroupLimits } from './group-commit.ts';
@@ -28,11 +29,9 @@ export const IngestEnvironment = Type.Object({
     pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
     description: 'name under which devices have pinned that key',
   }),
-  KVYTOK_INGEST_CLOCK_FAR_S: Type.Integer({
-    default: 900,
-    minimum: 1,
-    maximum: 31_536_000,
-    description: 'distance in seconds between a record and its receipt from which it is marked',
+  KVYTOK_CITY_DIR: Type.String({
+    minLength: 1,
+    description: "the city's data, e.g. cities/ternopil: its limits of clocks",
   }),
 });
 export type IngestEnvironment = Static<typeof IngestEnvironment>;
@@ -73,14 +72,15 @@ export interface IngestConfig extends FlagLimits {
   readonly limits?: Partial<IngestLimits>;
 }
 
-/** From the environment, files read. @throws OperatorError SECRET_FILE_UNREADABLE. */
+/** From the environment, files read. @throws OperatorError SECRET_FILE_UNREADABLE, CITY_DATA_INVALID. */
 export function ingestConfig(env: IngestEnvironment): IngestConfig {
+  const { city } = loadCity(env.KVYTOK_CITY_DIR);
   return {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     mqttUrl: env.KVYTOK_MQTT_URL,
     mqttClientId: env.KVYTOK_INGEST_CLIENT_ID,
     mqttSecret: readSecretFile(env.KVYTOK_INGEST_MQTT_SECRET_FILE),
     signer: { keyId: env.KVYTOK_INGEST_KEY_ID, privateKey: readPrivateKeyFile(env.KVYTOK_INGEST_KEY_FILE) },
-    clockFarFromReceiptMs: env.KVYTOK_INGEST_CLOCK_FAR_S * 1000,
+    clockFarFromReceiptMs: city.clock.farFromReceiptS * 1000,
   };
 }

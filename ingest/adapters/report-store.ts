@@ -74,16 +74,19 @@ export function startReportStore(pool: Pool, everyMs: number, log: Logger): Repo
 // Ordered by device, so that two writers never wait for each other crosswise; an older word never replaces a newer.
 async function writeStatuses(pool: Pool, items: readonly Timed<DeviceStatus>[]): Promise<void> {
   await pool.query(
-    `INSERT INTO ingest.device_status AS d (device_id, online, software, at_ms)
-     SELECT * FROM unnest($1::text[], $2::boolean[], $3::text[], $4::bigint[]) AS o(device_id, online, software, at_ms)
+    `INSERT INTO ingest.device_status AS d (device_id, online, software, at_ms, stopped)
+     SELECT * FROM unnest($1::text[], $2::boolean[], $3::text[], $4::bigint[], $5::boolean[])
+       AS o(device_id, online, software, at_ms, stopped)
      ORDER BY device_id
-     ON CONFLICT (device_id) DO UPDATE SET online = excluded.online, software = excluded.software, at_ms = excluded.at_ms
+     ON CONFLICT (device_id) DO UPDATE SET online = excluded.online, software = excluded.software,
+       at_ms = excluded.at_ms, stopped = excluded.stopped
      WHERE d.at_ms <= excluded.at_ms`,
     [
       items.map((i) => i.report.deviceId),
       items.map((i) => i.report.online),
       items.map((i) => i.report.software?.replaceAll('\0', '') ?? null),
       items.map((i) => i.atMs),
+      items.map((i) => i.report.stopped === true),
     ],
   );
 }

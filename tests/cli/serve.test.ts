@@ -32,6 +32,7 @@ describe('kvytok serve', () => {
       'KVYTOK_POSTGRES_URL',
       'KVYTOK_MQTT_URL',
       'KVYTOK_INGEST_KEY_FILE',
+      'KVYTOK_CITY_DIR',
       'KVYTOK_POSTGRESS_URL',
     ])
       expect(run.stderr()).toContain(name);

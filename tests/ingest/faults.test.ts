@@ -40,6 +40,7 @@ async function startChild(city: City, probe = ''): Promise<{ child: ChildProcess
       KVYTOK_INGEST_MQTT_SECRET_FILE: secretFile,
       KVYTOK_INGEST_KEY_FILE: keyFile,
       KVYTOK_INGEST_KEY_ID: 'c001',
+      KVYTOK_CITY_DIR: join(import.meta.dirname, '../../cities/ternopil'),
     },
   });
   children.add(child);

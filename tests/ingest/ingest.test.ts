@@ -351,6 +351,10 @@ describe('what devices say of themselves', () => {
     await say('status', { v: 1, deviceId, online: false });
     await until(async () => (await deviceRow(deviceId))['online'] === false);
     expect((await deviceRow(deviceId))['health'].seq).toBe(5);
+    // The word of a last will says that it vanished; only its own word says that it stopped.
+    expect((await deviceRow(deviceId))['stopped']).toBe(false);
+    await say('status', { v: 1, deviceId, online: false, stopped: true });
+    await until(async () => (await deviceRow(deviceId))['stopped'] === true);
     await until(async () => {
       const rows = await city.query(
         `SELECT reason FROM ingest.uncollected WHERE source = 'report' ORDER BY reason`,

@@ -173,6 +173,7 @@ function environmentsOf(
       KVYTOK_INGEST_MQTT_SECRET_FILE: secret(`mqtt-${INGEST_CLIENT}.secret`),
       KVYTOK_INGEST_KEY_FILE: secret('ingest-key.pem'),
       KVYTOK_INGEST_KEY_ID: 'ingest-1',
+      KVYTOK_CITY_DIR: CITY_DIR,
     },
     'fare-engine': {
       ...shared,
