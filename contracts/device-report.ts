@@ -16,6 +16,8 @@ export const DeviceStatus = Type.Object({
   v: Type.Literal(1),
   deviceId: DeviceId,
   online: Type.Boolean(),
+  /** With `online: false`: the device says itself that it stops. A last will does not carry it. */
+  stopped: Type.Optional(Type.Boolean()),
   software: Type.Optional(Type.String({ maxLength: 64 })),
 });
 export type DeviceStatus = Static<typeof DeviceStatus>;

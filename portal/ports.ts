@@ -71,6 +71,8 @@ export interface BudgetRow {
 export interface DeviceRow {
   readonly deviceId: string;
   readonly online: boolean;
+  /** It said itself that it stops, in place of vanishing. */
+  readonly stopped: boolean;
   readonly lastSeenMs: number | null;
   readonly health: DeviceHealth | null;
   readonly records: bigint;

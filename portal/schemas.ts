@@ -50,8 +50,13 @@ export const TapWire = Type.Object({
 });
 export type TapWire = Static<typeof TapWire>;
 
-/** `online` reports and reads cards; `offline` reports nothing; `out-of-order` reports but cannot read cards. */
-export const DEVICE_STATES = ['online', 'offline', 'out-of-order'] as const;
+/**
+ * `online` reports and reads cards; `offline` vanished; `out-of-order` reports but cannot read cards; `off` rides in no
+ * vehicle and said itself that it stops.
+ */
+export const DEVICE_STATES = ['online', 'offline', 'out-of-order', 'off'] as const;
+/** States of what is on the map. */
+export const VEHICLE_STATES = ['online', 'offline', 'out-of-order'] as const;
 export type DeviceState = (typeof DEVICE_STATES)[number];
 const state = Type.Unsafe<DeviceState>(Type.String({ enum: [...DEVICE_STATES] }));
 
@@ -72,6 +77,8 @@ export const DeviceWire = Type.Object({
   deviceId: text,
   state,
   lastSeenMs: optionalNumber,
+  /** When its last report was made; ages below are of that instant. */
+  reportedAtMs: optionalNumber,
   vehicleId: optionalText,
   reader: optionalText,
   readerRecoveries: optionalNumber,

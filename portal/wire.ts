@@ -51,7 +51,7 @@ export function tapWire(tap: TapRow): TapWire {
 
 /** State of a device, for its sign and its colour. */
 export function deviceState(row: DeviceRow): DeviceState {
-  if (!row.online) return 'offline';
+  if (!row.online) return row.stopped && !row.health?.where?.vehicleId ? 'off' : 'offline';
   return row.health !== null && row.health.reader.state !== 'ready' ? 'out-of-order' : 'online';
 }
 
@@ -62,6 +62,7 @@ export function deviceWire(row: DeviceRow): DeviceWire {
     deviceId: row.deviceId,
     state: deviceState(row),
     lastSeenMs: row.lastSeenMs,
+    reportedAtMs: health?.atMs ?? null,
     vehicleId: redactNullable(health?.where?.vehicleId ?? null),
     reader: health?.reader.state ?? null,
     readerRecoveries: health?.reader.recoveries ?? null,
@@ -81,7 +82,7 @@ export function deviceWire(row: DeviceRow): DeviceWire {
   };
 }
 
-const STATE_ORDER: readonly DeviceState[] = ['online', 'offline', 'out-of-order'];
+const STATE_ORDER: readonly DeviceState[] = ['off', 'online', 'offline', 'out-of-order'];
 
 /**
  * Vehicles on the map: where the newest health report of a vehicle's devices puts it. A vehicle shows the worst

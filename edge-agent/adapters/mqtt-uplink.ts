@@ -32,8 +32,8 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
   let handlers: UplinkHandlers | undefined;
   let connection: MqttConnection | undefined;
 
-  const statusOf = (online: boolean): Buffer => {
-    const status: DeviceStatus = { v: 1, deviceId, online, software: options.software };
+  const statusOf = (online: boolean, more: Pick<DeviceStatus, 'stopped'> = {}): Buffer => {
+    const status: DeviceStatus = { v: 1, deviceId, online, software: options.software, ...more };
     return Buffer.from(JSON.stringify(status), 'utf8');
   };
 
@@ -83,7 +83,7 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
       connection = undefined;
       handlers = undefined;
       if (!leaving) return;
-      if (leaving.connected) await sayGoodbye(leaving, topics.status, statusOf(false));
+      if (leaving.connected) await sayGoodbye(leaving, topics.status, statusOf(false, { stopped: true }));
       await leaving.stop();
     },
   };

@@ -67,7 +67,7 @@ export const PUBLISHED_COLUMNS = {
   ],
   'ingest.published_device': [
     ...['device_id', 'online', 'last_seen_ms', 'health', 'records', 'gaps', 'unlinked', 'forks'],
-    'last_record_at_ms',
+    ...['last_record_at_ms', 'stopped'],
   ],
   'ingest.published_quarantine': ['reason', 'items', 'last_at_ms'],
   'ingest.published_counts': ['records', 'taps', 'quarantined'],
@@ -119,7 +119,8 @@ export function createPostgresViews(pool: Pool): CityViews {
       ).map(budgetRow),
     devices: async () =>
       (
-        await rows(`SELECT device_id, online, last_seen_ms, health, records, gaps, unlinked, forks, last_record_at_ms
+        await rows(`SELECT device_id, online, last_seen_ms, health, records, gaps, unlinked, forks, last_record_at_ms,
+                             stopped
                       FROM ingest.published_device ORDER BY device_id LIMIT ${DEVICES_MAX}`)
       ).map(deviceRow),
     counts: async () => countsRow((await rows(COUNTS_SQL))[0] ?? {}),
@@ -229,6 +230,7 @@ function deviceRow(raw: Raw): DeviceRow {
   return {
     deviceId: sure(raw['device_id']),
     online: raw['online'] === true,
+    stopped: raw['stopped'] === true,
     lastSeenMs: maybeMs(raw['last_seen_ms']),
     health: health?.ok ? health.value : null,
     records: whole(raw['records']),

@@ -39,6 +39,7 @@ export const de: Catalogue = {
   'state.online': 'online',
   'state.offline': 'offline',
   'state.out-of-order': 'liest keine Karten',
+  'state.off': 'ausgeschaltet',
 
   'taps.title': 'Fahrten jetzt',
   'taps.hint': 'Eine Zeile öffnen, um zu sehen, warum die Fahrt so viel kostete.',
@@ -112,12 +113,12 @@ export const de: Catalogue = {
   'devices.clock': 'Uhrenabgleich',
   'devices.gaps': 'Lücken',
   'devices.forks': 'Verzweigungen',
-  'devices.latency': 'Antwort, ms',
+  'devices.latency': 'Langsamste Antwort, ms',
   'devices.refused': 'Ablehnungen',
   'devices.version': 'Version {version}, Alter {age}',
   'devices.never': 'noch nicht',
   'devices.empty': 'Noch kein Entwerter hat sich gemeldet.',
-  'devices.fine': 'Alle Entwerter sind online und lesen Karten.',
+  'devices.fine': 'Alle eingeschalteten Entwerter sind online und lesen Karten.',
   'devices.attention': 'Brauchen Aufmerksamkeit: {count}',
 
   'quarantine.title': 'Zur Prüfung zurückgelegt',

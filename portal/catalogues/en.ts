@@ -38,6 +38,7 @@ export const en: Catalogue = {
   'state.online': 'online',
   'state.offline': 'offline',
   'state.out-of-order': 'reads no cards',
+  'state.off': 'switched off',
 
   'taps.title': 'Rides right now',
   'taps.hint': 'Open a row to see why the ride cost what it cost.',
@@ -110,12 +111,12 @@ export const en: Catalogue = {
   'devices.clock': 'Clock sync',
   'devices.gaps': 'Gaps',
   'devices.forks': 'Forks',
-  'devices.latency': 'Answer, ms',
+  'devices.latency': 'Slowest answer, ms',
   'devices.refused': 'Refusals',
   'devices.version': 'version {version}, age {age}',
   'devices.never': 'not yet',
   'devices.empty': 'No validator has reported yet.',
-  'devices.fine': 'All validators are online and read cards.',
+  'devices.fine': 'All validators that are switched on are online and read cards.',
   'devices.attention': 'Needing attention: {count}',
 
   'quarantine.title': 'Set aside for review',

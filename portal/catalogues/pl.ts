@@ -37,6 +37,7 @@ export const pl: Catalogue = {
   'state.online': 'online',
   'state.offline': 'offline',
   'state.out-of-order': 'nie czyta kart',
+  'state.off': 'wyłączony',
 
   'taps.title': 'Przejazdy teraz',
   'taps.hint': 'Otwórz wiersz, aby zobaczyć, dlaczego przejazd tyle kosztował.',
@@ -109,12 +110,12 @@ export const pl: Catalogue = {
   'devices.clock': 'Synchronizacja zegara',
   'devices.gaps': 'Luki',
   'devices.forks': 'Rozwidlenia',
-  'devices.latency': 'Odpowiedź, ms',
+  'devices.latency': 'Najwolniejsza odpowiedź, ms',
   'devices.refused': 'Odmowy',
   'devices.version': 'wersja {version}, wiek {age}',
   'devices.never': 'jeszcze nie',
   'devices.empty': 'Żaden kasownik jeszcze się nie zgłosił.',
-  'devices.fine': 'Wszystkie kasowniki są online i czytają karty.',
+  'devices.fine': 'Wszystkie włączone kasowniki są online i czytają karty.',
   'devices.attention': 'Wymagają uwagi: {count}',
 
   'quarantine.title': 'Odłożone do sprawdzenia',

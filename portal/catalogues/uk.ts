@@ -36,6 +36,7 @@ export const uk = {
   'state.online': 'на зв’язку',
   'state.offline': 'без зв’язку',
   'state.out-of-order': 'не читає карток',
+  'state.off': 'вимкнено',
 
   'taps.title': 'Поїздки зараз',
   'taps.hint': 'Відкрийте рядок, щоб побачити, чому поїздка стільки коштувала.',
@@ -108,12 +109,12 @@ export const uk = {
   'devices.clock': 'Звірка годинника',
   'devices.gaps': 'Прогалини',
   'devices.forks': 'Роздвоєння',
-  'devices.latency': 'Відповідь, мс',
+  'devices.latency': 'Найповільніша відповідь, мс',
   'devices.refused': 'Відмови',
   'devices.version': 'версія {version}, вік {age}',
   'devices.never': 'ще ні',
   'devices.empty': 'Жоден валідатор ще не озвався.',
-  'devices.fine': 'Усі валідатори на зв’язку і читають картки.',
+  'devices.fine': 'Усі ввімкнені валідатори на зв’язку і читають картки.',
   'devices.attention': 'Потребують уваги: {count}',
 
   'quarantine.title': 'Відкладено для перевірки',

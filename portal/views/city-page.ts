@@ -2,7 +2,7 @@
 import { html } from 'ghtml';
 import type { PartName } from '../live-city.ts';
 import type { CityWire } from '../schemas.ts';
-import { DEVICE_STATES } from '../schemas.ts';
+import { VEHICLE_STATES } from '../schemas.ts';
 import type { Wording } from '../wording.ts';
 import { deviceTable, deviceVerdict, quarantineList, vehicleTable } from './devices.ts';
 import { keyFigures, reconciliation } from './figures.ts';
@@ -56,8 +56,8 @@ export function cityPage(city: CityWire, wording: Wording): string {
 <div class="stage">
   <section class="card map-card" aria-labelledby="map-title">
     <header class="card-head"><h2 id="map-title">${t('map.title')}</h2><p class="hint">${t('map.hint')}</p></header>
-    <div class="map" id="map" role="application" aria-label="${t('map.label')}" data-stop="${t('map.stop')}" data-next="${t('vehicles.next')}" data-all="${t('map.all')}" data-failed="${t('map.failed')}" data-states="${JSON.stringify(Object.fromEntries(DEVICE_STATES.map((state) => [state, t(`state.${state}`)])))}"></div>
-    <ul class="legend">!${DEVICE_STATES.map((state) => html`<li>!${stateSign(state)} ${t(`state.${state}`)}</li>`)}</ul>
+    <div class="map" id="map" role="application" aria-label="${t('map.label')}" data-stop="${t('map.stop')}" data-next="${t('vehicles.next')}" data-all="${t('map.all')}" data-failed="${t('map.failed')}" data-states="${JSON.stringify(Object.fromEntries(VEHICLE_STATES.map((state) => [state, t(`state.${state}`)])))}"></div>
+    <ul class="legend">!${VEHICLE_STATES.map((state) => html`<li>!${stateSign(state)} ${t(`state.${state}`)}</li>`)}</ul>
   </section>
   <section class="card taps-card" aria-labelledby="taps-title">
     <header class="card-head"><h2 id="taps-title">${t('taps.title')}</h2><p class="hint">${t('taps.hint')}</p></header>

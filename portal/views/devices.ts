@@ -49,7 +49,9 @@ export function deviceTable(city: CityWire, wording: Wording): string {
 function deviceRow(device: DeviceWire, city: CityWire, wording: Wording): string {
   const { t } = wording;
   const never = t('devices.never');
-  const age = (ms: number | null) => (ms === null ? never : wording.duration(ms));
+  // Reported ages were true when the report was made; they have grown since.
+  const sinceMs = Math.max(0, city.nowMs - (device.reportedAtMs ?? city.nowMs));
+  const age = (ms: number | null) => (ms === null ? never : wording.duration(ms + sinceMs));
   const count = (value: number | null) => (value === null ? '–' : wording.number(value));
   const alarm = (value: number) => (value > 0 ? 'n alarm' : 'n');
   const seen =

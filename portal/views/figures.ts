@@ -42,7 +42,7 @@ export function keyFigures(city: CityWire, wording: Wording): string {
     figure(
       t('kpi.devices'),
       wording.number(online),
-      t('kpi.of', { total: wording.number(city.devices.length) }),
+      t('kpi.of', { total: wording.number(city.devices.filter((device) => device.state !== 'off').length) }),
     ),
     figure(
       t('kpi.latency'),

@@ -25,6 +25,7 @@ const STATE_SHAPES: Readonly<Record<DeviceState, string>> = {
   online: '<circle cx="8" cy="8" r="6"/>',
   offline: '<rect class="hollow" x="2.5" y="2.5" width="11" height="11" rx="1.5"/>',
   'out-of-order': '<path d="M8 1 15.5 14.5H.5z"/>',
+  off: '<path class="stroke" d="M3 8h10"/>',
 };
 
 /** Sign of a device's state; its text stands beside it. */

@@ -50,6 +50,18 @@ describe('vehicles on the map', () => {
   });
 });
 
+describe('a validator that was switched off', () => {
+  const { where: _none, position: _nowhere, ...desk } = aHealth('val-desk');
+
+  it('is off when it said so itself and rides in no vehicle', () => {
+    const off = { online: false, stopped: true };
+    expect(deviceState(aDevice('val-desk', { ...off, health: desk }))).toBe('off');
+    expect(deviceState(aDevice('val-desk', { ...off, stopped: false, health: desk }))).toBe('offline');
+    expect(deviceState(aDevice('val-101', off))).toBe('offline');
+    expect(deviceState(aDevice('val-desk', { stopped: true, health: desk }))).toBe('online');
+  });
+});
+
 describe('reconciliation', () => {
   const counts = (different: object) => countsWire({ ...fakeViews().countsRow, ...different });
 

@@ -184,6 +184,7 @@ export function aDevice(
   return {
     deviceId,
     online: true,
+    stopped: false,
     lastSeenMs: Date.UTC(2025, 9, 14, 4, 12, 30),
     health: aHealth(deviceId),
     records: 120n,
