@@ -38,6 +38,8 @@ export type IngestEnvironment = Static<typeof IngestEnvironment>;
 
 /** Every bound of ingest. */
 export interface IngestLimits extends GroupLimits, QuotaLimits {
+  /** Single records of one proven device in quarantine at most; those beyond get no receipt and stay with the device. */
+  readonly provenItemsPerDeviceMax: number;
   /** How often device keys are looked at; an unknown device makes it look at once, within bounds. */
   readonly registryEveryMs: number;
   /** How often reports are written, and how often the linker looks by itself. */
@@ -55,6 +57,7 @@ export const DEFAULT_LIMITS: IngestLimits = {
   itemsPerDeviceMax: 100,
   itemsMax: 5_000,
   bytesMax: 64 * 1024 * 1024,
+  provenItemsPerDeviceMax: 10_000,
   registryEveryMs: 2_000,
   reportsEveryMs: 250,
   linkEveryMs: 1_000,

@@ -27,6 +27,8 @@ export interface IngestCounts {
   /** Batches dropped unread (queue full), or unreceipted because the database was away or refused them. */
   readonly dropped: number;
   readonly unreceipted: number;
+  /** Records of proven devices whose quarantine is full: not held, not receipted. */
+  readonly withheld: number;
 }
 
 export interface GroupHandlerOptions {
@@ -70,6 +72,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
     receipts: 0,
     dropped: 0,
     unreceipted: 0,
+    withheld: 0,
   };
   const sending = new Set<Promise<void>>();
   let away = false;
@@ -117,6 +120,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
         log.debug({ deviceId, reason, detail, seq }, 'ingest.quarantined');
       }
     }
+    alarmFull(outcome.withheld);
     const [conflict] = outcome.conflicts;
     if (conflict) {
       const { deviceId, epoch, seq } = conflict;
@@ -125,6 +129,20 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
         'ingest.quarantined',
       );
     }
+  }
+
+  /** One line at the first and then at each thousandth: a flood must not fill the log. */
+  function alarmFull(withheld: CommitOutcome['withheld']): void {
+    const [first] = withheld;
+    if (first === undefined) return;
+    if (counts.withheld % 1000 === 0 || counts.withheld % 1000 > (counts.withheld + withheld.size) % 1000) {
+      const { deviceId, epoch, seq } = first;
+      log.error(
+        { deviceId, epoch, seq, items: withheld.size },
+        'ingest.quarantine.full: this device has too much in quarantine; what is beyond is not receipted and stays with it',
+      );
+    }
+    counts.withheld += withheld.size;
   }
 
   function send(held: readonly HeldRecord[]): void {
@@ -204,15 +222,17 @@ function* senders(group: readonly Arrival[]): Generator<string> {
 }
 
 /** What receipts may speak of: accepted records, and single records put aside. Unproven payloads get none. */
-function heldBy(verdicts: readonly BatchVerdict[], { conflicts }: CommitOutcome): HeldRecord[] {
+function heldBy(verdicts: readonly BatchVerdict[], { conflicts, withheld }: CommitOutcome): HeldRecord[] {
   const held: HeldRecord[] = [];
   for (const { accepted, quarantined } of verdicts) {
     for (const record of accepted) {
+      if (withheld.has(record)) continue;
       const { deviceId, epoch, seq, hash } = record;
       held.push({ deviceId, epoch, seq, hash, reason: conflicts.has(record) ? 'INGEST_CONFLICT' : null });
     }
-    for (const { authentic, deviceId, epoch, seq, hash, reason } of quarantined) {
-      if (authentic && deviceId !== null && epoch !== null && seq !== null) {
+    for (const item of quarantined) {
+      const { authentic, deviceId, epoch, seq, hash, reason } = item;
+      if (!withheld.has(item) && authentic && deviceId !== null && epoch !== null && seq !== null) {
         held.push({ deviceId, epoch, seq, hash, reason });
       }
     }

@@ -15,6 +15,8 @@ export interface CommitOutcome {
   readonly inserted: number;
   /** Records that came under a number at which other bytes stand; they are in quarantine. */
   readonly conflicts: ReadonlySet<AcceptedRecord>;
+  /** Of proven devices whose quarantine is full: not held, so nothing may be receipted for them. */
+  readonly withheld: ReadonlySet<AcceptedRecord | QuarantinedItem>;
 }
 
 export interface RecordStore {
@@ -34,10 +36,14 @@ export interface RecordStore {
 /** Opens the store: reads or makes the incarnation, and counts what is in quarantine. */
 export async function openRecordStore(
   pool: Pool,
-  options: { readonly quota: QuotaLimits; readonly probe: Probe; readonly nowMs: number },
+  options: { readonly quota: QuotaLimits & ProvenLimit; readonly probe: Probe; readonly nowMs: number },
 ): Promise<RecordStore> {
   const incarnation = await readIncarnation(pool, options.nowMs);
-  const quota = createQuarantineQuota(options.quota, await readKept(pool));
+  const quota = createQuarantineQuota(options.quota, await readKept(pool, false));
+  const proven = createQuarantineQuota(
+    { itemsPerDeviceMax: options.quota.provenItemsPerDeviceMax, itemsMax: Infinity, bytesMax: Infinity },
+    await readKept(pool, true),
+  );
   return {
     incarnation,
     async commit(records, quarantined, nowMs) {
@@ -45,13 +51,24 @@ export async function openRecordStore(
       const outcome = await inTransaction(pool, async (client) => {
         const inserted = records.length > 0 ? await insertRecords(client, records) : 0;
         const conflicts = inserted < records.length ? await findConflicts(client, records) : [];
-        const items = [...quarantined, ...conflicts.map(conflictItem)];
-        if (items.length > 0) kept.push(...(await keepAside(client, items, quota, nowMs)));
+        const sources = new Map<QuarantinedItem, AcceptedRecord | QuarantinedItem>(
+          quarantined.map((item) => [item, item]),
+        );
+        for (const conflict of conflicts) sources.set(conflictItem(conflict), conflict);
+        const items = [...sources.keys()];
+        const beyond = items.length > 0 ? await beyondProven(client, items, proven) : new Set();
+        const room = items.filter((item) => !beyond.has(item));
+        if (items.length > 0) kept.push(...(await keepAside(client, room, quota, nowMs)));
+        if (beyond.size > 0)
+          await countUncollected(client, 'batch', 'INGEST_QUARANTINE_FULL', beyond.size, nowMs);
+        const withheld = new Set(
+          items.filter((item) => beyond.has(item)).map((item) => sources.get(item) ?? item),
+        );
         if (conflicts.length > 0) await noteForks(client, conflicts, nowMs);
         await options.probe('ingest.before-commit');
-        return { inserted, conflicts: new Set(conflicts) };
+        return { inserted, conflicts: new Set(conflicts), withheld };
       });
-      for (const item of kept) if (!item.authentic) quota.add(item.deviceId, item.payload.byteLength);
+      for (const item of kept) (item.authentic ? proven : quota).add(item.deviceId, item.payload.byteLength);
       return outcome;
     },
   };
@@ -69,10 +86,45 @@ async function readIncarnation(pool: Pool, nowMs: number): Promise<string> {
   return (rows[0] as { incarnation: string }).incarnation;
 }
 
-async function readKept(pool: Pool): Promise<{ deviceId: string | null; items: number; bytes: number }[]> {
+/** Bound of what one proven device may have in quarantine. */
+export interface ProvenLimit {
+  readonly provenItemsPerDeviceMax: number;
+}
+
+/** Items of proven devices for which there is no room, and that are not held already from an earlier offer. */
+async function beyondProven(
+  client: PoolClient,
+  items: readonly QuarantinedItem[],
+  proven: QuarantineQuota,
+): Promise<Set<unknown>> {
+  const full = items.filter((item) => item.authentic && !proven.hasRoom(item.deviceId, 0));
+  if (full.length === 0) return new Set();
+  const { rows } = await client.query<{ n: number }>(
+    `SELECT o.n::int AS n
+     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[])
+          WITH ORDINALITY AS o(device_id, epoch, seq, reason, hash, n)
+     JOIN ingest.quarantine AS q ON q.reason = o.reason AND q.hash = decode(o.hash, 'hex')
+      AND q.device_id = o.device_id AND q.epoch = o.epoch AND q.seq = o.seq`,
+    [
+      full.map((i) => i.deviceId),
+      full.map((i) => i.epoch),
+      full.map((i) => i.seq),
+      full.map((i) => i.reason),
+      full.map((i) => i.hash),
+    ],
+  );
+  const held = new Set(rows.map((row) => full[row.n - 1]));
+  return new Set(full.filter((item) => !held.has(item)));
+}
+
+async function readKept(
+  pool: Pool,
+  authentic: boolean,
+): Promise<{ deviceId: string | null; items: number; bytes: number }[]> {
   const { rows } = await pool.query<{ device_id: string | null; items: bigint; bytes: bigint }>(
     `SELECT device_id, count(*) AS items, coalesce(sum(octet_length(payload)), 0)::bigint AS bytes
-     FROM ingest.quarantine WHERE NOT authentic GROUP BY device_id`,
+     FROM ingest.quarantine WHERE authentic = $1 GROUP BY device_id`,
+    [authentic],
   );
   return rows.map((row) => ({ deviceId: row.device_id, items: Number(row.items), bytes: Number(row.bytes) }));
 }
