@@ -44,6 +44,7 @@ export const de: Catalogue = {
   'taps.title': 'Fahrten jetzt',
   'taps.hint': 'Eine Zeile öffnen, um zu sehen, warum die Fahrt so viel kostete.',
   'taps.empty': 'Noch keine Fahrten. Sobald jemand eine Karte anhält, erscheint sie hier.',
+  'taps.new': '{n} neu',
   'taps.budget': 'Haushalt',
   'taps.flagged': 'markiert',
 

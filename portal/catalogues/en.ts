@@ -43,6 +43,7 @@ export const en: Catalogue = {
   'taps.title': 'Rides right now',
   'taps.hint': 'Open a row to see why the ride cost what it cost.',
   'taps.empty': 'No rides yet. As soon as somebody taps a card, it shows up here.',
+  'taps.new': '{n} new',
   'taps.budget': 'budget',
   'taps.flagged': 'marked',
 

@@ -42,6 +42,7 @@ export const pl: Catalogue = {
   'taps.title': 'Przejazdy teraz',
   'taps.hint': 'Otwórz wiersz, aby zobaczyć, dlaczego przejazd tyle kosztował.',
   'taps.empty': 'Jeszcze żadnych przejazdów. Gdy ktoś przyłoży kartę, pojawi się tutaj.',
+  'taps.new': 'Nowe: {n}',
   'taps.budget': 'budżet',
   'taps.flagged': 'z adnotacją',
 

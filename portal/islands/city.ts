@@ -2,6 +2,7 @@
 import type { PaceWire, VehicleWire } from '../schemas.ts';
 import { startCityClock } from './city-clock.ts';
 import type { CityMap } from './city-map.ts';
+import { startLiveTaps } from './live-taps.ts';
 import type { Plots } from './plots.ts';
 import { startSheet } from './sheet.ts';
 import { onStream, showConnection } from './stream.ts';
@@ -28,7 +29,7 @@ let pace = { ...first.pace, speed: Number(document.getElementById('city-time')?.
 const clock = startCityClock();
 startSheet();
 showConnection();
-trimTaps();
+startLiveTaps();
 
 onStream<{ nowMs: number; speed: number }>('clock', (now) => clock.set(now));
 onStream<VehicleWire[]>('vehicles', (fresh) => {
@@ -63,20 +64,4 @@ async function startMap(): Promise<void> {
     element.textContent = element.dataset['failed'] ?? '';
     console.warn('map', error);
   }
-}
-
-/** New rows come at the top; the oldest leave at the bottom, so that the page does not grow. */
-function trimTaps(): void {
-  const list = document.getElementById('taps');
-  if (!list) return;
-  const rowsMax = Number(list.dataset['rows'] ?? 30);
-  new MutationObserver(() => {
-    if (list.querySelector('.tap')) document.getElementById('no-taps')?.remove();
-    while (list.children.length > rowsMax) {
-      const last = list.lastElementChild;
-      // A row that somebody stands on with the keyboard stays until they leave it.
-      if (!last || last.contains(document.activeElement)) break;
-      last.remove();
-    }
-  }).observe(list, { childList: true });
 }

@@ -65,9 +65,10 @@ function renew(id: FragmentId, city: CityWire, wording: Wording): string {
   return `<hx-partial hx-target="#${id}" hx-swap="innerMorph">${fragment(id, city, wording)}</hx-partial>`;
 }
 
+/** New rows wait in a list of their own; the page puts them on top when nobody aims at the rows (live-taps.ts). */
 function newRows(taps: readonly TapWire[], wording: Wording): string {
   if (taps.length === 0) return '';
-  return `<hx-partial hx-target="#taps" hx-swap="afterbegin">${tapRows(taps, wording)}</hx-partial>`;
+  return `<hx-partial hx-target="#fresh-taps" hx-swap="afterbegin">${tapRows(taps, wording)}</hx-partial>`;
 }
 
 function dataEvents(city: CityWire, changed: ReadonlySet<PartName>, newTaps: readonly TapWire[]): string[] {

@@ -62,6 +62,8 @@ export function cityPage(city: CityWire, wording: Wording): string {
   <section class="card taps-card" aria-labelledby="taps-title">
     <header class="card-head"><h2 id="taps-title">${t('taps.title')}</h2><p class="hint">${t('taps.hint')}</p></header>
     <div class="scroll" role="region" aria-labelledby="taps-title" tabindex="0"><ol class="taps" id="taps" data-rows="30">!${inner('taps')}</ol></div>
+    <ol id="fresh-taps" hidden></ol>
+    <button type="button" class="taps-new" id="taps-new" data-label="${t('taps.new', { n: '#' })}" hidden></button>
   </section>
 </div>
 <section aria-labelledby="money-title">

@@ -154,6 +154,36 @@ describe('the city page', () => {
     expect(await page.evaluate(() => (window as unknown as { stayed?: boolean }).stayed)).toBe(true);
   });
 
+  it('holds new rows while somebody points at the list; a button or leaving lets them in', async () => {
+    const page = await open();
+    const first = await rows(page).first().getAttribute('data-tap');
+    await rows(page).nth(1).hover();
+    const held = await tap(true);
+    await page.waitForSelector('#taps-new:not([hidden])');
+    expect(await page.locator('#taps-new').innerText()).toBe('Нові: 1');
+    expect(await rows(page).first().getAttribute('data-tap')).toBe(first);
+    await page.locator('#taps-new').click();
+    await page.waitForSelector(`#taps [data-tap="${held}/1"]`);
+    expect(await rows(page).first().getAttribute('data-tap')).toBe(`${held}/1`);
+    expect(await page.locator('#taps-new').isVisible()).toBe(false);
+    await rows(page).nth(1).hover();
+    const second = await tap(false);
+    await page.waitForSelector('#taps-new:not([hidden])');
+    await page.mouse.move(5, 5);
+    await page.waitForSelector(`#taps [data-tap="${second}/1"]`);
+  });
+
+  it('holds new rows while somebody stands in the list with the keyboard', async () => {
+    const page = await open();
+    const link = rows(page).nth(2).locator('a');
+    await link.focus();
+    const held = await tap(true);
+    await page.waitForSelector('#taps-new:not([hidden])');
+    expect(await page.locator(`#taps [data-tap="${held}/1"]`).count()).toBe(0);
+    await link.evaluate((element) => (element as HTMLElement).blur());
+    await page.waitForSelector(`#taps [data-tap="${held}/1"]`);
+  });
+
   it('keeps the live list bounded', async () => {
     const page = await open();
     for (let i = 0; i < 40; i++) await tap(false);
