@@ -191,7 +191,7 @@ export function lineOfSameRide(
   const unsure = apartMs > policy.passback_s * 1000 ? tap.uncertaintyMs + (first.uncertaintyMs ?? 0) : 0;
   const step: PriceStep = {
     kind: 'same-ride',
-    ruleId: `pass-back/${policy.network_id}`,
+    ruleId: policy.network_id === '' ? 'pass-back' : `pass-back/${policy.network_id}`,
     act: policy.act,
     article: policy.article,
     beforeMinor: 0n,
