@@ -58,7 +58,8 @@ function readParams(value: unknown): Record<string, string> {
 export function stepWire(step: PriceStep, currency: string, wording: Wording): StepWire {
   return {
     kind: step.kind,
-    ruleId: redactText(step.ruleId),
+    // Rules of every network once had an empty last part.
+    ruleId: redactText(step.ruleId.replace(/\/$/, '')),
     act: step.act === null ? null : redactText(wording.act(step.act)),
     article: step.article === null ? null : articleText(redactText(step.article), wording.language),
     beforeMinor: step.beforeMinor.toString(),

@@ -157,6 +157,7 @@ export const de: Catalogue = {
   'explain.facts': 'Tatsachen',
   'explain.when': 'Wann',
   'explain.received': 'Empfangen',
+  'explain.clockDiffers': 'die Uhr des Entwerters geht {duration} vor',
   'explain.decided': 'Entschieden',
   'explain.route': 'Linie',
   'explain.stop': 'Haltestelle',

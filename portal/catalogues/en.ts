@@ -154,6 +154,7 @@ export const en: Catalogue = {
   'explain.facts': 'Facts',
   'explain.when': 'When',
   'explain.received': 'Received',
+  'explain.clockDiffers': 'the validator’s clock is {duration} ahead',
   'explain.decided': 'Decided',
   'explain.route': 'Route',
   'explain.stop': 'Stop',

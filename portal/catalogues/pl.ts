@@ -153,6 +153,7 @@ export const pl: Catalogue = {
   'explain.facts': 'Fakty',
   'explain.when': 'Kiedy',
   'explain.received': 'Odebrano',
+  'explain.clockDiffers': 'zegar kasownika spieszy się o {duration}',
   'explain.decided': 'Zdecydowano',
   'explain.route': 'Linia',
   'explain.stop': 'Przystanek',

@@ -152,6 +152,7 @@ export const uk = {
   'explain.facts': 'Факти',
   'explain.when': 'Коли',
   'explain.received': 'Отримано',
+  'explain.clockDiffers': 'годинник валідатора попереду на {duration}',
   'explain.decided': 'Вирішено',
   'explain.route': 'Маршрут',
   'explain.stop': 'Зупинка',

@@ -101,10 +101,23 @@ function facts(tap: TapWire, revision: RevisionWire | undefined, wording: Wordin
         ]),
     [t('explain.tariff'), revision?.packageName ?? null],
     [t('explain.fareDay'), revision?.fareDay ?? null],
-    [t('explain.received'), wording.dateTime(tap.receivedAtMs)],
+    [t('explain.received'), received(tap, wording)],
     [t('explain.decided'), wording.dateTime(tap.decidedAtMs)],
   ];
   return html`<dl class="pairs">!${rows.map(([label, value]) => html`<div><dt>${label}</dt><dd>${value ?? unknown}</dd></div>`)}<div class="wide"><dt>${t('explain.tapId')}</dt><dd><code>${tap.tapId}</code></dd></div></dl>`;
+}
+
+/**
+ * A validator's clock that is in step may still be this much ahead of the city's: a receipt "before" the tap by less
+ * says nothing and is shown as the tap's own second.
+ */
+const CLOCK_STEP_MS = 2000;
+
+function received(tap: TapWire, wording: Wording): string {
+  const aheadMs = tap.fareAtMs - tap.receivedAtMs;
+  if (aheadMs <= CLOCK_STEP_MS) return wording.dateTime(Math.max(tap.receivedAtMs, tap.fareAtMs));
+  const note = wording.t('explain.clockDiffers', { duration: wording.duration(aheadMs) });
+  return `${wording.dateTime(tap.receivedAtMs)} (${note})`;
 }
 
 function flags({ flags: list }: ExplanationWire, { t }: Wording): string {

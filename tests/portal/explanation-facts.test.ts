@@ -1,0 +1,37 @@
+/** Facts of an explanation that come from two clocks or from a rule without a name. */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { readCityFolder } from '../../portal/adapters/city-folder.ts';
+import { explainTap } from '../../portal/explain.ts';
+import { explanationBody } from '../../portal/views/explanation.ts';
+import { createWording, type Wording } from '../../portal/wording.ts';
+import { aFreeExplanation, aTap } from './support/fake-views.ts';
+
+let wording: Wording;
+beforeAll(async () => {
+  wording = createWording('en', (await readCityFolder('cities/ternopil')).names);
+});
+
+describe('when it was received', () => {
+  const at = Date.UTC(2025, 9, 14, 4, 12, 30);
+  const body = (receivedAtMs: number) =>
+    explanationBody(explainTap(aTap({ fareAtMs: at, receivedAtMs }), [], wording), wording);
+
+  it('a receipt before the tap within the step of the clocks shows the second of the tap', () => {
+    for (const beforeMs of [1, 2000]) {
+      expect(body(at - beforeMs)).toContain(`<dt>Received</dt><dd>${wording.dateTime(at)}</dd>`);
+    }
+    expect(body(at + 5000)).toContain(`<dt>Received</dt><dd>${wording.dateTime(at + 5000)}</dd>`);
+  });
+
+  it('beyond it the page says that the clocks differ', () => {
+    expect(body(at - 2001)).toContain('clock is 2 s ahead');
+    expect(body(at - 180_000)).toContain('clock is 3 min ahead');
+  });
+});
+
+it('a rule of every network is shown without an empty last part', () => {
+  const step = { kind: 'same-ride', ruleId: 'pass-back/', act: 'law-1812', article: 'not-established' };
+  const steps = [{ ...step, beforeMinor: '0', afterMinor: '0', params: { seconds: '4' } }];
+  const [revision] = explainTap(aTap(), [aFreeExplanation({ steps })], wording).revisions;
+  expect(revision?.steps[0]?.ruleId).toBe('pass-back');
+});
