@@ -6,15 +6,25 @@ import { INITIAL_STATE } from '#pricing/model.ts';
 import { planDay } from '../../fare-engine/close-day.ts';
 import { accountDay } from '../../fare-engine/facts/account-day.ts';
 import { accountOf } from '../../fare-engine/facts/account-of.ts';
+import type { Pricer } from '../../fare-engine/ports.ts';
 import { type WorkDeps, workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { type RowWish, tapRow, token } from './support/a-record.ts';
 import { RULES } from './support/engine-database.ts';
 import { type MemoryStore, memoryStore } from './support/memory-store.ts';
 import { standInPricer } from './support/stand-in-pricer.ts';
+import { correctedTernopil, ternopilPricer } from './support/ternopil-pricer.ts';
 
 const START = Date.UTC(2025, 9, 14, 0, 0);
 const MINUTE_MS = 60_000;
+
+/** Every property holds for the small tariff that is easy to reckon, and for the city's own. */
+const PRICERS: [string, Pricer][] = [
+  ['the stand-in tariff', standInPricer()],
+  ['the tariffs of Ternopil', await ternopilPricer()],
+];
+/** Routes of Ternopil's feed, municipal and private, and one that no tariff knows. */
+const ROUTES = ['T2', 'T5', 'P18', 'nowhere'];
 
 interface Scenario {
   readonly rows: readonly RowWish[];
@@ -28,6 +38,9 @@ const scenario: fc.Arbitrary<Scenario> = fc
         minute: fc.integer({ min: 0, max: 3 * 24 * 60 }),
         card: fc.integer({ min: 1, max: 3 }),
         bus: fc.integer({ min: 1, max: 2 }),
+        route: fc.integer({ min: 0, max: 3 }),
+        // The device took it for a repetition of its last record, rightly or not.
+        again: fc.boolean(),
       }),
       { minLength: 1, maxLength: 12 },
     ),
@@ -44,8 +57,10 @@ const scenario: fc.Arbitrary<Scenario> = fc
     closed: fc.boolean(),
   })
   .map(({ taps, links, rights, carriers, closed }) => {
-    const rows = taps.map(({ minute, card, bus }, index) =>
+    const rows = taps.map(({ minute, card, bus, route, again }, index) =>
       tapRow({
+        ...(again && index > 0 ? { passBackOfSeq: index } : {}),
+        routeId: ROUTES[route] as string,
         device: `val-${bus}`,
         seq: index + 1,
         atMs: START + minute * MINUTE_MS,
@@ -82,7 +97,7 @@ const scenario: fc.Arbitrary<Scenario> = fc
         const place = {
           vehicleId: 'bus-1',
           carrierId: index === 0 ? 'private' : 'city',
-          routeId: 'r1',
+          routeId: index === 0 ? 'T7' : null,
           tripId: null,
         };
         store.assignments.push({ assignmentId: `a${index}`, deviceId: 'val-1', ...place, ...from(minute) });
@@ -95,12 +110,12 @@ const scenario: fc.Arbitrary<Scenario> = fc
     return { rows, facts };
   });
 
-function depsOn(store: MemoryStore): WorkDeps {
-  return { store, pricer: standInPricer(), rules: RULES, clock: manualClock(START), probe: noProbe };
+function depsOn(store: MemoryStore, pricer: Pricer): WorkDeps {
+  return { store, pricer, rules: RULES, clock: manualClock(START), probe: noProbe };
 }
 
-async function drain(store: MemoryStore, rowsMax: number): Promise<void> {
-  const deps = depsOn(store);
+async function drain(store: MemoryStore, rowsMax: number, pricer: Pricer): Promise<void> {
+  const deps = depsOn(store, pricer);
   while ((await workInbox(deps, rowsMax)).claimed + (await workQueue(deps, rowsMax)).claimed > 0);
 }
 
@@ -136,63 +151,68 @@ function outcome(store: MemoryStore) {
 }
 
 /** Everything at once, all facts known before the first tap is priced. */
-async function inOneGo({ rows, facts }: Scenario) {
+async function inOneGo({ rows, facts }: Scenario, pricer: Pricer) {
   const store = memoryStore();
   for (const add of facts) add(store);
   store.deliver(rows);
-  await drain(store, 10_000);
+  await drain(store, 10_000, pricer);
   return store;
 }
 
-test('any order, duplication and split of the inbox gives the same lines, states and balances', async () => {
-  await fc.assert(
-    fc.asyncProperty(scenario, fc.infiniteStream(fc.nat()), async (given, chance) => {
-      const draw = (below: number): number => (chance.next().value as number) % below;
-      const expected = await inOneGo(given);
-      const store = memoryStore();
-      const events: (RowWish | ((store: MemoryStore) => void))[] = [...given.rows, ...given.facts];
-      for (const row of given.rows) if (draw(3) === 0) events.push(row);
-      for (let i = events.length - 1; i > 0; i--) {
-        const j = draw(i + 1);
-        [events[i], events[j]] = [events[j] as RowWish, events[i] as RowWish];
-      }
-      for (const event of events) {
-        if (typeof event === 'function') {
-          event(store);
-          store.touchAll();
-        } else store.deliver([event]);
-        if (draw(2) === 0) await drain(store, 1 + draw(4));
-      }
-      await drain(store, 3);
-      // A close changes no facts but forbids later ones: the scenario's facts are all known before it.
-      expect(outcome(store)).toEqual(outcome(expected));
-    }),
-    { numRuns: 300 },
-  );
-});
+test.each(PRICERS)(
+  'by %s any order, duplication and split of the inbox gives the same lines, states and balances',
+  async (_, pricer) => {
+    await fc.assert(
+      fc.asyncProperty(scenario, fc.infiniteStream(fc.nat()), async (given, chance) => {
+        const draw = (below: number): number => (chance.next().value as number) % below;
+        const expected = await inOneGo(given, pricer);
+        const store = memoryStore();
+        const events: (RowWish | ((store: MemoryStore) => void))[] = [...given.rows, ...given.facts];
+        for (const row of given.rows) if (draw(3) === 0) events.push(row);
+        for (let i = events.length - 1; i > 0; i--) {
+          const j = draw(i + 1);
+          [events[i], events[j]] = [events[j] as RowWish, events[i] as RowWish];
+        }
+        for (const event of events) {
+          if (typeof event === 'function') {
+            event(store);
+            store.touchAll();
+          } else store.deliver([event]);
+          if (draw(2) === 0) await drain(store, 1 + draw(4), pricer);
+        }
+        await drain(store, 3, pricer);
+        // A close changes no facts but forbids later ones: the scenario's facts are all known before it.
+        expect(outcome(store)).toEqual(outcome(expected));
+      }),
+      { numRuns: 300 },
+    );
+  },
+);
 
-test('the incremental result equals the full computation from nothing but the facts', async () => {
-  await fc.assert(
-    fc.asyncProperty(scenario, fc.integer({ min: 1, max: 5 }), async (given, rowsMax) => {
-      const store = memoryStore();
-      for (const add of given.facts) add(store);
-      for (const row of given.rows) {
-        store.deliver([row]);
-        await drain(store, rowsMax);
-      }
-      const full = priceEverything(store);
-      const lines = new Map(
-        store.decisions.map((d) => [d.tapId, [d.accountId, d.riderMinor, d.lossMinor, d.steps.length > 2]]),
-      );
-      expect(new Map([...lines].sort())).toEqual(new Map([...full].sort()));
-    }),
-    { numRuns: 200 },
-  );
-});
+test.each(PRICERS)(
+  'by %s the incremental result equals the full computation from nothing but the facts',
+  async (_, pricer) => {
+    await fc.assert(
+      fc.asyncProperty(scenario, fc.integer({ min: 1, max: 5 }), async (given, rowsMax) => {
+        const store = memoryStore();
+        for (const add of given.facts) add(store);
+        for (const row of given.rows) {
+          store.deliver([row]);
+          await drain(store, rowsMax, pricer);
+        }
+        const full = priceEverything(store, pricer);
+        const lines = new Map(
+          store.decisions.map((d) => [d.tapId, [d.accountId, d.riderMinor, d.lossMinor, d.steps.length > 2]]),
+        );
+        expect(new Map([...lines].sort())).toEqual(new Map([...full].sort()));
+      }),
+      { numRuns: 200 },
+    );
+  },
+);
 
 /** Written apart from the worker: accounts, their days in order, state from day to day. */
-function priceEverything(store: MemoryStore) {
-  const pricer = standInPricer();
+function priceEverything(store: MemoryStore, pricer: Pricer) {
   const taps = [...store.taps.values()];
   const closeKnown = (day: string) =>
     store.closes.some((c) => c.fareDay >= day) ? (store.closes[0]?.knownFromMs ?? null) : null;
@@ -216,31 +236,57 @@ function priceEverything(store: MemoryStore) {
   return lines;
 }
 
-test('every tap ends with exactly one live price, and reversals undo what they name', async () => {
+test.each(PRICERS)(
+  'by %s every tap ends with exactly one live price, and reversals undo what they name',
+  async (_, pricer) => {
+    await fc.assert(
+      fc.asyncProperty(scenario, async (given) => {
+        const store = memoryStore();
+        for (const [index, row] of given.rows.entries()) {
+          store.deliver([row]);
+          given.facts[index]?.(store);
+          store.touchAll();
+          await drain(store, 2, pricer);
+        }
+        const net = new Map<string, bigint>();
+        for (const posting of store.postings.values()) {
+          const undone = posting.reverses === null ? null : store.postings.get(posting.reverses);
+          if (undone)
+            expect([undone.debitAccount, undone.amountMinor]).toEqual([
+              posting.creditAccount,
+              posting.amountMinor,
+            ]);
+          const sign = posting.reverses === null ? 1n : -1n;
+          net.set(posting.tapId ?? '', (net.get(posting.tapId ?? '') ?? 0n) + sign * posting.amountMinor);
+        }
+        const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
+        expect(latest.size).toBe(given.rows.length);
+        for (const [tapId, decision] of latest)
+          expect(net.get(tapId) ?? 0n).toBe(decision.riderMinor + decision.concessionMinor);
+      }),
+      { numRuns: 200 },
+    );
+  },
+);
+
+test('a package activated in the middle gives the same lines as one known before, open and closed days alike', async () => {
+  const both = await correctedTernopil();
   await fc.assert(
-    fc.asyncProperty(scenario, async (given) => {
+    fc.asyncProperty(scenario, fc.nat(12), fc.boolean(), async (given, when, afterClose) => {
+      const closeMs = START + 5 * 24 * 60 * MINUTE_MS;
+      const { before, after } = both(afterClose ? closeMs + 1 : closeMs);
       const store = memoryStore();
+      for (const add of given.facts) add(store);
+      // An activation queues what is open at its time: everything before the close, and after it open days only.
+      const activate = () => (afterClose ? store.touchOpen() : store.touchAll());
       for (const [index, row] of given.rows.entries()) {
+        if (index === when) activate();
         store.deliver([row]);
-        given.facts[index]?.(store);
-        store.touchAll();
-        await drain(store, 2);
+        await drain(store, 2, index < when ? before : after);
       }
-      const net = new Map<string, bigint>();
-      for (const posting of store.postings.values()) {
-        const undone = posting.reverses === null ? null : store.postings.get(posting.reverses);
-        if (undone)
-          expect([undone.debitAccount, undone.amountMinor]).toEqual([
-            posting.creditAccount,
-            posting.amountMinor,
-          ]);
-        const sign = posting.reverses === null ? 1n : -1n;
-        net.set(posting.tapId ?? '', (net.get(posting.tapId ?? '') ?? 0n) + sign * posting.amountMinor);
-      }
-      const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
-      expect(latest.size).toBe(given.rows.length);
-      for (const [tapId, decision] of latest)
-        expect(net.get(tapId) ?? 0n).toBe(decision.riderMinor + decision.concessionMinor);
+      if (when >= given.rows.length) activate();
+      await drain(store, 2, after);
+      expect(outcome(store)).toEqual(outcome(await inOneGo(given, after)));
     }),
     { numRuns: 200 },
   );

@@ -36,6 +36,8 @@ export interface MemoryStore extends FareStore {
   deliver(rows: readonly RowWish[]): void;
   /** Queues every account-day that any fact could have changed. */
   touchAll(): void;
+  /** The same for days that no close covers. */
+  touchOpen(): void;
 }
 
 export function memoryStore(): MemoryStore {
@@ -65,6 +67,14 @@ export function memoryStore(): MemoryStore {
         for (const accountId of new Set([...accounts, derivedAccountId(tokenId)]))
           store.queue.push({ accountId, fareDay, attempts: 0 });
       }
+    },
+    touchOpen() {
+      const from = store.queue.length;
+      store.touchAll();
+      const touched = store.queue.splice(from);
+      store.queue.push(
+        ...touched.filter((key) => !store.closes.some((close) => close.fareDay >= key.fareDay)),
+      );
     },
     pricing: (work) => work(transaction(store, versions)),
     setInboxRowAside: async () => {},
