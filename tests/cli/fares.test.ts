@@ -101,7 +101,7 @@ describe('kvytok tariff check', () => {
   it('says that a package is whole, with its hash', async () => {
     const { code, stdout } = await runCommand(tariff, ['check', write('good', PACKAGE)], '', root);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/^test-1 [0-9a-f]{64}\n$/);
+    expect(stdout).toMatch(/^test-1 [0-9a-f]{64} in-force: no problems\n$/);
   });
 
   it('names file, line, column and how to mend it, and fails', async () => {
