@@ -47,13 +47,18 @@ function makeFolder(path: string): void {
   mkdirSync(path, { mode: 0o711 });
 }
 
+// Held here, or a caller that forgets its folder would lose the lock with the next collection of garbage.
+const locks = new Set<DatabaseSync>();
+
 function held(path: string, lock: DatabaseSync): DataFolder {
+  locks.add(lock);
   let released = false;
   return {
     path,
     release() {
       if (released) return;
       released = true;
+      locks.delete(lock);
       rmSync(join(path, HOLDER_FILE), { force: true });
       lock.close();
     },

@@ -16,9 +16,13 @@ afterAll(() => folder.remove());
 
 async function holdInAnotherProcess(path: string): Promise<ChildProcess> {
   const program = join(import.meta.dirname, 'programs/hold-data-folder.ts');
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', program, path], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child = spawn(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', '--expose-gc', program, path],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
   children.push(child);
   await once(child.stdout as NodeJS.ReadableStream, 'data');
   return child;
