@@ -27,6 +27,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'explain', summary: 'why a tap cost what it cost', load: () => command('explain') },
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
   { name: 'tariff', summary: 'check a tariff package', load: () => command('tariff') },
+  { name: 'bench', summary: 'measure it on this machine, against a peer', load: () => command('bench') },
   {
     name: 'doctor',
     summary: 'what this machine has, what is missing, what that costs',

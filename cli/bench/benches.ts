@@ -1,0 +1,10 @@
+/** The table of benchmarks. The code of one is loaded when it is called. */
+import type { BenchEntry } from './bench.ts';
+
+export const BENCHES: readonly BenchEntry[] = [
+  {
+    name: 'posting',
+    summary: 'the fare engine alone: inbox to decisions and postings, against pgbench TPC-B',
+    load: () => import('./posting.ts'),
+  },
+];

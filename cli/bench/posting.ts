@@ -1,0 +1,145 @@
+/**
+ * `kvytok bench posting`: how many taps a second the fare engine turns into decisions and postings. The inbox is filled
+ * beforehand; the time runs from the first claim to the last commit.
+ */
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import type pg from 'pg';
+import { createLogger } from '#platform/logger.ts';
+import { startFareEngine } from '../../fare-engine/main.ts';
+import { reconcile } from '../../fare-engine/reconcile.ts';
+import type { BenchContext, BenchResult } from './bench.ts';
+import { openBenchDatabase } from './bench-database.ts';
+import { fillInbox } from './inbox-rows.ts';
+import { runPgbench } from './pgbench.ts';
+import { wholeOption } from './whole-option.ts';
+
+export const usage = `kvytok bench posting [--taps N] [--workers N] [--rows N] [--pgbench SECONDS]
+
+  --taps N           taps in the inbox (default 60000)
+  --workers N        pricing workers (default 2)
+  --rows N           inbox rows in one transaction (default 1000)
+  --pgbench SECONDS  how long the peer runs (default 10; 0 leaves it out)
+`;
+
+const CITY_DIR = join(import.meta.dirname, '../../cities/ternopil');
+const ROUTES = ['T2', 'T5', 'T7'];
+/** A working morning under the tariff of 1 August 2024. */
+const START_MS = Date.UTC(2025, 9, 14, 4);
+const DAY_OF_RIDES_MS = 15 * 3_600_000;
+
+export async function run(args: string[], context: BenchContext): Promise<BenchResult> {
+  const { values } = parseArgs({
+    args,
+    options: {
+      taps: { type: 'string' },
+      workers: { type: 'string' },
+      rows: { type: 'string' },
+      pgbench: { type: 'string' },
+    },
+  });
+  const taps = wholeOption('taps', values.taps, { default: 60_000, min: 100, max: 5_000_000 });
+  const workers = wholeOption('workers', values.workers, { default: 2, min: 1, max: 32 });
+  const rows = wholeOption('rows', values.rows, { default: 1000, min: 1, max: 20_000 });
+  const seconds = wholeOption('pgbench', values.pgbench, { default: 10, min: 0, max: 600 });
+  const database = await openBenchDatabase(context.folder, ['fare']);
+  try {
+    context.progress(`filling the inbox with ${taps} taps`);
+    const load = { taps, riders: Math.ceil(taps / 3), devices: 200, startMs: START_MS };
+    await fillInbox(database.pool('ingest_runtime'), {
+      ...load,
+      spreadMs: DAY_OF_RIDES_MS,
+      routeIds: ROUTES,
+    });
+    context.progress('pricing and posting');
+    const auditor = database.pool('auditor_runtime');
+    const took = await postAll(database.url('fare_runtime'), auditor, { taps, workers, rows }, context);
+    const books = await reconcile(auditor);
+    context.progress('pgbench TPC-B on the same server');
+    const peer =
+      seconds === 0
+        ? undefined
+        : await runPgbench({
+            adminUrl: database.adminUrl,
+            seconds,
+            signal: context.signal,
+            env: context.io.env,
+          });
+    return result({ taps, workers, rows, tapsPerSecond: taps / took, peer, problems: books.problems });
+  } finally {
+    await database.stop();
+  }
+}
+
+/** Runs the engine until nothing waits; seconds. */
+async function postAll(
+  postgresUrl: string,
+  auditor: pg.Pool,
+  size: { taps: number; workers: number; rows: number },
+  context: BenchContext,
+): Promise<number> {
+  const began = performance.now();
+  const engine = await startFareEngine(
+    { postgresUrl, cityDir: CITY_DIR, limits: { workers: size.workers, inboxRowsMax: size.rows } },
+    {
+      clock: { nowMs: () => START_MS, monotonicMs: () => performance.now() },
+      log: createLogger({ component: 'fare-engine', level: 'error' }),
+    },
+  );
+  try {
+    for (;;) {
+      const { rows } = await auditor.query<{ done: boolean; decided: bigint }>(
+        `SELECT inbox = 0 AND queue = 0 AND decided_taps = taps AS done, decided_taps AS decided
+         FROM fare.published_counts`,
+      );
+      if (rows[0]?.done === true && Number(rows[0].decided) === size.taps) break;
+      await delay(100, undefined, { signal: context.signal });
+    }
+    return (performance.now() - began) / 1000;
+  } finally {
+    await engine.stop();
+  }
+}
+
+function result(found: {
+  taps: number;
+  workers: number;
+  rows: number;
+  tapsPerSecond: number;
+  peer: Awaited<ReturnType<typeof runPgbench>>;
+  problems: readonly string[];
+}): BenchResult {
+  const { peer } = found;
+  const figures = [{ name: 'priced and posted', value: found.tapsPerSecond, unit: 'taps/s' }];
+  const compared =
+    peer === undefined
+      ? []
+      : [
+          {
+            name: 'pgbench TPC-B, scale 10, 8 clients',
+            value: peer.transactionsPerSecond,
+            unit: 'transactions/s',
+          },
+          {
+            name: 'ratio to pgbench',
+            value: found.tapsPerSecond / peer.transactionsPerSecond,
+            unit: '×',
+            target: '≥ 12',
+          },
+        ];
+  return {
+    setting: {
+      taps: found.taps,
+      workers: found.workers,
+      'rows per transaction': found.rows,
+      ...(peer && { pgbench: peer.version }),
+    },
+    figures: [...figures, ...compared],
+    notes: [
+      ...(peer === undefined ? ['pgbench was left out or is not installed: there is no ratio.'] : []),
+      ...found.problems,
+    ],
+    exact: found.problems.length === 0,
+  };
+}

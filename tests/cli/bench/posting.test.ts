@@ -1,0 +1,21 @@
+import { describe, expect, it } from 'vitest';
+import type { BenchContext } from '../../../cli/bench/bench.ts';
+import * as posting from '../../../cli/bench/posting.ts';
+import { findingsOf } from './findings.ts';
+
+describe('kvytok bench posting', () => {
+  it('prices and posts what is in the inbox, exactly, beside pgbench on the same server', async () => {
+    const { result, rate } = await findingsOf((context: BenchContext) =>
+      posting.run(['--taps', '600', '--pgbench', '1'], context),
+    );
+    expect(result.exact, result.notes.join('; ')).toBe(true);
+    expect(result.setting).toMatchObject({ taps: 600, workers: 2 });
+    expect(rate('priced and posted')).toBeGreaterThan(0);
+  });
+
+  it('refuses sizes out of bounds by name', async () => {
+    await expect(findingsOf((context) => posting.run(['--taps', '1'], context))).rejects.toThrow(
+      '--taps takes a whole number from 100 to 5000000',
+    );
+  });
+});
