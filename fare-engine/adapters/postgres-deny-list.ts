@@ -17,56 +17,49 @@ const TOKENS_MAX = 20_000;
 /** Takes new facts and ended denials into the list; returns the deltas, already durable. Bounded per call. */
 export async function advanceDenyList(pool: pg.Pool, nowMs: number): Promise<DenyDelta[]> {
   return inTransaction(pool, async (client) => {
-    const { rows: heads } = await client.query<{ generation: number; n: number; seen_known_ms: bigint }>(
-      'SELECT generation, n, seen_known_ms FROM fare.deny_list FOR UPDATE SKIP LOCKED',
+    const { rows: heads } = await client.query<ListVersion>(
+      'SELECT generation, n FROM fare.deny_list FOR UPDATE SKIP LOCKED',
     );
     const head = heads[0];
     if (head === undefined) return [];
-    const touched = await loadTouched(client, head.seen_known_ms, nowMs);
+    const touched = await loadTouched(client, nowMs);
     if (touched.states.length === 0) return [];
     const wanted = new Map(touched.states.map((state) => [state.tokenId, entryOf(state, nowMs)]));
-    const deltas = planDeltas({ generation: head.generation, n: head.n }, touched.published, wanted);
+    const deltas = planDeltas(head, touched.published, wanted);
     for (const delta of deltas) await storeDelta(client, delta);
-    // The last millisecond is looked at again each time: a fact known within it may still have been on its way.
-    await client.query(
-      'UPDATE fare.deny_list SET n = $1, seen_known_ms = $2 WHERE n <> $1 OR seen_known_ms <> $2',
-      [deltas.at(-1)?.n ?? head.n, touched.seenKnownMs],
-    );
+    const last = deltas.at(-1);
+    if (last !== undefined) await client.query('UPDATE fare.deny_list SET n = $1', [last.n]);
     return deltas;
   });
 }
 
+/** What waits in the queue and what has ended by now; both are taken from the queue with this transaction. */
 async function loadTouched(
   client: pg.PoolClient,
-  seenKnownMs: bigint,
   nowMs: number,
-): Promise<{ states: DenyState[]; published: Map<string, DenyEntry>; seenKnownMs: bigint }> {
-  const { rows } = await client.query<{
-    states: DenyState[] | null;
-    published: DenyEntry[] | null;
-    seen: bigint | null;
-  }>(
-    `WITH fresh AS MATERIALIZED (
-       SELECT token_id, known_from_ms FROM fare.deny_entry WHERE known_from_ms >= $1 ORDER BY known_from_ms LIMIT $3),
+): Promise<{ states: DenyState[]; published: Map<string, DenyEntry> }> {
+  const { rows } = await client.query<{ states: DenyState[] | null; published: DenyEntry[] | null }>(
+    `WITH waiting AS (
+       DELETE FROM fare.deny_queue WHERE queue_id IN (
+         SELECT queue_id FROM fare.deny_queue ORDER BY queue_id LIMIT $2)
+       RETURNING token_id),
      token AS MATERIALIZED (
-       SELECT token_id FROM fresh
+       SELECT token_id FROM waiting
        UNION
-       (SELECT token_id FROM fare.deny_published WHERE valid_until_ms <= $2 LIMIT $3))
+       (SELECT token_id FROM fare.deny_published WHERE valid_until_ms <= $1 LIMIT $2))
      SELECT
        (SELECT json_agg(json_build_object('tokenId', e.token_id, 'action', e.action, 'reason', e.reason,
            'scope', e.scope, 'validFromMs', e.valid_from_ms, 'validUntilMs', e.valid_until_ms))
           FROM token CROSS JOIN LATERAL (
             SELECT * FROM fare.deny_entry d WHERE d.token_id = token.token_id
              ORDER BY known_from_ms DESC, entry_id DESC LIMIT 1) AS e) AS states,
-       (SELECT json_agg(p.entry) FROM token JOIN fare.deny_published p USING (token_id)) AS published,
-       (SELECT max(known_from_ms) FROM fresh) AS seen`,
-    [seenKnownMs, nowMs, TOKENS_MAX],
+       (SELECT json_agg(p.entry) FROM token JOIN fare.deny_published p USING (token_id)) AS published`,
+    [nowMs, TOKENS_MAX],
   );
   const row = rows[0];
   return {
     states: row?.states ?? [],
     published: new Map((row?.published ?? []).map((entry) => [entry.tokenId, entry])),
-    seenKnownMs: row?.seen ?? seenKnownMs,
   };
 }
 

@@ -120,6 +120,34 @@ test('a denied card is in the next delta, allowing it takes it out again, versio
   expect(await publisher.turn()).toBe(0);
 });
 
+test('a denial that commits late, and was known early, is not passed by', async () => {
+  const late = await engine.pool.connect();
+  const insert = (
+    client: { query(text: string, values: unknown[]): Promise<unknown> },
+    card: number,
+    knownMs: number,
+  ) =>
+    client.query(
+      `INSERT INTO fare.deny_entry (entry_id, token_id, action, reason, scope, valid_from_ms, known_from_ms)
+       VALUES (gen_random_uuid(), $1, 'deny', 'fraud', 'all', 0, $2)`,
+      [token(card), knownMs],
+    );
+  try {
+    await late.query('BEGIN');
+    await insert(late, 70, engine.clock.nowMs() - 5000);
+    await insert(engine.pool, 71, engine.clock.nowMs() - 10);
+    expect(await publisher.turn()).toBe(1);
+    await late.query('COMMIT');
+  } finally {
+    late.release();
+  }
+  expect(await publisher.turn()).toBe(1);
+  const { tokens } = await listOfNewDevice();
+  expect([tokens.has(token(70)), tokens.has(token(71))]).toEqual([true, true]);
+  for (const card of [70, 71]) await command(engine, 'allow-medium', { tokenId: token(card) });
+  await publisher.turn();
+});
+
 test('a denial with an end leaves the list when it is over, not a millisecond before', async () => {
   const endMs = engine.clock.nowMs() + 1000;
   await command(engine, 'deny-medium', deny(2, { reason: 'debt', scope: 'paid', validUntilMs: endMs }));
