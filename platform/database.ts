@@ -19,10 +19,13 @@ export const RUNTIME_ROLES = [
   'portal_runtime',
   'office_runtime',
   'auditor_runtime',
+  'backup_runtime',
 ] as const;
 export type RuntimeRole = (typeof RUNTIME_ROLES)[number];
 
 const MIGRATOR = 'kvytok_migrator';
+/** May copy the whole cluster and its write-ahead log, and change nothing but its own watermark. */
+const COPIES: RuntimeRole = 'backup_runtime';
 /** Schema → owner. */
 const SCHEMAS = { fare: 'fare_owner', ingest: 'ingest_owner', portal: 'portal_owner' } as const;
 // Held on the maintenance database while one process bootstraps.
@@ -83,8 +86,9 @@ async function makeRoles(admin: pg.Client, passwords: Passwords): Promise<void> 
   for (const role of logins) {
     // The verifier goes over, not the password: no server log can ever show it.
     const verifier = scramVerifier(passwords[role] as string);
+    const replication = role === COPIES ? 'REPLICATION' : 'NOREPLICATION';
     statements.push(
-      `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD '${verifier}'`,
+      `ALTER ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE ${replication} PASSWORD '${verifier}'`,
     );
   }
   for (const owner of owners)

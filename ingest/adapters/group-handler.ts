@@ -13,6 +13,7 @@ import { buildReceipts, type HeldRecord } from '../build-receipt.ts';
 import type { IngestConfig } from '../config.ts';
 import type { Arrival, BatchVerdict } from '../model.ts';
 import { databaseFailure } from './database-failures.ts';
+import type { ReceiptTerms } from './database-life.ts';
 import type { DeviceRegistry } from './device-registry.ts';
 import type { CommitOutcome, RecordStore } from './record-store.ts';
 
@@ -105,7 +106,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
     count(verdicts, outcome);
     options.onCommitted();
     await probe('ingest.after-commit');
-    send(heldBy(verdicts, outcome));
+    send(heldBy(verdicts, outcome), outcome.terms, verdicts.length);
   }
 
   function count(verdicts: readonly BatchVerdict[], outcome: CommitOutcome): void {
@@ -145,8 +146,16 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
     counts.withheld += withheld.size;
   }
 
-  function send(held: readonly HeldRecord[]): void {
-    const frame = { incarnation: store.incarnation, backupWatermarkMs: null, issuedAtMs: clock.nowMs() };
+  function send(held: readonly HeldRecord[], terms: ReceiptTerms, batches: number): void {
+    const issuedAtMs = clock.nowMs();
+    const why = whyNotReceipted(terms, issuedAtMs);
+    if (why !== null) {
+      // One line at the first and then at each thousandth: a flood must not fill the log.
+      if (counts.unreceipted % 1000 === 0) log.error({ ...terms, issuedAtMs }, why);
+      counts.unreceipted += batches;
+      return;
+    }
+    const frame = { incarnation: store.incarnation, backupWatermarkMs: terms.watermarkMs, issuedAtMs };
     const receipts = buildReceipts(held, frame);
     const sent = Promise.allSettled(
       receipts.map((receipt) =>
@@ -212,6 +221,16 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
       stopped = true;
     },
   };
+}
+
+/** Why a commit may not be receipted: its device keeps the records and offers them again, which changes nothing. */
+function whyNotReceipted(terms: ReceiptTerms, issuedAtMs: number): string | null {
+  if (!terms.sameLife)
+    return 'ingest.database.other-life: it was restored or failed over; nothing is receipted until this ingest is started anew';
+  // A device would take such a receipt for one that the backup holds already (docs/decisions/0056).
+  if (terms.announcedMs !== null && issuedAtMs <= terms.announcedMs)
+    return 'ingest.clock.behind-backup: the clock here is behind what a backup has announced; mend the clocks';
+  return null;
 }
 
 function* senders(group: readonly Arrival[]): Generator<string> {

@@ -2,12 +2,12 @@
  * Makes a group of verdicts durable in one transaction. One statement inserts the records, hands the new ones to the
  * fare engine's inbox and queues them for the linker; a further one runs only when something was there already.
  */
-import { randomBytes } from 'node:crypto';
 import type { Pool, PoolClient } from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { AcceptedRecord, QuarantinedItem } from '../model.ts';
 import { createQuarantineQuota, type QuarantineQuota, type QuotaLimits } from '../quarantine-quota.ts';
+import { openDatabaseLife, type ReceiptTerms } from './database-life.ts';
 
 /** What a commit found out. */
 export interface CommitOutcome {
@@ -17,6 +17,8 @@ export interface CommitOutcome {
   readonly conflicts: ReadonlySet<AcceptedRecord>;
   /** Of proven devices whose quarantine is full: not held, so nothing may be receipted for them. */
   readonly withheld: ReadonlySet<AcceptedRecord | QuarantinedItem>;
+  /** What receipts of this commit may say of backups; read after it. */
+  readonly terms: ReceiptTerms;
 }
 
 export interface RecordStore {
@@ -33,19 +35,22 @@ export interface RecordStore {
   ): Promise<CommitOutcome>;
 }
 
-/** Opens the store: reads or makes the incarnation, and counts what is in quarantine. */
+/**
+ * Opens the store: reads or makes the incarnation, and counts what is in quarantine.
+ * @throws OperatorError DATABASE_RESTORED when the database was restored and no new life was begun.
+ */
 export async function openRecordStore(
   pool: Pool,
   options: { readonly quota: QuotaLimits & ProvenLimit; readonly probe: Probe; readonly nowMs: number },
 ): Promise<RecordStore> {
-  const incarnation = await readIncarnation(pool, options.nowMs);
+  const life = await openDatabaseLife(pool, options.nowMs);
   const quota = createQuarantineQuota(options.quota, await readKept(pool, false));
   const proven = createQuarantineQuota(
     { itemsPerDeviceMax: options.quota.provenItemsPerDeviceMax, itemsMax: Infinity, bytesMax: Infinity },
     await readKept(pool, true),
   );
   return {
-    incarnation,
+    incarnation: life.incarnation,
     async commit(records, quarantined, nowMs) {
       const kept: QuarantinedItem[] = [];
       const outcome = await inTransaction(pool, async (client) => {
@@ -69,21 +74,9 @@ export async function openRecordStore(
         return { inserted, conflicts: new Set(conflicts), withheld };
       });
       for (const item of kept) (item.authentic ? proven : quota).add(item.deviceId, item.payload.byteLength);
-      return outcome;
+      return { ...outcome, terms: await life.terms() };
     },
   };
-}
-
-async function readIncarnation(pool: Pool, nowMs: number): Promise<string> {
-  await pool.query(
-    `INSERT INTO ingest.incarnation (ordinal, incarnation, begun_at_ms)
-     SELECT 1, $1, $2 WHERE NOT EXISTS (SELECT FROM ingest.incarnation) ON CONFLICT DO NOTHING`,
-    [randomBytes(16).toString('hex'), nowMs],
-  );
-  const { rows } = await pool.query<{ incarnation: string }>(
-    'SELECT incarnation FROM ingest.incarnation ORDER BY ordinal DESC LIMIT 1',
-  );
-  return (rows[0] as { incarnation: string }).incarnation;
 }
 
 /** Bound of what one proven device may have in quarantine. */

@@ -28,18 +28,18 @@ async function ask<R extends pg.QueryResultRow>(url: string, sql: string): Promi
 }
 
 describe('the bootstrapped database', () => {
-  test('no role that services or migrations use is a superuser or may make roles or databases', async () => {
+  test('no role that services or migrations use is a superuser or may make roles or databases; one may copy', async () => {
     const rows = await ask(
       database.adminUrl,
       `SELECT rolname FROM pg_roles WHERE rolname ~ '_(runtime|owner|migrator)$'
        AND (rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)`,
     );
-    expect(rows).toEqual([]);
+    expect(rows).toEqual([{ rolname: 'backup_runtime' }]);
     const [count] = await ask<{ n: string }>(
       database.adminUrl,
       `SELECT count(*) n FROM pg_roles WHERE rolname ~ '^(?!pg_).*_(runtime|owner|migrator)$'`,
     );
-    expect(Number(count?.n)).toBe(9);
+    expect(Number(count?.n)).toBe(10);
   });
 
   test('owners cannot log in', async () => {
@@ -87,7 +87,7 @@ describe('a second bootstrap', () => {
     expect(second.migratorUrl).toBe(first.migratorUrl);
     expect(second.url('portal_runtime')).toBe(first.url('portal_runtime'));
     expect(statSync(secretsFile).mode & 0o777).toBe(0o600);
-    expect(Object.keys(JSON.parse(readFileSync(secretsFile, 'utf8')).passwords)).toHaveLength(6);
+    expect(Object.keys(JSON.parse(readFileSync(secretsFile, 'utf8')).passwords)).toHaveLength(7);
   });
 
   test('finishes what an interrupted one began: a schema that is missing is made', async () => {
@@ -116,6 +116,7 @@ function passwordsOf(from: TestDatabase): Record<string, string> {
     'portal_runtime',
     'office_runtime',
     'auditor_runtime',
+    'backup_runtime',
   ] as const;
   const entries = roles.map((role) => [role, new URL(from.url(role)).password]);
   return { ...Object.fromEntries(entries), kvytok_migrator: new URL(from.migratorUrl).password };
