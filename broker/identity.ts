@@ -3,7 +3,7 @@
  *
  * Secrets are 256 random bits, so a plain SHA-256 is enough: there is no dictionary to try.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash, pbkdf2Sync, timingSafeEqual } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { DeviceId, Sha256Hex } from '#contracts/ids.ts';
 import { decodeJson, type Parsed, parserOf, refuse } from '#contracts/parse.ts';
@@ -25,7 +25,14 @@ const IdentitiesFile = Type.Object({
   v: Type.Literal(1),
   clients: Type.Array(
     Type.Object(
-      { clientId: DeviceId, role: BrokerRole, secretSha256: Sha256Hex },
+      {
+        clientId: DeviceId,
+        role: BrokerRole,
+        secretSha256: Sha256Hex,
+        secretPbkdf2: Type.Optional(
+          Type.String({ pattern: '^\\$7\\$[1-9][0-9]{0,5}(\\$[A-Za-z0-9+/]{16,128}={0,2}){2}$' }),
+        ),
+      },
       { additionalProperties: false },
     ),
     { maxItems: CLIENTS_MAX },
@@ -38,6 +45,8 @@ export interface Identity {
   readonly role: BrokerRole;
   /** SHA-256 of the client's secret text. */
   readonly secretSha256: Buffer;
+  /** The same secret as mosquitto stores it, if enrolment wrote it ({@link mosquittoHash}). */
+  readonly secretPbkdf2: string | undefined;
 }
 
 /** Clients by id. */
@@ -62,9 +71,24 @@ export function parseIdentities(bytes: Uint8Array): Parsed<Identities> {
       );
     }
     const secretSha256 = Buffer.from(client.secretSha256, 'hex');
-    identities.set(client.clientId, { clientId: client.clientId, role: client.role, secretSha256 });
+    const { clientId, role, secretPbkdf2 } = client;
+    identities.set(clientId, { clientId, role, secretSha256, secretPbkdf2 });
   }
   return { ok: true, value: identities };
+}
+
+/** mosquitto's own default; more would only slow the return of a fleet, since there is nothing to guess. */
+const PBKDF2_ROUNDS = 101;
+
+/**
+ * A secret in the form of mosquitto's password file (mosquitto_passwd(1), `$7$`: PBKDF2-HMAC-SHA512), so that enrolment,
+ * which alone knows the secret, can leave it in the identities file. The salt follows from the secret: writing it again
+ * changes nothing, and no two of these secrets are alike.
+ */
+export function mosquittoHash(secret: string): string {
+  const salt = createHash('sha256').update('mosquitto\0').update(secret).digest().subarray(0, 12);
+  const hash = pbkdf2Sync(secret, salt, PBKDF2_ROUNDS, 64, 'sha512');
+  return `$7$${PBKDF2_ROUNDS}$${salt.toString('base64')}$${hash.toString('base64')}`;
 }
 
 /** What a client says of itself when it connects. */

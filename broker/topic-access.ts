@@ -9,6 +9,7 @@ import {
   everyDevice,
   LISTS,
   parseDeviceTopic,
+  probeTopic,
 } from '#contracts/topics.ts';
 import type { BrokerRole } from './identity.ts';
 
@@ -37,6 +38,7 @@ export function mayPublish(actor: Actor, publication: Publication): boolean {
       return DEVICE_PUBLISHES.includes(address.channel) && (!retain || address.channel === 'status');
     }
     case 'ingest':
+      if (topic === probeTopic(actor.clientId)) return !retain;
       return address !== undefined && DEVICE_SUBSCRIBES.includes(address.channel) && !retain;
     case 'lists':
       return isListTopic(topic);
@@ -51,7 +53,10 @@ export function maySubscribe(actor: Actor, filter: string): boolean {
     case 'device':
       return isListFilter(filter) || DEVICE_SUBSCRIBES.some((c) => filter === deviceTopic(actor.clientId, c));
     case 'ingest':
-      return DEVICE_PUBLISHES.some((channel) => filter === everyDevice(channel));
+      return (
+        DEVICE_PUBLISHES.some((channel) => filter === everyDevice(channel)) ||
+        filter === probeTopic(actor.clientId)
+      );
     case 'monitor':
       return filter === everyDevice('status') || filter === everyDevice('health');
     case 'lists':

@@ -20,6 +20,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'make or update the database of a PostgreSQL server',
     load: () => command('migrate'),
   },
+  {
+    name: 'broker',
+    summary: 'configuration of mosquitto and other brokers, kept in step with enrolment',
+    load: () => command('broker'),
+  },
   { name: 'edge', summary: 'one validator agent', load: () => command('edge') },
   { name: 'tap', summary: 'present a virtual card to a validator', load: () => command('tap') },
   { name: 'quote', summary: 'what a journey costs, by any GTFS Fares v2 feed', load: () => command('quote') },

@@ -22,6 +22,14 @@ export function everyDevice(channel: DeviceChannel): string {
   return `${ROOT}/+/${channel}`;
 }
 
+/**
+ * Topic on which one ingest process measures the broker before it takes taps: it alone publishes and hears there.
+ * No device channel is called so, and no device may use it.
+ */
+export function probeTopic(ingestClientId: string): string {
+  return `${ROOT}/${ingestClientId}/probe`;
+}
+
 const DEVICE_TOPIC = /^kvytok\/v1\/([a-z0-9][a-z0-9-]{1,62})\/(taps|receipts|status|health|commands)$/;
 
 /** Device and channel of a topic; `undefined` for any other topic. */

@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
+import { mosquittoHash } from '../../broker/identity.ts';
 import { type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
 /** What the city decides for each of its validators. */
@@ -27,7 +28,14 @@ export interface EnrolledDevice {
   readonly deviceId: string;
   readonly folder: string;
   readonly publicKeyPem: string;
-  readonly brokerSecretSha256: string;
+  readonly brokerSecret: BrokerSecretHashes;
+}
+
+/** A broker secret as the identities file has it. */
+export interface BrokerSecretHashes {
+  readonly secretSha256: string;
+  /** The form that mosquitto reads. */
+  readonly secretPbkdf2: string;
 }
 
 /** Roles of clients at the broker (broker/identity.ts). */
@@ -66,7 +74,7 @@ export function enrolDevice(
     deviceId: device.deviceId,
     folder,
     publicKeyPem: publicPem(privateKey),
-    brokerSecretSha256: sha256(secret),
+    brokerSecret: hashesOf(secret),
   };
 }
 
@@ -74,15 +82,15 @@ export function enrolDevice(
 export function enrolService(
   secretsFolder: string,
   clientId: string,
-): { secretFile: string; sha256: string } {
+): { secretFile: string; hashes: BrokerSecretHashes } {
   const secretFile = join(secretsFolder, `mqtt-${clientId}.secret`);
-  return { secretFile, sha256: sha256(openSecret(secretFile, newSecret)) };
+  return { secretFile, hashes: hashesOf(openSecret(secretFile, newSecret)) };
 }
 
 /** Writes the broker's identities file: client ids, roles and hashes, no secret. */
 export function writeIdentities(
   file: string,
-  clients: readonly { clientId: string; role: BrokerRole; secretSha256: string }[],
+  clients: readonly ({ clientId: string; role: BrokerRole } & BrokerSecretHashes)[],
 ): void {
   writeWhole(file, JSON.stringify({ v: 1, clients }, null, 1));
 }
@@ -91,8 +99,11 @@ function newSecret(): string {
   return randomBytes(32).toString('base64url');
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function hashesOf(secret: string): BrokerSecretHashes {
+  return {
+    secretSha256: createHash('sha256').update(secret).digest('hex'),
+    secretPbkdf2: mosquittoHash(secret),
+  };
 }
 
 function writeWhole(file: string, text: string): void {

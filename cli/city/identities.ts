@@ -48,12 +48,12 @@ export function openIdentities(
   const lists = enrolService(secrets, LISTS_CLIENT);
   const file = join(secrets, 'broker-identities.json');
   writeIdentities(file, [
-    { clientId: INGEST_CLIENT, role: 'ingest', secretSha256: ingest.sha256 },
-    { clientId: LISTS_CLIENT, role: 'lists', secretSha256: lists.sha256 },
+    { clientId: INGEST_CLIENT, role: 'ingest', ...ingest.hashes },
+    { clientId: LISTS_CLIENT, role: 'lists', ...lists.hashes },
     ...devices.map((d) => ({
       clientId: d.deviceId,
       role: 'device' as const,
-      secretSha256: d.brokerSecretSha256,
+      ...d.brokerSecret,
     })),
   ]);
   return { devices, file, ingestSecretFile: ingest.secretFile, listsSecretFile: lists.secretFile };

@@ -1,32 +1,17 @@
 /** A real broker on a free port with clients whose secrets are known, and sockets that may say anything. */
-import { createHash } from 'node:crypto';
-import { type EventEmitter, once } from 'node:events';
-import { renameSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import type { IClientOptions, MqttClient } from 'mqtt';
 import { systemClock } from '#platform/clock.ts';
 import { createLogger } from '#platform/logger.ts';
 import type { BrokerLimits } from '../../broker/config.ts';
-import type { BrokerRole } from '../../broker/identity.ts';
 import { type Broker, startBroker } from '../../broker/main.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { secretOf, type TestClient, writeIdentities } from './clients.ts';
+import { clientKit } from './port/under-test.ts';
 
-export interface TestClient {
-  readonly clientId: string;
-  readonly role: BrokerRole;
-}
-
-export const secretOf = (clientId: string): string => `secret of ${clientId}`;
-
-/** Writes an identities file as enrolment does: aside, then renamed. */
-export function writeIdentities(path: string, clients: readonly TestClient[]): void {
-  const entries = clients.map(({ clientId, role }) => {
-    return { clientId, role, secretSha256: createHash('sha256').update(secretOf(clientId)).digest('hex') };
-  });
-  writeFileSync(`${path}.new`, JSON.stringify({ v: 1, clients: entries }));
-  renameSync(`${path}.new`, path);
-}
+export { secretOf, type TestClient, writeIdentities } from './clients.ts';
 
 export interface TestBroker {
   readonly broker: Broker;
@@ -50,31 +35,14 @@ export async function startTestBroker(
     { KVYTOK_BROKER_LISTEN: '127.0.0.1:0', KVYTOK_BROKER_IDENTITIES: identitiesPath, limits },
     { clock: systemClock, log: createLogger({ component: 'broker', level: 'silent' }) },
   );
-  const opened: MqttClient[] = [];
+  const kit = clientKit(broker.url);
   const sockets: Socket[] = [];
   const port = Number(new URL(broker.url).port);
   return {
     broker,
     identitiesPath,
     port,
-    connect: async (clientId, options = {}) => {
-      const client = mqtt.connect(broker.url, {
-        clientId,
-        username: clientId,
-        password: secretOf(clientId),
-        reconnectPeriod: 0,
-        protocolVersion: 4,
-        ...options,
-      });
-      client.on('error', () => {});
-      opened.push(client);
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      client.once('connect', () => resolve());
-      client.once('error', reject);
-      client.once('close', () => reject(new Error('closed')));
-      await promise;
-      return client;
-    },
+    connect: kit.connect,
     open: async () => {
       const socket = connectTcp(port, '127.0.0.1');
       sockets.push(socket);
@@ -85,7 +53,7 @@ export async function startTestBroker(
       return { socket, closed };
     },
     stop: async () => {
-      await Promise.all(opened.map((client) => client.endAsync(true)));
+      await kit.endAll();
       for (const socket of sockets) socket.destroy();
       await broker.stop();
       folder.remove();
@@ -102,9 +70,4 @@ export function connectPacket(clientId: string, password = secretOf(clientId), k
   const head = Buffer.from([0x04, 0xc2, keepAliveS >> 8, keepAliveS & 0xff]);
   const body = Buffer.concat([text('MQTT'), head, text(clientId), text(clientId), text(password)]);
   return Buffer.concat([Buffer.from([0x10, body.length]), body]);
-}
-
-/** The next event of a client, as its arguments. */
-export async function event<A extends unknown[] = unknown[]>(client: MqttClient, name: string): Promise<A> {
-  return (await once(client as unknown as EventEmitter, name)) as A;
 }

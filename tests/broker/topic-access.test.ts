@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { topicMatches } from '#platform/mqtt-connection.ts';
+import { grantsOf } from '../../broker/access-grants.ts';
 import type { BrokerRole } from '../../broker/identity.ts';
 import { mayPublish, maySubscribe } from '../../broker/topic-access.ts';
 
@@ -13,6 +15,7 @@ const LISTS = [
   'kvytok/v1/lists/deny/deltas/1/7',
   'kvytok/v1/lists/deny/snapshots/1/7/0',
 ];
+const PROBES = ['kvytok/v1/val-1/probe', 'kvytok/v1/val-2/probe', 'kvytok/v1/+/probe'];
 const NEVER = [
   '',
   '/',
@@ -45,7 +48,7 @@ const NEVER = [
   'unrelated',
 ];
 const EVERY = ['taps', 'status', 'health', 'receipts', 'commands'].map((c) => `kvytok/v1/+/${c}`);
-const TOPICS = [...OWN, ...FOREIGN, ...LISTS, ...NEVER, ...EVERY, 'kvytok/v1/lists/deny/#'];
+const TOPICS = [...OWN, ...FOREIGN, ...LISTS, ...PROBES, ...NEVER, ...EVERY, 'kvytok/v1/lists/deny/#'];
 
 /** The whole of what is allowed, written by hand; everything else must be refused. */
 const PUBLISH: Record<BrokerRole, readonly string[]> = {
@@ -55,6 +58,7 @@ const PUBLISH: Record<BrokerRole, readonly string[]> = {
     'kvytok/v1/val-1/commands',
     'kvytok/v1/val-2/receipts',
     'kvytok/v1/val-2/commands',
+    'kvytok/v1/val-1/probe',
   ],
   lists: LISTS,
   monitor: [],
@@ -67,7 +71,7 @@ const RETAIN: Record<BrokerRole, readonly string[]> = {
 };
 const SUBSCRIBE: Record<BrokerRole, readonly string[]> = {
   device: ['kvytok/v1/val-1/receipts', 'kvytok/v1/val-1/commands', ...LISTS, 'kvytok/v1/lists/deny/#'],
-  ingest: ['kvytok/v1/+/taps', 'kvytok/v1/+/status', 'kvytok/v1/+/health'],
+  ingest: ['kvytok/v1/+/taps', 'kvytok/v1/+/status', 'kvytok/v1/+/health', 'kvytok/v1/val-1/probe'],
   lists: [],
   monitor: ['kvytok/v1/+/status', 'kvytok/v1/+/health'],
 };
@@ -81,5 +85,28 @@ describe.each(ROLES)('the role %s', (role) => {
 
   it('is never offered exactly-once delivery', () => {
     for (const topic of TOPICS) expect(mayPublish(actor(role), { topic, retain: false, qos: 2 })).toBe(false);
+  });
+
+  it('has the same access in the table that other brokers are configured by', () => {
+    const grants = grantsOf(actor(role));
+    // Only within the lists do wildcards reach further than the embedded broker, which knows the numbers in them.
+    const listsPart = /^kvytok\/v1\/lists\/deny\//;
+    for (const topic of TOPICS.filter((topic) => topic !== '' && !/[+#]/.test(topic))) {
+      for (const retain of [false, true]) {
+        const granted = grants.publish.some((grant) => {
+          return topicMatches(grant.filter, topic) && (!retain || grant.retain);
+        });
+        const allowed = mayPublish(actor(role), { topic, retain, qos: 1 });
+        if (allowed || !listsPart.test(topic)) expect(`${topic} ${granted}`).toBe(`${topic} ${allowed}`);
+      }
+    }
+    for (const filter of grants.subscribe)
+      expect(`${filter} ${maySubscribe(actor(role), filter)}`).toBe(`${filter} true`);
+    for (const filter of SUBSCRIBE[role]) {
+      expect(
+        grants.subscribe.some((grant) => grant === filter || topicMatches(grant, filter)),
+        filter,
+      ).toBe(true);
+    }
   });
 });
