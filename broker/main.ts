@@ -9,6 +9,7 @@ import { openIdentityFile } from './adapters/identity-file.ts';
 import { type EngineRefusal, startMqttEngine } from './adapters/mqtt-engine.ts';
 import { listen } from './adapters/tcp-listener.ts';
 import { type BrokerConfig, DEFAULT_LIMITS, parseListen } from './config.ts';
+import { brokerVitals } from './vitals.ts';
 
 export type BrokerRefusal = ConnectionRefusal | EngineRefusal | 'TOO_MANY_CONNECTIONS';
 
@@ -88,16 +89,18 @@ export async function startBroker(
     await listener.stop();
     log.info({ refused }, 'broker.stopped');
   };
+  const counts = (): BrokerCounts => ({
+    connections: listener.connections(),
+    clients: engine.clients(),
+    refused: { ...refused },
+    throttled,
+    revoked,
+  });
   return {
     name: 'broker',
     url,
-    counts: () => ({
-      connections: listener.connections(),
-      clients: engine.clients(),
-      refused: { ...refused },
-      throttled,
-      revoked,
-    }),
+    counts,
+    vitals: brokerVitals(counts, () => stopping === undefined),
     stop: () => (stopping ??= stop()),
   };
 }

@@ -113,4 +113,4 @@ export async function startRole(
 }
 
 /** Read by the command itself. */
-export const COMMON_NAMES: readonly string[] = ['KVYTOK_LOG_LEVEL', 'KVYTOK_DATA_DIR'];
+export const COMMON_NAMES: readonly string[] = ['KVYTOK_LOG_LEVEL', 'KVYTOK_DATA_DIR', 'KVYTOK_OPS_LISTEN'];

@@ -9,10 +9,12 @@ import { loadCity } from '#platform/city-data.ts';
 import type { Clock } from '#platform/clock.ts';
 import { OperatorError } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
+import { createMetrics } from '#platform/metrics.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
+import { databaseProblems, registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
-import type { Role } from '#platform/role.ts';
+import type { Role, Vitals } from '#platform/role.ts';
 import { lateTapAcceptMs } from '#pricing/close-rules.ts';
 import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
@@ -25,10 +27,12 @@ import { createDenyListPublisher } from './adapters/deny-list-publisher.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
 import { requeueStuck } from './adapters/postgres-start.ts';
+import { readBacklog } from './adapters/read-backlog.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
 import { loadTariffTimeline } from './tariffs/load-tariff.ts';
 import type { ActivationPlan } from './tariffs/plan-activation.ts';
+import { fareVitals, measuredTasks } from './vitals.ts';
 import { ChunkFailed, type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
 import { startWorker, type Task, type Worker } from './worker.ts';
 
@@ -88,15 +92,30 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     clock: deps.clock,
     probe: deps.probe ?? noProbe,
   };
+  const metrics = createMetrics();
+  registerPool(metrics, 'kvytok_fare', pool);
+  const measured = measuredTasks(metrics, deps.clock.monotonicMs);
   const workers = [
-    ...Array.from({ length: limits.workers }, () => start(pricingTasks(work, limits), limits, deps.log)),
-    start(officeTasks({ pool, mqtt, config, limits, rules, deps }), limits, deps.log),
+    ...Array.from({ length: limits.workers }, () =>
+      start(measured(pricingTasks(work, limits)), limits, deps.log),
+    ),
+    start(measured(officeTasks({ pool, mqtt, config, limits, rules, deps })), limits, deps.log),
   ];
+  const vitals = fareVitals(metrics, {
+    backlog: () => readBacklog(pool, deps.clock.nowMs()),
+    databaseProblems: () => databaseProblems(pool),
+    listsConnected: () => mqtt?.connected ?? null,
+  });
   deps.log.info({ packages: packages.length, workers: limits.workers }, 'fare.started');
-  return roleOf(workers, mqtt, pool);
+  return roleOf(workers, mqtt, pool, vitals);
 }
 
-function roleOf(workers: readonly Worker[], mqtt: MqttConnection | null, pool: pg.Pool): Role {
+function roleOf(
+  workers: readonly Worker[],
+  mqtt: MqttConnection | null,
+  pool: pg.Pool,
+  vitals: Vitals,
+): Role {
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.stop()));
@@ -105,6 +124,7 @@ function roleOf(workers: readonly Worker[], mqtt: MqttConnection | null, pool: p
   };
   return {
     name: 'fare-engine',
+    vitals,
     stop: () => {
       stopped ??= stop();
       return stopped;

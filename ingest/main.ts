@@ -4,6 +4,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
+import { createMetrics } from '#platform/metrics.ts';
+import { databaseProblems, registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
@@ -17,6 +19,7 @@ import { DEFAULT_LIMITS, type IngestConfig } from './config.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Arrival } from './model.ts';
 import { reportReader } from './read-report.ts';
+import { ingestVitals } from './vitals.ts';
 
 export {
   type DeviceRegistration,
@@ -94,6 +97,19 @@ export async function startIngest(
     onReport: reportReader(registry, (read) => reports.take(read)),
   });
 
+  const metrics = createMetrics();
+  registerPool(metrics, 'kvytok_ingest', pool);
+  const vitals = ingestVitals(metrics, {
+    counts: handler.counts,
+    waiting: () => groups.waiting,
+    brokerConnected: () => mqtt.connected,
+    databaseProblems: () => databaseProblems(pool),
+    unlinkedQueue: async () => {
+      const { rows } = await pool.query<{ n: number }>('SELECT count(*)::int AS n FROM ingest.link_queue');
+      return rows[0]?.n ?? 0;
+    },
+  });
+
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     mqtt.deafen();
@@ -109,6 +125,7 @@ export async function startIngest(
   return {
     name: 'ingest',
     counts: handler.counts,
+    vitals,
     ready: () => mqtt.ready,
     stop: () => (stopping ??= stop()),
   };

@@ -12,6 +12,7 @@ import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { SECURITY } from './security.ts';
+import type { NoteRequest } from './vitals.ts';
 
 export interface AppOptions {
   readonly context: PortalContext;
@@ -20,6 +21,8 @@ export interface AppOptions {
   readonly log: Logger;
   /** Requests from one address in a minute. */
   readonly requestsPerMinuteMax?: number;
+  /** Hears of each answered request. */
+  readonly note?: NoteRequest;
 }
 
 const REQUESTS_PER_MINUTE_MAX = 1200;
@@ -50,6 +53,11 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
       );
     }
     return sendProblem(request, reply, problem, context.wordings[languageOf(request)]);
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    // An address that no route declares is one route to us: strangers cannot make figures grow.
+    options.note?.(request.routeOptions.url ?? 'unknown', reply.statusCode, reply.elapsedTime / 1000);
+    done();
   });
   app.setNotFoundHandler((request, reply) =>
     sendProblem(request, reply, new HttpProblem(404, 'NOT_FOUND'), context.wordings[languageOf(request)]),

@@ -5,6 +5,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Clock } from '#platform/clock.ts';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
+import { createMetrics, type Metrics } from '#platform/metrics.ts';
+import { registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import type { Role } from '#platform/role.ts';
 import { readCityFolder } from './adapters/city-folder.ts';
@@ -17,6 +19,7 @@ import { createWordings, type PortalContext } from './context.ts';
 import { createEventStream } from './event-stream.ts';
 import { createLiveCity } from './live-city.ts';
 import type { CityViews, DecidedSignal, Every } from './ports.ts';
+import { portalVitals, requestMetrics } from './vitals.ts';
 
 export interface PortalDeps {
   /** The city's clock; its `speed`, if it has one, is shown. */
@@ -42,7 +45,8 @@ const STATEMENT_MS_MAX = 5000;
  */
 export async function startPortal(config: PortalConfig, deps: PortalDeps): Promise<Portal> {
   const { names, geo } = await readCityFolder(config.KVYTOK_CITY_DIR);
-  const { views, signal, close } = openViews(config, deps);
+  const metrics = createMetrics();
+  const { views, signal, close } = openViews(config, deps, metrics);
   const live = createLiveCity({
     views,
     names,
@@ -72,6 +76,7 @@ export async function startPortal(config: PortalConfig, deps: PortalDeps): Promi
     folders: { assets: join(HERE, 'assets'), vendor: vendorFolders() },
     islands: createIslandSource(join(HERE, 'islands')),
     log: deps.log,
+    note: requestMetrics(metrics),
     ...(deps.requestsPerMinuteMax === undefined ? {} : { requestsPerMinuteMax: deps.requestsPerMinuteMax }),
   });
   let stopping: Promise<void> | undefined;
@@ -87,7 +92,8 @@ export async function startPortal(config: PortalConfig, deps: PortalDeps): Promi
   try {
     const url = await listen(app, config);
     deps.log.info({ pages: url }, 'portal.started');
-    return { name: 'portal', url, stop };
+    const vitals = portalVitals(metrics, { views, viewers: () => stream.clients });
+    return { name: 'portal', url, vitals, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -97,6 +103,7 @@ export async function startPortal(config: PortalConfig, deps: PortalDeps): Promi
 function openViews(
   config: PortalConfig,
   deps: PortalDeps,
+  metrics: Metrics,
 ): { views: CityViews; signal: DecidedSignal; close: () => Promise<void> } {
   if (deps.views) {
     const silent: DecidedSignal = { onDecided: () => {}, stop: async () => {} };
@@ -109,6 +116,7 @@ function openViews(
     statementTimeoutMs: STATEMENT_MS_MAX,
     log: deps.log,
   });
+  registerPool(metrics, 'kvytok_portal', pool);
   const signal = listenDecided({ url: config.KVYTOK_POSTGRES_URL, log: deps.log });
   return {
     views: createPostgresViews(pool),

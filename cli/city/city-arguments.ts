@@ -18,6 +18,7 @@ const CityEnvironment = Type.Object({
   KVYTOK_CITY_DIR: Type.Optional(Type.String({ minLength: 1, description: "the city's data" })),
   KVYTOK_PORTAL_LISTEN: listen,
   KVYTOK_BROKER_LISTEN: listen,
+  KVYTOK_OPS_LISTEN: listen,
   KVYTOK_LOG_LEVEL: Type.Optional(
     Type.Union(['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level))),
   ),
@@ -28,6 +29,7 @@ export interface CityArguments {
   readonly cityDir: string;
   readonly portalListen: string;
   readonly brokerListen?: string;
+  readonly opsListen: string;
   readonly logLevel: string;
   /** Run so long, then drain, stop and reconcile; absent = until Ctrl-C. */
   readonly seconds?: number;
@@ -66,6 +68,7 @@ export function cityArguments(args: string[], io: Pick<CommandIo, 'env' | 'cwd'>
     cityDir: resolve(io.cwd, values.city ?? env.KVYTOK_CITY_DIR ?? `${HOME}cities/ternopil`),
     portalListen: portOf('port', values.port) ?? env.KVYTOK_PORTAL_LISTEN ?? '127.0.0.1:8080',
     ...(brokerListen === undefined ? {} : { brokerListen }),
+    opsListen: env.KVYTOK_OPS_LISTEN ?? '127.0.0.1:0',
     logLevel: env.KVYTOK_LOG_LEVEL ?? 'warn',
     ...(seconds === undefined ? {} : { seconds }),
     ...(seed === undefined ? {} : { seed }),

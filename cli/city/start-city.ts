@@ -8,7 +8,9 @@ import type { CityData } from '#platform/city-data.ts';
 import { openDataFolder } from '#platform/data-folder.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { createLogger, type Logger } from '#platform/logger.ts';
+import { startOpsServer } from '#platform/ops-server.ts';
 import { createPool } from '#platform/postgres.ts';
+import type { Role } from '#platform/role.ts';
 import { createLifecycle, type Lifecycle } from '#platform/shutdown.ts';
 import { getZone } from '#pricing/local-time.ts';
 import { type Broker, startBroker } from '../../broker/main.ts';
@@ -35,6 +37,8 @@ export interface CityOptions {
   readonly portalListen: string;
   /** `host:port` of the broker; without it MQTT's own port, or a free one where that is taken. */
   readonly brokerListen?: string;
+  /** `host:port` of figures and readiness; a free port on loopback by default. */
+  readonly opsListen?: string;
   readonly log: Logger;
   /** Hears the record id of every green. */
   readonly onGreen?: (recordId: string) => void;
@@ -43,6 +47,8 @@ export interface CityOptions {
 export interface City {
   readonly pageUrl: string;
   readonly mqttUrl: string;
+  /** Where `/metrics` and `/readyz` are. */
+  readonly opsUrl: string;
   readonly postgresPort: number;
   readonly clock: CityClock;
   readonly database: CityDatabase;
@@ -87,7 +93,15 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
   // Once more: only now is the address of the broker known.
   const identities = openIdentities(folder.path, data, keys, broker.url);
   const office = await openOffice(database, identities, data, clock, lifecycle, log);
-  await startServices({ options, database, keys, identities, mqttUrl: broker.url, lifecycle, part });
+  const services = await startServices({
+    options,
+    database,
+    keys,
+    identities,
+    mqttUrl: broker.url,
+    lifecycle,
+    part,
+  });
   const portal = lifecycle.add(
     await startPortal(
       {
@@ -113,7 +127,15 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
       ...(options.onGreen === undefined ? {} : { onGreen: options.onGreen }),
     }),
   );
+  const ops = lifecycle.add(
+    await startOpsServer({
+      listen: options.opsListen ?? '127.0.0.1:0',
+      roles: () => [broker, ...services, portal],
+      log: part('ops').log,
+    }),
+  );
   const pageUrl = portal.url;
+  const opsUrl = ops.url;
   const postgresPort = database.server.port;
   announceCity(folder.path, {
     v: 1,
@@ -125,7 +147,8 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
     speed: clock.speed,
   });
   lifecycle.add({ name: 'announcement', stop: async () => withdrawCity(folder.path) });
-  return { pageUrl, mqttUrl: broker.url, postgresPort, clock, database, fleet, stop: () => lifecycle.stop() };
+  const stop = () => lifecycle.stop();
+  return { pageUrl, mqttUrl: broker.url, opsUrl, postgresPort, clock, database, fleet, stop };
 }
 
 interface ServiceParts {
@@ -138,7 +161,7 @@ interface ServiceParts {
   readonly part: (component: string) => { clock: CityClock; log: Logger };
 }
 
-async function startServices(parts: ServiceParts): Promise<void> {
+async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
   const { options, database, keys, identities, mqttUrl, lifecycle, part } = parts;
   const { city, dir } = options.data;
   const ingest = await startIngest(
@@ -168,6 +191,7 @@ async function startServices(parts: ServiceParts): Promise<void> {
   );
   lifecycle.add(fareEngine);
   await ingest.ready();
+  return [ingest, fareEngine];
 }
 
 const OFFICE_CONNECTIONS = 2;

@@ -20,7 +20,8 @@ export const usage = `kvytok city   the whole platform with a simulated city liv
   --data DIR       folder that holds all data (default: .kvytok in the checkout)
   --city DIR       the city's data (default: cities/ternopil)
 
-Environment: KVYTOK_DATA_DIR, KVYTOK_CITY_DIR, KVYTOK_PORTAL_LISTEN, KVYTOK_BROKER_LISTEN, KVYTOK_LOG_LEVEL.
+Environment: KVYTOK_DATA_DIR, KVYTOK_CITY_DIR, KVYTOK_PORTAL_LISTEN, KVYTOK_BROKER_LISTEN, KVYTOK_OPS_LISTEN,
+KVYTOK_LOG_LEVEL.
 Ctrl-C stops it cleanly; the next start goes on from its data.
 `;
 
@@ -60,6 +61,7 @@ function readyText(city: City, dataFolder: string, seconds: number): string {
   return `Ready in ${seconds.toFixed(1)} s.
   the city   ${city.pageUrl}
   MQTT       ${city.mqttUrl}
+  figures    ${city.opsUrl}/metrics
   PostgreSQL 127.0.0.1:${city.postgresPort}${elsewhere}
 Ctrl-C stops it; the next start goes on from here.
 `;

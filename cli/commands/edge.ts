@@ -1,13 +1,14 @@
 /** `kvytok edge`: one validator agent with a real reader. */
 import { parseArgs } from 'node:util';
 import { systemClock } from '#platform/clock.ts';
-import { createLogger } from '#platform/logger.ts';
-import { createLifecycle, onSignals } from '#platform/shutdown.ts';
+import { createLogger, type Logger } from '#platform/logger.ts';
+import { createLifecycle, type Lifecycle, onSignals } from '#platform/shutdown.ts';
 import type { Agent } from '../../edge-agent/agent.ts';
 import { type EdgeConfig, edgeConfigFrom } from '../../edge-agent/config.ts';
-import { startEdge } from '../../edge-agent/main.ts';
+import { type EdgeRole, startEdge } from '../../edge-agent/main.ts';
 import { simulatedClock } from '../city/simulated-time.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { opsListen } from '../ops-listen.ts';
 
 export const usage = `kvytok edge --device DIR [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
 
@@ -22,6 +23,7 @@ without a network, keeps every answer in a signed journal, and brings it to the 
   --events           print one JSON line for each answer:
                      {"sign","reason","repeated","recordId","language","online","atMs"}
 
+KVYTOK_OPS_LISTEN=127.0.0.1:9464 offers /healthz, /readyz and /metrics there; without it nothing listens.
 Ctrl-C stops it cleanly. What has not reached the city yet stays in the journal.
 `;
 
@@ -46,6 +48,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const signals = onSignals(log);
   try {
     const edge = lifecycle.add(await startEdge(config, { clock, log }));
+    if (io.env['KVYTOK_OPS_LISTEN']) await offerFigures(edge, io, lifecycle, log);
     if (values.events) printEvents(edge.agent, io);
     announce(io, values.events, edge.deviceId, edge.screenUrl);
     await signals.received;
@@ -54,6 +57,16 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     await lifecycle.stop();
   }
   return EXIT.ok;
+}
+
+/** Loaded only when asked for: a validator's memory is small. */
+async function offerFigures(edge: EdgeRole, io: CommandIo, lifecycle: Lifecycle, log: Logger): Promise<void> {
+  const [{ edgeVitals }, { startOpsServer }] = await Promise.all([
+    import('../../edge-agent/vitals.ts'),
+    import('#platform/ops-server.ts'),
+  ]);
+  const role = { name: edge.name, stop: async () => {}, vitals: edgeVitals(edge.agent) };
+  lifecycle.add(await startOpsServer({ listen: opsListen(io.env), roles: () => [role], log }));
 }
 
 interface Values {

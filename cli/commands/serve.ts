@@ -2,8 +2,11 @@
 import { parseArgs } from 'node:util';
 import { systemClock } from '#platform/clock.ts';
 import { createLogger } from '#platform/logger.ts';
+import { startOpsServer } from '#platform/ops-server.ts';
+import type { Role } from '#platform/role.ts';
 import { createLifecycle, onSignals } from '#platform/shutdown.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { opsListen } from '../ops-listen.ts';
 import { LATER_ROLES, ROLE_NAMES, type RoleName, startRole } from '../roles.ts';
 
 export const usage = `kvytok serve ROLE…   starts real parts: ${ROLE_NAMES.join(', ')}
@@ -13,6 +16,7 @@ in one process, KVYTOK_INGEST_POSTGRES_URL, KVYTOK_FARE_ENGINE_POSTGRES_URL … 
 every role logs in under its own database role. Ctrl-C stops all of them cleanly.
 
   KVYTOK_LOG_LEVEL   debug, info (default), warn, error
+  KVYTOK_OPS_LISTEN  address:port of /healthz, /readyz and /metrics (default: a free port on 127.0.0.1)
 `;
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
@@ -21,12 +25,17 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const log = createLogger({ component: 'kvytok', level: io.env['KVYTOK_LOG_LEVEL'] ?? 'info' });
   const lifecycle = createLifecycle(log);
   const signals = onSignals(log);
+  const started: Role[] = [];
   try {
+    const listen = opsListen(io.env);
+    // First of all: a supervisor sees a role that waits for its database as alive and not ready.
+    const ops = lifecycle.add(await startOpsServer({ listen, roles: () => started, log }));
+    io.stdout.write(`figures at ${ops.url}/metrics\n`);
     for (const name of roles) {
       const deps = { clock: systemClock, log: log.child({ component: name }) };
-      const started = await startRole(name, io.env, roles, deps);
-      lifecycle.add(started.role);
-      io.stdout.write(`${name} ready${started.address === undefined ? '' : ` at ${started.address}`}\n`);
+      const { role, address } = await startRole(name, io.env, roles, deps);
+      started.push(lifecycle.add(role));
+      io.stdout.write(`${name} ready${address === undefined ? '' : ` at ${address}`}\n`);
     }
     await signals.received;
     return EXIT.ok;

@@ -20,6 +20,7 @@ export interface SubscriberOptions {
 export interface Subscriber {
   /** Resolves when the subscriptions are granted. */
   readonly ready: Promise<void>;
+  readonly connected: boolean;
   /** Publishes with QoS 1; rejects when there is no connection. */
   publish(topic: string, payload: Uint8Array): Promise<void>;
   /** Takes no more messages; receipts can still be sent. */
@@ -49,6 +50,9 @@ export function subscribeIngest(options: SubscriberOptions): Subscriber {
   ready.catch(() => {}); // said in the log by the connection; whoever waits sees it too
   return {
     ready,
+    get connected() {
+      return mqtt.connected;
+    },
     publish: (topic, payload) => mqtt.publish(topic, payload, { qos: 1 }),
     deafen() {
       deaf = true;

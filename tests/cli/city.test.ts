@@ -32,6 +32,14 @@ function isAlive(pid: number): boolean {
     return false;
   }
 }
+/** One figure of each role that cannot be zero in a city that lives. */
+const FIGURES = [
+  'kvytok_broker_clients',
+  'kvytok_ingest_records_total',
+  'kvytok_fare_rows_total',
+  'kvytok_portal_requests_total',
+  'process_resident_memory_bytes',
+];
 const clockMs = (): number => JSON.parse(readFileSync(join(dataFolder, 'city-clock.json'), 'utf8')).cityMs;
 
 afterEach(async () => {
@@ -63,6 +71,11 @@ describe('kvytok city', () => {
     expect(snapshot.nowMs).toBeGreaterThanOrEqual(leftAtMs);
     expect(snapshot.nowMs).toBeLessThan(leftAtMs + 30 * 60_000);
     expect(snapshot.taps.length).toBeGreaterThan(0);
+    const figures = /figures\s+(http:\S+)\/metrics/.exec(run.stdout())?.[1];
+    const ready = await fetch(`${figures}/readyz`);
+    expect(await ready.json()).toMatchObject({ ready: true });
+    const text = await (await fetch(`${figures}/metrics`)).text();
+    for (const name of FIGURES) expect(text).toMatch(new RegExp(`^${name}(\\{.*\\})? [1-9]`, 'm'));
     run.process.kill('SIGINT');
     expect(await run.ended, run.stderr()).toBe(0);
     expect(run.stdout()).toContain('Everything is kept.');

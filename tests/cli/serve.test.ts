@@ -18,6 +18,9 @@ describe('kvytok serve', () => {
       KVYTOK_BROKER_IDENTITIES: identities,
     });
     await run.printed('broker ready at mqtt://127.0.0.1:');
+    const figures = /figures at (\S+)\/metrics/.exec(run.stdout())?.[1];
+    expect((await fetch(`${figures}/readyz`)).status).toBe(200);
+    expect(await (await fetch(`${figures}/metrics`)).text()).toContain('kvytok_broker_connections 0');
     run.process.kill('SIGTERM');
     expect(await run.ended).toBe(0);
   });
