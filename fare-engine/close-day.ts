@@ -46,6 +46,8 @@ export function planDay(
 }
 
 function planned({ line, lossMinor }: ChargedLine, ready: ReadyDay): PlannedLine {
+  const { place } = ready.taps.get(line.tapId) as NonNullable<ReturnType<typeof ready.taps.get>>;
+  const { tripId, directionId, routeBy, routeFactId } = place;
   return {
     tapId: line.tapId,
     fareDay: line.fareDay,
@@ -57,7 +59,8 @@ function planned({ line, lossMinor }: ChargedLine, ready: ReadyDay): PlannedLine
     concessionMinor: line.concessionMinor,
     lossMinor,
     line,
-    vehicleId: ready.taps.get(line.tapId)?.place.vehicleId ?? null,
+    vehicleId: place.vehicleId,
+    route: { tripId, directionId, routeBy, routeFactId },
     adjustsClose: ready.close?.fareDay ?? null,
   };
 }

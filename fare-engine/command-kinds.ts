@@ -14,6 +14,16 @@ const Until = Type.Optional(Type.Union([InstantMs, Type.Null()]));
 /** Above zero; at most 9 digits, ten million of a currency with two decimals. */
 const Amount = Type.String({ pattern: '^[1-9][0-9]{0,8}$' });
 
+/** Words of a person, kept as they are. */
+const Sentence = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\p{Cc}]+$' });
+
+const drivenRoute = {
+  routeId: FeedId,
+  tripId: Type.Optional(Type.Union([FeedId, Type.Null()])),
+  directionId: Type.Optional(Type.Union([Type.Literal(0), Type.Literal(1), Type.Null()])),
+  validFromMs: InstantMs,
+};
+
 export const COMMANDS = {
   'credit-wallet': strict({
     accountId: Name,
@@ -34,11 +44,29 @@ export const COMMANDS = {
   'assign-device': strict({
     deviceId: DeviceId,
     vehicleId: FeedId,
-    carrierId: FeedId,
+    /** Where no fact of the vehicle says them. */
+    carrierId: Type.Optional(Type.Union([FeedId, Type.Null()])),
     routeId: Type.Optional(Type.Union([FeedId, Type.Null()])),
     tripId: Type.Optional(Type.Union([FeedId, Type.Null()])),
     validFromMs: InstantMs,
     validUntilMs: Until,
+  }),
+  'assign-vehicle': strict({
+    vehicleId: FeedId,
+    carrierId: FeedId,
+    validFromMs: InstantMs,
+    validUntilMs: Until,
+  }),
+  /** The dispatcher's plan. */
+  'assign-route': strict({ vehicleId: FeedId, ...drivenRoute, validUntilMs: Until }),
+  /** What was driven, said afterwards; stands above every other word. Of a vehicle, or of one device. */
+  'correct-route': strict({
+    vehicleId: Type.Optional(FeedId),
+    deviceId: Type.Optional(DeviceId),
+    ...drivenRoute,
+    validUntilMs: InstantMs,
+    reason: Sentence,
+    who: Sentence,
   }),
   'close-day': strict({
     fareDay: Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' }),

@@ -4,6 +4,14 @@
  */
 import { createHash } from 'node:crypto';
 import { describeProblems } from '#contracts/parse.ts';
+import {
+  assignDevice,
+  assignRoute,
+  assignVehicle,
+  correctRoute,
+  type SaidRoute,
+  span,
+} from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
 import type {
@@ -13,6 +21,7 @@ import type {
   EntitlementRevocation,
   FareDays,
   MediaLink,
+  VehicleAssignment,
 } from './facts/facts.ts';
 import { riderAccount, tillAccount } from './ledger/chart-of-accounts.ts';
 import type { Posting } from './ledger/post-line.ts';
@@ -84,10 +93,10 @@ export interface CommandContext {
   readonly nowMs: number;
 }
 
-/** Days that a new fact may change; the adapter finds the account-days. Half-open, `null` = without end. */
+/** Time that a new fact may change; the adapter finds the account-days. Half-open, `null` = without end. */
 export interface Touched {
-  readonly kind: 'media-link' | 'entitlement' | 'assignment';
-  /** Token, account or device. */
+  readonly kind: 'media-link' | 'entitlement' | 'assignment' | 'device' | 'vehicle';
+  /** Token, account, device or vehicle. `assignment` and `device` name a device: its vehicle changed, or its route. */
   readonly ref: string;
   readonly fromMs: number;
   readonly untilMs: number | null;
@@ -100,6 +109,8 @@ export interface CommandWrites {
   readonly entitlements: Entitlement[];
   readonly revocations: EntitlementRevocation[];
   readonly assignments: DeviceAssignment[];
+  readonly carriers: VehicleAssignment[];
+  readonly routes: SaidRoute[];
   readonly closes: Close[];
   readonly credits: WalletCredit[];
   readonly denials: DenyFact[];
@@ -143,6 +154,8 @@ export function decideCommands(
     entitlements: [],
     revocations: [],
     assignments: [],
+    carriers: [],
+    routes: [],
     closes: [],
     credits: [],
     denials: [],
@@ -162,7 +175,8 @@ export function decideCommands(
   return writes;
 }
 
-interface Desk {
+/** What a command is decided with. */
+export interface Desk {
   /** When what is decided now is known, and what has been spoken of at this very instant. */
   readonly known: { ms: number; readonly subjects: Set<string> };
   readonly context: CommandContext;
@@ -172,7 +186,8 @@ interface Desk {
   readonly days: FareDays;
 }
 
-type Refusal = { reason: CommandRefusalReason; detail: string } | null;
+/** Why a command is not obeyed; `null` = it is. */
+export type Refusal = { reason: CommandRefusalReason; detail: string } | null;
 
 function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   const { kind, commandId, submittedBy } = command;
@@ -201,20 +216,25 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   return null;
 }
 
-/** Of two facts about one medium or device the latest known wins: so no two of them are known at the same instant. */
+/**
+ * Of two facts about one medium, device or vehicle the latest known wins: so no two of them are known at the same
+ * instant.
+ */
 function instantFor(payload: object, { known }: Desk): number {
-  const { tokenId, deviceId } = payload as { tokenId?: string; deviceId?: string };
-  const subject = tokenId ?? deviceId;
-  if (subject === undefined) return known.ms;
-  if (known.subjects.has(subject)) {
+  const subjects = (['tokenId', 'deviceId', 'vehicleId'] as const).flatMap((field) => {
+    const id = (payload as Partial<Record<typeof field, string>>)[field];
+    return id === undefined ? [] : [`${field}:${id}`];
+  });
+  if (subjects.some((subject) => known.subjects.has(subject))) {
     known.ms += 1;
     known.subjects.clear();
   }
-  known.subjects.add(subject);
+  for (const subject of subjects) known.subjects.add(subject);
   return known.ms;
 }
 
-interface Naming {
+/** Id of the fact a command makes, and when it is known. */
+export interface Naming {
   readonly commandId: string;
   readonly knownFromMs: number;
 }
@@ -236,6 +256,12 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return revoke(payload as Payload<'revoke-entitlement'>, naming, desk);
     case 'assign-device':
       return assignDevice(payload as Payload<'assign-device'>, naming, desk);
+    case 'assign-vehicle':
+      return assignVehicle(payload as Payload<'assign-vehicle'>, naming, desk);
+    case 'assign-route':
+      return assignRoute(payload as Payload<'assign-route'>, naming, desk);
+    case 'correct-route':
+      return correctRoute(payload as Payload<'correct-route'>, naming, desk);
     case 'close-day':
       return closeDay(payload as Payload<'close-day'>, naming, desk);
     case 'deny-medium': {
@@ -248,10 +274,6 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return deny({ tokenId, action: 'allow', reason: null, scope: null, ...always }, naming, desk);
     }
   }
-}
-
-function span(of: { validFromMs: number; validUntilMs?: number | null | undefined }) {
-  return { validFromMs: of.validFromMs, validUntilMs: of.validUntilMs ?? null };
 }
 
 function creditWallet(payload: Payload<'credit-wallet'>, naming: Naming, desk: Desk): Refusal {
@@ -314,24 +336,6 @@ function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, desk: De
   desk.writes.revocations.push({ revocationId: commandId, entitlementId, validUntilMs, knownFromMs });
   const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
   desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
-  return null;
-}
-
-function assignDevice(payload: Payload<'assign-device'>, naming: Naming, desk: Desk): Refusal {
-  const { deviceId, vehicleId, carrierId } = payload;
-  const { validFromMs, validUntilMs } = span(payload);
-  desk.writes.assignments.push({
-    assignmentId: naming.commandId,
-    deviceId,
-    vehicleId,
-    carrierId,
-    routeId: payload.routeId ?? null,
-    tripId: payload.tripId ?? null,
-    validFromMs,
-    validUntilMs,
-    knownFromMs: naming.knownFromMs,
-  });
-  desk.writes.touched.push({ kind: 'assignment', ref: deviceId, fromMs: validFromMs, untilMs: validUntilMs });
   return null;
 }
 

@@ -45,6 +45,9 @@ export interface FareEngineLimits {
   readonly inboxRowsMax: number;
   readonly queueRowsMax: number;
   readonly commandRowsMax: number;
+  /** Shift records looked at in one go, and how often: each go waits for the pricing transactions under way. */
+  readonly shiftRowsMax: number;
+  readonly shiftsEveryMs: number;
   /** Tries after which an account-day that cannot be priced is set aside. */
   readonly attemptsMax: number;
   /** How long a worker without work waits. */
@@ -58,6 +61,8 @@ export const DEFAULT_LIMITS: FareEngineLimits = {
   inboxRowsMax: 1000,
   queueRowsMax: 500,
   commandRowsMax: 500,
+  shiftRowsMax: 5000,
+  shiftsEveryMs: 500,
   attemptsMax: 5,
   idleMs: 40,
   officeEveryMs: 1000,

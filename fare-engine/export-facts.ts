@@ -8,14 +8,14 @@ import { type BundleLine, formatBundleHeader, formatBundleLine } from '#pricing/
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { stateText } from '#pricing/state-text.ts';
 import { hashPackage } from '#pricing/tariff-package.ts';
+import { placeColumns, placeTables } from './adapters/place-statements.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 import { closeOf, tapFact } from './facts/account-day.ts';
 import { accountOf } from './facts/account-of.ts';
-import { assign } from './facts/assign.ts';
+import { createPlaceBook, type PlaceFacts } from './facts/assign.ts';
 import { entitlementFacts } from './facts/entitlement-facts.ts';
 import type {
   Close,
-  DeviceAssignment,
   Entitlement,
   EntitlementRevocation,
   MediaLink,
@@ -123,7 +123,7 @@ async function openTaps(client: Queryable, { fromDay, untilDay }: ExportRequest)
      SELECT json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
        'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
        'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
-       'routeId', belief_route_id, 'tripId', belief_trip_id), 'stopId', stop_id,
+       'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id,
        'passBackOf', pass_back_of, 'receivedAtMs', received_at_ms) AS tap
      FROM fare.tap WHERE fare_day >= '${fromDay}' AND fare_day < '${untilDay}' ORDER BY fare_day, tap_id`,
   );
@@ -142,19 +142,11 @@ async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: r
        known_from_ms::float8 AS "knownFromMs" FROM fare.media_link WHERE token_id = ANY ($1::text[])`,
     [[...new Set(taps.map((tap) => tap.tokenId))]],
   );
-  const assignments = await rowsOf<DeviceAssignment>(
-    client,
-    `SELECT assignment_id::text AS "assignmentId", device_id AS "deviceId", vehicle_id AS "vehicleId",
-       carrier_id AS "carrierId", route_id AS "routeId", trip_id AS "tripId", valid_from_ms::float8 AS "validFromMs",
-       valid_until_ms::float8 AS "validUntilMs", known_from_ms::float8 AS "knownFromMs"
-     FROM fare.device_assignment WHERE device_id = ANY ($1::text[])`,
-    [[...new Set(taps.map((tap) => tap.deviceId))]],
-  );
+  const places = createPlaceBook(await placeFacts(client, taps));
   const linksOf = Map.groupBy(links, (link) => link.tokenId);
-  const assignmentsOf = Map.groupBy(assignments, (assignment) => assignment.deviceId);
   return taps.map((tap) => {
     const knownAsOfMs = closeOf(tap.fareDay, closes)?.knownFromMs ?? null;
-    const place = assign(tap, assignmentsOf.get(tap.deviceId) ?? [], knownAsOfMs);
+    const place = places.place(tap, knownAsOfMs);
     return {
       kind: 'tap' as const,
       accountId: accountOf(tap.tokenId, tap.fareAtMs, linksOf.get(tap.tokenId) ?? [], knownAsOfMs),
@@ -162,6 +154,25 @@ async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: r
       receivedAtMs: tap.receivedAtMs,
     };
   });
+}
+
+/** Facts that say where these taps were: the same selection as the engine's own. */
+async function placeFacts(client: Queryable, taps: readonly PricedTap[]): Promise<PlaceFacts> {
+  const [found] = await rowsOf<{ [K in keyof PlaceFacts]: PlaceFacts[K] | null }>(
+    client,
+    `WITH span AS MATERIALIZED (
+       SELECT device_id, fare_day, min(fare_at_ms) AS first_ms, max(fare_at_ms) AS last_ms
+       FROM fare.tap WHERE tap_id = ANY ($1::text[]) GROUP BY device_id, fare_day),
+     ${placeTables('span')}
+     SELECT ${placeColumns('span')}`,
+    [taps.map((tap) => tap.tapId)],
+  );
+  return {
+    assignments: found?.assignments ?? [],
+    carriers: found?.carriers ?? [],
+    routes: found?.routes ?? [],
+    shifts: found?.shifts ?? [],
+  };
 }
 
 /** What each account's last day before the first exported one handed on. */

@@ -28,6 +28,7 @@ import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.t
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
 import { requeueStuck } from './adapters/postgres-start.ts';
 import { readBacklog } from './adapters/read-backlog.ts';
+import { workShifts } from './adapters/shift-queue.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
 import { loadTariffTimeline } from './tariffs/load-tariff.ts';
@@ -182,6 +183,12 @@ function officeTasks(office: {
       },
       setAside: (error) => refuseFirstCommand(pool, error.message, clock.nowMs()),
     },
+    everyMs(
+      'shifts',
+      limits.shiftsEveryMs,
+      clock,
+      async () => void (await workShifts(pool, limits.shiftRowsMax)),
+    ),
     everyMs('closes', limits.officeEveryMs, clock, async () => {
       const fareDay = await closeEndedDays(pool, rules, clock.nowMs());
       if (fareDay !== null) log.info({ fareDay }, 'fare.day.closing');

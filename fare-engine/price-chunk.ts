@@ -11,7 +11,7 @@ import { decisionLeaf } from './audit-leaf.ts';
 import { type CarriedState, type ClosingRules, planDay } from './close-day.ts';
 import { accountDay, type Facts } from './facts/account-day.ts';
 import { derivedAccountId } from './facts/account-of.ts';
-import type { PricedTap } from './facts/facts.ts';
+import { createPlaceBook, type PlaceBook } from './facts/assign.ts';
 import type { Decided, PlannedLine } from './ledger/decision.ts';
 import { type Difference, difference, withdrawal } from './ledger/difference.ts';
 import type {
@@ -60,7 +60,8 @@ export function priceChunk(chunk: Chunk, pricer: Pricer, rules: ChunkRules): Pri
   };
   const factsOf = factsByAccountDay(chunk.material.facts);
   const around = new Map(chunk.material.surroundings.map((found) => [keyText(found), found]));
-  const bench: Workbench = { chunk, around, factsOf, pricer, rules, progress };
+  const places = createPlaceBook(chunk.material.facts);
+  const bench: Workbench = { chunk, around, factsOf, places, pricer, rules, progress };
   for (const days of byAccount(chunk.keys)) priceAccount(days, bench);
   const differences = compare(chunk, progress);
   return {
@@ -117,6 +118,7 @@ interface Workbench {
   readonly chunk: Chunk;
   readonly around: ReadonlyMap<string, DaySurroundings>;
   readonly factsOf: (key: AccountDayKey) => Facts;
+  readonly places: PlaceBook;
   readonly pricer: Pricer;
   readonly rules: ChunkRules;
   readonly progress: Progress;
@@ -124,7 +126,7 @@ interface Workbench {
 
 function priceDay(key: Key, carried: CarriedState, bench: Workbench): CarriedState {
   const { chunk, pricer, progress } = bench;
-  const ready = accountDay(key.accountId, key.fareDay, bench.factsOf(key));
+  const ready = accountDay(key.accountId, key.fareDay, bench.factsOf(key), bench.places);
   const { accountId, fareDay } = key;
   if (ready.day.taps.length === 0) {
     // Without taps a day is not there at all, as if it never had been: the full computation would not see it either.
@@ -221,7 +223,10 @@ function mayWithdraw(old: Decided, keys: ReadonlySet<string>, failed: ReadonlySe
   return keys.has(key) && !failed.has(key);
 }
 
-/** Splits the loaded facts so that each account-day sees only what can concern it; keeps a chunk's cost linear. */
+/**
+ * Splits the loaded facts so that each account-day sees only what can concern it; keeps a chunk's cost linear. Where taps
+ * were, the chunk's book of places says.
+ */
 function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
   const taps = Map.groupBy(facts.taps, (tap) => tap.fareDay);
   const tapsByDayAndToken = new Map(
@@ -229,7 +234,6 @@ function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
   );
   const linksByToken = Map.groupBy(facts.links, (link) => link.tokenId);
   const tokensByAccount = tokensOf(facts);
-  const assignments = Map.groupBy(facts.assignments, (assignment) => assignment.deviceId);
   const entitlements = Map.groupBy(facts.entitlements, (entitlement) => entitlement.accountId);
   const revocations = Map.groupBy(facts.revocations, (revocation) => revocation.entitlementId);
   const passes = Map.groupBy(facts.passes, (pass) => pass.accountId);
@@ -238,15 +242,12 @@ function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
     const mine = tokens.flatMap((token) => tapsByDayAndToken.get(fareDay)?.get(token) ?? []);
     const granted = entitlements.get(accountId) ?? [];
     return {
+      ...facts,
       taps: mine,
       links: tokens.flatMap((token) => linksByToken.get(token) ?? []),
-      assignments: [...new Set(mine.map((tap: PricedTap) => tap.deviceId))].flatMap(
-        (id) => assignments.get(id) ?? [],
-      ),
       entitlements: granted,
       revocations: granted.flatMap(({ entitlementId }) => revocations.get(entitlementId) ?? []),
       passes: passes.get(accountId) ?? [],
-      closes: facts.closes,
     };
   };
 }

@@ -3,6 +3,8 @@
  * number of round trips with one tap as with a thousand.
  */
 
+import { placeColumns, placeTables } from './place-statements.ts';
+
 /** Readers (pricing) share it, writers of facts that move taps (commands) hold it alone. */
 export const FACTS_GATE = 0x6b766661;
 
@@ -45,21 +47,21 @@ const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}
 /**
  * Stores facts and loads what pricing needs, on the snapshot before them; the caller adds the taps that were new.
  * OFFSET 0 keeps each look-up a look-up by index: the planner must not scan a table whose history grows for a few rows.
- * $1 taps, $2 refusals, $3 shifts (JSON); $4, $5 the keys; $6 devices of the new taps, $7 and $8 their first and last
- * fare instant.
+ * $1 taps, $2 refusals, $3 shifts (JSON); $4, $5 the keys; $6 first and last fare instant of the new taps, by device and
+ * fare day (JSON).
  */
 export const STORE_AND_LOAD = `
 WITH new_tap AS (
   INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions,
-    fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id, stop_id,
-    pass_back_of, flags, received_at_ms)
+    fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id,
+    belief_direction_id, stop_id, pass_back_of, flags, received_at_ms)
   SELECT "tapId", "deviceId", epoch, seq, decode("recordSha256", 'hex'), "tokenId", "mediumKind", direction,
-    companions, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "stopId",
-    "passBackOf", flags, "receivedAtMs"
+    companions, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "directionId",
+    "stopId", "passBackOf", flags, "receivedAtMs"
   FROM json_to_recordset($1) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, "recordSha256" text,
     "tokenId" text, "mediumKind" text, direction text, companions smallint, "fareDay" date, "fareAtMs" bigint,
-    "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text, "stopId" text,
-    "passBackOf" text, flags text[], "receivedAtMs" bigint)
+    "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text,
+    "directionId" smallint, "stopId" text, "passBackOf" text, flags text[], "receivedAtMs" bigint)
   ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id),
 new_refused AS (
   INSERT INTO fare.refused
@@ -68,11 +70,15 @@ new_refused AS (
     "routeId" text, "stopId" text, "atMs" bigint, "receivedAtMs" bigint)
   ON CONFLICT (record_id) DO NOTHING),
 new_shift AS (
-  INSERT INTO fare.shift
-  SELECT "recordId", "deviceId", action, source, "vehicleId", "routeId", "tripId", "atMs", "receivedAtMs"
+  INSERT INTO fare.shift (record_id, device_id, action, source, vehicle_id, route_id, trip_id, direction_id, fare_day,
+    at_ms, received_at_ms)
+  SELECT "recordId", "deviceId", action, source, "vehicleId", "routeId", "tripId", "directionId", "fareDay", "atMs",
+    "receivedAtMs"
   FROM json_to_recordset($3) AS r ("recordId" text, "deviceId" text, action text, source text, "vehicleId" text,
-    "routeId" text, "tripId" text, "atMs" bigint, "receivedAtMs" bigint)
-  ON CONFLICT (record_id) DO NOTHING),
+    "routeId" text, "tripId" text, "directionId" smallint, "fareDay" date, "atMs" bigint, "receivedAtMs" bigint)
+  ON CONFLICT (record_id) DO NOTHING RETURNING record_id),
+shift_to_look_at AS (
+  INSERT INTO fare.shift_queue (record_id) SELECT record_id FROM new_shift),
 key AS MATERIALIZED (
   SELECT account_id, fare_day FROM unnest($4::text[], $5::date[]) AS k (account_id, fare_day)),
 token_day AS MATERIALIZED (
@@ -85,10 +91,14 @@ token_day AS MATERIALIZED (
 old_tap AS MATERIALIZED (
   SELECT t.* FROM token_day d
    CROSS JOIN LATERAL (SELECT * FROM fare.tap t WHERE t.token_id = d.token_id AND t.fare_day = d.fare_day OFFSET 0) AS t),
-device AS (
-  SELECT device_id FROM old_tap UNION SELECT unnest($6::text[])),
-span AS (
-  SELECT least(min(fare_at_ms), $7::bigint) AS first_ms, greatest(max(fare_at_ms), $8::bigint) AS last_ms FROM old_tap),
+span AS MATERIALIZED (
+  SELECT device_id, fare_day, min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM (
+    SELECT device_id, fare_day, fare_at_ms AS first_ms, fare_at_ms AS last_ms FROM old_tap
+    UNION ALL
+    SELECT "deviceId", "fareDay", "firstMs", "lastMs" FROM json_to_recordset($6)
+      AS r ("deviceId" text, "fareDay" date, "firstMs" bigint, "lastMs" bigint)) AS one
+  GROUP BY device_id, fare_day),
+${placeTables('span')},
 person AS (SELECT DISTINCT account_id FROM key),
 granted AS MATERIALIZED (SELECT e.* FROM person CROSS JOIN LATERAL (
     SELECT * FROM fare.entitlement e WHERE e.account_id = person.account_id OFFSET 0) AS e),
@@ -102,16 +112,11 @@ SELECT
   (SELECT json_agg(json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
      'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
      'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
-     'routeId', belief_route_id, 'tripId', belief_trip_id), 'stopId', stop_id,
+     'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id,
      'passBackOf', pass_back_of, 'receivedAtMs', received_at_ms)) FROM old_tap) AS taps,
   (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
     WHERE l.token_id IN (SELECT token_id FROM token_day)) AS links,
-  (SELECT json_agg(json_build_object('assignmentId', a.assignment_id, 'deviceId', a.device_id,
-     'vehicleId', a.vehicle_id, 'carrierId', a.carrier_id, 'routeId', a.route_id, 'tripId', a.trip_id,
-     'validFromMs', a.valid_from_ms, 'validUntilMs', a.valid_until_ms, 'knownFromMs', a.known_from_ms))
-    FROM span CROSS JOIN device JOIN fare.device_assignment a USING (device_id)
-    WHERE a.valid_from_ms <= span.last_ms
-      AND (a.valid_until_ms IS NULL OR a.valid_until_ms > span.first_ms)) AS assignments,
+  ${placeColumns('span')},
   (SELECT json_agg(json_build_object('entitlementId', entitlement_id, 'accountId', account_id,
      'concessionId', concession_id, 'validFromMs', valid_from_ms, 'validUntilMs', valid_until_ms,
      'knownFromMs', known_from_ms)) FROM granted) AS entitlements,
@@ -145,17 +150,18 @@ SELECT
 export const WRITE = `
 WITH decided AS (
   INSERT INTO fare.decision (tap_id, revision, supersedes, account_id, account_version, fare_day, kind, package_hash,
-    fare_media_id, fare_product_id, rider_category_id, network_id, vehicle_id, carrier_id, route_id, currency,
-    gross_minor, rider_minor, transfer_minor, concession_minor, pass_minor, cap_minor, loss_minor, concession_id,
+    fare_media_id, fare_product_id, rider_category_id, network_id, vehicle_id, carrier_id, route_id, trip_id,
+    direction_id, route_by, route_fact_id, currency, gross_minor, rider_minor, transfer_minor, concession_minor, pass_minor, cap_minor, loss_minor, concession_id,
     funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close, decided_at_ms)
   SELECT "tapId", revision, supersedes, "accountId", "accountVersion", "fareDay", kind, "packageHash",
-    "fareMediaId", "fareProductId", "riderCategoryId", "networkId", "vehicleId", "carrierId", "routeId", currency,
-    "grossMinor", "riderMinor", "transferMinor", "concessionMinor", "passMinor", "capMinor", "lossMinor",
+    "fareMediaId", "fareProductId", "riderCategoryId", "networkId", "vehicleId", "carrierId", "routeId", "tripId",
+    "directionId", "routeBy", "routeFactId", currency, "grossMinor", "riderMinor", "transferMinor", "concessionMinor", "passMinor", "capMinor", "lossMinor",
     "concessionId", "fundingId", "claimRide", steps, decode("lineSha256", 'hex'), "postedRevision", "adjustsClose", $8
   FROM json_to_recordset($1) AS r ("tapId" text, revision int, supersedes int, "accountId" text,
     "accountVersion" bigint, "fareDay" date, kind text, "packageHash" text, "fareMediaId" text,
     "fareProductId" text, "riderCategoryId" text, "networkId" text, "vehicleId" text, "carrierId" text,
-    "routeId" text, currency text, "grossMinor" bigint, "riderMinor" bigint, "transferMinor" bigint,
+    "routeId" text, "tripId" text, "directionId" smallint, "routeBy" text, "routeFactId" text, currency text,
+    "grossMinor" bigint, "riderMinor" bigint, "transferMinor" bigint,
     "concessionMinor" bigint, "passMinor" bigint, "capMinor" bigint, "lossMinor" bigint, "concessionId" text,
     "fundingId" text, "claimRide" boolean, steps json, "lineSha256" text, "postedRevision" int,
     "adjustsClose" date)),

@@ -17,6 +17,7 @@ import { derivedAccountId } from '../facts/account-of.ts';
 import type { Close, Entitlement, FareDays } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
 import { FACTS_GATE } from './fare-statements.ts';
+import { FOREVER, vehicleAt } from './place-statements.ts';
 
 export interface CommandOutcome {
   readonly claimed: number;
@@ -147,6 +148,20 @@ assigned AS (
     "knownFromMs"
   FROM json_to_recordset($5) AS r ("assignmentId" uuid, "deviceId" text, "vehicleId" text, "carrierId" text,
     "routeId" text, "tripId" text, "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint)),
+driven_for AS (
+  INSERT INTO fare.vehicle_assignment (assignment_id, vehicle_id, carrier_id, valid_from_ms, valid_until_ms,
+    known_from_ms)
+  SELECT "assignmentId", "vehicleId", "carrierId", "validFromMs", "validUntilMs", "knownFromMs"
+  FROM json_to_recordset($13) AS r ("assignmentId" uuid, "vehicleId" text, "carrierId" text, "validFromMs" bigint,
+    "validUntilMs" bigint, "knownFromMs" bigint)),
+routed AS (
+  INSERT INTO fare.route_assignment (assignment_id, kind, vehicle_id, device_id, route_id, trip_id, direction_id,
+    valid_from_ms, valid_until_ms, known_from_ms, reason, said_by)
+  SELECT "assignmentId", kind, "vehicleId", "deviceId", "routeId", "tripId", "directionId", "validFromMs",
+    "validUntilMs", "knownFromMs", reason, "saidBy"
+  FROM json_to_recordset($14) AS r ("assignmentId" uuid, kind text, "vehicleId" text, "deviceId" text, "routeId" text,
+    "tripId" text, "directionId" smallint, "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint,
+    reason text, "saidBy" text)),
 closed AS (
   INSERT INTO fare.close (fare_day, known_from_ms)
   SELECT "fareDay", "knownFromMs" FROM json_to_recordset($6) AS r ("fareDay" date, "knownFromMs" bigint)),
@@ -185,6 +200,8 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.leaves),
     writes.knownAfterMs,
     nowMs,
+    toJson(writes.carriers),
+    toJson(writes.routes),
   ]);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }
@@ -192,7 +209,9 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
 /** Open account-days that the new facts may change. Too many do no harm: pricing them changes nothing. */
 const ENQUEUE = `
 WITH touched AS (
-  SELECT * FROM json_to_recordset($1) AS r (kind text, ref text, "derivedId" text, "fromDay" date, "untilDay" date)),
+  SELECT kind, ref, "derivedId", "fromDay", "untilDay", "fromMs", coalesce("untilMs", ${FOREVER}) AS "untilMs"
+  FROM json_to_recordset($1) AS r (kind text, ref text, "derivedId" text, "fromDay" date, "untilDay" date,
+    "fromMs" bigint, "untilMs" bigint)),
 open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close),
 hit AS (
   SELECT whose.account_id, t.fare_day, x.kind
@@ -211,6 +230,30 @@ hit AS (
   SELECT d.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open
   JOIN fare.tap t ON t.device_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+    AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
+  JOIN fare.decision d ON d.tap_id = t.tap_id
+  WHERE x.kind IN ('assignment', 'device')
+  UNION
+  SELECT d.account_id, t.fare_day, x.kind
+  FROM touched x CROSS JOIN open
+  JOIN fare.device_assignment m ON m.vehicle_id = x.ref AND m.valid_from_ms < x."untilMs"
+    AND (m.valid_until_ms IS NULL OR m.valid_until_ms > x."fromMs")
+  JOIN fare.tap t ON t.device_id = m.device_id AND t.fare_day BETWEEN x."fromDay" AND x."untilDay"
+    AND t.fare_day > open.after AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
+    AND ${vehicleAt('t.device_id', 't.fare_at_ms', FOREVER)} = x.ref
+  JOIN fare.decision d ON d.tap_id = t.tap_id
+  WHERE x.kind = 'vehicle'
+  UNION
+  -- A device that changes its vehicle takes the shifts along that it recorded meanwhile: they begin to count for the new
+  -- vehicle's devices, and cease to for the old one's.
+  SELECT d.account_id, t.fare_day, x.kind
+  FROM touched x CROSS JOIN open
+  JOIN fare.shift s ON s.device_id = x.ref AND s.fare_day BETWEEN x."fromDay" AND x."untilDay"
+    AND s.fare_day > open.after AND s.at_ms >= x."fromMs" AND s.at_ms < x."untilMs"
+  JOIN fare.device_assignment o ON o.device_id = x.ref AND o.valid_from_ms <= s.at_ms
+    AND (o.valid_until_ms IS NULL OR o.valid_until_ms > s.at_ms)
+  JOIN fare.device_assignment m ON m.vehicle_id = o.vehicle_id
+  JOIN fare.tap t ON t.device_id = m.device_id AND t.fare_day = s.fare_day AND t.fare_at_ms >= s.at_ms
   JOIN fare.decision d ON d.tap_id = t.tap_id
   WHERE x.kind = 'assignment')
 INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
@@ -223,6 +266,8 @@ async function enqueueTouched(client: pg.PoolClient, writes: CommandWrites, days
     kind,
     ref,
     derivedId: kind === 'media-link' ? derivedAccountId(ref) : null,
+    fromMs,
+    untilMs,
     fromDay: dayOf(fromMs),
     untilDay: untilMs === null ? 'infinity' : dayOf(untilMs),
   }));

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
-import type { Close, MediaLink } from '../facts/facts.ts';
+import type { Close, MediaLink, StoredTap } from '../facts/facts.ts';
 import type { InboxRow } from '../facts/tap-of-record.ts';
 import type { Decided, Decision } from '../ledger/decision.ts';
 import type {
@@ -108,9 +108,7 @@ type MoneyText<T> = Omit<T, 'riderMinor' | 'concessionMinor' | 'lossMinor'> & {
   lossMinor: string;
 };
 type MaterialRow = {
-  [K in 'taps' | 'links' | 'assignments' | 'entitlements' | 'revocations' | 'passes' | 'closes']:
-    | DayMaterial['facts'][K]
-    | null;
+  [K in keyof DayMaterial['facts']]: DayMaterial['facts'][K] | null;
 } & {
   newTapIds: string[] | null;
   surroundings: DaySurroundings[] | null;
@@ -122,16 +120,14 @@ async function storeAndLoad(
   records: Parameters<FareTransaction['storeAndLoad']>[0],
   keys: Parameters<FareTransaction['storeAndLoad']>[1],
 ): Promise<DayMaterial> {
-  const instants = records.taps.map((tap) => tap.fareAtMs);
+  const spans = spansOf(records.taps);
   const { rows } = await client.query<MaterialRow>(STORE_AND_LOAD, [
     JSON.stringify(records.taps.map(({ belief, ...tap }) => ({ ...tap, ...belief }))),
     JSON.stringify(records.refused),
     JSON.stringify(records.shifts),
     keys.map(({ accountId }) => accountId),
     keys.map(({ fareDay }) => fareDay),
-    [...new Set(records.taps.map((tap) => tap.deviceId))],
-    smallest(instants),
-    largest(instants),
+    JSON.stringify(spans),
   ]);
   const row = rows[0] as MaterialRow;
   const isNew = new Set(row.newTapIds ?? []);
@@ -141,6 +137,10 @@ async function storeAndLoad(
       taps: [...(row.taps ?? []), ...fresh],
       links: row.links ?? [],
       assignments: row.assignments ?? [],
+      carriers: row.carriers ?? [],
+      routes: row.routes ?? [],
+      // Those of this transaction too: the statement sees what was there before it.
+      shifts: [...(row.shifts ?? []), ...records.shifts],
       entitlements: row.entitlements ?? [],
       revocations: row.revocations ?? [],
       passes: row.passes ?? [],
@@ -193,6 +193,7 @@ function decisionJson(decision: Decision): string {
     vehicleId: decision.vehicleId,
     carrierId: decision.carrierId,
     routeId: line?.routeId,
+    ...decision.route,
     currency: decision.currency,
     grossMinor: (line?.grossMinor ?? 0n).toString(),
     riderMinor: decision.riderMinor.toString(),
@@ -211,12 +212,20 @@ function decisionJson(decision: Decision): string {
   return `${text.slice(0, -1)},"steps":${decision.steps}}`;
 }
 
-function smallest(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((a, b) => Math.min(a, b));
-}
-
-function largest(values: readonly number[]): number | null {
-  return values.length === 0 ? null : values.reduce((a, b) => Math.max(a, b));
+/** First and last fare instant of each device on each fare day among new taps. */
+function spansOf(taps: readonly StoredTap[]) {
+  const spans = new Map<string, { deviceId: string; fareDay: string; firstMs: number; lastMs: number }>();
+  for (const { deviceId, fareDay, fareAtMs } of taps) {
+    const key = `${fareDay} ${deviceId}`;
+    const { firstMs, lastMs } = spans.get(key) ?? { firstMs: fareAtMs, lastMs: fareAtMs };
+    spans.set(key, {
+      deviceId,
+      fareDay,
+      firstMs: Math.min(firstMs, fareAtMs),
+      lastMs: Math.max(lastMs, fareAtMs),
+    });
+  }
+  return [...spans.values()];
 }
 
 async function setInboxRowAside(

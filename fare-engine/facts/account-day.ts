@@ -4,11 +4,10 @@
  */
 import type { AccountDay, TapFact } from '#pricing/model.ts';
 import { accountOf, mediumIdOf } from './account-of.ts';
-import { assign, type Place } from './assign.ts';
+import { createPlaceBook, type Place, type PlaceBook, type PlaceFacts } from './assign.ts';
 import { entitlementFacts } from './entitlement-facts.ts';
 import type {
   Close,
-  DeviceAssignment,
   Entitlement,
   EntitlementRevocation,
   MediaLink,
@@ -17,10 +16,9 @@ import type {
 } from './facts.ts';
 
 /** Facts from which account-days are made; may hold more than one account's. */
-export interface Facts {
+export interface Facts extends PlaceFacts {
   readonly taps: readonly PricedTap[];
   readonly links: readonly MediaLink[];
-  readonly assignments: readonly DeviceAssignment[];
   readonly entitlements: readonly Entitlement[];
   readonly revocations: readonly EntitlementRevocation[];
   readonly passes: readonly PassHolding[];
@@ -44,15 +42,23 @@ export function closeOf(fareDay: string, closes: readonly Close[]): Close | null
   return first;
 }
 
-/** Gathers one account-day. `facts.taps` may hold candidates that turn out to be another account's. */
-export function accountDay(accountId: string, fareDay: string, facts: Facts): ReadyDay {
+/**
+ * Gathers one account-day. `facts.taps` may hold candidates that turn out to be another account's. `places` says where
+ * taps were; whoever gathers many account-days makes it once for all of them.
+ */
+export function accountDay(
+  accountId: string,
+  fareDay: string,
+  facts: Facts,
+  places: PlaceBook = createPlaceBook(facts),
+): ReadyDay {
   const close = closeOf(fareDay, facts.closes);
   const knownAsOfMs = close?.knownFromMs ?? null;
   const taps = new Map<string, { tap: PricedTap; place: Place }>();
   for (const tap of facts.taps) {
     if (tap.fareDay !== fareDay) continue;
     if (accountOf(tap.tokenId, tap.fareAtMs, facts.links, knownAsOfMs) !== accountId) continue;
-    taps.set(tap.tapId, { tap, place: assign(tap, facts.assignments, knownAsOfMs) });
+    taps.set(tap.tapId, { tap, place: places.place(tap, knownAsOfMs) });
   }
   const day: AccountDay = {
     accountId,

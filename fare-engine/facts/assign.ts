@@ -1,42 +1,139 @@
 /**
- * Where a tap took place: device → vehicle → carrier → route by the city's dated assignments; the device's own belief
- * where the city has not said. A wrong route is corrected by a new assignment, never by a change to the tap.
+ * Where a tap took place: device → vehicle → carrier → route and trip, by the city's dated facts; the device's own
+ * belief where the city has not said. A wrong route is corrected by a new fact, never by a change to the tap.
+ *
+ * Facts of a vehicle reach the devices that the city has assigned to it at that instant: what a device merely believes of
+ * its vehicle moves no money. Of several facts of one sort that cover an instant the latest known wins; in doubt the
+ * greater id, so that the answer never depends on the order in which facts are read.
  */
-import { covers, type DeviceAssignment, knownBy, type StoredTap } from './facts.ts';
+import type {
+  DeviceAssignment,
+  DirectionId,
+  RouteAssignment,
+  StoredTap,
+  VehicleAssignment,
+} from './facts.ts';
+import { latestOf } from './latest.ts';
+import { createShiftBook, type ShiftBook, type ShiftFacts } from './shifts.ts';
+
+/**
+ * By which fact a route stands, strongest first: the dispatcher's correction; the shift a driver opened; the dispatcher's
+ * plan; the shift a vehicle opened by its own plan; the device's assignment; the device's belief. `none`: nobody said.
+ */
+export type RouteBy = 'correction' | 'driver' | 'plan' | 'vehicle-plan' | 'device' | 'belief' | 'none';
 
 export interface Place {
   readonly vehicleId: string | null;
   readonly carrierId: string | null;
   readonly routeId: string | null;
   readonly tripId: string | null;
+  readonly directionId: DirectionId | null;
+  readonly routeBy: RouteBy;
+  /** Id of the assignment or shift record by which the route stands; `null` for a belief. */
+  readonly routeFactId: string | null;
 }
 
-/**
- * The place of a tap. Of several assignments that cover it the latest known wins; in doubt the greater id, so that the
- * answer never depends on the order in which facts are read.
- */
-export function assign(
-  tap: Pick<StoredTap, 'deviceId' | 'fareAtMs' | 'belief'>,
-  assignments: readonly DeviceAssignment[],
-  knownAsOfMs: number | null,
-): Place {
-  let best: DeviceAssignment | undefined;
-  for (const candidate of assignments) {
-    if (candidate.deviceId !== tap.deviceId) continue;
-    if (!covers(candidate, tap.fareAtMs) || !knownBy(candidate, knownAsOfMs)) continue;
-    if (best === undefined || isLater(candidate, best)) best = candidate;
-  }
-  if (best === undefined) return { ...tap.belief, carrierId: null };
+/** The facts that say where devices were. */
+export interface PlaceFacts extends ShiftFacts {
+  readonly carriers: readonly VehicleAssignment[];
+  readonly routes: readonly RouteAssignment[];
+}
+
+/** The same facts, ready for look-up. Make it once for many taps. */
+export interface PlaceBook {
+  place(tap: LocatedTap, knownAsOfMs: number | null): Place;
+}
+
+/** What of a tap says where it was. */
+export type LocatedTap = Pick<StoredTap, 'deviceId' | 'fareAtMs' | 'fareDay' | 'belief'>;
+
+/** Indexes facts by their subject, so that a look-up does not depend on how many others there are. */
+export function createPlaceBook(facts: PlaceFacts): PlaceBook {
+  const carriers = Map.groupBy(facts.carriers, (fact) => fact.vehicleId);
+  const routesOfVehicle = Map.groupBy(facts.routes, (fact) => fact.vehicleId);
+  const routesOfDevice = Map.groupBy(facts.routes, (fact) => fact.deviceId);
+  const shifts = createShiftBook(facts);
   return {
-    vehicleId: best.vehicleId,
-    carrierId: best.carrierId,
-    // A vehicle whose line the city does not plan: the driver's choice stands in the record.
-    routeId: best.routeId ?? tap.belief.routeId,
-    tripId: best.tripId ?? tap.belief.tripId,
+    place(tap, knownAsOfMs) {
+      const { deviceId, fareAtMs, belief } = tap;
+      const device = shifts.deviceAt(deviceId, fareAtMs, knownAsOfMs);
+      const vehicleId = device?.vehicleId ?? null;
+      const routes = [
+        ...(routesOfDevice.get(deviceId) ?? []),
+        ...(vehicleId === null ? [] : (routesOfVehicle.get(vehicleId) ?? [])),
+      ];
+      const carrier = latestOf(carriers.get(vehicleId ?? '') ?? [], fareAtMs, knownAsOfMs);
+      return {
+        vehicleId: vehicleId ?? belief.vehicleId,
+        carrierId: carrier?.carrierId ?? device?.carrierId ?? null,
+        ...routeOf(wordsOf(tap, { routes, shifts, device }, knownAsOfMs)),
+      };
+    },
   };
 }
 
-function isLater(a: DeviceAssignment, b: DeviceAssignment): boolean {
-  if (a.knownFromMs !== b.knownFromMs) return a.knownFromMs > b.knownFromMs;
-  return a.assignmentId > b.assignmentId;
+/** The place of one tap. */
+export function assign(tap: LocatedTap, facts: PlaceFacts, knownAsOfMs: number | null): Place {
+  return createPlaceBook(facts).place(tap, knownAsOfMs);
+}
+
+/** What one fact says of the route. */
+interface Word {
+  readonly by: RouteBy;
+  readonly factId: string | null;
+  readonly routeId: string | null;
+  readonly tripId: string | null;
+  readonly directionId: DirectionId | null;
+}
+
+/** All that is said of a tap's route, strongest first. */
+function wordsOf(
+  tap: LocatedTap,
+  by: { routes: readonly RouteAssignment[]; shifts: ShiftBook; device: DeviceAssignment | null },
+  knownAsOfMs: number | null,
+): Word[] {
+  const planned = (kind: RouteAssignment['kind']): Word[] => {
+    const fact = latestOf(
+      by.routes.filter((route) => route.kind === kind),
+      tap.fareAtMs,
+      knownAsOfMs,
+    );
+    return fact === null ? [] : [{ ...fact, by: kind, factId: fact.assignmentId }];
+  };
+  const shift = by.shifts.shiftAt(tap, knownAsOfMs);
+  const driven = (source: 'driver' | 'plan', name: RouteBy): Word[] =>
+    shift?.source === source ? [{ ...shift, by: name, factId: shift.recordId }] : [];
+  const { device } = by;
+  return [
+    ...planned('correction'),
+    ...driven('driver', 'driver'),
+    ...planned('plan'),
+    ...driven('plan', 'vehicle-plan'),
+    ...(device === null
+      ? []
+      : [{ ...device, directionId: null, by: 'device', factId: device.assignmentId } as const]),
+    { ...tap.belief, by: 'belief', factId: null },
+  ];
+}
+
+/**
+ * The strongest word that names a route decides it. Where it leaves trip or direction open, the next ones that name the
+ * same route may fill them in: a trip of another route never stands beside it.
+ */
+function routeOf(words: readonly Word[]): Omit<Place, 'vehicleId' | 'carrierId'> {
+  const first = words.findIndex((word) => word.routeId !== null);
+  const word = words[first];
+  if (word === undefined) {
+    const { tripId = null, directionId = null } = words.at(-1) ?? {};
+    return { routeId: null, tripId, directionId, routeBy: 'none', routeFactId: null };
+  }
+  const agreeing = words.slice(first).filter((other) => other.routeId === word.routeId);
+  const trip = agreeing.find((other) => other.tripId !== null);
+  return {
+    routeId: word.routeId,
+    tripId: trip?.tripId ?? null,
+    directionId: agreeing.find((other) => other.directionId !== null)?.directionId ?? null,
+    routeBy: word.by,
+    routeFactId: word.factId,
+  };
 }

@@ -4,6 +4,9 @@
  */
 import type { MediumKind } from '#contracts/record.ts';
 
+/** GTFS `direction_id`. */
+export type DirectionId = 0 | 1;
+
 /** An accepted tap as it was recorded, before links and assignments say whose and where it was. */
 export interface StoredTap {
   /** `<device>.<epoch>.<seq>` */
@@ -26,6 +29,7 @@ export interface StoredTap {
     readonly vehicleId: string | null;
     readonly routeId: string | null;
     readonly tripId: string | null;
+    readonly directionId: DirectionId | null;
   };
   readonly stopId: string | null;
   /** Tap of which the device took this one for a repetition. */
@@ -47,17 +51,57 @@ export interface MediaLink {
   readonly knownFromMs: number;
 }
 
-/** A device rides on a vehicle of a carrier; route and trip where the city plans them. */
+/** A device rides on a vehicle. Carrier and route stand here only where no fact of the vehicle says them. */
 export interface DeviceAssignment {
   readonly assignmentId: string;
   readonly deviceId: string;
   readonly vehicleId: string;
-  readonly carrierId: string;
+  readonly carrierId: string | null;
   readonly routeId: string | null;
   readonly tripId: string | null;
   readonly validFromMs: number;
   readonly validUntilMs: number | null;
   readonly knownFromMs: number;
+}
+
+/** A vehicle drives for a carrier. */
+export interface VehicleAssignment {
+  readonly assignmentId: string;
+  readonly vehicleId: string;
+  readonly carrierId: string;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** A vehicle, or one device, drives a route: as planned, or as it turned out afterwards. One of both ids is set. */
+export interface RouteAssignment {
+  readonly assignmentId: string;
+  readonly kind: 'plan' | 'correction';
+  readonly vehicleId: string | null;
+  readonly deviceId: string | null;
+  readonly routeId: string;
+  readonly tripId: string | null;
+  readonly directionId: DirectionId | null;
+  readonly validFromMs: number;
+  readonly validUntilMs: number | null;
+  readonly knownFromMs: number;
+}
+
+/** A shift began or ended, as a device of the vehicle recorded it. Known from its receipt on. */
+export interface ShiftEvent {
+  readonly recordId: string;
+  readonly deviceId: string;
+  readonly action: 'open' | 'close';
+  /** From a driver's card, or from the plan that the vehicle carries. */
+  readonly source: 'driver' | 'plan';
+  readonly routeId: string | null;
+  readonly tripId: string | null;
+  readonly directionId: DirectionId | null;
+  /** Fare day in which it was recorded; it holds in no other. */
+  readonly fareDay: string;
+  readonly atMs: number;
+  readonly receivedAtMs: number;
 }
 
 /** A right to a concession was granted. */

@@ -4,7 +4,7 @@ import type { Static } from 'typebox';
 import { recordId } from '#contracts/ids.ts';
 import { describeProblems } from '#contracts/parse.ts';
 import { parseRecord, type RefusedRecord, type ShiftRecord, type TapRecord } from '#contracts/record.ts';
-import type { FareDays, StoredTap } from './facts.ts';
+import type { FareDays, ShiftEvent, StoredTap } from './facts.ts';
 import { type ClockRules, fareAt } from './fare-at.ts';
 
 /** A row of the inbox (`fare.record_inbox`). */
@@ -32,16 +32,9 @@ export interface StoredRefusal {
   readonly receivedAtMs: number;
 }
 
-export interface StoredShift {
-  readonly recordId: string;
-  readonly deviceId: string;
-  readonly action: string;
-  readonly source: string;
+/** A shift with the vehicle on which the device believed itself to be; whose shift it is, assignments say. */
+export interface StoredShift extends ShiftEvent {
   readonly vehicleId: string | null;
-  readonly routeId: string | null;
-  readonly tripId: string | null;
-  readonly atMs: number;
-  readonly receivedAtMs: number;
 }
 
 /** What a record becomes. Clock and epoch records stay with ingest: they are evidence, not facts of a fare. */
@@ -92,6 +85,7 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
       vehicleId: body.where.vehicleId ?? null,
       routeId: body.where.routeId ?? null,
       tripId: body.where.tripId ?? null,
+      directionId: body.where.directionId ?? null,
     },
     stopId: body.where.stopId ?? null,
     passBackOf: repeatedTap(record),
@@ -129,6 +123,7 @@ function storedRefusal(
 
 function storedShift(record: Static<typeof ShiftRecord>, row: InboxRow, context: RecordContext): StoredShift {
   const { body } = record;
+  const { fareAtMs } = fareAt(record.at, row.receivedAtMs, context.clock);
   return {
     recordId: recordId(record.deviceId, row.epoch, record.seq),
     deviceId: record.deviceId,
@@ -137,7 +132,9 @@ function storedShift(record: Static<typeof ShiftRecord>, row: InboxRow, context:
     vehicleId: body.where.vehicleId ?? null,
     routeId: body.where.routeId ?? null,
     tripId: body.where.tripId ?? null,
-    atMs: fareAt(record.at, row.receivedAtMs, context.clock).fareAtMs,
+    directionId: body.where.directionId ?? null,
+    fareDay: context.days.fareDayOf(fareAtMs),
+    atMs: fareAtMs,
     receivedAtMs: row.receivedAtMs,
   };
 }

@@ -1,6 +1,7 @@
 /** A decision: the price of one tap as it is written down, and what a later one must know of it. */
 import { createHash } from 'node:crypto';
 import type { PricedLine } from '#pricing/model.ts';
+import type { Place } from '../facts/assign.ts';
 
 /** What moves money, and nothing else. */
 export interface LineMoney {
@@ -26,11 +27,16 @@ export interface Decided extends LineMoney {
   readonly postedRevision: number;
 }
 
+/** By which fact the route stands; part of what a line says. */
+export type RouteNote = Pick<Place, 'tripId' | 'directionId' | 'routeBy' | 'routeFactId'>;
+
 /** A decision to be written. */
 export interface Decision extends Decided {
   readonly supersedes: number | null;
   readonly accountVersion: bigint;
   readonly vehicleId: string | null;
+  /** `null` for a withdrawal. */
+  readonly route: RouteNote | null;
   /** `null` for a withdrawal. */
   readonly line: PricedLine | null;
   /** Exact text of the steps (JSON). */
@@ -46,6 +52,7 @@ export interface PlannedLine extends LineMoney {
   readonly fareDay: string;
   readonly line: PricedLine;
   readonly vehicleId: string | null;
+  readonly route: RouteNote;
   readonly adjustsClose: string | null;
 }
 
@@ -71,6 +78,10 @@ export function lineSha256(planned: PlannedLine, steps: string): string {
     planned.accountId,
     planned.fareDay,
     planned.vehicleId,
+    planned.route.tripId,
+    planned.route.directionId,
+    planned.route.routeBy,
+    planned.route.routeFactId,
     planned.lossMinor,
     line.kind,
     line.packageHash,

@@ -33,6 +33,7 @@ export function difference(old: Decided | null, planned: PlannedLine, occasion: 
     kind: planned.line.kind,
     line: planned.line,
     vehicleId: planned.vehicleId,
+    route: planned.route,
     steps,
     lineSha256: hash,
     // Where no amount moved, the old postings stand for the new decision too.
@@ -60,6 +61,7 @@ export function withdrawal(old: Decided, occasion: Occasion): Difference | null 
     kind: 'withdrawn',
     line: null,
     vehicleId: null,
+    route: null,
     steps: '[]',
     lineSha256: '0'.repeat(64),
     postedRevision: revision,

@@ -9,7 +9,7 @@ import { accountOf } from '../../fare-engine/facts/account-of.ts';
 import type { Pricer } from '../../fare-engine/ports.ts';
 import { type WorkDeps, workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
 import { manualClock } from '../support/manual-clock.ts';
-import { type RowWish, tapRow, token } from './support/a-record.ts';
+import { type RowWish, shiftRow, tapRow, token } from './support/a-record.ts';
 import { RULES } from './support/engine-database.ts';
 import { type MemoryStore, memoryStore } from './support/memory-store.ts';
 import { standInPricer } from './support/stand-in-pricer.ts';
@@ -54,10 +54,33 @@ const scenario: fc.Arbitrary<Scenario> = fc
     ),
     rights: fc.array(fc.integer({ min: 0, max: 3 * 24 * 60 }), { maxLength: 2 }),
     carriers: fc.array(fc.integer({ min: 0, max: 3 * 24 * 60 }), { maxLength: 2 }),
+    shifts: fc.array(
+      fc.record({
+        minute: fc.integer({ min: 0, max: 3 * 24 * 60 }),
+        bus: fc.integer({ min: 1, max: 2 }),
+        route: fc.integer({ min: 0, max: 3 }),
+        action: fc.constantFrom('open' as const, 'close' as const),
+        source: fc.constantFrom('driver' as const, 'plan' as const),
+      }),
+      { maxLength: 4 },
+    ),
+    corrected: fc.array(fc.integer({ min: 0, max: 3 * 24 * 60 }), { maxLength: 2 }),
     closed: fc.boolean(),
   })
-  .map(({ taps, links, rights, carriers, closed }) => {
-    const rows = taps.map(({ minute, card, bus, route, again }, index) =>
+  .map(({ taps, links, rights, carriers, shifts, corrected, closed }) => {
+    const shiftRows = shifts.map(({ minute, bus, route, action, source }, index) =>
+      shiftRow({
+        device: `val-${bus}`,
+        seq: 1000 + index,
+        atMs: START + minute * MINUTE_MS,
+        routeId: ROUTES[route] as string,
+        action,
+        source,
+        // Every other one so late that a closed day does not know it.
+        receivedAtMs: START + minute * MINUTE_MS + (index % 2 === 1 ? 8 * 24 * 60 * MINUTE_MS : 1000),
+      }),
+    );
+    const tapRows = taps.map(({ minute, card, bus, route, again }, index) =>
       tapRow({
         ...(again && index > 0 ? { passBackOfSeq: index } : {}),
         routeId: ROUTES[route] as string,
@@ -103,11 +126,42 @@ const scenario: fc.Arbitrary<Scenario> = fc
         store.assignments.push({ assignmentId: `a${index}`, deviceId: 'val-1', ...place, ...from(minute) });
       }),
     ];
+    // Both validators on one vehicle: a shift of the one holds for the other.
+    for (const bus of corrected.length > 0 ? [1, 2] : []) {
+      const place = { vehicleId: 'bus-1', carrierId: null, routeId: null, tripId: null };
+      facts.push((store) => {
+        store.assignments.push({ assignmentId: `v${bus}`, deviceId: `val-${bus}`, ...place, ...from(0) });
+      });
+    }
+    corrected.forEach((minute, index) => {
+      const said = {
+        kind: 'correction' as const,
+        vehicleId: 'bus-1',
+        deviceId: null,
+        tripId: null,
+        directionId: null,
+      };
+      facts.push((store) => {
+        store.routes.push({
+          assignmentId: `r${index}`,
+          ...said,
+          routeId: ROUTES[index] as string,
+          ...from(minute),
+          validUntilMs: START + (minute + 600) * MINUTE_MS,
+        });
+        store.carriers.push({
+          assignmentId: `c${index}`,
+          vehicleId: 'bus-1',
+          carrierId: 'private',
+          ...from(minute),
+        });
+      });
+    });
     if (closed) {
       const close = { fareDay: '2025-10-14', knownFromMs: START + 5 * 24 * 60 * MINUTE_MS };
       facts.push((store) => void store.closes.push(close));
     }
-    return { rows, facts };
+    return { rows: [...tapRows, ...shiftRows], facts };
   });
 
 function depsOn(store: MemoryStore, pricer: Pricer): WorkDeps {
@@ -123,9 +177,9 @@ async function drain(store: MemoryStore, rowsMax: number, pricer: Pricer): Promi
 function outcome(store: MemoryStore) {
   const lines = new Map(
     store.decisions.map(
-      ({ tapId, kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId }) => [
+      ({ tapId, kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId, route }) => [
         tapId,
-        { kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId },
+        { kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId, route },
       ],
     ),
   );
@@ -226,7 +280,12 @@ function priceEverything(store: MemoryStore, pricer: Pricer) {
     ].sort();
     let carried: Parameters<typeof planDay>[0] = { state: INITIAL_STATE, base: null };
     for (const fareDay of days) {
-      const ready = accountDay(accountId, fareDay, { ...store, taps, passes: [] });
+      const ready = accountDay(accountId, fareDay, {
+        ...store,
+        taps,
+        passes: [],
+        shifts: [...store.shifts.values()],
+      });
       const planned = planDay(carried, ready, pricer, RULES);
       carried = planned.out;
       for (const line of planned.lines)
@@ -260,7 +319,7 @@ test.each(PRICERS)(
           net.set(posting.tapId ?? '', (net.get(posting.tapId ?? '') ?? 0n) + sign * posting.amountMinor);
         }
         const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
-        expect(latest.size).toBe(given.rows.length);
+        expect(latest.size).toBe(given.rows.filter((row) => row.kind === 'tap').length);
         for (const [tapId, decision] of latest)
           expect(net.get(tapId) ?? 0n).toBe(decision.riderMinor + decision.concessionMinor);
       }),

@@ -7,7 +7,7 @@ import { accountDay } from '../../fare-engine/facts/account-day.ts';
 import { factOfRecord } from '../../fare-engine/facts/tap-of-record.ts';
 import { createPricer } from '../../fare-engine/main.ts';
 import { CALENDAR, PACKAGE, packageOf } from '../support/tariff.ts';
-import { tapRow, token } from './support/a-record.ts';
+import { NO_PLACES, tapRow, token } from './support/a-record.ts';
 import { RULES } from './support/engine-database.ts';
 
 const HOUR_MS = 3_600_000;
@@ -36,7 +36,7 @@ function charged(routeId: string, receivedAtMs: number, correctionKnownMs = CLOS
   const row = { inboxId: 1n, ...tapRow({ seq: 1, atMs: NOON, routeId, receivedAtMs }) };
   const fact = factOfRecord(row, RULES);
   if (fact.kind !== 'tap') throw new Error('no tap');
-  const facts = { links: [], assignments: [], entitlements: [], revocations: [], passes: [] };
+  const facts = { links: [], ...NO_PLACES, entitlements: [], revocations: [], passes: [] };
   const link = {
     linkId: '1',
     tokenId: token(1),

@@ -4,13 +4,12 @@ import { INITIAL_STATE } from '#pricing/model.ts';
 import { dayToClose, planDay } from '../../fare-engine/close-day.ts';
 import { accountDay, closeOf } from '../../fare-engine/facts/account-day.ts';
 import { accountOf, derivedAccountId } from '../../fare-engine/facts/account-of.ts';
-import { assign } from '../../fare-engine/facts/assign.ts';
 import { entitlementFacts } from '../../fare-engine/facts/entitlement-facts.ts';
 import type { StoredTap } from '../../fare-engine/facts/facts.ts';
 import { fareAt } from '../../fare-engine/facts/fare-at.ts';
 import { factOfRecord } from '../../fare-engine/facts/tap-of-record.ts';
 import { postLine, reverse } from '../../fare-engine/ledger/post-line.ts';
-import { tapRow, token } from './support/a-record.ts';
+import { NO_PLACES, tapRow, token } from './support/a-record.ts';
 import { calendar, RULES } from './support/engine-database.ts';
 import { standInPricer } from './support/stand-in-pricer.ts';
 
@@ -98,25 +97,6 @@ describe('media links', () => {
   });
 });
 
-test('an assignment without a route leaves the route to the driver; without assignment all is belief', () => {
-  const tap = { deviceId: 'v', fareAtMs: 5, belief: { vehicleId: 'b', routeId: 'r', tripId: 't' } };
-  const fact = {
-    assignmentId: '1',
-    deviceId: 'v',
-    vehicleId: 'bus',
-    carrierId: 'c',
-    routeId: null,
-    tripId: null,
-    validFromMs: 5,
-    validUntilMs: 6,
-    knownFromMs: 0,
-  };
-  expect(assign(tap, [fact], null)).toEqual({ vehicleId: 'bus', carrierId: 'c', routeId: 'r', tripId: 't' });
-  const belief = { vehicleId: 'b', carrierId: null, routeId: 'r', tripId: 't' };
-  expect(assign({ ...tap, fareAtMs: 6 }, [fact], null)).toEqual(belief);
-  expect(assign({ ...tap, deviceId: 'w' }, [fact], null)).toEqual(belief);
-});
-
 test('a revocation splits what the city knew into a time before and after it', () => {
   const grant = {
     entitlementId: 'e',
@@ -187,7 +167,7 @@ describe('closing', () => {
     accountDay(derivedAccountId(token(1)), fareDay, {
       taps,
       links: [],
-      assignments: [],
+      ...NO_PLACES,
       entitlements: [],
       revocations: [],
       passes: [],

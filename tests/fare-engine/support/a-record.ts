@@ -31,6 +31,9 @@ export interface RowWish {
   readonly receivedAtMs: number;
 }
 
+/** Where the city has said nothing of any device. */
+export const NO_PLACES = { assignments: [], carriers: [], routes: [], shifts: [] };
+
 /** Token number n. */
 export const token = (n: number): string => `k1.${n.toString(16).padStart(32, '0')}`;
 
@@ -52,6 +55,20 @@ export function tapRow(wish: TapWish): RowWish {
     denyList: { generation: 1, n: 0 },
   };
   return rowOf('tap', wish, body);
+}
+
+/** A shift's row. */
+export function shiftRow(
+  wish: Omit<TapWish, 'token' | 'mediumKind' | 'companions' | 'stopId'> & {
+    readonly action?: 'open' | 'close';
+    readonly source?: 'driver' | 'plan';
+    readonly tripId?: string;
+    readonly directionId?: 0 | 1;
+  },
+): RowWish {
+  const { vehicleId = 'bus-1', routeId, tripId, directionId, action = 'open', source = 'driver' } = wish;
+  const where = { vehicleId, routeId, tripId, directionId };
+  return rowOf('shift', wish, { action, source, where });
 }
 
 /** A refusal's row. */

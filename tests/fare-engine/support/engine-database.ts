@@ -5,6 +5,7 @@ import { createPool } from '#platform/postgres.ts';
 import { noProbe } from '#platform/probe.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
 import { createPostgresFareStore } from '../../../fare-engine/adapters/postgres-fare-store.ts';
+import { workShifts } from '../../../fare-engine/adapters/shift-queue.ts';
 import type { Pricer } from '../../../fare-engine/ports.ts';
 import { type WorkDeps, type WorkRules, workInbox, workQueue } from '../../../fare-engine/work-chunk.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
@@ -60,7 +61,11 @@ export async function openEngineDatabase(): Promise<EngineDatabase> {
     drain: async (options = {}) => {
       const using = options.deps ?? deps();
       const rowsMax = options.rowsMax ?? 500;
-      while ((await workInbox(using, rowsMax)).claimed + (await workQueue(using, rowsMax)).claimed > 0);
+      const turn = async (): Promise<number> =>
+        (await workInbox(using, rowsMax)).claimed +
+        (await workShifts(pool, rowsMax)) +
+        (await workQueue(using, rowsMax)).claimed;
+      while ((await turn()) > 0);
     },
     close: async () => {
       await Promise.all([pool.end(), ingest.end(), admin.end()]);

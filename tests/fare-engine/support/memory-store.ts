@@ -7,9 +7,11 @@ import type {
   Entitlement,
   EntitlementRevocation,
   MediaLink,
+  RouteAssignment,
   StoredTap,
+  VehicleAssignment,
 } from '../../../fare-engine/facts/facts.ts';
-import type { InboxRow } from '../../../fare-engine/facts/tap-of-record.ts';
+import type { InboxRow, StoredShift } from '../../../fare-engine/facts/tap-of-record.ts';
 import type { Decision } from '../../../fare-engine/ledger/decision.ts';
 import type { Posting } from '../../../fare-engine/ledger/post-line.ts';
 import type {
@@ -27,6 +29,9 @@ export interface MemoryStore extends FareStore {
   readonly taps: Map<string, StoredTap>;
   readonly links: MediaLink[];
   readonly assignments: DeviceAssignment[];
+  readonly carriers: VehicleAssignment[];
+  readonly routes: RouteAssignment[];
+  readonly shifts: Map<string, StoredShift>;
   readonly entitlements: Entitlement[];
   readonly revocations: EntitlementRevocation[];
   readonly closes: Close[];
@@ -49,6 +54,9 @@ export function memoryStore(): MemoryStore {
     taps: new Map(),
     links: [],
     assignments: [],
+    carriers: [],
+    routes: [],
+    shifts: new Map(),
     entitlements: [],
     revocations: [],
     closes: [],
@@ -94,11 +102,18 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
     storeAndLoad: async (records, keys) => {
       for (const tap of records.taps) if (!store.taps.has(tap.tapId)) store.taps.set(tap.tapId, tap);
       const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
-      const { links, assignments, entitlements, revocations, closes } = store;
+      const before = store.shifts.size;
+      for (const shift of records.shifts) store.shifts.set(shift.recordId, shift);
+      // The real store finds out which days a new shift touches; here it is all of them.
+      if (store.shifts.size > before) store.touchAll();
+      const { links, assignments, carriers, routes, entitlements, revocations, closes } = store;
       const facts = {
         taps: [...store.taps.values()],
         links,
         assignments,
+        carriers,
+        routes,
+        shifts: [...store.shifts.values()],
         entitlements,
         revocations,
         passes: [],
