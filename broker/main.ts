@@ -7,11 +7,12 @@ import type { Role } from '#platform/role.ts';
 import { type ConnectionRefusal, type GuardEvents, guardConnection } from './adapters/guarded-connection.ts';
 import { openIdentityFile } from './adapters/identity-file.ts';
 import { type EngineRefusal, startMqttEngine } from './adapters/mqtt-engine.ts';
-import { listen } from './adapters/tcp-listener.ts';
-import { type BrokerConfig, DEFAULT_LIMITS, parseListen } from './config.ts';
+import { type Listener, type ListenerRefusal, type ListenerTls, listen } from './adapters/tcp-listener.ts';
+import { openTlsFiles } from './adapters/tls-files.ts';
+import { type Address, type BrokerConfig, DEFAULT_LIMITS, listenersOf } from './config.ts';
 import { brokerVitals } from './vitals.ts';
 
-export type BrokerRefusal = ConnectionRefusal | EngineRefusal | 'TOO_MANY_CONNECTIONS';
+export type BrokerRefusal = ConnectionRefusal | EngineRefusal | ListenerRefusal;
 
 /** What the broker counts since its start. */
 export interface BrokerCounts {
@@ -24,17 +25,24 @@ export interface BrokerCounts {
   readonly throttled: number;
   /** Clients disconnected because their identity was taken away or changed. */
   readonly revoked: number;
+  /** Connections that pushed off another one of the same name. */
+  readonly takeovers: number;
+  /** Names under which connections push each other off again and again, within the last minute. */
+  readonly contended: number;
 }
 
 export interface Broker extends Role {
-  /** `mqtt://host:port` as it is listened on. */
+  /** `mqtts://host:port`, or `mqtt://…` where there is no TLS, as it is listened on. */
   readonly url: string;
+  /** `mqtt://host:port` of the loopback, where it is listened on too. */
+  readonly plainUrl: string | undefined;
   counts(): BrokerCounts;
 }
 
 /**
  * Starts the broker.
- * @throws OperatorError PORT_IN_USE, LISTEN_FAILED, BROKER_IDENTITIES_INVALID or CONFIG_INVALID.
+ * @throws OperatorError PORT_IN_USE, LISTEN_FAILED, BROKER_IDENTITIES_INVALID, BROKER_TLS_INVALID or
+ * CONFIG_INVALID.
  */
 export async function startBroker(
   config: BrokerConfig,
@@ -42,7 +50,7 @@ export async function startBroker(
 ): Promise<Broker> {
   const { clock, log } = deps;
   const limits = { ...DEFAULT_LIMITS, ...config.limits };
-  const { host, port } = parseListen(config.KVYTOK_BROKER_LISTEN);
+  const { plain, tls } = listenersOf(config);
   const refused: Partial<Record<BrokerRefusal, number>> = {};
   let throttled = 0;
   let revoked = 0;
@@ -60,49 +68,74 @@ export async function startBroker(
       revoked += engine.dropRevoked();
     },
   });
-  const engine = await startMqttEngine({ limits, identities: identities.current, log, onRefused });
+  const engine = await startMqttEngine({ limits, identities: identities.current, clock, log, onRefused });
   const guard: GuardEvents = {
     onRefused,
     onThrottled() {
       throttled += 1;
     },
   };
-  const listener = await listen({
-    host,
-    port,
-    connectionsMax: limits.connectionsMax,
-    connectionsPerAddressMax: limits.connectionsPerAddressMax,
-    onConnection: (socket) => engine.handle(guardConnection(socket, limits, clock, guard)),
-    onRefused,
-  }).catch(async (error: unknown) => {
-    identities.stop();
+  const open = ({ host, port }: Address, secure?: ListenerTls): Promise<Listener> =>
+    listen({
+      host,
+      port,
+      connectionsMax: limits.connectionsMax,
+      connectionsPerAddressMax: limits.connectionsPerAddressMax,
+      handshakeMsMax: limits.connectMsMax,
+      ...(secure && { tls: secure }),
+      onConnection: (socket) => engine.handle(guardConnection(socket, limits, clock, guard)),
+      onRefused,
+    });
+  const listeners: Listener[] = [];
+  const closers = [identities.stop];
+  try {
+    if (tls) {
+      const everyMs = limits.identitiesEveryMs;
+      const onChange = (renewed: ListenerTls): void => listeners[0]?.renew(renewed);
+      const files = openTlsFiles({ paths: tls.files, everyMs, log, onChange });
+      closers.push(files.stop);
+      listeners.push(await open(tls, files.current));
+    }
+    if (plain) listeners.push(await open(plain));
+  } catch (error) {
+    for (const close of closers) close();
+    await Promise.all(listeners.map((listener) => listener.stop()));
     await engine.stop();
     throw error;
-  });
+  }
 
-  const url = `mqtt://${host.includes(':') ? `[${host}]` : host}:${listener.port}`;
-  log.info({ port: listener.port, clients: identities.current().size }, 'broker.ready');
+  const ports = listeners.map((listener) => listener.port);
+  const plainUrl = plain && urlOf('mqtt', plain, ports.at(-1));
+  const url = tls ? urlOf('mqtts', tls, ports[0]) : (plainUrl as string);
+  log.info({ ports, tls: tls !== undefined, clients: identities.current().size }, 'broker.ready');
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    identities.stop();
+    for (const close of closers) close();
     await engine.stop();
-    await listener.stop();
+    await Promise.all(listeners.map((listener) => listener.stop()));
     log.info({ refused }, 'broker.stopped');
   };
   const counts = (): BrokerCounts => ({
-    connections: listener.connections(),
+    connections: listeners.reduce((sum, listener) => sum + listener.connections(), 0),
     clients: engine.clients(),
     refused: { ...refused },
     throttled,
     revoked,
+    takeovers: engine.takeovers(),
+    contended: engine.contended(),
   });
   return {
     name: 'broker',
     url,
+    plainUrl,
     counts,
     vitals: brokerVitals(counts, () => stopping === undefined),
     stop: () => (stopping ??= stop()),
   };
+}
+
+function urlOf(scheme: 'mqtt' | 'mqtts', { host }: Address, port: number | undefined): string {
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }
 
 const WARNINGS_PER_MINUTE = 60;

@@ -24,5 +24,15 @@ export function brokerVitals(counts: () => BrokerCounts, listening: () => boolea
     'Clients disconnected because their identity was taken away.',
     () => counts().revoked,
   );
+  metrics.counter(
+    'kvytok_broker_takeovers_total',
+    'Connections that pushed off another one of the same name.',
+    () => counts().takeovers,
+  );
+  metrics.gauge(
+    'kvytok_broker_identities_contended',
+    'Names under which connections push each other off again and again: a device may have been copied.',
+    () => counts().contended,
+  );
   return { metrics, problems: async () => (listening() ? [] : ['the broker has stopped']) };
 }

@@ -2,8 +2,10 @@
  * A connection to an MQTT 3.1.1 broker that comes back by itself. Sessions are clean: nothing is left to the broker's
  * memory, every connection subscribes anew, and whoever publishes what must not be lost waits for a receipt of its own.
  */
+import type { TLSSocket } from 'node:tls';
 import mqtt from 'mqtt';
 import type { Logger } from './logger.ts';
+import { connectPinned, type TlsIdentity, type TlsTarget } from './pinned-tls.ts';
 
 export interface MqttWill {
   readonly topic: string;
@@ -16,8 +18,13 @@ export interface MqttOptions {
   /** `mqtt://127.0.0.1:1883` or `mqtts://…`. */
   readonly url: string;
   readonly clientId: string;
-  /** Password; the user name is the client id. */
-  readonly secret: string;
+  /** Password of a connection without TLS; the user name is the client id. */
+  readonly secret?: string | undefined;
+  /**
+   * Own certificate and pinned authority for `mqtts://`; asked at each connection, so that a certificate that was
+   * renewed meanwhile is used.
+   */
+  readonly tls?: (() => TlsIdentity) | undefined;
   /** What the broker publishes for us when we vanish. */
   readonly will?: MqttWill;
   readonly log: Logger;
@@ -92,6 +99,7 @@ class Connection implements MqttConnection {
   #ready = false;
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
+  #handshake: AbortController | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: MqttOptions) {
@@ -151,6 +159,7 @@ class Connection implements MqttConnection {
 
   async #leave(): Promise<void> {
     clearTimeout(this.#retry);
+    this.#handshake?.abort();
     const client = this.#client;
     this.#ready = false;
     this.#stopped.reject(new MqttNotConnected('the connection was stopped'));
@@ -161,11 +170,33 @@ class Connection implements MqttConnection {
   }
 
   #connect(): void {
+    const { url } = this.#options;
+    if (!url.startsWith('mqtts:')) {
+      this.#speak();
+      return;
+    }
+    // TLS first: nothing of MQTT is said before the broker has proven to be the city's.
+    const { hostname: host, port } = new URL(url);
+    this.#handshake = new AbortController();
+    const { signal } = this.#handshake;
+    void this.#greet({ host, port: Number(port || 8883), timeoutMs: CONNECT_MS_MAX, signal });
+  }
+
+  async #greet(target: TlsTarget & { readonly signal: AbortSignal }): Promise<void> {
+    try {
+      const socket = await connectPinned(target, this.#options.tls?.());
+      if (target.signal.aborted) socket.destroy();
+      else this.#speak(socket);
+    } catch (error) {
+      if (!target.signal.aborted) this.#tryLater((error as Error).message);
+    }
+  }
+
+  #speak(socket?: TLSSocket): void {
     const { url, clientId, secret, will } = this.#options;
-    const client = mqtt.connect(url, {
+    const options: mqtt.IClientOptions = {
       clientId,
-      username: clientId,
-      password: secret,
+      ...(secret === undefined || socket !== undefined ? {} : { username: clientId, password: secret }),
       protocolVersion: 4,
       clean: true,
       keepalive: KEEPALIVE_S,
@@ -174,11 +205,17 @@ class Connection implements MqttConnection {
       resubscribe: false,
       queueQoSZero: false,
       ...(will ? { will: { ...will, payload: asBuffer(will.payload) } } : {}),
-    });
+    };
+    const client =
+      socket === undefined ? mqtt.connect(url, options) : new mqtt.MqttClient(() => socket, options);
     this.#client = client;
     this.#lost = Promise.withResolvers();
     this.#lost.promise.catch(() => {});
     let problem = 'the broker closed the connection';
+    // Whether TLS 1.3 takes our certificate is only heard after the handshake, as an error of the socket.
+    socket?.on('error', (error) => {
+      problem = error.message;
+    });
     client.on('error', (error) => {
       problem = error.message || error.name;
     });
@@ -243,6 +280,10 @@ class Connection implements MqttConnection {
     if (wasReady) for (const callback of [...this.#lostCallbacks]) callback();
     if (this.#stopping !== undefined) return;
     client.end(true);
+    this.#tryLater(problem);
+  }
+
+  #tryLater(problem: string): void {
     this.#failures += 1;
     const level = this.#failures === 1 ? 'warn' : 'debug'; // one line for an outage, not one for each try
     this.#log[level]({ problem, tries: this.#failures }, 'mqtt.lost');

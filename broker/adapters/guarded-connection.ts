@@ -4,8 +4,10 @@
  */
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import type { Clock } from '#platform/clock.ts';
 import { type ByteLimits, type ByteRefusal, createByteLimiter } from '../byte-limiter.ts';
+import type { ProvenCertificate } from '../identity.ts';
 
 export type ConnectionRefusal = ByteRefusal | 'CONNECT_LATE';
 
@@ -22,6 +24,10 @@ export interface GuardEvents {
 }
 
 export interface GuardedConnection extends Duplex {
+  /** Address of the other side, for reports. */
+  readonly address: string;
+  /** What TLS has proven of the client; absent without TLS. */
+  readonly certificate: ProvenCertificate | undefined;
   /** To be called when the login holds: full packet size from now on. */
   loggedIn(metered: boolean): void;
 }
@@ -88,5 +94,16 @@ export function guardConnection(
   socket.on('error', () => duplex.destroy());
   socket.on('close', () => duplex.destroy());
 
-  return Object.assign(duplex, { loggedIn: (metered: boolean) => limiter.loggedIn(metered) });
+  return Object.assign(duplex, {
+    address: socket.remoteAddress ?? 'gone',
+    certificate: provenBy(socket),
+    loggedIn: (metered: boolean) => limiter.loggedIn(metered),
+  });
+}
+
+/** The listener lets no TLS connection through whose certificate does not lead to the city's authority. */
+function provenBy(socket: Socket): ProvenCertificate | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const { subject, serialNumber } = socket.getPeerCertificate();
+  return { name: String(subject?.CN ?? ''), serial: String(serialNumber ?? '').toLowerCase() };
 }

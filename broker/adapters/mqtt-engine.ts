@@ -3,9 +3,11 @@
  * does not grow with them: devices offer again until a receipt comes.
  */
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
+import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { BrokerLimits } from '../config.ts';
-import { checkLogin, type Identities, type Identity, stillStands } from '../identity.ts';
+import { checkLogin, type Identities, type Identity, type ProvenIdentity, stillStands } from '../identity.ts';
+import { createTakeoverWatch } from '../takeover-watch.ts';
 import { isListTopic, mayPublish, maySubscribe } from '../topic-access.ts';
 import type { GuardedConnection } from './guarded-connection.ts';
 
@@ -19,6 +21,7 @@ export type EngineRefusal =
 export interface EngineOptions {
   readonly limits: BrokerLimits;
   readonly identities: () => Identities;
+  readonly clock: Clock;
   readonly log: Logger;
   /** Told of each refusal, with what may be logged of it. */
   readonly onRefused: (reason: EngineRefusal, detail: object) => void;
@@ -30,17 +33,41 @@ export interface MqttEngine {
   dropRevoked(): number;
   /** Clients that are logged in. */
   clients(): number;
+  /** Connections that pushed off another one of the same name, since the start. */
+  takeovers(): number;
+  /** Names under which connections keep pushing each other off, within the last minute. */
+  contended(): number;
   stop(): Promise<void>;
 }
 
 /** Starts the engine. */
 export async function startMqttEngine(options: EngineOptions): Promise<MqttEngine> {
-  const { limits, log } = options;
+  const { limits, clock, log } = options;
   const connects = new WeakMap<Client, ConnectPacket>();
   // By whom a connection was proven to be made: its last will goes out by the same rights after it has closed.
-  const proven = new WeakMap<Client, Identity>();
+  const proven = new WeakMap<Client, ProvenIdentity>();
   const live = new Set<Client>();
   const retainedLists = new Set<string>();
+  const holders = new Map<string, { client: Client; address: string }>();
+  const watch = createTakeoverWatch(limits);
+  let takeovers = 0;
+
+  /** The engine closes the older connection of a name; here it is counted, and told when it does not end. */
+  const noticeTakeover = (client: Client, connection: GuardedConnection): void => {
+    const before = holders.get(client.id);
+    const holder = { client, address: connection.address };
+    holders.set(client.id, holder);
+    connection.once('close', () => {
+      if (holders.get(client.id) === holder) holders.delete(client.id);
+    });
+    if (before === undefined) return;
+    takeovers += 1;
+    if (!watch.tookOver(client.id, clock.monotonicMs())) return;
+    log.error(
+      { clientId: client.id, addresses: [before.address, holder.address] },
+      'broker.identity.contended: two connections under one name push each other off; a device may have been copied',
+    );
+  };
 
   const refused = (reason: EngineRefusal, client: Client, detail: object): void => {
     options.onRefused(reason, { clientId: String(client.id ?? '').slice(0, 63), ...detail });
@@ -58,26 +85,30 @@ export async function startMqttEngine(options: EngineOptions): Promise<MqttEngin
       done(null, true);
     },
     authenticate: (client, username, password, done) => {
-      const identity = checkLogin(options.identities(), { clientId: client.id, username, password });
+      const connection = client.conn as GuardedConnection;
+      const login = { clientId: client.id, username, password, certificate: connection.certificate };
+      const held = checkLogin(options.identities(), login);
+      const identity = held?.identity;
       const reason = identity ? problemOf(identity, connects.get(client)) : 'LOGIN_REFUSED';
       if (!identity || reason) {
         refused(reason ?? 'LOGIN_REFUSED', client, {});
         return done(connectError(reason), false);
       }
-      proven.set(client, identity);
+      proven.set(client, held);
+      noticeTakeover(client, connection);
       // The city's own services carry what all devices say; only devices are metered.
-      (client.conn as GuardedConnection).loggedIn(identity.role === 'device');
+      connection.loggedIn(identity.role === 'device');
       done(null, true);
     },
     authorizePublish: (client, packet, done) => {
-      const identity = client ? proven.get(client) : undefined;
+      const identity = client ? proven.get(client)?.identity : undefined;
       const allowed = identity !== undefined && mayPublish(identity, packet);
       if (allowed && boundRetained(retainedLists, packet, limits.retainedListsMax)) return done(null);
       if (client) refused('PUBLISH_REFUSED', client, { topic: packet.topic.slice(0, 120) });
       done(new Error('not allowed'));
     },
     authorizeSubscribe: (client, subscription, done) => {
-      const identity = proven.get(client);
+      const identity = proven.get(client)?.identity;
       if (identity && maySubscribe(identity, subscription.topic)) return done(null, subscription);
       refused('SUBSCRIBE_REFUSED', client, { topic: subscription.topic.slice(0, 120) });
       // The answer is SUBACK 0x80; the client may go on with what it is allowed to.
@@ -102,13 +133,15 @@ export async function startMqttEngine(options: EngineOptions): Promise<MqttEngin
     },
     dropRevoked() {
       const gone = [...live].filter((client) => {
-        const identity = proven.get(client);
-        return identity !== undefined && !stillStands(options.identities(), identity);
+        const held = proven.get(client);
+        return held !== undefined && !stillStands(options.identities(), held);
       });
       for (const client of gone) client.close();
       return gone.length;
     },
     clients: () => engine.connectedClients,
+    takeovers: () => takeovers,
+    contended: () => watch.contended(clock.monotonicMs()),
     stop: () => new Promise((resolve) => engine.close(() => resolve())),
   };
 }

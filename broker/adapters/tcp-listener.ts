@@ -1,22 +1,40 @@
 /**
- * The listening socket: counts connections in total and per address, refuses those beyond the bounds.
+ * The listening socket: counts connections in total and per address, refuses those beyond the bounds, and does the
+ * TLS handshake where it is told to. Counting comes first, so that handshakes are bounded too.
  */
 
+import { constants } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { OperatorError, systemCode } from '#platform/errors.ts';
+
+/** Certificate and key of the broker, and the authority whose clients it lets in; all PEM. */
+export interface ListenerTls {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+export type ListenerRefusal = 'TOO_MANY_CONNECTIONS' | 'TLS_REFUSED';
 
 export interface ListenerOptions {
   readonly host: string;
   readonly port: number;
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
+  /** With it only TLS 1.3 is spoken, and only with clients that have a certificate of the authority. */
+  readonly tls?: ListenerTls;
+  /** Longest TLS handshake. */
+  readonly handshakeMsMax: number;
   readonly onConnection: (socket: Socket) => void;
-  readonly onRefused: (reason: 'TOO_MANY_CONNECTIONS') => void;
+  readonly onRefused: (reason: ListenerRefusal, detail?: object) => void;
 }
 
 export interface Listener {
   readonly port: number;
+  /** Another certificate and key for handshakes from now on; nothing without TLS. */
+  renew(tls: ListenerTls): void;
   /** Open connections now. */
   connections(): number;
   stop(): Promise<void>;
@@ -26,6 +44,7 @@ export interface Listener {
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
   const perAddress = new Map<string, number>();
+  const secure = options.tls === undefined ? undefined : createHandshaker(options.tls, options);
   const server = createServer({ noDelay: true, pauseOnConnect: false }, (socket) => {
     const address = socket.remoteAddress ?? 'gone';
     const fromThere = perAddress.get(address) ?? 0;
@@ -42,7 +61,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       if (left === 0) perAddress.delete(address);
       else perAddress.set(address, left);
     });
-    options.onConnection(socket);
+    if (secure === undefined) options.onConnection(socket);
+    else secure.emit('connection', socket);
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
@@ -54,6 +74,7 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   }
   return {
     port: (server.address() as AddressInfo).port,
+    renew: (tls) => secure?.setSecureContext(contextOf(tls)),
     connections: () => sockets.size,
     stop: async () => {
       const closed = new Promise<void>((done) => server.close(() => done()));
@@ -61,6 +82,28 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       await closed;
     },
   };
+}
+
+function contextOf({ key, cert, ca }: ListenerTls) {
+  // Without tickets every connection proves its certificate anew: nothing outlives a revocation.
+  return { key, cert, ca, minVersion: 'TLSv1.3', secureOptions: constants.SSL_OP_NO_TICKET } as const;
+}
+
+/** Does handshakes on sockets that were accepted elsewhere. */
+function createHandshaker(tls: ListenerTls, options: ListenerOptions) {
+  const server = createTlsServer({
+    ...contextOf(tls),
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: options.handshakeMsMax,
+  });
+  server.on('secureConnection', options.onConnection);
+  server.on('tlsClientError', (error, socket) => {
+    const problem = (systemCode(error) ?? error.message).slice(0, 80);
+    options.onRefused('TLS_REFUSED', { problem, address: socket.remoteAddress });
+    socket.destroy();
+  });
+  return server;
 }
 
 function listenError({ host, port }: ListenerOptions, cause: unknown): OperatorError {

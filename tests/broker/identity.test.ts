@@ -48,7 +48,7 @@ describe('login', () => {
     });
 
   it('lets in who knows the secret of its own name', () =>
-    expect(login('val-1', 'val-1', 'one')?.clientId).toBe('val-1'));
+    expect(login('val-1', 'val-1', 'one')?.identity.clientId).toBe('val-1'));
 
   it.each([
     ['with another device’s secret', 'val-1', 'val-1', 'two'],
@@ -71,5 +71,48 @@ describe('login', () => {
     expect(stillStands(read([]), proven)).toBe(false);
     expect(stillStands(read([{ ...device, role: 'monitor' }]), proven)).toBe(false);
     expect(stillStands(read([{ ...device, secretSha256: sha256('new') }]), proven)).toBe(false);
+  });
+});
+
+describe('login by certificate', () => {
+  const both = { ...device, certificates: ['4a01', '4a02'] };
+  const { secretSha256: _none, ...only } = both;
+  const identities = read([both, { ...only, clientId: 'val-2', certificates: ['4b01'] }]);
+  const login = (clientId: string, name: string, serial: string, username?: string) =>
+    checkLogin(identities, { clientId, username, password: undefined, certificate: { name, serial } });
+
+  it.each(['4a01', '4a02'])(
+    'lets in who holds certificate %s of its own name, without any secret',
+    (serial) =>
+      expect(login('val-1', 'val-1', serial)).toMatchObject({ identity: { clientId: 'val-1' }, serial }),
+  );
+
+  it.each([
+    ['of another name', 'val-1', 'val-2', '4b01', undefined],
+    ['of its own name with the number of another', 'val-1', 'val-1', '4b01', undefined],
+    ['that does not stand in the file', 'val-1', 'val-1', '4a03', undefined],
+    ['under the user name of another', 'val-1', 'val-1', '4a01', 'val-2'],
+    ['as somebody unknown', 'val-9', 'val-9', '4a01', undefined],
+  ])('refuses a certificate %s', (_name, clientId, name, serial, username) =>
+    expect(login(clientId, name, serial, username)).toBeUndefined(),
+  );
+
+  it('a good secret does not help a bad certificate, and no secret lets in who has none', () => {
+    const password = Buffer.from('one');
+    const bad = { name: 'val-1', serial: '4a09' };
+    const asked = { clientId: 'val-1', username: 'val-1', password };
+    expect(checkLogin(identities, asked)).toBeDefined();
+    expect(checkLogin(identities, { ...asked, certificate: bad })).toBeUndefined();
+    const nothing = { clientId: 'val-2', username: 'val-2', password: Buffer.from('nobody') };
+    expect(checkLogin(identities, nothing)).toBeUndefined();
+    expect(checkLogin(identities, { ...nothing, password: undefined })).toBeUndefined();
+  });
+
+  it('stands as long as its own certificate does, whatever becomes of the others', () => {
+    const proven = login('val-1', 'val-1', '4a01');
+    if (!proven) throw new Error('not let in');
+    expect(stillStands(read([{ ...only, certificates: ['4a01'] }]), proven)).toBe(true);
+    expect(stillStands(read([{ ...both, certificates: ['4a02'] }]), proven)).toBe(false);
+    expect(stillStands(read([device]), proven)).toBe(false);
   });
 });
