@@ -14,6 +14,7 @@ export const EnvelopeType = Type.Union([
   Type.Literal('deny-manifest'),
   Type.Literal('deny-delta'),
   Type.Literal('deny-chunk'),
+  Type.Literal('deny-generation'),
   Type.Literal('tariff-extract'),
   Type.Literal('command'),
 ]);
@@ -51,11 +52,16 @@ export function sealEnvelope(type: EnvelopeType, payload: unknown, signer: CityS
   return Buffer.from(JSON.stringify(envelope), 'utf8');
 }
 
+/** A payload that was opened, with the exact text that was signed; or why it was not. */
+export type Opened<T> =
+  | { readonly ok: true; readonly value: T; readonly payload: string }
+  | Extract<Parsed<T>, { ok: false }>;
+
 /** Makes an opener for one purpose: form, purpose, key, signature and then the payload's schema, in that order. */
 export function envelopeOpener<S extends TSchema>(
   type: EnvelopeType,
   schema: S,
-): (bytes: Uint8Array, keys: PinnedKeys) => Parsed<Static<S>> {
+): (bytes: Uint8Array, keys: PinnedKeys) => Opened<Static<S>> {
   const parsePayload = parserOf(schema);
   return (bytes, keys) => {
     const json = decodeJson(bytes, ENVELOPE_BYTES_MAX);
@@ -70,6 +76,7 @@ export function envelopeOpener<S extends TSchema>(
     if (!verifyBytes(envelopeMessage(type, payload), sig, key))
       return refuse('the signature does not hold', '/sig');
     const inner = decodeJsonText(payload);
-    return inner.ok ? parsePayload(inner.value) : inner;
+    const parsed = inner.ok ? parsePayload(inner.value) : inner;
+    return parsed.ok ? { ...parsed, payload } : parsed;
   };
 }

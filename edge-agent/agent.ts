@@ -131,7 +131,7 @@ class ValidatorAgent implements Agent {
       onLost: () => this.refresh(),
       onReceipt: (payload) => this.receipt(payload),
       onCommand: (payload) => this.link.command(payload),
-      onDenyList: (topic, payload) => this.link.denyList(topic, payload),
+      onDenyManifest: (payload) => this.link.denyManifest(payload),
     });
     this.scheduleHealth();
     await reader.start((card) => this.present(card));
@@ -146,8 +146,8 @@ class ValidatorAgent implements Agent {
     this.cancelTick?.();
     this.cancelHealth?.();
     this.upload.stop();
-    this.link.stop();
     await this.deps.uplink.stop();
+    await this.link.stop();
     await this.receiptLane;
   }
 

@@ -8,6 +8,7 @@ import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { Timekeeper } from './clock-evidence.ts';
+import { createDenyFetcher } from './deny-fetch.ts';
 import type { DenyList } from './deny-list.ts';
 import type { Journal, ReceiptEffect } from './journal.ts';
 import { StoreFailure, type Timers, type Uplink } from './ports.ts';
@@ -21,7 +22,7 @@ export interface CityLinkDeps {
   readonly denyList: DenyList;
   readonly keeper: Timekeeper;
   readonly timers: Timers;
-  readonly uplink: Pick<Uplink, 'askDenyListAgain' | 'connected'>;
+  readonly uplink: Pick<Uplink, 'fetchList' | 'connected'>;
   readonly probe: Probe;
   readonly log: Logger;
   /** Slowest exchange by which the clock is set, real milliseconds. */
@@ -29,7 +30,7 @@ export interface CityLinkDeps {
   /** Least time between two clock-sync records, city milliseconds. */
   readonly syncRecordEveryMs: number;
   readonly onReportHealth: () => void;
-  /** There is another copy of this journal, so a new epoch has begun. */
+  /** The journal turned out to be an older copy of itself and has begun a new epoch. */
   readonly onNewEpoch: () => void;
 }
 
@@ -48,24 +49,21 @@ export interface LinkCounters {
 export interface CityLink {
   receipt(payload: Uint8Array): Promise<void>;
   command(payload: Uint8Array): void;
-  denyList(topic: string, payload: Uint8Array): void;
+  denyManifest(payload: Uint8Array): void;
   counters(): Readonly<LinkCounters>;
-  stop(): void;
+  /** Resolves when nothing is taken any more. */
+  stop(): Promise<void>;
 }
 
 /** Command ids remembered so that a repeated delivery is carried out once. */
 const COMMANDS_REMEMBERED = 256;
-/** How long missing parts of a deny list are waited for before everything retained is asked for; doubles each time. */
-const DENY_PATIENCE_MS = 5000;
-const DENY_PATIENCE_MS_MAX = 300_000;
 
 /** Makes the city's ear of one device. */
 export function createCityLink(deps: CityLinkDeps): CityLink {
-  const { deviceId, ingestKeys, journal, upload, denyList, keeper, timers, log } = deps;
+  const { deviceId, ingestKeys, journal, upload, keeper, log } = deps;
   const done = new Set<string>();
   let lastSyncRecordMonoMs: number | undefined;
-  let cancelPatience: (() => void) | undefined;
-  let patienceMs = DENY_PATIENCE_MS;
+  const fetcher = createDenyFetcher(deps);
   const counters: LinkCounters = {
     receipts: 0,
     receiptsRefused: 0,
@@ -90,7 +88,7 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
       if (effect.stale) return;
       await deps.probe('edge.before-free');
       journal.free(opened.value.backupWatermarkMs);
-      if (effect.forked) beginAgain();
+      if (effect.ahead) beginAgain();
       if (effect.ours.length > 0) setClock(opened.value, upload.answered(effect.ours), heardMonoMs);
       // What was offered again stands before the place that the upload has reached.
       if (effect.offeredAgain > 0) upload.restart();
@@ -127,10 +125,11 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
     upload.pump();
   }
 
-  /** What is written from now on has numbers of its own; what stands in conflict is held by the city already. */
   function beginAgain(): void {
-    const { epoch, seq } = journal.head();
-    log.error({ epoch, seq }, 'edge.journal.another-copy: a new epoch begins');
+    log.error(
+      { epoch: journal.head().epoch, seq: journal.head().seq },
+      'edge.journal.older-than-the-city-knows',
+    );
     if (!journal.beginEpoch(keeper.evidence()).ok) return;
     deps.onNewEpoch();
     upload.pump();
@@ -169,32 +168,11 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
     }
   }
 
-  function takeDenyList(topic: string, payload: Uint8Array): void {
-    const outcome = denyList.receive(topic, payload);
-    if (outcome === 'refused' || outcome === 'disk-failed')
-      log.warn({ topic, outcome }, 'edge.deny-list.not-taken');
-    if (outcome === 'applied' && !denyList.behind()) {
-      const { version, entries } = denyList.state();
-      log.debug({ ...version, entries }, 'edge.deny-list.current');
-    }
-    if (!denyList.behind()) patienceMs = DENY_PATIENCE_MS;
-    else if (!cancelPatience) waitForTheRest();
-  }
-
-  function waitForTheRest(): void {
-    cancelPatience = timers.after(patienceMs, () => {
-      cancelPatience = undefined;
-      patienceMs = Math.min(DENY_PATIENCE_MS_MAX, patienceMs * 2);
-      if (!denyList.behind() || !deps.uplink.connected) return;
-      deps.uplink.askDenyListAgain().catch((err: unknown) => log.warn({ err }, 'edge.deny-list.ask-failed'));
-    });
-  }
-
   return {
     receipt,
     command,
-    denyList: takeDenyList,
+    denyManifest: (payload) => fetcher.manifest(payload),
     counters: () => counters,
-    stop: () => cancelPatience?.(),
+    stop: () => fetcher.stop(),
   };
 }

@@ -1,63 +1,86 @@
 /**
  * The deny list as a validator keeps it: a signed manifest says which version is current, signed deltas or the chunks
- * of a snapshot lead there, and no message ever leads back.
+ * of a snapshot lead there, and no message ever leads back. What is missing is named by {@link DenyList.wanted}; what
+ * was not asked for is not needed. Messages are taken one after the other, in slices that give way to cards.
  */
-import { createHash } from 'node:crypto';
 import {
   compareVersions,
   type DenyChunk,
-  type DenyDelta,
   type DenyEntry,
   type DenyManifest,
   openDenyChunk,
   openDenyDelta,
+  openDenyGeneration,
   openDenyManifest,
 } from '#contracts/deny-list.ts';
+import { sha256Hex } from '#contracts/hash-chain.ts';
 import type { DenyListVersion } from '#contracts/record.ts';
-import type { PinnedKeys, SignedEnvelope } from '#contracts/signed-envelope.ts';
+import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import { LISTS } from '#contracts/topics.ts';
 import { type DenyState, type DenyStore, StoreFailure } from './ports.ts';
 
-/** Deltas that came too early are kept aside up to this many entries; beyond it they are asked for again. */
-const EARLY_ENTRIES_MAX = 20_000;
+/** Messages that wait to be taken; what comes beyond them is asked for again. */
+const WAITING_MAX = 32;
+/** Tokens touched by deltas beyond which the next snapshot is fetched instead of carrying them on. */
+const TOUCHED_MAX = 100_000;
 
-/** What became of a message. */
-export type DenyOutcome = 'applied' | 'kept-aside' | 'not-needed' | 'refused' | 'disk-failed';
+/** Manifests, one each half minute, for which a snapshot without its hash is left alone. */
+const SHUNNED_MANIFESTS = 20;
+
+/** What became of a message. `mismatch`: a whole snapshot did not have the hash that its manifest names. */
+export type DenyOutcome = 'applied' | 'kept-aside' | 'not-needed' | 'refused' | 'mismatch' | 'disk-failed';
 
 export interface DenyList {
   /** A list that cannot be read denies nobody: it guards against loss, and a broken disk is no fault of riders. */
   find(tokenId: string): DenyEntry | null;
   state(): DenyState;
-  /** Takes a message of the deny list by its topic. */
-  receive(topic: string, payload: Uint8Array): DenyOutcome;
-  /** True when the manifest names a version that what has come so far does not reach. */
+  /** Takes a message of the deny list by its topic. Never rejects. */
+  receive(topic: string, payload: Uint8Array): Promise<DenyOutcome>;
+  /** Topics of what is missing to reach the manifest, in the order in which they are to be given; at most so many. */
+  wanted(max: number): string[];
+  /** True when the list is not what the newest manifest names. */
   behind(): boolean;
+  /** Reads the whole list once in the background; what is damaged becomes wanted. */
+  verify(): Promise<boolean>;
+  /** Resolves when every message given so far has been taken. */
+  settled(): Promise<void>;
   /** Lookups that the disk failed since the start. */
   failedLookups(): number;
   /** Messages refused since the start: bad signature, wrong form, or older than what is known. */
   refusedCount(): number;
 }
 
+/** Keys by which a device believes lists. */
+export interface DenyKeys {
+  /** Keys of the city that sign lists. */
+  readonly lists: PinnedKeys;
+  /** Offline keys that begin a generation. */
+  readonly generations: PinnedKeys;
+}
+
 const DELTA_TOPIC = /\/deltas\/(\d{1,15})\/(\d{1,15})$/;
 const CHUNK_TOPIC = /\/snapshots\/(\d{1,15})\/(\d{1,15})\/(\d{1,15})$/;
 
-/** Makes the deny list over its durable rows. `keys` are the city's list keys pinned in the device. */
-export function createDenyList(store: DenyStore, keys: PinnedKeys): DenyList {
-  return new StoredDenyList(store, keys);
+/** Makes the deny list over its durable rows. `rest` lets cards that wait have their turn. */
+export function createDenyList(store: DenyStore, keys: DenyKeys, rest: () => Promise<void>): DenyList {
+  return new StoredDenyList(store, keys, rest);
 }
 
 class StoredDenyList implements DenyList {
   private readonly store: DenyStore;
-  private readonly keys: PinnedKeys;
+  private readonly keys: DenyKeys;
+  private readonly rest: () => Promise<void>;
   private manifest: DenyManifest | undefined;
-  private readonly early = new Map<string, DenyDelta>();
-  private earlyEntries = 0;
+  private lane: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+  private shunned: { readonly sha256: string; manifestsLeft: number } | undefined;
   private refused = 0;
   private failed = 0;
 
-  constructor(store: DenyStore, keys: PinnedKeys) {
+  constructor(store: DenyStore, keys: DenyKeys, rest: () => Promise<void>) {
     this.store = store;
     this.keys = keys;
+    this.rest = rest;
   }
 
   find(tokenId: string): DenyEntry | null {
@@ -78,18 +101,48 @@ class StoredDenyList implements DenyList {
     return this.store.state();
   }
 
-  behind(): boolean {
-    return this.manifest !== undefined && compareVersions(this.version(), this.manifest) < 0;
+  verify(): Promise<boolean> {
+    return this.store.verify();
+  }
+
+  async settled(): Promise<void> {
+    await this.lane;
   }
 
   refusedCount(): number {
     return this.refused;
   }
 
-  receive(topic: string, payload: Uint8Array): DenyOutcome {
+  behind(): boolean {
+    const { manifest } = this;
+    return manifest !== undefined && (this.wantsSnapshot(manifest) || this.isAhead(manifest));
+  }
+
+  wanted(max: number): string[] {
+    const { manifest } = this;
+    if (!manifest) return [];
+    const { generation, n, snapshotN } = manifest;
+    if (this.wantsSnapshot(manifest)) {
+      return this.store.missing(max).map((chunk) => LISTS.denyChunk(generation, snapshotN, chunk));
+    }
+    const topics: string[] = [];
+    for (let next = this.version().n + 1; next <= n && topics.length < max; next++)
+      topics.push(LISTS.denyDelta(generation, next));
+    return topics;
+  }
+
+  receive(topic: string, payload: Uint8Array): Promise<DenyOutcome> {
+    if (this.waiting >= WAITING_MAX) return Promise.resolve('not-needed');
+    this.waiting++;
+    const taken = this.lane.then(() => this.take(topic, payload)).finally(() => this.waiting--);
+    this.lane = taken.catch(() => {});
+    return taken;
+  }
+
+  private async take(topic: string, payload: Uint8Array): Promise<DenyOutcome> {
     try {
-      const outcome = this.dispatch(topic, payload);
-      if (outcome === 'refused') this.refused++;
+      const outcome = await this.dispatch(topic, payload);
+      if (outcome === 'refused' || outcome === 'mismatch') this.refused++;
       return outcome;
     } catch (error) {
       if (!(error instanceof StoreFailure)) throw error;
@@ -97,138 +150,118 @@ class StoredDenyList implements DenyList {
     }
   }
 
-  private dispatch(topic: string, payload: Uint8Array): DenyOutcome {
+  private async dispatch(topic: string, payload: Uint8Array): Promise<DenyOutcome> {
     if (topic === LISTS.denyManifest) return this.onManifest(payload);
-    // The topic is not signed: it only saves the work of opening what cannot be new. The signed body decides.
-    const delta = DELTA_TOPIC.exec(topic);
-    if (delta) return this.isNew(delta) ? this.onDelta(payload) : 'not-needed';
-    const chunk = CHUNK_TOPIC.exec(topic);
-    if (chunk) return this.isNew(chunk) ? this.onChunk(payload) : 'not-needed';
+    // The topic is not signed: it only saves the work of opening what is not wanted. The signed body decides.
+    if (DELTA_TOPIC.test(topic)) return this.isWanted(topic) ? this.onDelta(payload) : 'not-needed';
+    if (CHUNK_TOPIC.test(topic)) return this.isWanted(topic) ? this.onChunk(payload) : 'not-needed';
     return 'refused';
   }
 
-  private isNew(match: RegExpExecArray): boolean {
-    return compareVersions({ generation: Number(match[1]), n: Number(match[2]) }, this.version()) > 0;
+  private isWanted(topic: string): boolean {
+    const { manifest } = this;
+    const chunk = CHUNK_TOPIC.exec(topic);
+    if (!manifest || !chunk) return this.wanted(1)[0] === topic;
+    const { generation, snapshotN } = manifest;
+    return this.wantsSnapshot(manifest) && topic === LISTS.denyChunk(generation, snapshotN, Number(chunk[3]));
   }
 
   private version(): DenyListVersion {
     return this.store.state().version;
   }
 
-  private onManifest(payload: Uint8Array): DenyOutcome {
-    const opened = openDenyManifest(payload, this.keys);
+  private isAhead(manifest: DenyManifest): boolean {
+    return compareVersions(this.version(), manifest) < 0;
+  }
+
+  private async onManifest(payload: Uint8Array): Promise<DenyOutcome> {
+    const opened = openDenyManifest(payload, this.keys.lists);
     if (!opened.ok) return 'refused';
     const manifest = opened.value;
-    const known = this.manifest ?? this.version();
-    const order = compareVersions(manifest, known);
-    if (order < 0 || compareVersions(manifest, this.version()) < 0) return 'refused';
+    const { floor, vouchedAtMs } = this.store.state();
+    if (manifest.snapshotN > manifest.n || compareVersions(manifest, floor) < 0) return 'refused';
+    if (this.manifest && compareVersions(manifest, this.manifest) < 0) return 'refused';
+    if (!this.mayBegin(manifest, floor.generation)) return 'refused';
     // The same version vouched for earlier says nothing new; a replayed one must not look fresh.
-    const vouched = this.store.state().vouchedAtMs;
-    if (order === 0 && this.manifest && manifest.issuedAtMs < this.manifest.issuedAtMs) return 'not-needed';
+    const known = this.manifest;
+    const same = known !== undefined && compareVersions(manifest, known) === 0;
+    if (same && manifest.issuedAtMs < known.issuedAtMs) return 'not-needed';
     this.manifest = manifest;
-    this.dropForeignEarly();
-    this.advance();
-    if (vouched !== null && manifest.issuedAtMs <= vouched) return 'not-needed';
+    if (this.wantsSnapshot(manifest) && !this.shuns(manifest)) {
+      await this.store.stage(manifest);
+      await this.adoptWhenWhole();
+    }
+    this.vouch();
+    const news = !same || manifest.snapshotN !== known.snapshotN;
+    return news || this.store.state().vouchedAtMs !== vouchedAtMs ? 'applied' : 'not-needed';
+  }
+
+  /** A key that is online may go on within a generation; only an offline one may begin the next. */
+  private mayBegin(manifest: DenyManifest, known: number): boolean {
+    if (manifest.generation <= Math.max(1, known)) return true;
+    const proof = openDenyGeneration(manifest.generationProof ?? '', this.keys.generations);
+    return proof.ok && proof.value.generation === manifest.generation;
+  }
+
+  private async onDelta(payload: Uint8Array): Promise<DenyOutcome> {
+    const opened = openDenyDelta(payload, this.keys.lists);
+    if (!opened.ok) return 'refused';
+    const { generation, n } = this.version();
+    if (opened.value.generation !== generation || opened.value.n !== n + 1) return 'not-needed';
+    await this.rest();
+    await this.store.applyDelta(opened.value);
+    this.vouch();
     return 'applied';
   }
 
-  private onDelta(payload: Uint8Array): DenyOutcome {
-    const opened = openDenyDelta(payload, this.keys);
-    if (!opened.ok) return 'refused';
-    const delta = opened.value;
-    if (compareVersions(delta, this.version()) <= 0) return 'not-needed';
-    const key = keyOf(delta);
-    if (!this.early.has(key)) {
-      const entries = delta.add.length + delta.remove.length;
-      if (this.earlyEntries + entries > EARLY_ENTRIES_MAX && !this.isNext(delta)) return 'not-needed';
-      this.early.set(key, delta);
-      this.earlyEntries += entries;
-    }
-    return this.advance() ? 'applied' : 'kept-aside';
-  }
-
-  private onChunk(payload: Uint8Array): DenyOutcome {
-    const opened = openDenyChunk(payload, this.keys);
+  private async onChunk(payload: Uint8Array): Promise<DenyOutcome> {
+    const opened = openDenyChunk(payload, this.keys.lists);
     if (!opened.ok) return 'refused';
     const chunk = opened.value;
-    // Without a manifest nobody knows how many chunks there are; the retained ones come again when asked for.
-    if (!this.manifest || !this.wantsSnapshot(this.manifest) || !partOf(chunk, this.manifest))
-      return 'not-needed';
-    const text = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength).toString('utf8');
-    this.store.stageChunk(chunk, (JSON.parse(text) as SignedEnvelope).payload);
-    return this.advance() ? 'applied' : 'kept-aside';
+    const { manifest } = this;
+    if (!manifest || !partOf(chunk, manifest)) return 'not-needed';
+    await this.rest();
+    if (!(await this.store.stageChunk(chunk, sha256Hex(opened.payload)))) return 'refused';
+    return this.adoptWhenWhole();
   }
 
-  /** Goes as far towards the manifest's version as what is here allows; says whether it moved. */
-  private advance(): boolean {
-    let moved = false;
-    if (this.manifest && this.wantsSnapshot(this.manifest)) moved = this.adoptSnapshot(this.manifest);
-    for (let next = this.nextDelta(); next; next = this.nextDelta()) {
-      this.store.applyDelta(next);
-      this.forgetEarly(next);
-      moved = true;
+  private async adoptWhenWhole(): Promise<DenyOutcome> {
+    if (this.store.missing(1).length > 0) return 'kept-aside';
+    await this.rest();
+    if (await this.store.adoptStaged()) {
+      this.vouch();
+      return 'applied';
     }
-    this.vouch();
-    return moved;
+    this.shunned = { sha256: this.manifest?.snapshotSha256 ?? '', manifestsLeft: SHUNNED_MANIFESTS };
+    return 'mismatch';
   }
 
-  /** A snapshot is the only way into another generation, and the short way when deltas before it are missing. */
+  /** A snapshot that did not have its hash is left alone for a while: fetching it at once again would never end. */
+  private shuns(manifest: DenyManifest): boolean {
+    if (manifest.snapshotSha256 !== this.shunned?.sha256) return false;
+    return this.shunned.manifestsLeft-- > 0;
+  }
+
+  /**
+   * A snapshot is the only way into another generation, the short way when deltas before it are missing, the cure of a
+   * damaged one, and the end of too many deltas.
+   */
   private wantsSnapshot(manifest: DenyManifest): boolean {
+    const { version, base, damaged, touched } = this.store.state();
     const snapshot = { generation: manifest.generation, n: manifest.snapshotN };
-    return compareVersions(this.version(), snapshot) < 0;
-  }
-
-  private adoptSnapshot(manifest: DenyManifest): boolean {
-    const version = { generation: manifest.generation, n: manifest.snapshotN };
-    if (manifest.snapshotChunks > 0 && this.store.stagedChunks(version) < manifest.snapshotChunks)
-      return false;
-    const hash = createHash('sha256');
-    for (let i = 0; i < manifest.snapshotChunks; i++) {
-      const payload = this.store.stagedPayload(version, i);
-      if (payload === null) return false;
-      hash.update(payload);
-    }
-    if (hash.digest('hex') !== manifest.snapshotSha256) {
-      this.store.dropStaged();
-      this.refused++;
-      return false;
-    }
-    this.store.adoptStaged(version);
-    return true;
-  }
-
-  private nextDelta(): DenyDelta | undefined {
-    const { generation, n } = this.version();
-    return this.early.get(keyOf({ generation, n: n + 1 }));
-  }
-
-  private isNext(delta: DenyDelta): boolean {
-    const { generation, n } = this.version();
-    return delta.generation === generation && delta.n === n + 1;
-  }
-
-  private forgetEarly(delta: DenyDelta): void {
-    if (this.early.delete(keyOf(delta))) this.earlyEntries -= delta.add.length + delta.remove.length;
-  }
-
-  private dropForeignEarly(): void {
-    for (const delta of this.early.values()) {
-      if (compareVersions(delta, this.version()) <= 0) this.forgetEarly(delta);
-    }
+    if (compareVersions(version, snapshot) < 0) return true;
+    if (damaged) return compareVersions(base, snapshot) <= 0;
+    return touched > TOUCHED_MAX && compareVersions(base, snapshot) < 0;
   }
 
   /** The list is as fresh as the newest manifest whose version it has reached. */
   private vouch(): void {
     const { manifest } = this;
-    if (!manifest || compareVersions(this.version(), manifest) < 0) return;
-    const vouchedAtMs = this.store.state().vouchedAtMs;
+    if (!manifest || this.behind()) return;
+    const { vouchedAtMs } = this.store.state();
     if (vouchedAtMs === null || manifest.issuedAtMs > vouchedAtMs)
       this.store.setVouchedAt(manifest.issuedAtMs);
   }
-}
-
-function keyOf(version: DenyListVersion): string {
-  return `${version.generation}/${version.n}`;
 }
 
 function partOf(chunk: DenyChunk, manifest: DenyManifest): boolean {

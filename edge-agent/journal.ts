@@ -45,11 +45,8 @@ export interface ReceiptEffect {
   readonly wrongHeads: number;
   /** Ranges about records that are no longer, or never were, here. */
   readonly unknown: number;
-  /**
-   * The city holds other bytes under numbers of the running epoch, or numbers that this journal has not written yet:
-   * another copy of this journal went on, or this one is an older copy of itself.
-   */
-  readonly forked: boolean;
+  /** The city holds records of this epoch that this journal has not written: it is an older copy of itself. */
+  readonly ahead: boolean;
   /** The whole receipt came from a database that has been replaced since. */
   readonly stale: boolean;
   /** The database began a new life: this many records are offered again. */
@@ -201,14 +198,12 @@ class OpenJournal implements Journal {
     const offeredAgain = this.meetIncarnation(receipt.incarnation, past);
     const ours: ReceiptRange[] = [];
     const effect = { ...NO_EFFECT, ours, offeredAgain };
-    const running = this.head().epoch;
     for (const range of receipt.ranges) {
       const verdict = this.judge(range);
-      const refuted = verdict === 'ours' ? range.reason === 'INGEST_CONFLICT' : verdict !== 'unknown';
-      if (refuted && range.epoch === running) effect.forked = true;
       if (verdict !== 'ours') {
         if (verdict === 'wrong-head') effect.wrongHeads++;
         else effect.unknown++;
+        effect.ahead ||= verdict === 'ahead';
         continue;
       }
       ours.push(range);
@@ -242,7 +237,7 @@ class OpenJournal implements Journal {
     if (range.fromSeq > range.toSeq) return 'unknown';
     const head = store.headOf(range.epoch);
     if (!head) return 'unknown';
-    if (range.toSeq > head.seq) return 'ahead';
+    if (range.toSeq > head.seq) return range.epoch === this.head().epoch ? 'ahead' : 'unknown';
     const hash = range.toSeq === head.seq ? head.hash : store.hashAt(range.epoch, range.toSeq);
     if (hash === null) return 'unknown';
     return hash === range.head ? 'ours' : 'wrong-head';
@@ -287,7 +282,7 @@ const NO_EFFECT = {
   quarantined: 0,
   wrongHeads: 0,
   unknown: 0,
-  forked: false,
+  ahead: false,
   stale: false,
   offeredAgain: 0,
 };

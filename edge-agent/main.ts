@@ -13,17 +13,17 @@ import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
+import { openDenyStore } from './adapters/deny-store.ts';
 import { loadDevice } from './adapters/load-device.ts';
 import { createMqttUplink } from './adapters/mqtt-uplink.ts';
 import { openScreenServer, type ScreenServer } from './adapters/screen-server.ts';
-import { openSqliteDenyList } from './adapters/sqlite-deny-list.ts';
 import { openSqliteJournal } from './adapters/sqlite-journal.ts';
 import { realTimers } from './adapters/timers.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { AGENT_LIMITS } from './agent-limits.ts';
 import { createTimekeeper, type Timekeeper } from './clock-evidence.ts';
 import type { EdgeConfig } from './config.ts';
-import { createDenyList } from './deny-list.ts';
+import { createDenyList, type DenyList } from './deny-list.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { type CardReader, type Device, type JournalStore, type Screen, StoreFailure } from './ports.ts';
 import { CARD_APDUS_MAX, readCard } from './read-card.ts';
@@ -64,15 +64,20 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
     const keeper = createTimekeeper(deps.clock, randomHex());
     const { journal, store } = openDeviceJournal(config, device, keeper, { ...deps, log });
     closers.push(() => store.close());
-    const deny = openSqliteDenyList(join(config.deviceDir, 'deny-list.db'));
+    const deny = openDenyStore(config.deviceDir, {
+      rest: realTimers.rest,
+      ...(deps.probe && { probe: deps.probe }),
+    });
     if (deny.replaced) log.warn('edge.deny-list.unreadable-replaced');
     closers.push(() => deny.store.close());
     const screen = await openScreen(config);
     closers.push(() => screen?.stop());
+    const denyKeys = { lists: device.listKeys, generations: device.listGenerationKeys };
+    const denyList = createDenyList(deny.store, denyKeys, realTimers.rest);
     const agent = createAgent({
       device,
       journal,
-      denyList: createDenyList(deny.store, device.listKeys),
+      denyList,
       keeper,
       timers: realTimers,
       chance: Math.random,
@@ -103,12 +108,18 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
     });
     closers.push(() => agent.stop());
     await agent.start();
+    void verifyDenyList(denyList, log);
     log.info({ epoch: journal.head().epoch, seq: journal.head().seq }, 'edge.started');
     return asRole(device.deviceId, agent, screen?.url ?? null, closers);
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
+}
+
+/** A damaged part is found before a card asks for it, and fetched again; cards are answered meanwhile. */
+async function verifyDenyList(denyList: DenyList, log: Logger): Promise<void> {
+  if (!(await denyList.verify())) log.warn('edge.deny-list.damaged-fetched-again');
 }
 
 function asRole(

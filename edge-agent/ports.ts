@@ -3,7 +3,7 @@
  * chance stands behind one of these ports; the adapters live in `adapters/`, their fakes in `tests/`.
  */
 import type { KeyObject } from 'node:crypto';
-import type { DenyChunk, DenyDelta, DenyEntry } from '#contracts/deny-list.ts';
+import type { DenyChunk, DenyDelta, DenyEntry, DenyManifest } from '#contracts/deny-list.ts';
 import type { DeviceHealth } from '#contracts/device-report.ts';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import type { DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
@@ -64,6 +64,8 @@ export interface Timers {
   nowMs(): number;
   /** Calls once after real milliseconds; the result cancels. */
   after(delayMs: number, call: () => void): () => void;
+  /** Resolves when whatever waited, cards first of all, has had its turn: asked for between slices of longer work. */
+  rest(): Promise<void>;
 }
 
 /** Random numbers in [0, 1), for jitter only. */
@@ -158,26 +160,41 @@ export type SignHead = (message: Uint8Array) => string;
 /** A version of the deny list with the instant of the manifest that vouched for it last. */
 export interface DenyState {
   readonly version: DenyListVersion;
+  /** Version of the snapshot on which the deltas stand; (0, 0) = none. */
+  readonly base: DenyListVersion;
+  /** Highest version that this device ever had. */
+  readonly floor: DenyListVersion;
   readonly entries: number;
   /** When the city last said that this version is current; null when never. */
   readonly vouchedAtMs: number | null;
+  /** Tokens that deltas have touched since the snapshot. */
+  readonly touched: number;
+  /** A part of the snapshot cannot be read; the rest still answers until it is fetched again. */
+  readonly damaged: boolean;
 }
 
-/** Durable rows of the deny list. As with the journal, each call is one transaction. */
+/**
+ * Durable rows of the deny list. A change holds wholly, or throws {@link StoreFailure} and has changed nothing. Changes
+ * are asked for one after the other and give way to cards in between; lookups may come at any time and see the old
+ * list or the new one.
+ */
 export interface DenyStore {
   state(): DenyState;
   find(tokenId: string): DenyEntry | null;
   /** Goes from version n−1 to n. */
-  applyDelta(delta: DenyDelta): void;
+  applyDelta(delta: DenyDelta): Promise<void>;
   setVouchedAt(ms: number): void;
-  /** Puts a chunk aside until its snapshot is complete; a chunk of another snapshot drops what was put aside. */
-  stageChunk(chunk: DenyChunk, payload: string): void;
-  /** How many different chunks of this snapshot are put aside. */
-  stagedChunks(version: DenyListVersion): number;
-  stagedPayload(version: DenyListVersion, chunk: number): string | null;
-  /** Makes the staged snapshot current. */
-  adoptStaged(version: DenyListVersion): void;
-  dropStaged(): void;
+  /** Makes room for the chunks of a manifest's snapshot, going on with those that an earlier start left. */
+  stage(manifest: DenyManifest): Promise<void>;
+  /** Chunks of the staged snapshot that are not there yet, ascending, at most so many. */
+  missing(max: number): number[];
+  /** Puts a chunk aside. False: it is of another snapshot, or its entries do not ascend. */
+  stageChunk(chunk: DenyChunk, payloadSha256: string): Promise<boolean>;
+  /** Makes the staged snapshot current. False: it does not have the manifest's hash, and was dropped. */
+  adoptStaged(): Promise<boolean>;
+  dropStaged(): Promise<void>;
+  /** Reads the whole snapshot once; false when a part is damaged. */
+  verify(): Promise<boolean>;
   close(): void;
 }
 
@@ -189,8 +206,8 @@ export interface UplinkHandlers {
   onLost(): void;
   onReceipt(payload: Uint8Array): void;
   onCommand(payload: Uint8Array): void;
-  /** A message of the deny list with its topic. */
-  onDenyList(topic: string, payload: Uint8Array): void;
+  /** A manifest of the deny list; deltas and chunks are asked for by what it says. */
+  onDenyManifest(payload: Uint8Array): void;
 }
 
 /** The way to the city. Nothing here is durable: a publish that resolved has reached a broker, no more. */
@@ -199,8 +216,8 @@ export interface Uplink {
   readonly connected: boolean;
   publishBatch(payload: Uint8Array): Promise<void>;
   publishHealth(health: DeviceHealth): Promise<void>;
-  /** Asks for everything retained of the deny list once more. */
-  askDenyListAgain(): Promise<void>;
+  /** Asks for what is retained under one topic of the lists; null when nothing came within real milliseconds. */
+  fetchList(topic: string, waitMs: number): Promise<Uint8Array | null>;
   stop(): Promise<void>;
 }
 
@@ -235,6 +252,8 @@ export interface Device {
   readonly ingestKeys: PinnedKeys;
   /** Keys that sign deny lists. */
   readonly listKeys: PinnedKeys;
+  /** Offline keys that begin a generation of lists. Without one no generation after the first is believed. */
+  readonly listGenerationKeys: PinnedKeys;
   readonly cardKeys: CardKeys;
   readonly policy: DevicePolicy;
   /** An epoch that the enrolment knows of: without a journal it is lost. */

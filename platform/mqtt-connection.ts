@@ -53,6 +53,8 @@ export interface MqttConnection {
   ): Promise<void>;
   /** Resolves when the broker has granted the subscription (now or at the next connection), rejects when it refuses. */
   subscribe(filter: string, handler: MqttHandler): Promise<void>;
+  /** Forgets a filter and its handlers; the broker is told if there is one. A subscription that waits is left waiting. */
+  unsubscribe(filter: string): Promise<void>;
   /** Called after each connection, subscriptions granted; at once when connected. Returns a function that forgets. */
   onConnected(callback: () => void): () => void;
   /** Called each time a connection is lost. Returns a function that forgets. */
@@ -90,7 +92,7 @@ export function connectMqtt(options: MqttOptions): MqttConnection {
 class Connection implements MqttConnection {
   readonly #options: MqttOptions;
   readonly #log: Logger;
-  readonly #subscriptions: Subscription[] = [];
+  #subscriptions: Subscription[] = [];
   readonly #connectedCallbacks = new Set<() => void>();
   readonly #lostCallbacks = new Set<() => void>();
   readonly #stopped = Promise.withResolvers<never>();
@@ -133,6 +135,12 @@ class Connection implements MqttConnection {
     const client = this.#client;
     if (this.#ready && client !== undefined) void this.#ask(client, subscription).then((settle) => settle());
     return Promise.race([subscription.granted.promise, this.#stopped.promise]);
+  }
+
+  async unsubscribe(filter: string): Promise<void> {
+    this.#subscriptions = this.#subscriptions.filter((subscription) => subscription.filter !== filter);
+    const client = this.#client;
+    if (client?.connected) await Promise.race([client.unsubscribeAsync(filter), this.#lost.promise]);
   }
 
   onConnected(callback: () => void): () => void {
@@ -229,10 +237,12 @@ class Connection implements MqttConnection {
     const socket = client.stream as { setNoDelay?: (on: boolean) => void };
     socket.setNoDelay?.(true);
     const settles: (() => void)[] = [];
-    // More may be asked for while these are answered: go on until all are through.
-    for (let done = 0; done < this.#subscriptions.length; ) {
-      const next = this.#subscriptions.slice(done);
-      done += next.length;
+    // More may be asked for, or forgotten, while these are answered: go on until all are through.
+    const asked = new Set<Subscription>();
+    for (;;) {
+      const next = this.#subscriptions.filter((subscription) => !asked.has(subscription));
+      if (next.length === 0) break;
+      for (const subscription of next) asked.add(subscription);
       settles.push(...(await Promise.all(next.map((subscription) => this.#ask(client, subscription)))));
     }
     if (this.#client !== client || !client.connected || this.#stopping !== undefined) return;

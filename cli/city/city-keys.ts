@@ -24,6 +24,8 @@ export interface CityKeys {
   readonly ingest: NamedKey;
   /** Signs the deny list and the tariff extract. */
   readonly lists: NamedKey;
+  /** Begins a generation of lists after a restore. In production it lies offline, in a folder of its own here. */
+  readonly listGeneration: NamedKey;
   /** Signs the identity file of cards. */
   readonly issuer: NamedKey;
   /** Turns a medium's number into its token; version 1. */
@@ -32,10 +34,12 @@ export interface CityKeys {
 
 /** Reads the keys of `folder`, making those that are not there yet. */
 export function openCityKeys(folder: string): CityKeys {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const offline = join(folder, 'offline');
+  mkdirSync(offline, { recursive: true, mode: 0o700 });
   return {
     ingest: { keyId: 'ingest-1', privateKey: openKey(join(folder, 'ingest-key.pem')) },
     lists: { keyId: 'lists-1', privateKey: openKey(join(folder, 'lists-key.pem')) },
+    listGeneration: { keyId: 'generation-1', privateKey: openKey(join(offline, 'list-generation-key.pem')) },
     // Four ASCII characters: the card's identity file has room for no more (docs/CARD-LAYOUT.md).
     issuer: { keyId: 'i001', privateKey: openKey(join(folder, 'issuer-key.pem')) },
     tokenKey: Buffer.from(

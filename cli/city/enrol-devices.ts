@@ -52,7 +52,7 @@ export function enrolDevice(
   const privateKey = openKey(join(folder, 'device-key.pem'));
   const secret = openSecret(join(folder, 'mqtt-secret'), newSecret);
   openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
-  const { ingest, lists, issuer } = context.keys;
+  const { ingest, lists, listGeneration, issuer } = context.keys;
   writeWhole(
     join(folder, 'device.json'),
     JSON.stringify(
@@ -63,6 +63,7 @@ export function enrolDevice(
         mqttUrl: context.mqttUrl,
         ingestKeys: { [ingest.keyId]: publicPem(ingest.privateKey) },
         listKeys: { [lists.keyId]: publicPem(lists.privateKey) },
+        listGenerationKeys: { [listGeneration.keyId]: publicPem(listGeneration.privateKey) },
         issuerKeys: { [issuer.keyId]: publicPem(issuer.privateKey) },
         policy: context.policy,
       },

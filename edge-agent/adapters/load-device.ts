@@ -22,6 +22,7 @@ export const DeviceFile = Type.Object({
   mqttUrl: Type.String({ pattern: '^mqtts?://' }),
   ingestKeys: Keys,
   listKeys: Keys,
+  listGenerationKeys: Type.Optional(Keys),
   issuerKeys: Keys,
   policy: Type.Object({
     passBackS: Type.Integer({ minimum: 0, maximum: 86_400 }),
@@ -49,6 +50,7 @@ export function loadDevice(dir: string): Device {
   const tokenKey = parseText(read('token-key'), /^([0-9a-f]{2}){16,64}$/, 'token-key', problems);
   const ingestKeys = parseKeys(file?.ingestKeys, 'ingestKeys', problems);
   const listKeys = parseKeys(file?.listKeys, 'listKeys', problems);
+  const listGenerationKeys = parseKeys(file?.listGenerationKeys, 'listGenerationKeys', problems);
   const issuerKeys = parseKeys(file?.issuerKeys, 'issuerKeys', problems);
   if (problems.length > 0 || !file || !privateKey || mqttSecret === undefined || tokenKey === undefined) {
     throw invalid(dir, problems);
@@ -61,6 +63,7 @@ export function loadDevice(dir: string): Device {
     privateKey,
     ingestKeys,
     listKeys,
+    listGenerationKeys,
     policy,
     cardKeys: { issuerKeys, tokenKey: Buffer.from(tokenKey, 'hex'), tokenKeyVersion: TOKEN_KEY_VERSION },
     ...(vehicleId !== undefined && { vehicleId }),

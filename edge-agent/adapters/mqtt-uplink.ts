@@ -29,7 +29,6 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
     receipts: deviceTopic(deviceId, 'receipts'),
     commands: deviceTopic(deviceId, 'commands'),
   };
-  let handlers: UplinkHandlers | undefined;
   let connection: MqttConnection | undefined;
 
   const statusOf = (online: boolean, more: Pick<DeviceStatus, 'stopped'> = {}): Buffer => {
@@ -51,7 +50,7 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
     };
     listen(topics.receipts, (_topic, payload) => heard.onReceipt(payload));
     listen(topics.commands, (_topic, payload) => heard.onCommand(payload));
-    listen(LISTS.denyAll, (topic, payload) => heard.onDenyList(topic, payload));
+    listen(LISTS.denyManifest, (_topic, payload) => heard.onDenyManifest(payload));
     made.onConnected(() => {
       made.publish(topics.status, statusOf(true), { qos: 1, retain: true }).catch(() => {});
       heard.onConnected();
@@ -62,7 +61,6 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
 
   return {
     start: async (heard) => {
-      handlers = heard;
       connection = open(heard);
     },
     get connected() {
@@ -70,18 +68,10 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
     },
     publishBatch: (payload) => sendOn(connection, topics.taps, payload, 1),
     publishHealth: (health) => sendOn(connection, topics.health, JSON.stringify(health), 0),
-    askDenyListAgain: async () => {
-      // A broker sends retained messages to a new subscription only; a new connection is the plain way to one.
-      const old = connection;
-      if (!old || !handlers) return;
-      connection = undefined;
-      await old.stop();
-      connection = open(handlers);
-    },
+    fetchList: (topic, waitMs) => fetchRetained(connection, topic, waitMs),
     stop: async () => {
       const leaving = connection;
       connection = undefined;
-      handlers = undefined;
       if (!leaving) return;
       if (leaving.connected) await sayGoodbye(leaving, topics.status, statusOf(false, { stopped: true }));
       await leaving.stop();
@@ -96,6 +86,27 @@ async function sayGoodbye(connection: MqttConnection, topic: string, payload: Bu
   const said = connection.publish(topic, payload, { qos: 1, retain: true }).catch(() => {});
   await Promise.race([said, late]);
   clearTimeout(timer);
+}
+
+/** A broker sends what it retains to a new subscription: so one message is asked for by a subscription of its own. */
+async function fetchRetained(
+  connection: MqttConnection | undefined,
+  topic: string,
+  waitMs: number,
+): Promise<Uint8Array | null> {
+  if (!connection?.connected) return null;
+  const { promise: answer, resolve } = Promise.withResolvers<Uint8Array | null>();
+  const nothing = (): void => resolve(null);
+  const timer = setTimeout(nothing, waitMs);
+  const forgetLost = connection.onLost(nothing);
+  connection.subscribe(topic, (_topic, payload) => resolve(payload)).catch(nothing);
+  try {
+    return await answer;
+  } finally {
+    clearTimeout(timer);
+    forgetLost();
+    await connection.unsubscribe(topic).catch(() => {});
+  }
 }
 
 async function sendOn(

@@ -7,4 +7,5 @@ export const realTimers: Timers = {
     const timer = setTimeout(call, delayMs);
     return () => clearTimeout(timer);
   },
+  rest: () => new Promise((resolve) => setImmediate(resolve)),
 };

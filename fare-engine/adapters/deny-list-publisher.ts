@@ -3,13 +3,14 @@
  * connection (a broker may have forgotten everything) and whenever too many deltas have gathered.
  */
 import type pg from 'pg';
-import type { DenyDelta } from '#contracts/deny-list.ts';
+import { type DenyDelta, snapshotSha256 } from '#contracts/deny-list.ts';
+import { sha256Hex } from '#contracts/hash-chain.ts';
 import { type CitySigner, sealEnvelope } from '#contracts/signed-envelope.ts';
 import { LISTS } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { MqttConnection } from '#platform/mqtt-connection.ts';
-import { planChunks, planManifest, snapshotSha256 } from '../deny-list/plan-publication.ts';
+import { planChunks, planManifest } from '../deny-list/plan-publication.ts';
 import { advanceDenyList, loadDenyList, rememberSnapshot } from './postgres-deny-list.ts';
 
 /** Deltas after which a new snapshot is made. */
@@ -60,7 +61,8 @@ export function createDenyListPublisher(deps: {
       const topic = LISTS.denyChunk(version.generation, version.n, chunk.chunk);
       await send(topic, sealEnvelope('deny-chunk', chunk, signer));
     }
-    const snapshot = { n: version.n, chunks: chunks.length, sha256: snapshotSha256(chunks) };
+    const sha256 = snapshotSha256(chunks.map((chunk) => sha256Hex(JSON.stringify(chunk))));
+    const snapshot = { n: version.n, chunks: chunks.length, sha256 };
     const list: Published = { ...version, entries: entries.length, snapshot, manifestAtMs: 0 };
     await publishManifest(list);
     await rememberSnapshot(pool, snapshot.n, snapshot.chunks);

@@ -2,7 +2,6 @@
  * What to publish of the deny list: from facts and the set published so far to deltas, and from the set to a snapshot's
  * chunks. Pure: keys, clock and broker are elsewhere.
  */
-import { createHash } from 'node:crypto';
 import {
   DENY_ENTRIES_MAX,
   type DenyChunk,
@@ -72,13 +71,6 @@ export function planChunks(version: ListVersion, entries: readonly DenyEntry[]):
     chunks.push({ v: 1, generation: version.generation, n: version.n, chunk: chunks.length, entries: part });
   }
   return chunks;
-}
-
-/** What a manifest says of a snapshot: its hash is over the payload strings as they are signed. */
-export function snapshotSha256(chunks: readonly DenyChunk[]): string {
-  const hash = createHash('sha256');
-  for (const chunk of chunks) hash.update(JSON.stringify(chunk));
-  return hash.digest('hex');
 }
 
 /** The manifest that leads to version `n` from a snapshot. */

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeBatch } from '#contracts/batch.ts';
 import { openCommand } from '#contracts/command.ts';
-import { openDenyChunk, openDenyDelta, openDenyManifest } from '#contracts/deny-list.ts';
+import { openDenyChunk, openDenyDelta, openDenyGeneration, openDenyManifest } from '#contracts/deny-list.ts';
 import { parseHealth, parseStatus } from '#contracts/device-report.ts';
 import { headMessage, sha256Hex, verifyBytes } from '#contracts/hash-chain.ts';
 import type { Parsed } from '#contracts/parse.ts';
@@ -13,7 +13,8 @@ import { parseRecord, RECORD_KINDS } from '#contracts/record.ts';
 const folder = new URL('../../contracts/examples/', import.meta.url);
 const bytesOf = (name: string) => readFileSync(new URL(name, folder));
 const keys = JSON.parse(bytesOf('keys.json').toString('utf8')) as Record<string, string>;
-const pinned = new Map([['city-1', createPublicKey(keys['city-1'] as string)]]);
+const pinned = new Map(['city-1', 'city-2'].map((id) => [id, createPublicKey(keys[id] as string)]));
+const offline = new Map([['generation-1', createPublicKey(keys['generation-1'] as string)]]);
 
 const readers: Record<string, (bytes: Uint8Array) => Parsed<unknown>> = {
   record: parseRecord,
@@ -22,6 +23,7 @@ const readers: Record<string, (bytes: Uint8Array) => Parsed<unknown>> = {
   'deny-manifest': (b) => openDenyManifest(b, pinned),
   'deny-delta': (b) => openDenyDelta(b, pinned),
   'deny-chunk': (b) => openDenyChunk(b, pinned),
+  'deny-generation': (b) => openDenyGeneration(Buffer.from(b).toString('utf8'), offline),
   command: (b) => openCommand(b, pinned),
   status: parseStatus,
   health: parseHealth,
@@ -58,6 +60,13 @@ describe('golden examples', () => {
     const parsed = parseRecord(Buffer.from(JSON.stringify(other)));
     expect(parsed).toMatchObject({ ok: false, problems: [{ path: '/v' }] });
   });
+});
+
+it('the example manifest of a second generation carries its proof', () => {
+  const manifest = openDenyManifest(bytesOf('deny-manifest-generation.v1.json'), pinned);
+  if (!manifest.ok) throw new Error('the example manifest does not open');
+  const proof = openDenyGeneration(manifest.value.generationProof ?? '', offline);
+  expect(proof).toMatchObject({ ok: true, value: { generation: manifest.value.generation } });
 });
 
 describe('the example batch', () => {

@@ -151,7 +151,7 @@ describe('what the city signs', () => {
   const sealed = sealEnvelope('receipt', payload, { keyId: 'ingest-1', privateKey });
 
   it('opens with the pinned key', () => {
-    expect(openReceipt(sealed, keys)).toEqual({ ok: true, value: payload });
+    expect(openReceipt(sealed, keys)).toEqual({ ok: true, value: payload, payload: JSON.stringify(payload) });
   });
   it('does not open for another purpose, another key, or an unknown key', () => {
     const other = createPublicKey(generateKeyPairSync('ed25519').privateKey);

@@ -23,6 +23,7 @@ const timers: Timers = {
     const timer = setTimeout(call, delayMs);
     return () => clearTimeout(timer);
   },
+  rest: async () => {},
 };
 
 describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd and smartcard', () => {

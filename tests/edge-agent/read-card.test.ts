@@ -27,6 +27,7 @@ const timers: Timers = {
     const timer = setTimeout(call, delayMs);
     return () => clearTimeout(timer);
   },
+  rest: async () => {},
 };
 
 function read(card: CardTransport, timeMsMax = 5000, cardKeys = keys): Promise<CardReading> {

@@ -1,15 +1,16 @@
 /** The deny list over a real broker: what a validator would have after each step. */
-import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import {
   DENY_ENTRIES_MAX,
   type DenyEntry,
   type DenyManifest,
+  snapshotSha256 as hashOf,
   openDenyChunk,
   openDenyDelta,
   openDenyManifest,
 } from '#contracts/deny-list.ts';
-import type { SignedEnvelope } from '#contracts/signed-envelope.ts';
+import { sha256Hex } from '#contracts/hash-chain.ts';
 import { LISTS } from '#contracts/topics.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createLogger } from '#platform/logger.ts';
@@ -69,16 +70,16 @@ async function listOfNewDevice(): Promise<{ manifest: DenyManifest; tokens: Map<
     if (!manifest.ok) throw new Error(JSON.stringify(manifest.problems));
     const { generation, n, snapshotN, snapshotChunks, snapshotSha256, entries } = manifest.value;
     const tokens = new Map<string, DenyEntry>();
-    const hash = createHash('sha256');
+    const hashes: string[] = [];
     for (let chunk = 0; chunk < snapshotChunks; chunk++) {
       const bytes = retained.get(LISTS.denyChunk(generation, snapshotN, chunk));
       if (bytes === undefined) return null;
       const opened = openDenyChunk(bytes, keys);
       if (!opened.ok) throw new Error(JSON.stringify(opened.problems));
-      hash.update((JSON.parse(Buffer.from(bytes).toString()) as SignedEnvelope).payload);
+      hashes.push(sha256Hex(opened.payload));
       for (const entry of opened.value.entries) tokens.set(entry.tokenId, entry);
     }
-    expect(hash.digest('hex')).toBe(snapshotSha256);
+    expect(hashOf(hashes)).toBe(snapshotSha256);
     for (let at = snapshotN + 1; at <= n; at++) {
       const bytes = retained.get(LISTS.denyDelta(generation, at));
       if (bytes === undefined) return null;

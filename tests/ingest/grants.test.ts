@@ -11,15 +11,7 @@ beforeAll(async () => {
 afterAll(() => city?.stop());
 
 describe('what the database allows', () => {
-  const FACTS = [
-    'device_key',
-    'device_key_revocation',
-    'record',
-    'quarantine',
-    'incarnation',
-    'link_fork',
-    'branch_record',
-  ];
+  const FACTS = ['device_key', 'device_key_revocation', 'record', 'quarantine', 'incarnation', 'link_fork'];
 
   it.each(FACTS)('ingest can neither change nor delete rows of %s', async (table) => {
     const pool = createPool({ url: city.database.url('ingest_runtime'), applicationName: 'test', max: 1 });

@@ -1,12 +1,13 @@
 /** The real agent over fakes: a reader that says what the test wants, a city that hears and answers by hand. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { onTestFinished } from 'vitest';
 import type { DeviceHealth } from '#contracts/device-report.ts';
 import { signBytes } from '#contracts/hash-chain.ts';
 import type { Receipt } from '#contracts/receipt.ts';
 import { type JournalRecord, type MediumKind, parseRecord } from '#contracts/record.ts';
 import { createLogger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
-import { openSqliteDenyList } from '../../../edge-agent/adapters/sqlite-deny-list.ts';
+import { openDenyStore } from '../../../edge-agent/adapters/deny-store.ts';
 import { type Agent, createAgent } from '../../../edge-agent/agent.ts';
 import { AGENT_LIMITS, type AgentLimits } from '../../../edge-agent/agent-limits.ts';
 import { createTimekeeper } from '../../../edge-agent/clock-evidence.ts';
@@ -22,6 +23,7 @@ import type {
   UplinkHandlers,
 } from '../../../edge-agent/ports.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { checkBatch, createTestCity, pinned, receiptFor, seal, type TestCity } from './edge-city.ts';
 import { createManualTimers, type ManualTimers } from './manual-timers.ts';
 import { createMemoryJournalStore } from './memory-journal-store.ts';
@@ -61,8 +63,12 @@ export interface Rig {
   /** Receipts everything that was sent since the last call, in one receipt. */
   receiptAll(more?: Partial<Receipt>): Promise<number>;
   command(payload: Uint8Array): void;
-  denyList(topic: string, payload: Uint8Array): void;
-  asked(): number;
+  /** A manifest of the deny list comes down; what it names is fetched from `lists`. */
+  denyManifest(payload: Uint8Array): void;
+  /** What the broker retains of the lists, by topic. */
+  readonly lists: Map<string, Uint8Array>;
+  /** Topics of the lists that were asked for, in order. */
+  readonly asked: string[];
   records(): JournalRecord[];
 }
 
@@ -102,7 +108,14 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   let connected = options.connected ?? false;
   let onCard: ((card: CardTransport) => Promise<void>) | undefined;
   let reading: CardReading = { ok: true, card: CARD };
-  let asked = 0;
+  const asked: string[] = [];
+  const lists = new Map<string, Uint8Array>();
+  const folder = tempFolder('rig');
+  const deny = openDenyStore(folder.path, { rest: timers.rest });
+  onTestFinished(() => {
+    deny.store.close();
+    folder.remove();
+  });
   const sent: Uint8Array[] = [];
   const healths: DeviceHealth[] = [];
   const views: ScreenView[] = [];
@@ -118,7 +131,10 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     },
     publishBatch: async (payload) => void sent.push(payload),
     publishHealth: async (health) => void healths.push(health),
-    askDenyListAgain: async () => void asked++,
+    fetchList: async (topic) => {
+      asked.push(topic);
+      return lists.get(topic) ?? null;
+    },
     stop: async () => {},
   };
   const agent = createAgent({
@@ -133,7 +149,11 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       },
     },
     journal,
-    denyList: createDenyList(openSqliteDenyList(':memory:').store, pinned(city.lists)),
+    denyList: createDenyList(
+      deny.store,
+      { lists: pinned(city.lists), generations: pinned(city.generation) },
+      timers.rest,
+    ),
     keeper,
     timers,
     chance: () => 0.5,
@@ -204,8 +224,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       return batches.reduce((sum, { header }) => sum + header.count, 0);
     },
     command: (payload) => handlers?.onCommand(payload),
-    denyList: (topic, payload) => handlers?.onDenyList(topic, payload),
-    asked: () => asked,
+    denyManifest: (payload) => handlers?.onDenyManifest(payload),
+    lists,
+    asked,
     records: () => allRecords(store),
   };
 }

@@ -12,6 +12,8 @@ import { createVirtualCard, type VirtualCard } from '../../../simulators/cards/v
 export interface TestCity {
   readonly ingest: CitySigner;
   readonly lists: CitySigner;
+  /** Kept offline: begins generations of lists. */
+  readonly generation: CitySigner;
   readonly issuer: CitySigner;
   readonly tokenKey: Buffer;
 }
@@ -24,6 +26,7 @@ export function createTestCity(): TestCity {
   return {
     ingest: signer('ingest-1'),
     lists: signer('lists-1'),
+    generation: signer('generation-1'),
     issuer: signer('i001'),
     tokenKey: randomBytes(32),
   };
@@ -62,6 +65,7 @@ export function enrol(
     mqttUrl: options.mqttUrl ?? 'mqtt://127.0.0.1:1',
     ingestKeys: { [city.ingest.keyId]: pem(city.ingest.privateKey) },
     listKeys: { [city.lists.keyId]: pem(city.lists.privateKey) },
+    listGenerationKeys: { [city.generation.keyId]: pem(city.generation.privateKey) },
     issuerKeys: { [city.issuer.keyId]: pem(city.issuer.privateKey) },
     policy: {
       passBackS: options.passBackS ?? 10,

@@ -5,11 +5,14 @@ export interface ManualTimers extends Timers {
   /** Goes on, calling what falls due on the way, in order. */
   advance(ms: number): void;
   pending(): number;
+  /** How often longer work has given way. */
+  rests(): number;
 }
 
 export function createManualTimers(): ManualTimers {
   let nowMs = 0;
   let nextId = 1;
+  let rests = 0;
   const waiting = new Map<number, { atMs: number; call: () => void }>();
   return {
     nowMs: () => nowMs,
@@ -32,5 +35,10 @@ export function createManualTimers(): ManualTimers {
       nowMs = untilMs;
     },
     pending: () => waiting.size,
+    rest() {
+      rests++;
+      return new Promise((resolve) => setImmediate(resolve));
+    },
+    rests: () => rests,
   };
 }
