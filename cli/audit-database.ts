@@ -14,21 +14,28 @@ export interface AuditDatabase {
   readonly cityDir: string | null;
 }
 
+/** Roles under which commands come: the auditor reads facts, the office submits commands; neither changes a fact. */
+export type VisitorRole = 'auditor_runtime' | 'office_runtime';
+
 /**
- * Opens it under the auditor's role: it can read facts and change nothing.
+ * Opens it under a visitor's role; an address from the environment names its role itself.
  * @throws OperatorError CITY_NOT_RUNNING, SECRETS_UNREADABLE
  */
-export function openAuditDatabase(dataDir: string | undefined, io: CommandIo): AuditDatabase {
+export function openAuditDatabase(
+  dataDir: string | undefined,
+  io: CommandIo,
+  role: VisitorRole = 'auditor_runtime',
+): AuditDatabase {
   const url = io.env['KVYTOK_POSTGRES_URL'];
-  if (dataDir !== undefined || url === undefined) return ofRunningCity(dataFolderOf(dataDir, io));
+  if (dataDir !== undefined || url === undefined) return ofRunningCity(dataFolderOf(dataDir, io), role);
   return { pool: open(url), cityDir: io.env['KVYTOK_CITY_DIR'] ?? null };
 }
 
-function ofRunningCity(folder: string): AuditDatabase {
+function ofRunningCity(folder: string, role: VisitorRole): AuditDatabase {
   const city = findRunningCity(folder);
   const url = new URL(`postgres://127.0.0.1:${city.postgresPort}/kvytok`);
-  url.username = 'auditor_runtime';
-  url.password = readPassword(join(folder, 'secrets', 'database.json'));
+  url.username = role;
+  url.password = readPassword(join(folder, 'secrets', 'database.json'), role);
   return { pool: open(url.href), cityDir: city.cityDir };
 }
 
@@ -36,17 +43,17 @@ function open(url: string): pg.Pool {
   return createPool({ url, applicationName: 'kvytok-audit', max: 2 });
 }
 
-function readPassword(file: string): string {
+function readPassword(file: string, role: VisitorRole): string {
   try {
     const { passwords } = JSON.parse(readFileSync(file, 'utf8')) as { passwords: Record<string, string> };
-    const password = passwords['auditor_runtime'];
+    const password = passwords[role];
     if (password !== undefined) return password;
   } catch {
     // Said below, without the file's content.
   }
   throw new OperatorError({
     code: 'SECRETS_UNREADABLE',
-    happened: `The database password of the auditor cannot be read from ${file}.`,
+    happened: `The database password of ${role} cannot be read from ${file}.`,
     kept: 'Nothing was changed.',
     todo: 'Run this as the user who started the city.',
   });

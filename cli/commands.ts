@@ -30,6 +30,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'quote', summary: 'what a journey costs, by any GTFS Fares v2 feed', load: () => command('quote') },
   { name: 'price', summary: 'price an exported bundle of facts, offline', load: () => command('price') },
   { name: 'explain', summary: 'why a tap cost what it cost', load: () => command('explain') },
+  {
+    name: 'assign',
+    summary: 'which route and carrier hold, and the office’s word on them',
+    load: () => command('assign'),
+  },
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
   { name: 'tariff', summary: 'check a tariff package', load: () => command('tariff') },
   { name: 'bench', summary: 'measure it on this machine, against a peer', load: () => command('bench') },

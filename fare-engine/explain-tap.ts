@@ -4,6 +4,7 @@
  */
 import { formatMoney } from '#contracts/money.ts';
 import { type Language, REASON_TEXTS, type ReasonCode, reasonText } from '#contracts/reason-codes.ts';
+import { routeByText } from '#contracts/route-by.ts';
 import type { PriceStep } from '#pricing/model.ts';
 import type { NameBook } from '#pricing/name-book.ts';
 import { stepText } from '#pricing/step-text.ts';
@@ -39,6 +40,11 @@ export interface Explanation {
   readonly vehicleId: string | null;
   readonly carrierId: string | null;
   readonly routeId: string | null;
+  readonly tripId: string | null;
+  readonly directionId: number | null;
+  /** By which sort of fact the route stands (contracts/route-by.ts), and the id of that fact. */
+  readonly routeBy: string | null;
+  readonly routeFactId: string | null;
   readonly stopId: string | null;
   readonly fareAtMs: number;
   readonly mediumKind: string;
@@ -59,7 +65,7 @@ export function explainTap(pool: ReaderPool, tapId: string): Promise<Explanation
     const [tap] = await rowsOf<Record<string, unknown>>(
       client,
       `SELECT device_id, vehicle_id, carrier_id, route_id, stop_id, fare_at_ms::text, medium_kind, flags, currency,
-              gross_minor::text, rider_minor::text
+              gross_minor::text, rider_minor::text, trip_id, direction_id, route_by, route_fact_id
        FROM fare.published_tap WHERE tap_id = $1`,
       [tapId],
     );
@@ -71,6 +77,10 @@ export function explainTap(pool: ReaderPool, tapId: string): Promise<Explanation
       vehicleId: text('vehicle_id'),
       carrierId: text('carrier_id'),
       routeId: text('route_id'),
+      tripId: text('trip_id'),
+      directionId: (tap['direction_id'] as number | null) ?? null,
+      routeBy: text('route_by'),
+      routeFactId: text('route_fact_id'),
       stopId: text('stop_id'),
       fareAtMs: Number(tap['fare_at_ms']),
       mediumKind: text('medium_kind') ?? '',
@@ -118,6 +128,7 @@ async function revisionsOf(client: Queryable, tapId: string): Promise<ExplainedR
 interface Words {
   readonly tap: string;
   readonly route: string;
+  readonly trip: string;
   readonly carrier: string;
   readonly pays: string;
   readonly tariff: string;
@@ -133,6 +144,7 @@ const WORDS: Readonly<Record<Language, Words>> = {
   uk: {
     tap: 'Поїздка',
     route: 'маршрут',
+    trip: 'рейс',
     carrier: 'перевізник',
     pays: 'Платить пасажир',
     tariff: 'тариф',
@@ -146,6 +158,7 @@ const WORDS: Readonly<Record<Language, Words>> = {
   en: {
     tap: 'Tap',
     route: 'route',
+    trip: 'trip',
     carrier: 'carrier',
     pays: 'The rider pays',
     tariff: 'tariff',
@@ -159,6 +172,7 @@ const WORDS: Readonly<Record<Language, Words>> = {
   de: {
     tap: 'Fahrt',
     route: 'Linie',
+    trip: 'Fahrtnummer',
     carrier: 'Betreiber',
     pays: 'Der Fahrgast zahlt',
     tariff: 'Tarif',
@@ -172,6 +186,7 @@ const WORDS: Readonly<Record<Language, Words>> = {
   pl: {
     tap: 'Przejazd',
     route: 'linia',
+    trip: 'kurs',
     carrier: 'przewoźnik',
     pays: 'Pasażer płaci',
     tariff: 'taryfa',
@@ -203,6 +218,7 @@ export function formatExplanation(explanation: Explanation, language: Language, 
   const lines = [
     `${words.tap} ${explanation.tapId}`,
     `  ${at(explanation.fareAtMs)} (${zone}), ${place.filter((part) => part !== null).join(', ')}`,
+    ...routeLines(explanation, words, language),
     ...(explanation.flags.length > 0
       ? [`  ${words.flags}: ${explanation.flags.map((code) => flagText(code, language)).join(' ')}`]
       : []),
@@ -211,6 +227,15 @@ export function formatExplanation(explanation: Explanation, language: Language, 
   for (const revision of explanation.revisions)
     lines.push('', ...revisionLines(revision, explanation, language, at));
   return `${lines.join('\n')}\n`;
+}
+
+/** By which fact the route stands. */
+function routeLines(explanation: Explanation, words: Words, language: Language): string[] {
+  const { routeBy, routeFactId, tripId } = explanation;
+  const said = routeByText(routeBy, language);
+  if (said === null) return [];
+  const trip = tripId === null ? '' : `, ${words.trip} ${tripId}`;
+  return [`  ${words.route}: ${said}${routeFactId === null ? '' : ` (${routeFactId})`}${trip}`];
 }
 
 /** A flag as a sentence; a code of a later version is shown as it is. */

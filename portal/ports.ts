@@ -13,6 +13,10 @@ export interface TapRow {
   readonly carrierId: string | null;
   readonly routeId: string | null;
   readonly stopId: string | null;
+  readonly tripId: string | null;
+  /** By which sort of fact the route stands, and its id. */
+  readonly routeBy: string | null;
+  readonly routeFactId: string | null;
   readonly fareAtMs: number;
   readonly receivedAtMs: number;
   readonly mediumKind: string;
@@ -47,7 +51,7 @@ export interface ExplanationRow {
 
 /** Rides and money of one key of one dimension. */
 export interface TotalRow {
-  readonly dimension: 'medium' | 'category' | 'carrier';
+  readonly dimension: 'medium' | 'category' | 'carrier' | 'route';
   readonly key: string | null;
   readonly rides: bigint;
   readonly claimRides: bigint;

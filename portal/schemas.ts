@@ -30,6 +30,10 @@ export const TapWire = Type.Object({
   carrierId: optionalText,
   routeId: optionalText,
   stopId: optionalText,
+  tripId: optionalText,
+  /** By which sort of fact the route stands, and the id of that fact. */
+  routeBy: optionalText,
+  routeFactId: optionalText,
   fareAtMs: Type.Integer(),
   receivedAtMs: Type.Integer(),
   decidedAtMs: Type.Integer(),
@@ -99,8 +103,8 @@ export const DeviceWire = Type.Object({
 export type DeviceWire = Static<typeof DeviceWire>;
 
 export const TotalWire = Type.Object({
-  dimension: Type.Unsafe<'medium' | 'category' | 'carrier'>(
-    Type.String({ enum: ['medium', 'category', 'carrier'] }),
+  dimension: Type.Unsafe<'medium' | 'category' | 'carrier' | 'route'>(
+    Type.String({ enum: ['medium', 'category', 'carrier', 'route'] }),
   ),
   key: optionalText,
   rides: count,

@@ -6,6 +6,7 @@
  * its vehicle moves no money. Of several facts of one sort that cover an instant the latest known wins; in doubt the
  * greater id, so that the answer never depends on the order in which facts are read.
  */
+import type { RouteBy } from '#contracts/route-by.ts';
 import type {
   DeviceAssignment,
   DirectionId,
@@ -15,12 +16,6 @@ import type {
 } from './facts.ts';
 import { latestOf } from './latest.ts';
 import { createShiftBook, type ShiftBook, type ShiftFacts } from './shifts.ts';
-
-/**
- * By which fact a route stands, strongest first: the dispatcher's correction; the shift a driver opened; the dispatcher's
- * plan; the shift a vehicle opened by its own plan; the device's assignment; the device's belief. `none`: nobody said.
- */
-export type RouteBy = 'correction' | 'driver' | 'plan' | 'vehicle-plan' | 'device' | 'belief' | 'none';
 
 export interface Place {
   readonly vehicleId: string | null;

@@ -41,7 +41,7 @@ export const PUBLISHED_COLUMNS = {
       'gross_minor',
     ],
     ...['rider_minor', 'transfer_minor', 'concession_minor', 'pass_minor', 'cap_minor', 'currency', 'flags'],
-    ...['revision', 'decided_at_ms'],
+    ...['revision', 'decided_at_ms', 'trip_id', 'route_by', 'route_fact_id'],
   ],
   'fare.published_explanation': [
     ...['tap_id', 'revision', 'fare_day', 'package_hash', 'package_name', 'kind', 'steps', 'postings'],
@@ -164,6 +164,9 @@ function tapRow(raw: Raw): TapRow {
     carrierId: text(raw['carrier_id']),
     routeId: text(raw['route_id']),
     stopId: text(raw['stop_id']),
+    tripId: text(raw['trip_id']),
+    routeBy: text(raw['route_by']),
+    routeFactId: text(raw['route_fact_id']),
     fareAtMs: ms(raw['fare_at_ms']),
     receivedAtMs: ms(raw['received_at_ms']),
     mediumKind: sure(raw['medium_kind']),

@@ -1,5 +1,6 @@
 /** Why a ride cost what it cost: the sentence first, then the waterfall, then everything it rests on. */
 import { html } from 'ghtml';
+import { routeByText } from '#contracts/route-by.ts';
 import type { ExplanationWire, RevisionWire, StepWire, TapWire } from '../schemas.ts';
 import type { Wording } from '../wording.ts';
 import { page } from './page.ts';
@@ -87,6 +88,8 @@ function facts(tap: TapWire, revision: RevisionWire | undefined, wording: Wordin
   const rows: [string, string | null][] = [
     [t('explain.when'), wording.dateTime(tap.fareAtMs)],
     [t('explain.route'), tap.routeId === null ? null : wording.routeTitle(tap.routeId)],
+    [t('explain.routeBy'), routeBy(tap, wording)],
+    ...(tap.tripId === null ? [] : [[t('explain.trip'), tap.tripId] as [string, string]]),
     [t('explain.stop'), tap.stopId === null ? null : wording.stop(tap.stopId)],
     [t('explain.carrier'), tap.carrierId === null ? null : wording.carrier(tap.carrierId)],
     [t('explain.vehicle'), tap.vehicleId],
@@ -105,6 +108,12 @@ function facts(tap: TapWire, revision: RevisionWire | undefined, wording: Wordin
     [t('explain.decided'), wording.dateTime(tap.decidedAtMs)],
   ];
   return html`<dl class="pairs">!${rows.map(([label, value]) => html`<div><dt>${label}</dt><dd>${value ?? unknown}</dd></div>`)}<div class="wide"><dt>${t('explain.tapId')}</dt><dd><code>${tap.tapId}</code></dd></div></dl>`;
+}
+
+/** The sort of fact by which the route stands, with the fact's id for whoever looks it up. */
+function routeBy({ routeBy: by, routeFactId }: TapWire, wording: Wording): string | null {
+  const said = routeByText(by, wording.language);
+  return said === null || routeFactId === null ? said : `${said} (${routeFactId})`;
 }
 
 /**

@@ -1,4 +1,4 @@
-/** Rides and money by medium, category and carrier, and what the budget owes. Bars beside figures, never instead. */
+/** Rides and money by medium, category, carrier and route, and what the budget owes. Bars beside figures, never instead. */
 import { html } from 'ghtml';
 import type { BudgetWire, TotalWire } from '../schemas.ts';
 import type { Wording } from '../wording.ts';
@@ -9,7 +9,7 @@ const ROWS_SHOWN = 100;
 
 /** One card for each dimension. */
 export function moneyCards(totals: readonly TotalWire[], wording: Wording): string {
-  return (['medium', 'category', 'carrier'] as const)
+  return (['medium', 'category', 'carrier', 'route'] as const)
     .map((dimension) =>
       moneyCard(
         dimension,
@@ -48,6 +48,7 @@ function moneyRow(row: TotalWire, largest: bigint, wording: Wording): string {
 
 function keyName(row: TotalWire, wording: Wording): string {
   if (row.dimension === 'medium') return wording.medium(row.key);
+  if (row.dimension === 'route') return row.key ? wording.route(row.key) : wording.t('money.unknown');
   return row.dimension === 'carrier' ? wording.carrier(row.key) : wording.category(row.key);
 }
 

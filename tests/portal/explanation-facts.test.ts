@@ -35,3 +35,20 @@ it('a rule of every network is shown without an empty last part', () => {
   const [revision] = explainTap(aTap(), [aFreeExplanation({ steps })], wording).revisions;
   expect(revision?.steps[0]?.ruleId).toBe('pass-back');
 });
+
+it('says by which fact the route stands, in four languages, with the id of the fact', async () => {
+  const { names } = await readCityFolder('cities/ternopil');
+  const words = {
+    uk: 'водій відкрив зміну',
+    en: 'shift opened by the driver',
+    de: 'Schicht vom Fahrpersonal geöffnet',
+    pl: 'zmianę otworzył kierowca',
+  } as const;
+  for (const [language, sentence] of Object.entries(words)) {
+    const spoken = createWording(language as keyof typeof words, names);
+    const tap = aTap({ routeBy: 'driver', routeFactId: 'val-101.e.1' });
+    expect(explanationBody(explainTap(tap, [], spoken), spoken)).toContain(`${sentence} (val-101.e.1)`);
+  }
+  // A sort of fact of a later version is shown as it is.
+  expect(explanationBody(explainTap(aTap({ routeBy: 'oracle' }), [], wording), wording)).toContain('oracle');
+});

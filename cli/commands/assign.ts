@@ -1,0 +1,192 @@
+/** `kvytok assign`: which vehicle, carrier and route hold, and the office's word on them. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
+import { routeByText } from '#contracts/route-by.ts';
+import { type City, loadCity } from '#platform/city-data.ts';
+import { createFareCalendar } from '#pricing/fare-day.ts';
+import { getZone } from '#pricing/local-time.ts';
+import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
+import { showVehicle, type VehicleAnswer } from '../../fare-engine/show-vehicle.ts';
+import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
+import { openAuditDatabase } from '../audit-database.ts';
+import { createOffice } from '../city/office.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+
+export const usage = `Usage: kvytok assign show VEHICLE --at INSTANT [--lang uk|en|de|pl] [--json]
+       kvytok assign device DEVICE --vehicle VEHICLE --from INSTANT [--until INSTANT]
+       kvytok assign vehicle VEHICLE --carrier CARRIER --from INSTANT [--until INSTANT]
+       kvytok assign plan VEHICLE --route ROUTE --from INSTANT [--until INSTANT] [--trip TRIP] [--direction 0|1]
+       kvytok assign route VEHICLE --route ROUTE --from INSTANT --until INSTANT --reason TEXT --who NAME
+                           [--trip TRIP] [--direction 0|1] [--device DEVICE in place of VEHICLE]
+
+show      which facts say carrier and route of a vehicle, and which of them holds
+device    the device rides on the vehicle
+vehicle   the vehicle drives for the carrier (agency_id of the feed)
+plan      the vehicle is to drive the route
+route     the vehicle drove another route than was recorded: open days are priced and settled anew, closed days stay
+
+INSTANT is local time of the city, 2025-10-14T07:30, or has a zone: 2025-10-14T04:30Z. Times are half-open.
+
+  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (show: role auditor_runtime; else office_runtime)
+           and KVYTOK_CITY_DIR
+`;
+
+const OPTIONS = {
+  at: { type: 'string' },
+  from: { type: 'string' },
+  until: { type: 'string' },
+  vehicle: { type: 'string' },
+  carrier: { type: 'string' },
+  route: { type: 'string' },
+  trip: { type: 'string' },
+  direction: { type: 'string' },
+  device: { type: 'string' },
+  reason: { type: 'string' },
+  who: { type: 'string' },
+  lang: { type: 'string' },
+  json: { type: 'boolean' },
+  data: { type: 'string' },
+} as const;
+type Options = { [K in keyof typeof OPTIONS]?: (K extends 'json' ? boolean : string) | undefined };
+
+const KINDS = {
+  device: 'assign-device',
+  vehicle: 'assign-vehicle',
+  plan: 'assign-route',
+  route: 'correct-route',
+} as const;
+
+export async function run(args: string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  const [what, subject, ...rest] = positionals;
+  if (rest.length > 0) throw new UsageError(`too much: ${rest.join(' ')}`);
+  if (what === 'show' && subject !== undefined) return show(subject, values, io);
+  if (what === undefined || !Object.hasOwn(KINDS, what)) {
+    throw new UsageError('show VEHICLE, device, vehicle, plan or route is needed');
+  }
+  return submit(what as keyof typeof KINDS, subject, values, io);
+}
+
+async function show(vehicleId: string, options: Options, io: CommandIo): Promise<number> {
+  const language = languageOf(options.lang);
+  if (options.at === undefined) throw new UsageError('--at INSTANT is needed');
+  const { pool, cityDir } = openAuditDatabase(options.data, io);
+  try {
+    const city = cityOf(cityDir);
+    const atMs = instantOf(options.at, '--at', city);
+    const fareDay = createFareCalendar(city.zone, city.dayStart).fareDayOf(atMs);
+    const answer = await showVehicle(pool, vehicleId, atMs, fareDay);
+    io.stdout.write(options.json === true ? `${JSON.stringify(answer, null, 2)}\n` : lines(answer, language));
+    return answer.devices.length > 0 ? EXIT.ok : EXIT.failed;
+  } finally {
+    await pool.end();
+  }
+}
+
+function lines({ vehicleId, devices, facts }: VehicleAnswer, language: Language): string {
+  if (devices.length === 0) return `No device is assigned to ${vehicleId} at this instant.\n`;
+  const said = devices.map(
+    ({ deviceId, carrierId, routeId, tripId, directionId, routeBy, routeFactId }) =>
+      `${deviceId}: carrier ${carrierId ?? '–'}, route ${routeId ?? '–'}, trip ${tripId ?? '–'}, direction ${directionId ?? '–'}\n` +
+      `  ${routeByText(routeBy, language)}${routeFactId === null ? '' : ` (${routeFactId})`}\n`,
+  );
+  const known = Object.entries(facts).flatMap(([sort, list]) =>
+    (list as readonly object[]).map((fact) => `  ${sort}: ${JSON.stringify(fact)}\n`),
+  );
+  return `${said.join('')}Facts at this instant:\n${known.join('')}`;
+}
+
+async function submit(
+  what: keyof typeof KINDS,
+  subject: string | undefined,
+  options: Options,
+  io: CommandIo,
+): Promise<number> {
+  const { pool, cityDir } = openAuditDatabase(options.data, io, 'office_runtime');
+  try {
+    const city = cityOf(cityDir);
+    const payload = payloadOf(what, subject, options, city);
+    const kind = KINDS[what];
+    const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
+    if (!parsed?.ok)
+      throw new UsageError(parsed?.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
+    await checkRoute(cityDir as string, options.route);
+    const commandId = randomUUID();
+    await createOffice(pool, options.who ?? 'kvytok assign', Date.now)({ commandId, kind, payload });
+    io.stdout.write(`${JSON.stringify({ commandId, kind, payload })}\n`);
+    return EXIT.ok;
+  } finally {
+    await pool.end();
+  }
+}
+
+/** Fields that were not given stay away: the engine's schema says what is missing. */
+function payloadOf(
+  what: keyof typeof KINDS,
+  subject: string | undefined,
+  options: Options,
+  city: City,
+): object {
+  const interval = {
+    validFromMs: options.from === undefined ? undefined : instantOf(options.from, '--from', city),
+    validUntilMs: options.until === undefined ? undefined : instantOf(options.until, '--until', city),
+  };
+  const driven = {
+    routeId: options.route,
+    tripId: options.trip,
+    directionId: options.direction === undefined ? undefined : Number(options.direction),
+  };
+  const fields = {
+    device: { deviceId: subject, vehicleId: options.vehicle },
+    vehicle: { vehicleId: subject, carrierId: options.carrier },
+    plan: { vehicleId: subject, ...driven },
+    route: {
+      vehicleId: subject,
+      deviceId: options.device,
+      ...driven,
+      reason: options.reason,
+      who: options.who,
+    },
+  }[what];
+  const given = Object.entries({ ...fields, ...interval }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
+}
+
+/** A route that no tariff knows would make its rides free: most likely it is mistyped. */
+async function checkRoute(cityDir: string, routeId: string | undefined): Promise<void> {
+  if (routeId === undefined) return;
+  const loaded = await loadTariffTimeline(join(cityDir, 'tariff'));
+  if (!loaded.ok)
+    throw new UsageError(`the tariffs in ${cityDir} have errors: kvytok tariff check shows them`);
+  const knows = loaded.timeline.packages.some(
+    ({ pricer }) => pricer.feed.networkOfRoute?.has(routeId) ?? true,
+  );
+  if (!knows) throw new UsageError(`no tariff of this city knows the route ${JSON.stringify(routeId)}`);
+}
+
+function cityOf(cityDir: string | null): City {
+  if (cityDir === null) throw new UsageError("KVYTOK_CITY_DIR is needed: times are the city's");
+  return loadCity(cityDir).city;
+}
+
+const LOCAL = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
+const ZONED = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/;
+
+function instantOf(text: string, name: string, city: City): number {
+  const ms = LOCAL.test(text)
+    ? getZone(city.zone).instantMs(Date.parse(`${text}Z`))
+    : ZONED.test(text)
+      ? Date.parse(text)
+      : Number.NaN;
+  if (Number.isNaN(ms))
+    throw new UsageError(`${name} takes a local time like 2025-10-14T07:30, or one with a zone`);
+  return ms;
+}
+
+function languageOf(text: string | undefined): Language {
+  if (text === undefined) return 'uk';
+  if ((LANGUAGES as readonly string[]).includes(text)) return text as Language;
+  throw new UsageError(`--lang takes ${LANGUAGES.join(', ')}`);
+}

@@ -1,0 +1,100 @@
+/** `kvytok assign`: the office says where vehicles were, and asks which fact holds. */
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { UsageError } from '../../cli/command.ts';
+import { run } from '../../cli/commands/assign.ts';
+import { run as explain } from '../../cli/commands/explain.ts';
+import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
+import { shiftRow, tapIdOf, tapRow } from '../fare-engine/support/a-record.ts';
+import { calendar, type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
+import { CITY_DIR } from '../fare-engine/support/running-engine.ts';
+
+let engine: EngineDatabase;
+beforeAll(async () => {
+  engine = await openEngineDatabase();
+});
+afterAll(() => engine.close());
+
+async function kvytok(
+  command: typeof run,
+  args: string[],
+  role: 'office_runtime' | 'auditor_runtime',
+): Promise<{ code: number; said: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const env = { KVYTOK_POSTGRES_URL: engine.database.url(role), KVYTOK_CITY_DIR: CITY_DIR };
+  const code = await command(args, { stdin: new PassThrough(), stdout, stderr, env, cwd: '/' });
+  stdout.end();
+  return { code, said: await text(stdout) };
+}
+
+const assign = async (...args: string[]) => {
+  const { said } = await kvytok(run, args, 'office_runtime');
+  await workCommands(engine.pool, calendar, engine.clock.nowMs(), 10);
+  return JSON.parse(said) as { commandId: string };
+};
+const show = (at: string, ...more: string[]) =>
+  kvytok(run, ['show', 'bus-7', '--at', at, ...more], 'auditor_runtime');
+
+test('the office assigns, corrects and asks; a tap says by which fact its route stands', async () => {
+  await assign('device', 'val-7', '--vehicle', 'bus-7', '--from', '2025-10-01T00:00');
+  await assign('vehicle', 'bus-7', '--carrier', 'tet', '--from', '2025-10-01T00:00');
+  await assign('plan', 'bus-7', '--route', 'T2', '--trip', 'trip-9', '--from', '2025-10-14T08:00');
+  // 08:30 in Kyiv.
+  const atMs = Date.UTC(2025, 9, 14, 5, 30);
+  await engine.deliver([
+    shiftRow({ device: 'val-7', seq: 1, atMs: atMs - 60_000, routeId: 'T5' }),
+    tapRow({ device: 'val-7', seq: 2, atMs }),
+  ]);
+  await engine.drain();
+  expect((await show('2025-10-14T07:59:59', '--lang', 'en')).said).toContain('nobody named one');
+  expect((await show('2025-10-14T08:00', '--lang', 'en')).said).toContain('route T2, trip trip-9');
+  expect((await show('2025-10-14T05:30Z', '--lang', 'en')).said).toContain('shift opened by the driver');
+  const words = ['--reason', 'wrong board', '--who', 'O. Dispatcher'];
+  const interval = ['--from', '2025-10-14T08:30', '--until', '2025-10-14T08:31'];
+  const { commandId } = await assign('route', 'bus-7', '--route', 'T7', ...interval, ...words);
+  await engine.drain();
+  const { said } = await show('2025-10-14T08:30', '--json');
+  expect(JSON.parse(said)).toMatchObject({
+    devices: [
+      { deviceId: 'val-7', carrierId: 'tet', routeId: 'T7', routeBy: 'correction', routeFactId: commandId },
+    ],
+    facts: { shifts: [{ routeId: 'T5' }] },
+  });
+  const sentences = {
+    uk: 'маршрут: виправив диспетчер',
+    en: 'route: corrected by the dispatcher',
+    de: 'Linie: von der Leitstelle berichtigt',
+    pl: 'linia: poprawił dyspozytor',
+  };
+  for (const [lang, sentence] of Object.entries(sentences)) {
+    const found = await kvytok(explain, [tapIdOf('val-7', 2), '--lang', lang], 'auditor_runtime');
+    expect(found.said).toContain(`${sentence} (${commandId})`);
+  }
+  expect((await show('2025-10-14T08:31', '--lang', 'en')).said).toContain('shift opened by the driver');
+});
+
+test('a vehicle without devices is said to be so', async () => {
+  const found = await kvytok(run, ['show', 'bus-8', '--at', '2025-10-14T08:31'], 'auditor_runtime');
+  expect(found).toMatchObject({ code: 1, said: expect.stringContaining('No device') });
+});
+
+test('a mistyped route, a time that is none and what is missing are refused before anything is sent', async () => {
+  const interval = ['--from', '2025-10-14T08:30', '--until', '2025-10-14T08:31'];
+  const words = ['--reason', 'r', '--who', 'w'];
+  const refused = (...args: string[]) => kvytok(run, args, 'office_runtime');
+  const bad: [string[], RegExp][] = [
+    [['route', 'bus-7', '--route', 'T77', ...interval, ...words], /no tariff .*T77/],
+    [['route', 'bus-7', '--route', 'T7', ...interval], /reason/],
+    [['route', 'bus-7', '--route', 'T7', '--from', 'today', ...words], /local time/],
+    [['plan', 'bus-7', '--route', 'T7', '--direction', '3', '--from', '2025-10-14T08:30'], /directionId/],
+    [['nothing'], /is needed/],
+  ];
+  for (const [args, message] of bad) {
+    const failure = await refused(...args).catch((error: Error) => error);
+    expect(failure).toBeInstanceOf(UsageError);
+    expect((failure as Error).message).toMatch(message);
+  }
+  const { rows } = await engine.admin.query('SELECT count(*) AS n FROM fare.command_inbox');
+  expect(rows[0].n).toBe(0n);
+});
