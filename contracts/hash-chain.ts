@@ -24,6 +24,16 @@ export function headMessage(head: JournalHead): Buffer {
   return Buffer.from(`kvytok head v1\n${head.deviceId}\n${head.epoch}\n${head.seq}\n${head.hash}\n`, 'utf8');
 }
 
+/**
+ * Name of the branch under which a record is taken in when other bytes already stand under its number: a journal was
+ * copied, and both copies went on. It takes the place of the epoch, so that the record has a key of its own. Derived
+ * from the record alone: the same bytes always give the same name, in whatever order the copies are heard.
+ */
+export function branchOf(head: JournalHead): string {
+  const { deviceId, epoch, seq, hash } = head;
+  return sha256Hex(`kvytok branch v1\n${deviceId}\n${epoch}\n${seq}\n${hash}\n`).slice(0, 32);
+}
+
 /** The bytes that are signed for a {@link import('./signed-envelope.ts').SignedEnvelope}. */
 export function envelopeMessage(type: string, payload: string): Buffer {
   return Buffer.from(`kvytok ${type} v1\n${payload}`, 'utf8');

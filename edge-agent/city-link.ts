@@ -30,7 +30,7 @@ export interface CityLinkDeps {
   /** Least time between two clock-sync records, city milliseconds. */
   readonly syncRecordEveryMs: number;
   readonly onReportHealth: () => void;
-  /** The journal turned out to be an older copy of itself and has begun a new epoch. */
+  /** There is another copy of this journal, so a new epoch has begun. */
   readonly onNewEpoch: () => void;
 }
 
@@ -88,7 +88,7 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
       if (effect.stale) return;
       await deps.probe('edge.before-free');
       journal.free(opened.value.backupWatermarkMs);
-      if (effect.ahead) beginAgain();
+      if (effect.forked) beginAgain();
       if (effect.ours.length > 0) setClock(opened.value, upload.answered(effect.ours), heardMonoMs);
       // What was offered again stands before the place that the upload has reached.
       if (effect.offeredAgain > 0) upload.restart();
@@ -125,11 +125,10 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
     upload.pump();
   }
 
+  /** What is written from now on has numbers of its own; what stands in conflict is held by the city already. */
   function beginAgain(): void {
-    log.error(
-      { epoch: journal.head().epoch, seq: journal.head().seq },
-      'edge.journal.older-than-the-city-knows',
-    );
+    const { epoch, seq } = journal.head();
+    log.error({ epoch, seq }, 'edge.journal.another-copy: a new epoch begins');
     if (!journal.beginEpoch(keeper.evidence()).ok) return;
     deps.onNewEpoch();
     upload.pump();

@@ -45,8 +45,11 @@ export interface ReceiptEffect {
   readonly wrongHeads: number;
   /** Ranges about records that are no longer, or never were, here. */
   readonly unknown: number;
-  /** The city holds records of this epoch that this journal has not written: it is an older copy of itself. */
-  readonly ahead: boolean;
+  /**
+   * The city holds other bytes under numbers of the running epoch, or numbers that this journal has not written yet:
+   * another copy of this journal went on, or this one is an older copy of itself.
+   */
+  readonly forked: boolean;
   /** The whole receipt came from a database that has been replaced since. */
   readonly stale: boolean;
   /** The database began a new life: this many records are offered again. */
@@ -198,12 +201,14 @@ class OpenJournal implements Journal {
     const offeredAgain = this.meetIncarnation(receipt.incarnation, past);
     const ours: ReceiptRange[] = [];
     const effect = { ...NO_EFFECT, ours, offeredAgain };
+    const running = this.head().epoch;
     for (const range of receipt.ranges) {
       const verdict = this.judge(range);
+      const refuted = verdict === 'ours' ? range.reason === 'INGEST_CONFLICT' : verdict !== 'unknown';
+      if (refuted && range.epoch === running) effect.forked = true;
       if (verdict !== 'ours') {
         if (verdict === 'wrong-head') effect.wrongHeads++;
         else effect.unknown++;
-        effect.ahead ||= verdict === 'ahead';
         continue;
       }
       ours.push(range);
@@ -237,7 +242,7 @@ class OpenJournal implements Journal {
     if (range.fromSeq > range.toSeq) return 'unknown';
     const head = store.headOf(range.epoch);
     if (!head) return 'unknown';
-    if (range.toSeq > head.seq) return range.epoch === this.head().epoch ? 'ahead' : 'unknown';
+    if (range.toSeq > head.seq) return 'ahead';
     const hash = range.toSeq === head.seq ? head.hash : store.hashAt(range.epoch, range.toSeq);
     if (hash === null) return 'unknown';
     return hash === range.head ? 'ours' : 'wrong-head';
@@ -282,7 +287,7 @@ const NO_EFFECT = {
   quarantined: 0,
   wrongHeads: 0,
   unknown: 0,
-  ahead: false,
+  forked: false,
   stale: false,
   offeredAgain: 0,
 };

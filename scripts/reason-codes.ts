@@ -34,7 +34,8 @@ ${reasonTable(REFUSAL_CODES)}
 
 ## Quarantined at ingest
 
-The bytes are kept, with the reason; nothing is thrown away and nothing is priced.
+The bytes are kept, with the reason; nothing is thrown away. Only a proven record under a taken number (\`INGEST_CONFLICT\`)
+is priced all the same, once, under a branch of its own.
 
 ${reasonTable(REJECTION_CODES)}
 

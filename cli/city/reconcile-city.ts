@@ -3,7 +3,7 @@ import type pg from 'pg';
 import type { PlannedDevice } from '#platform/city-data.ts';
 import { type Reconciliation, reconcile } from '../../fare-engine/reconcile.ts';
 import { compareJournals, type HeldRecord, type JournalReconciliation } from '../reconcile/compare.ts';
-import { readJournal } from '../reconcile/journals.ts';
+import { journalFile, readJournal } from '../reconcile/journals.ts';
 import { deviceFolder } from './identities.ts';
 
 export interface CityReconciliation {
@@ -18,13 +18,17 @@ export async function reconcileCity(
   auditor: pg.Pool,
   options: {
     readonly dataFolder: string;
-    readonly devices: readonly PlannedDevice[];
+    readonly devices: readonly Pick<PlannedDevice, 'deviceId'>[];
     readonly greens: ReadonlySet<string>;
+    /** Further journals of these devices: of folders that were copied, or put away before an older one came back. */
+    readonly copies?: readonly { readonly deviceId: string; readonly file: string }[];
   },
 ): Promise<CityReconciliation> {
-  const journals = options.devices.map(({ deviceId }) =>
-    readJournal(deviceId, deviceFolder(options.dataFolder, deviceId)),
-  );
+  const own = options.devices.map(({ deviceId }) => {
+    return { deviceId, file: journalFile(deviceFolder(options.dataFolder, deviceId)) };
+  });
+  const files = [...own, ...(options.copies ?? [])];
+  const journals = files.map(({ deviceId, file }) => readJournal(deviceId, file));
   const held = await auditor.query<{
     device_id: string;
     epoch: string;

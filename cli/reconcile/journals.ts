@@ -15,9 +15,13 @@ export interface JournalContent {
   readonly kept: ReadonlyMap<string, string>;
 }
 
-/** Reads `<deviceFolder>/journal.db`; a device that never started has an empty journal. */
-export function readJournal(deviceId: string, deviceFolder: string): JournalContent {
-  const path = join(deviceFolder, 'journal.db');
+/** The journal of a device's folder. */
+export function journalFile(deviceFolder: string): string {
+  return join(deviceFolder, 'journal.db');
+}
+
+/** Reads a journal's file; a device that never started has none, and its journal is empty. */
+export function readJournal(deviceId: string, path: string): JournalContent {
   const epochs = new Map<string, number>();
   const kept = new Map<string, string>();
   if (!existsSync(path)) return { deviceId, epochs, kept };

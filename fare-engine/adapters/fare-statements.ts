@@ -11,7 +11,7 @@ export const FACTS_GATE = 0x6b766661;
 export const CLAIM_INBOX = `
   DELETE FROM fare.record_inbox WHERE inbox_id = ANY (ARRAY(
     SELECT inbox_id FROM fare.record_inbox ORDER BY inbox_id LIMIT $1 FOR UPDATE SKIP LOCKED))
-  RETURNING inbox_id, encode(hash, 'hex') AS hash, record, flags, received_at_ms`;
+  RETURNING inbox_id, epoch, encode(hash, 'hex') AS hash, record, flags, received_at_ms`;
 
 export const CLAIM_QUEUE = `
   DELETE FROM fare.account_day_queue WHERE queue_id = ANY (ARRAY(

@@ -78,13 +78,15 @@ function transaction(client: pg.PoolClient): FareTransaction {
 async function claimInbox(client: pg.PoolClient, rowsMax: number): Promise<InboxRow[]> {
   const { rows } = await client.query<{
     inbox_id: bigint;
+    epoch: string;
     hash: string;
     record: string;
     flags: string[];
     received_at_ms: bigint;
   }>(CLAIM_INBOX, [rowsMax]);
-  return rows.map(({ inbox_id, hash, record, flags, received_at_ms }) => ({
+  return rows.map(({ inbox_id, epoch, hash, record, flags, received_at_ms }) => ({
     inboxId: inbox_id,
+    epoch,
     hash,
     record,
     flags,

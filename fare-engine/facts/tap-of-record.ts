@@ -10,6 +10,8 @@ import { type ClockRules, fareAt } from './fare-at.ts';
 /** A row of the inbox (`fare.record_inbox`). */
 export interface InboxRow {
   readonly inboxId: bigint;
+  /** Epoch under which ingest accepted it: the record's own, or a branch where a copied journal has its number too. */
+  readonly epoch: string;
   /** SHA-256 of the record, hex. */
   readonly hash: string;
   /** The record's exact bytes as text. */
@@ -61,7 +63,8 @@ export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact 
 }
 
 function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: RecordContext): StoredTap {
-  const { deviceId, epoch, seq, body } = record;
+  const { deviceId, seq, body } = record;
+  const { epoch } = row;
   const instant = fareAt(record.at, row.receivedAtMs, context.clock);
   const fareDay = context.days.fareDayOf(instant.fareAtMs);
   const late = row.receivedAtMs >= context.days.endOfMs(fareDay) + context.lateTapAcceptS * 1000;
@@ -91,7 +94,7 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
   };
 }
 
-/** Only an earlier record of the same epoch can have been repeated. */
+/** Only an earlier record of the same epoch can have been repeated; it is named as its device wrote it. */
 function repeatedTap({ deviceId, epoch, seq, body }: Static<typeof TapRecord>): string | null {
   const { passBackOfSeq } = body;
   return passBackOfSeq === undefined || passBackOfSeq >= seq
@@ -106,7 +109,7 @@ function storedRefusal(
 ): StoredRefusal {
   const { body } = record;
   return {
-    recordId: recordId(record.deviceId, record.epoch, record.seq),
+    recordId: recordId(record.deviceId, row.epoch, record.seq),
     deviceId: record.deviceId,
     reason: body.reason,
     tokenId: body.tokenId ?? null,
@@ -122,7 +125,7 @@ function storedShift(record: Static<typeof ShiftRecord>, row: InboxRow, context:
   const { body } = record;
   const { fareAtMs } = fareAt(record.at, row.receivedAtMs, context.clock);
   return {
-    recordId: recordId(record.deviceId, record.epoch, record.seq),
+    recordId: recordId(record.deviceId, row.epoch, record.seq),
     deviceId: record.deviceId,
     action: body.action,
     source: body.source,

@@ -23,6 +23,8 @@ export interface IngestCounts {
   readonly inserted: number;
   readonly repeated: number;
   readonly quarantined: number;
+  /** Records in conflict that were taken in under a branch of their own. */
+  readonly branched: number;
   readonly commits: number;
   readonly receipts: number;
   /** Batches dropped unread (queue full), or unreceipted because the database was away or refused them. */
@@ -69,6 +71,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
     inserted: 0,
     repeated: 0,
     quarantined: 0,
+    branched: 0,
     commits: 0,
     receipts: 0,
     dropped: 0,
@@ -115,6 +118,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
     counts.inserted += outcome.inserted;
     counts.repeated += offered - outcome.inserted - outcome.conflicts.size;
     counts.quarantined += outcome.conflicts.size;
+    counts.branched += outcome.branched;
     for (const { quarantined } of verdicts) {
       counts.quarantined += quarantined.length;
       for (const { deviceId, reason, detail, seq } of quarantined) {

@@ -7,6 +7,7 @@ import { inTransaction } from '#platform/postgres.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { AcceptedRecord, QuarantinedItem } from '../model.ts';
 import { createQuarantineQuota, type QuarantineQuota, type QuotaLimits } from '../quarantine-quota.ts';
+import { takeBranches } from './branch-store.ts';
 import { openDatabaseLife, type ReceiptTerms } from './database-life.ts';
 
 /** What a commit found out. */
@@ -15,6 +16,8 @@ export interface CommitOutcome {
   readonly inserted: number;
   /** Records that came under a number at which other bytes stand; they are in quarantine. */
   readonly conflicts: ReadonlySet<AcceptedRecord>;
+  /** Those of them that were taken in now, each under a branch of its own; a repetition is not counted. */
+  readonly branched: number;
   /** Of proven devices whose quarantine is full: not held, so nothing may be receipted for them. */
   readonly withheld: ReadonlySet<AcceptedRecord | QuarantinedItem>;
   /** What receipts of this commit may say of backups; read after it. */
@@ -69,9 +72,13 @@ export async function openRecordStore(
         const withheld = new Set(
           items.filter((item) => beyond.has(item)).map((item) => sources.get(item) ?? item),
         );
+        const branched = await takeBranches(
+          client,
+          conflicts.filter((record) => !withheld.has(record)),
+        );
         if (conflicts.length > 0) await noteForks(client, conflicts, nowMs);
         await options.probe('ingest.before-commit');
-        return { inserted, conflicts: new Set(conflicts), withheld };
+        return { inserted, conflicts: new Set(conflicts), branched, withheld };
       });
       for (const item of kept) (item.authentic ? proven : quota).add(item.deviceId, item.payload.byteLength);
       return { ...outcome, terms: await life.terms() };

@@ -45,7 +45,8 @@ describe('receipts that must not be believed', () => {
     const rig = await ridden(3);
     await rig.hear(seal(receiptFor('val-1', [{ ...rangeOfSent(rig), head: '0'.repeat(64) }]), rig.city));
     expect(rig.agent.counters()).toMatchObject({ wrongHeads: 1 });
-    expect(rig.agent.health().journal.unreceipted).toBe(4);
+    // The four, and the first record of the epoch that begins.
+    expect(rig.agent.health().journal).toMatchObject({ unreceipted: 5, kept: 0 });
   });
 });
 
@@ -69,11 +70,15 @@ describe('a database in a new life', () => {
   });
 });
 
-describe('an older copy of the journal', () => {
-  it('opens a new epoch that names its head, and tells its folder', async () => {
+describe('a journal of which there is another copy', () => {
+  it.each([
+    ['numbers it has not written', { toSeq: 99, head: '9'.repeat(64) }],
+    ['other bytes under its numbers', { head: '9'.repeat(64) }],
+    ['its own bytes in conflict', { status: 'quarantined', reason: 'INGEST_CONFLICT' }],
+  ] as const)('begins a new epoch that names its head when the city holds %s', async (_what, held) => {
     const rig = await ridden(3);
     const old = rig.store.head();
-    const range = { ...rangeOfSent(rig), toSeq: 99, head: '9'.repeat(64) };
+    const range = { ...rangeOfSent(rig), ...held };
     await rig.hear(seal(receiptFor('val-1', [range]), rig.city));
     const head = rig.store.head();
     expect(head?.epoch).not.toBe(old?.epoch);
@@ -82,6 +87,16 @@ describe('an older copy of the journal', () => {
       follows: { epoch: old?.epoch, seq: old?.seq, head: old?.hash },
     });
     expect((await rig.touch(cardNumber(1))).repeated).toBeUndefined();
+    // Told once more, also of the epoch that has ended, it goes on in the new one.
+    await rig.hear(seal(receiptFor('val-1', [range]), rig.city));
+    expect(rig.epochs).toEqual([head?.epoch]);
+  });
+
+  it('does not begin anew for records that are put aside for another reason', async () => {
+    const rig = await ridden(3);
+    const range = { ...rangeOfSent(rig), status: 'quarantined', reason: 'INGEST_UNSUPPORTED_KIND' } as const;
+    await rig.hear(seal(receiptFor('val-1', [range]), rig.city));
+    expect(rig.epochs).toEqual([]);
   });
 });
 

@@ -144,7 +144,7 @@ describe.each(Object.entries(stores))('the journal on %s', (_name, makeStore) =>
     const foreign = { ...ours, epoch: 'e'.repeat(32) };
     const backwards = { ...rangeOf(journal, store, 1, 1), fromSeq: 3 };
     const effect = journal.applyReceipt(receiptFor('val-1', [foreign, backwards]));
-    expect(effect).toMatchObject({ accepted: 0, unknown: 2, ahead: false });
+    expect(effect).toMatchObject({ accepted: 0, unknown: 2, forked: false });
     expect(journal.counts().open).toBe(5);
   });
 
@@ -244,14 +244,14 @@ describe.each(Object.entries(stores))('the journal on %s', (_name, makeStore) =>
       head: 'a'.repeat(64),
       status: 'accepted' as const,
     };
-    expect(journal.applyReceipt(receiptFor('val-1', [range]))).toMatchObject({ ahead: true, accepted: 0 });
+    expect(journal.applyReceipt(receiptFor('val-1', [range]))).toMatchObject({ forked: true, accepted: 0 });
     expect(journal.beginEpoch(AT).ok).toBe(true);
     expect(journal.head()).toMatchObject({ seq: 1 });
     expect(allRecords(store)[0]?.body).toEqual({
       follows: { epoch: old.epoch, seq: 3, head: old.hash },
       software: 'test',
     });
-    expect(journal.applyReceipt(receiptFor('val-1', [range]))).toMatchObject({ ahead: false, unknown: 1 });
+    expect(journal.applyReceipt(receiptFor('val-1', [range]))).toMatchObject({ forked: false, unknown: 1 });
     const all = journal.unreceipted(BEGINNING, WIDE);
     expect(all.records.map((r) => r.epoch)).toEqual([old.epoch, old.epoch, old.epoch]);
     expect(journal.unreceipted(all.end, WIDE).records.map((r) => r.seq)).toEqual([1]);

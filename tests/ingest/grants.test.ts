@@ -11,7 +11,15 @@ beforeAll(async () => {
 afterAll(() => city?.stop());
 
 describe('what the database allows', () => {
-  const FACTS = ['device_key', 'device_key_revocation', 'record', 'quarantine', 'incarnation', 'link_fork'];
+  const FACTS = [
+    'device_key',
+    'device_key_revocation',
+    'record',
+    'quarantine',
+    'incarnation',
+    'link_fork',
+    'branch_record',
+  ];
 
   it.each(FACTS)('ingest can neither change nor delete rows of %s', async (table) => {
     const pool = createPool({ url: city.database.url('ingest_runtime'), applicationName: 'test', max: 1 });

@@ -52,12 +52,37 @@ describe('the reconciliation of journals', () => {
       [{ ...held(1), hash: 'f'.repeat(64) }],
       new Set(),
     );
-    expect(problems).toEqual([`${id(1)} has other bytes on the device than here`]);
+    expect(problems).toContain(`${id(1)} has other bytes on the device than here`);
   });
 
   it('names a record that its device never wrote', () => {
     const { problems } = compareJournals([journal(1, [])], [held(1), held(2)], new Set());
     expect(problems).toContain(`${id(2)} is held by the city, its device never wrote it`);
+  });
+
+  it('counts what copies of a journal share once, and what each wrote by itself under one number twice', () => {
+    const copy: JournalContent = {
+      ...journal(4, [1, 2, 3]),
+      kept: new Map([...journal(4, [1, 2, 3]).kept, [id(4), 'c'.repeat(64)]]),
+    };
+    const all = [held(1), held(2), held(3), held(4), { ...held(4), hash: 'c'.repeat(64) }];
+    const none = new Set<string>();
+    const both = [journal(4, [2, 3, 4]), copy];
+    expect(compareJournals(both, all, none)).toMatchObject({ written: 5, accepted: 5, problems: [] });
+    expect(compareJournals(both, all.slice(0, 4), none)).toMatchObject({
+      written: 5,
+      stillInJournals: 1,
+      problems: [],
+    });
+    expect(compareJournals([journal(4, [2, 3, 4])], all, none).problems).toEqual([
+      `${id(4)} has other bytes on the device than here`,
+      '4 records were written, 5 are found',
+    ]);
+    // A copy that has forgotten its fourth record wrote it once: only the city still knows the bytes.
+    expect(compareJournals([journal(4, [1, 2, 3]), journal(4, [4])], all, none)).toMatchObject({
+      written: 5,
+      problems: [],
+    });
   });
 
   it('leaves devices alone that are not compared', () => {

@@ -64,9 +64,9 @@ export function memoryStore(): MemoryStore {
     postings: new Map(),
     days: new Map(),
     deliver(rows) {
-      for (const { hash, record, flags, receivedAtMs } of rows) {
+      for (const { epoch, hash, record, flags, receivedAtMs } of rows) {
         inboxId += 1n;
-        store.inbox.push({ inboxId, hash, record, flags, receivedAtMs });
+        store.inbox.push({ inboxId, epoch, hash, record, flags, receivedAtMs });
       }
     },
     touchAll() {
