@@ -3,6 +3,12 @@ import type { BenchEntry } from './bench.ts';
 
 export const BENCHES: readonly BenchEntry[] = [
   {
+    name: 'taps',
+    summary:
+      'the whole way: MQTT to priced, posted and receipted, live and catching up, against a plain flow',
+    load: () => import('./taps.ts'),
+  },
+  {
     name: 'posting',
     summary: 'the fare engine alone: inbox to decisions and postings, against pgbench TPC-B',
     load: () => import('./posting.ts'),
