@@ -3,7 +3,7 @@
  * (every few seconds). Neither carries a token, a card or a rider category.
  */
 import { type Static, Type } from 'typebox';
-import { DeviceId, EpochId, FeedId, InstantMs } from './ids.ts';
+import { BootId, DeviceId, EpochId, FeedId, InstantMs } from './ids.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { DenyListVersion, Whereabouts } from './record.ts';
 
@@ -27,6 +27,8 @@ export const DeviceHealth = Type.Object({
   deviceId: DeviceId,
   atMs: InstantMs,
   epoch: EpochId,
+  /** This run of the device; two that report by turns are two devices with one name. */
+  bootId: Type.Optional(BootId),
   /** Last sequence number written. */
   seq: count,
   journal: Type.Object({ unreceipted: count, kept: count, capacity: count }),

@@ -34,6 +34,7 @@ export function reportHealth(
     deviceId: device.deviceId,
     atMs: nowMs,
     epoch,
+    bootId: keeper.evidence().bootId,
     seq,
     journal: {
       unreceipted: open + again,

@@ -10,6 +10,7 @@ import { decodeJson, describeProblems, type Problem } from '#contracts/parse.ts'
 import type { RejectionCode } from '#contracts/reason-codes.ts';
 import { type JournalRecord, parseRecord, RECORD_BYTES_MAX, RECORD_KINDS } from '#contracts/record.ts';
 import { parseDeviceTopic } from '#contracts/topics.ts';
+import { aliveAt } from './alive.ts';
 import { clockFlags, type FlagLimits } from './flags.ts';
 import {
   type AcceptedRecord,
@@ -46,8 +47,8 @@ export function acceptBatch(arrival: Arrival, keysOf: KeysOf, limits: FlagLimits
     return whole('INGEST_BROKEN_CHAIN', 'the head is not the hash of the last record');
   }
   const signature = checkSignature(header, arrival.receivedAtMs, keysOf);
-  if (signature) return whole(signature.reason, signature.detail);
-  return judgeRecords(arrival, decoded.value, hashes, limits);
+  if ('reason' in signature) return whole(signature.reason, signature.detail);
+  return judgeRecords({ ...arrival, keyId: signature.keyId }, decoded.value, hashes, limits);
 }
 
 interface Refusal {
@@ -80,13 +81,18 @@ function checkSender(
   return undefined;
 }
 
-function checkSignature(header: BatchHeader, nowMs: number, keysOf: KeysOf): Refusal | undefined {
+/** The key that signed, when it stands. */
+function checkSignature(
+  header: BatchHeader,
+  nowMs: number,
+  keysOf: KeysOf,
+): Refusal | { readonly keyId: string } {
   const { deviceId, epoch, head, firstSeq, count, sig } = header;
   const message = headMessage({ deviceId, epoch, seq: firstSeq + count - 1, hash: head });
   const keys = keysOf(deviceId).slice(0, KEYS_TRIED_MAX);
   const signer = keys.find((key) => verifyBytes(message, sig, key.publicKey));
   if (!signer) return { reason: 'INGEST_BAD_SIGNATURE', detail: 'no key of the device verifies the head' };
-  if (stands(signer.revokedFromMs, nowMs)) return undefined;
+  if (stands(signer.revokedFromMs, nowMs)) return { keyId: signer.keyId };
   return { reason: 'INGEST_DEVICE_REVOKED', detail: `key ${signer.keyId} is revoked` };
 }
 
@@ -94,8 +100,13 @@ function stands(revokedFromMs: number | null, nowMs: number): boolean {
   return revokedFromMs === null || nowMs < revokedFromMs;
 }
 
+/** An arrival whose signature holds. */
+interface Proven extends Arrival {
+  readonly keyId: string;
+}
+
 /** Goes from the proven last record backwards; what the links do not reach is kept as unproven. */
-function judgeRecords(arrival: Arrival, batch: Batch, hashes: string[], limits: FlagLimits): BatchVerdict {
+function judgeRecords(arrival: Proven, batch: Batch, hashes: string[], limits: FlagLimits): BatchVerdict {
   const { header, records } = batch;
   const accepted: AcceptedRecord[] = [];
   const quarantined: QuarantinedItem[] = [];
@@ -104,7 +115,7 @@ function judgeRecords(arrival: Arrival, batch: Batch, hashes: string[], limits: 
     const read = readRecord(bytes, header, header.firstSeq + i);
     const place = { epoch: header.epoch, seq: header.firstSeq + i, hash: hashes[i] as string };
     if (read.ok) {
-      accepted.push(acceptedRecord(arrival, read.record, place.hash, bytes, limits));
+      accepted.push(acceptedRecord({ ...read, hash: place.hash, bytes }, arrival, limits));
     } else {
       const { reason, detail } = read;
       quarantined.push({
@@ -167,14 +178,14 @@ function unreadable(bytes: Uint8Array, problems: readonly Problem[]): ReadRecord
   return { ok: false, prev, reason, detail: describeProblems(problems) };
 }
 
-function acceptedRecord(
-  arrival: Arrival,
-  record: JournalRecord,
-  hash: string,
-  bytes: Uint8Array,
+/** What is inserted of a record that was read; `by` says when it came and which key proved it. */
+export function acceptedRecord(
+  read: { readonly record: JournalRecord; readonly hash: string; readonly bytes: Uint8Array },
+  by: { readonly receivedAtMs: number; readonly keyId: string | null },
   limits: FlagLimits,
 ): AcceptedRecord {
-  const { receivedAtMs } = arrival;
+  const { record, hash, bytes } = read;
+  const { receivedAtMs, keyId } = by;
   return {
     deviceId: record.deviceId,
     epoch: record.epoch,
@@ -186,6 +197,8 @@ function acceptedRecord(
     text: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'),
     flags: clockFlags(record.at, receivedAtMs, limits),
     receivedAtMs,
+    keyId,
+    alive: aliveAt(record.at),
   };
 }
 

@@ -49,24 +49,33 @@ export interface EpochSummary {
   readonly gaps: number;
   /** Records that the epoch's beginning does not reach by links. */
   readonly unlinked: number;
-  /** Numbers whose record names another predecessor than the one held. */
+  /** Numbers whose record names another predecessor than the one held under the number before. */
   readonly breaks: readonly number[];
+  /** Last number that the beginning reaches by links, 0 for none; null when it reaches them all. */
+  readonly linkedToSeq: number | null;
 }
 
-/** Sums up the segments of an epoch, given in order. */
-export function summarizeEpoch(segments: readonly Segment[]): EpochSummary {
-  const first = segments[0];
-  const begins = first !== undefined && first.fromSeq === 1 && first.firstPrev === BEGINNING;
-  let gaps = first !== undefined && first.fromSeq > 1 ? 1 : 0;
-  let unlinked = 0;
-  const breaks: number[] = first?.fromSeq === 1 && !begins ? [1] : [];
+/**
+ * Sums up the segments of an epoch, given in order. `branches` are hashes of records that a copy of the journal has
+ * under numbers of this epoch: a record that follows one of them has its predecessor, and is no less a sign of the copy.
+ */
+export function summarizeEpoch(
+  segments: readonly Segment[],
+  branches: ReadonlySet<string> = new Set(),
+): EpochSummary {
+  let [gaps, unlinked] = [0, 0];
+  const breaks: number[] = [];
+  let linkedToSeq: number | null = null;
   for (const [i, segment] of segments.entries()) {
-    const before = segments[i - 1];
-    if (before && segment.fromSeq === before.toSeq + 1) breaks.push(segment.fromSeq);
-    else if (before) gaps += 1;
-    if (i > 0 || !begins) unlinked += segment.toSeq - segment.fromSeq + 1;
+    const before = segments[i - 1] ?? { toSeq: 0, head: BEGINNING };
+    const adjacent = segment.fromSeq === before.toSeq + 1;
+    const follows = adjacent && segment.firstPrev === before.head;
+    if (!adjacent) gaps += 1;
+    else if (!follows) breaks.push(segment.fromSeq);
+    if (!follows && !(adjacent && branches.has(segment.firstPrev))) linkedToSeq ??= before.toSeq;
+    if (linkedToSeq !== null) unlinked += segment.toSeq - segment.fromSeq + 1;
   }
-  return { lastSeq: segments.at(-1)?.toSeq ?? 0, gaps, unlinked, breaks };
+  return { lastSeq: segments.at(-1)?.toSeq ?? 0, gaps, unlinked, breaks, linkedToSeq };
 }
 
 /** What an epoch's first record says it follows; `unknown` while that record is missing. */
@@ -85,15 +94,24 @@ export interface EpochFacts {
   readonly epoch: string;
   readonly follows: Follows;
   readonly summary: Omit<EpochSummary, 'breaks'>;
+  /** Keys whose signatures brought its records. */
+  readonly keyIds?: readonly string[];
+  /**
+   * By the evidence of its own records, UTC ms: at `fromMs` the epoch had certainly begun, at `toMs` it was certainly
+   * still written. Absent while no record of it knows the city's time.
+   */
+  readonly alive?: { readonly fromMs: number; readonly toMs: number };
 }
 
 /**
  * A sign that a journal exists twice:
  * `same-number`: two records under one number (found at the insert);
  * `broken-link`: a record names another predecessor than the one held;
- * `same-predecessor`: two epochs follow the same one; `two-beginnings`: two epochs follow none;
+ * `same-predecessor`: two epochs follow the same one; `two-beginnings`: two epochs signed by one key follow none;
  * `outlived`: an epoch has records beyond the one at which its successor says it ended;
- * `other-head`: the successor names another hash than the one held.
+ * `other-head`: the successor names another hash than the one held;
+ * `live-together`: each of two epochs has a record from after the other had begun, whatever they say they follow;
+ * `two-boots`: two runs of the device report by turns (seen at the reports, not in the chain).
  */
 export interface Fork {
   readonly kind:
@@ -102,7 +120,9 @@ export interface Fork {
     | 'same-predecessor'
     | 'two-beginnings'
     | 'outlived'
-    | 'other-head';
+    | 'other-head'
+    | 'live-together'
+    | 'two-boots';
   readonly epoch: string;
   readonly seq: number;
 }
@@ -130,22 +150,46 @@ export function judgeDevice(epochs: readonly EpochFacts[]): DeviceSummary {
     }
   }
   forks.push(...rivals(epochs));
+  for (const [one, other] of liveTogether(epochs)) {
+    for (const { epoch } of [one, other]) forks.push({ kind: 'live-together', epoch, seq: 1 });
+  }
   const sum = (pick: (summary: EpochFacts['summary']) => number): number =>
     epochs.reduce((total, { summary }) => total + pick(summary), 0);
   return { gaps: sum((s) => s.gaps) + missingEnds, unlinked: sum((s) => s.unlinked), forks };
 }
 
+/** Pairs of epochs of which neither can have come after the other. */
+export function liveTogether(epochs: readonly EpochFacts[]): [EpochFacts, EpochFacts][] {
+  const dated = epochs.filter(({ alive }) => alive !== undefined);
+  return dated.flatMap((one, i) =>
+    dated
+      .slice(i + 1)
+      .filter((other) => outlives(one, other) && outlives(other, one))
+      .map((other): [EpochFacts, EpochFacts] => [one, other]),
+  );
+}
+
+function outlives(one: EpochFacts, other: EpochFacts): boolean {
+  return one.alive !== undefined && other.alive !== undefined && one.alive.toMs > other.alive.fromMs;
+}
+
 /** Epochs that claim the same place; every claimant is named, since which one is the copy cannot be known. */
 function rivals(epochs: readonly EpochFacts[]): Fork[] {
-  const claims = Map.groupBy(epochs, ({ follows }) =>
-    follows.kind === 'epoch' ? follows.epoch : follows.kind,
-  );
   const forks: Fork[] = [];
-  for (const [place, claimants] of claims) {
-    if (place === 'lost' || place === 'unknown') continue;
-    const names = claimants.map(({ epoch }) => epoch).sort();
-    const kind = place === 'none' ? 'two-beginnings' : 'same-predecessor';
-    if (names.length > 1) forks.push(...names.map((epoch) => ({ kind, epoch, seq: 1 }) as const));
+  for (const [i, one] of epochs.entries()) {
+    const rival = epochs.some((other, j) => i !== j && claimSamePlace(one, other));
+    const kind = one.follows.kind === 'none' ? 'two-beginnings' : 'same-predecessor';
+    if (rival) forks.push({ kind, epoch: one.epoch, seq: 1 });
   }
-  return forks;
+  return forks.sort((a, b) => (a.epoch < b.epoch ? -1 : 1));
+}
+
+/** A device may begin with nothing once for each key: other hardware under its name was enrolled with another one. */
+function claimSamePlace(one: EpochFacts, other: EpochFacts): boolean {
+  if (one.follows.kind === 'epoch') {
+    return other.follows.kind === 'epoch' && other.follows.epoch === one.follows.epoch;
+  }
+  if (one.follows.kind !== 'none' || other.follows.kind !== 'none') return false;
+  const [keys, others] = [one.keyIds ?? [], other.keyIds ?? []];
+  return keys.length === 0 || others.length === 0 || keys.some((keyId) => others.includes(keyId));
 }

@@ -3,6 +3,7 @@
  */
 import type { KeyObject } from 'node:crypto';
 import type { FlagCode, RejectionCode } from '#contracts/reason-codes.ts';
+import type { Alive } from './alive.ts';
 
 /** A payload as MQTT handed it over. */
 export interface Arrival {
@@ -36,6 +37,10 @@ export interface AcceptedRecord {
   readonly text: string;
   readonly flags: readonly FlagCode[];
   readonly receivedAtMs: number;
+  /** Key whose signature proved it; null for a record that was proven earlier and comes out of quarantine. */
+  readonly keyId: string | null;
+  /** When its journal was in use by its evidence. */
+  readonly alive: Alive | null;
 }
 
 /** What is kept aside, with the reason. */

@@ -15,6 +15,7 @@ import type { Arrival, BatchVerdict } from '../model.ts';
 import { databaseFailure } from './database-failures.ts';
 import type { ReceiptTerms } from './database-life.ts';
 import type { DeviceRegistry } from './device-registry.ts';
+import { alarmForks } from './fork-notes.ts';
 import type { CommitOutcome, RecordStore } from './record-store.ts';
 
 /** Counters since the start. */
@@ -126,6 +127,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
       }
     }
     alarmFull(outcome.withheld);
+    alarmForks(log, outcome.forks);
     const [conflict] = outcome.conflicts;
     if (conflict) {
       const { deviceId, epoch, seq } = conflict;

@@ -5,10 +5,13 @@
 import type { Pool, PoolClient } from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
 import type { Probe } from '#platform/probe.ts';
+import { joinAlive } from '../alive.ts';
+import type { Fork } from '../link-chain.ts';
 import type { AcceptedRecord, QuarantinedItem } from '../model.ts';
 import { createQuarantineQuota, type QuarantineQuota, type QuotaLimits } from '../quarantine-quota.ts';
 import { takeBranches } from './branch-store.ts';
 import { openDatabaseLife, type ReceiptTerms } from './database-life.ts';
+import { noteForks } from './fork-notes.ts';
 
 /** What a commit found out. */
 export interface CommitOutcome {
@@ -18,6 +21,8 @@ export interface CommitOutcome {
   readonly conflicts: ReadonlySet<AcceptedRecord>;
   /** Those of them that were taken in now, each under a branch of its own; a repetition is not counted. */
   readonly branched: number;
+  /** Signs that a journal exists twice, seen for the first time. */
+  readonly forks: readonly (Fork & { readonly deviceId: string })[];
   /** Of proven devices whose quarantine is full: not held, so nothing may be receipted for them. */
   readonly withheld: ReadonlySet<AcceptedRecord | QuarantinedItem>;
   /** What receipts of this commit may say of backups; read after it. */
@@ -76,9 +81,10 @@ export async function openRecordStore(
           client,
           conflicts.filter((record) => !withheld.has(record)),
         );
-        if (conflicts.length > 0) await noteForks(client, conflicts, nowMs);
+        const signs = conflicts.map((record) => ({ ...record, kind: 'same-number' as const }));
+        const forks = await noteForks(client, signs, nowMs);
         await options.probe('ingest.before-commit');
-        return { inserted, conflicts: new Set(conflicts), branched, withheld };
+        return { inserted, conflicts: new Set(conflicts), branched, forks, withheld };
       });
       for (const item of kept) (item.authentic ? proven : quota).add(item.deviceId, item.payload.byteLength);
       return { ...outcome, terms: await life.terms() };
@@ -142,14 +148,39 @@ WITH inserted AS (
 ), handed_on AS (
   INSERT INTO fare.record_inbox (device_id, epoch, seq, kind, hash, record, flags, received_at_ms)
   SELECT device_id, epoch, seq, kind, hash, record, flags, received_at_ms FROM inserted
+), evidence AS (
+  SELECT * FROM unnest($10::text[], $11::text[], $12::text[], $13::bigint[], $14::bigint[])
+       AS e(device_id, epoch, key_id, alive_from_ms, alive_to_ms)
+), signed AS (
+  INSERT INTO ingest.epoch_key (device_id, epoch, key_id)
+  SELECT DISTINCT device_id, epoch, key_id FROM inserted JOIN evidence USING (device_id, epoch)
+  WHERE key_id IS NOT NULL ORDER BY device_id, epoch, key_id
+  ON CONFLICT DO NOTHING
 ), queued AS (
-  INSERT INTO ingest.link_queue (device_id, epoch, from_seq, to_seq, records, taps, received_at_ms)
-  SELECT device_id, epoch, min(seq), max(seq), count(*), count(*) FILTER (WHERE kind = 'tap'), max(received_at_ms)
-  FROM inserted GROUP BY device_id, epoch
+  INSERT INTO ingest.link_queue
+    (device_id, epoch, from_seq, to_seq, records, taps, received_at_ms, alive_from_ms, alive_to_ms)
+  SELECT i.device_id, i.epoch, min(seq), max(seq), count(*), count(*) FILTER (WHERE kind = 'tap'), max(received_at_ms),
+         min(e.alive_from_ms), max(e.alive_to_ms)
+  FROM inserted AS i
+  JOIN (SELECT device_id, epoch, min(alive_from_ms) AS alive_from_ms, max(alive_to_ms) AS alive_to_ms
+        FROM evidence GROUP BY device_id, epoch) AS e USING (device_id, epoch)
+  GROUP BY i.device_id, i.epoch
 )
 SELECT count(*)::int AS inserted FROM inserted`;
 
+/** Per epoch and signing key: when the journal was in use. Said again of records that were there, it changes nothing. */
+function evidenceOf(records: readonly AcceptedRecord[]): readonly AcceptedRecord[] {
+  const evidence = new Map<string, AcceptedRecord>();
+  for (const record of records) {
+    const key = `${record.deviceId} ${record.epoch} ${record.keyId}`;
+    const alive = joinAlive(evidence.get(key)?.alive ?? null, record.alive);
+    evidence.set(key, { ...record, alive });
+  }
+  return [...evidence.values()];
+}
+
 async function insertRecords(client: PoolClient, records: readonly AcceptedRecord[]): Promise<number> {
+  const evidence = evidenceOf(records);
   const { rows } = await client.query<{ inserted: number }>({
     name: 'insert-records',
     text: INSERT_RECORDS,
@@ -164,6 +195,11 @@ async function insertRecords(client: PoolClient, records: readonly AcceptedRecor
       // Flags are words in capitals: nothing in them needs quoting.
       records.map((r) => `{${r.flags.join(',')}}`),
       records.map((r) => r.receivedAtMs),
+      evidence.map((e) => e.deviceId),
+      evidence.map((e) => e.epoch),
+      evidence.map((e) => e.keyId),
+      evidence.map((e) => e.alive?.fromMs ?? null),
+      evidence.map((e) => e.alive?.toMs ?? null),
     ],
   });
   return (rows[0] as { inserted: number }).inserted;
@@ -249,19 +285,6 @@ FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::te
 ORDER BY reason, hash, device_id, epoch, seq
 ON CONFLICT DO NOTHING
 RETURNING reason, encode(hash, 'hex') AS hash, device_id, epoch, seq::text AS seq`;
-
-async function noteForks(
-  client: PoolClient,
-  conflicts: readonly AcceptedRecord[],
-  nowMs: number,
-): Promise<void> {
-  await client.query(
-    `INSERT INTO ingest.link_fork (device_id, kind, epoch, seq, noticed_at_ms)
-     SELECT DISTINCT d, 'same-number', e, s, $4::bigint FROM unnest($1::text[], $2::text[], $3::bigint[]) AS o(d, e, s)
-     ORDER BY d, e, s ON CONFLICT DO NOTHING`,
-    [conflicts.map((r) => r.deviceId), conflicts.map((r) => r.epoch), conflicts.map((r) => r.seq), nowMs],
-  );
-}
 
 /** Adds to the counters of what is not kept. */
 export async function countUncollected(

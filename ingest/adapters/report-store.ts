@@ -5,7 +5,9 @@
 import type { Pool } from 'pg';
 import type { DeviceHealth, DeviceStatus } from '#contracts/device-report.ts';
 import type { Logger } from '#platform/logger.ts';
+import { createBootWatch } from '../boot-watch.ts';
 import type { ReadReport } from '../read-report.ts';
+import { alarmForks, type DeviceFork, noteForks } from './fork-notes.ts';
 import { countUncollected } from './record-store.ts';
 
 export interface ReportStore {
@@ -25,17 +27,22 @@ export function startReportStore(pool: Pool, everyMs: number, log: Logger): Repo
   let statuses = new Map<string, Timed<DeviceStatus>>();
   let healths = new Map<string, Timed<DeviceHealth>>();
   let refusals = new Map<string, number>();
+  /** Devices whose runs report by turns, with the epoch that the one that came back names. */
+  let turned = new Map<string, DeviceFork>();
+  const boots = createBootWatch();
   let lastAtMs = 0;
   let flushing: Promise<void> | undefined;
 
   async function write(): Promise<void> {
-    const [status, health, refused] = [statuses, healths, refusals];
+    const [status, health, refused, forks] = [statuses, healths, refusals, turned];
     statuses = new Map();
     healths = new Map();
     refusals = new Map();
+    turned = new Map();
     try {
       if (status.size > 0) await writeStatuses(pool, [...status.values()]);
       if (health.size > 0) await writeHealths(pool, [...health.values()]);
+      alarmForks(log, await noteForks(pool, [...forks.values()], lastAtMs));
       for (const [reason, items] of refused) {
         await countUncollected(pool, 'report', reason, items, lastAtMs);
         refused.delete(reason);
@@ -45,8 +52,14 @@ export function startReportStore(pool: Pool, everyMs: number, log: Logger): Repo
       // What came meanwhile is newer and stays.
       statuses = new Map([...status, ...statuses]);
       healths = new Map([...health, ...healths]);
+      turned = new Map([...forks, ...turned]);
       for (const [reason, items] of refused) refusals.set(reason, (refusals.get(reason) ?? 0) + items);
     }
+  }
+  function takeHealth(read: Timed<DeviceHealth>): void {
+    const { deviceId, epoch } = read.report;
+    healths.set(deviceId, read);
+    if (boots.turnsBack(read.report)) turned.set(deviceId, { deviceId, kind: 'two-boots', epoch, seq: 1 });
   }
   const flush = (): Promise<void> => {
     flushing ??= write().finally(() => {
@@ -58,7 +71,7 @@ export function startReportStore(pool: Pool, everyMs: number, log: Logger): Repo
   return {
     take(read) {
       if (read.kind === 'status') statuses.set(read.report.deviceId, read);
-      else if (read.kind === 'health') healths.set(read.report.deviceId, read);
+      else if (read.kind === 'health') takeHealth(read);
       else refusals.set(read.reason, (refusals.get(read.reason) ?? 0) + 1);
       if (read.kind !== 'refused') lastAtMs = Math.max(lastAtMs, read.atMs);
     },

@@ -19,6 +19,7 @@ describe('what the database allows', () => {
     'incarnation',
     'link_fork',
     'branch_record',
+    'epoch_key',
   ];
 
   it.each(FACTS)('ingest can neither change nor delete rows of %s', async (table) => {

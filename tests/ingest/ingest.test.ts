@@ -275,11 +275,16 @@ describe('the chain of a device', () => {
       const offers = [() => device.offer(journal.batch(1, 5), 5), () => device.offer(next.batch(1, 3), 3)];
       for (const offer of reversed ? offers.reverse() : offers) await offer();
       await linked(journal.deviceId);
-      expect(await deviceRow(journal.deviceId)).toMatchObject({ records: '8', gaps: '0', forks: '1' });
-      const forks = await city.query('SELECT kind, seq FROM ingest.link_fork WHERE device_id = $1', [
-        journal.deviceId,
+      expect(await deviceRow(journal.deviceId)).toMatchObject({ records: '8', gaps: '0', forks: '3' });
+      const forks = await city.query(
+        'SELECT kind, epoch, seq FROM ingest.link_fork WHERE device_id = $1 ORDER BY kind DESC, epoch',
+        [journal.deviceId],
+      );
+      const together = [journal.epoch, next.epoch].toSorted();
+      expect(forks).toEqual([
+        { kind: 'outlived', epoch: journal.epoch, seq: '4' },
+        ...together.map((epoch) => ({ kind: 'live-together', epoch, seq: '1' })),
       ]);
-      expect(forks).toEqual([{ kind: 'outlived', seq: '4' }]);
     }
   });
 });
