@@ -180,10 +180,10 @@ export const REASON_TEXTS: Readonly<Record<ReasonCode, Text>> = {
     pl: 'Zapis dotarł z opóźnieniem.',
   },
   UNLINKED: {
-    uk: 'Попередній запис пристрою ще не надійшов.',
-    en: "The device's record before this one has not arrived yet.",
-    de: 'Der vorhergehende Datensatz des Geräts ist noch nicht da.',
-    pl: 'Poprzedni zapis urządzenia jeszcze nie dotarł.',
+    uk: 'Один із попередніх записів пристрою ще не надійшов.',
+    en: 'A record of the device from before this one has not arrived yet.',
+    de: 'Ein früherer Datensatz des Geräts ist noch nicht da.',
+    pl: 'Jeden z wcześniejszych zapisów urządzenia jeszcze nie dotarł.',
   },
   FORKED_EPOCH: {
     uk: 'Журнал пристрою роздвоївся: можлива копія.',
