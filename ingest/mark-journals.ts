@@ -26,7 +26,11 @@ export function markJournals(epochs: readonly EpochFacts[], forks: readonly Fork
   }
   for (const [one, other] of liveTogether(epochs)) {
     const atMs = Math.max(one.alive?.fromMs as number, other.alive?.fromMs as number);
-    for (const { epoch } of [one, other]) lower(fromMs, epoch, atMs);
+    for (const { epoch, alive } of [one, other]) {
+      // The one that began later is a second journal from its first record on, also before it heard the city's time.
+      if (alive?.fromMs === atMs) lower(fromSeq, epoch, 1);
+      else lower(fromMs, epoch, atMs);
+    }
   }
   return epochs.map(({ epoch, summary }) => ({
     epoch,

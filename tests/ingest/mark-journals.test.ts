@@ -48,7 +48,7 @@ describe('marks of a device', () => {
     ]);
   });
 
-  it('begin with the later of two that are alive together, in both', () => {
+  it('begin with the later of two that are alive together: in all of it, and in the other from then on', () => {
     const epochs = [
       facts('a', { alive: { fromMs: 100, toMs: 900 } }),
       facts('b', { follows: { kind: 'lost' }, alive: { fromMs: 500, toMs: 1000 } }),
@@ -57,7 +57,7 @@ describe('marks of a device', () => {
     const forks = ['a', 'b'].map((epoch) => ({ kind: 'live-together', epoch, seq: 1 }) as const);
     expect(markJournals(epochs, forks)).toEqual([
       { epoch: 'a', ...unmarked, forkedFromMs: 500 },
-      { epoch: 'b', ...unmarked, forkedFromMs: 500 },
+      { epoch: 'b', ...unmarked, forkedFromSeq: 1 },
       { epoch: 'c', ...unmarked },
     ]);
   });

@@ -35,6 +35,11 @@ export interface CityRig {
   readonly auditor: pg.Pool;
   /** Records of all greens that any validator showed. */
   readonly greens: Set<string>;
+  /** Address of the broker, and how far the city's clock is from the machine's: for agents in the test's own process. */
+  readonly mqttUrl: string;
+  readonly shiftMs: number;
+  /** Registers a further key of a device, as enrolment does for other hardware under its name. */
+  enrolKey(deviceId: string, keyId: string, publicKeyPem: string): Promise<void>;
   /** Starts a role's process, with a point at which it is to be killed (`<point>:<n>`). */
   start(role: RigRole, killAt?: string): TestChild;
   /** kill -9 of the postmaster; {@link healDatabase} starts it again on the same port. */
@@ -86,6 +91,18 @@ export async function openCityRig(options: RigOptions): Promise<CityRig> {
     dataFolder: folder.path,
     auditor,
     greens,
+    mqttUrl: broker.url,
+    shiftMs,
+    async enrolKey(deviceId, keyId, publicKeyPem) {
+      const office = createPool({
+        url: database.url('office_runtime'),
+        applicationName: 'rig-office',
+        max: 1,
+        log,
+      });
+      await registerDevices(office, [{ deviceId, keyId, publicKeyPem, validFromMs: clock.nowMs() }]);
+      await office.end();
+    },
     start(role, killAt) {
       edgeStarts += 1;
       const order: EdgeChildOrder = {
