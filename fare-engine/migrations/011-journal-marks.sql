@@ -29,7 +29,8 @@ CREATE OR REPLACE VIEW published_tap AS
              ('FORKED_EPOCH', t.seq >= m.forked_from_seq OR t.fare_at_ms >= m.forked_from_ms),
              ('UNLINKED', t.seq > m.linked_to_seq)) AS v (flag, holds)
            WHERE v.holds AND v.flag <> ALL (t.flags) ORDER BY v.flag) AS flags,
-         d.revision, d.decided_at_ms, d.tap_id || '#' || d.revision AS decision_id
+         d.revision, d.decided_at_ms, d.tap_id || '#' || d.revision AS decision_id,
+         d.trip_id, d.direction_id, d.route_by, d.route_fact_id
   FROM latest_decision d JOIN tap t USING (tap_id);
 
 GRANT INSERT ON journal_mark TO ingest_runtime;
