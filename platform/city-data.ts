@@ -43,6 +43,16 @@ export const City = Type.Object({
     /** Kinds of media that this city's validators take. */
     mediumKinds: Type.Optional(Type.Array(MediumKind, { minItems: 1 })),
   }),
+  /** From when on the city page asks for a person's attention; each may be left out (portal/attention.ts). */
+  attention: Type.Optional(
+    Type.Object({
+      silentS: Type.Optional(seconds),
+      denyListOldS: Type.Optional(seconds),
+      clockAloneS: Type.Optional(seconds),
+      journalFullPct: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
+      backlogRows: Type.Optional(Type.Integer({ minimum: 1 })),
+    }),
+  ),
   /** For the simulated city only. */
   simulation: Type.Object({
     startsAt: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}$' }),

@@ -4,6 +4,7 @@
  * tenth of its time.
  */
 import type { Language } from '#contracts/reason-codes.ts';
+import { ATTENTION_LIMITS, type AttentionLimits, findAttention } from './attention.ts';
 import { type CityNames, textOf } from './city-names.ts';
 import type { CityViews, DeviceRow, Every, PaceRow } from './ports.ts';
 import type { CityWire, TapWire } from './schemas.ts';
@@ -34,6 +35,8 @@ export type PartName = 'taps' | 'devices' | 'totals' | 'budget' | 'counts' | 'qu
 export interface LiveCityDeps {
   readonly views: CityViews;
   readonly names: CityNames;
+  /** From when on something needs a person; {@link ATTENTION_LIMITS} where the city says nothing. */
+  readonly attention?: AttentionLimits;
   /** City time. */
   readonly nowMs: () => number;
   /** City seconds in one real second. */
@@ -80,7 +83,7 @@ function revisionKey(tap: TapWire): string {
   return `${tap.tapId}/${tap.revision}`;
 }
 
-type Figures = Omit<CityWire, 'city' | 'nowMs' | 'speed' | 'v'>;
+type Figures = Omit<CityWire, 'city' | 'nowMs' | 'speed' | 'v' | 'attention'>;
 
 const NOTHING_YET: Figures = {
   staleSinceMs: null,
@@ -240,6 +243,7 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
 
   function current(language: Language): CityWire {
     const { city } = deps.names;
+    const nowMs = deps.nowMs();
     return {
       v: 1,
       city: {
@@ -248,8 +252,9 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
         zone: city.zone,
         currency: city.currency,
       },
-      nowMs: deps.nowMs(),
+      nowMs,
       speed: deps.speed(),
+      attention: findAttention({ ...state, nowMs }, deps.attention ?? ATTENTION_LIMITS),
       ...state,
     };
   }

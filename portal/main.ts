@@ -44,12 +44,13 @@ const STATEMENT_MS_MAX = 5000;
  * @throws OperatorError PORT_IN_USE | LISTEN_FAILED | CITY_UNREADABLE
  */
 export async function startPortal(config: PortalConfig, deps: PortalDeps): Promise<Portal> {
-  const { names, geo } = await readCityFolder(config.KVYTOK_CITY_DIR);
+  const { names, geo, attention } = await readCityFolder(config.KVYTOK_CITY_DIR);
   const metrics = createMetrics();
   const { views, signal, close } = openViews(config, deps, metrics);
   const live = createLiveCity({
     views,
     names,
+    attention,
     nowMs: () => deps.clock.nowMs(),
     speed: () => deps.clock.speed ?? 1,
     // Refresh pauses protect the database, so they are counted in real time, not in the city's.

@@ -94,6 +94,7 @@ export interface CountsRow {
   readonly queue: bigint;
   readonly commandsWaiting: bigint;
   readonly commandsRefused: bigint;
+  readonly stuck: bigint;
   readonly records: bigint;
   readonly tapRecords: bigint;
   readonly quarantined: bigint;

@@ -135,6 +135,8 @@ export const CountsWire = Type.Object({
   quarantined: count,
   commandsWaiting: count,
   commandsRefused: count,
+  /** Rows set aside after repeated errors; they wait for a person. */
+  stuck: count,
   /** Every accepted tap is decided or waits for it: `taps = decidedTaps + waiting`. */
   reconciled: Type.Boolean(),
 });
@@ -157,6 +159,35 @@ export const PaceWire = Type.Object({
 });
 export type PaceWire = Static<typeof PaceWire>;
 
+/** Everything that may need a person; each code has a sentence and an advice in four languages. */
+export const ATTENTION_CODES = [
+  'DATABASE_SILENT',
+  'BOOKS_DIFFER',
+  'ROWS_STUCK',
+  'COMMANDS_REFUSED',
+  'JOURNAL_FORKED',
+  'READER_NOT_READY',
+  'JOURNAL_NEARLY_FULL',
+  'VALIDATOR_SILENT',
+  'RECORDS_MISSING',
+  'DENY_LIST_OLD',
+  'CLOCK_ALONE',
+  'QUARANTINE',
+  'BACKLOG',
+] as const;
+export type AttentionCode = (typeof ATTENTION_CODES)[number];
+
+export const FindingWire = Type.Object({
+  code: Type.Unsafe<AttentionCode>(Type.String({ enum: [...ATTENTION_CODES] })),
+  severity: Type.Unsafe<'alarm' | 'warning'>(Type.String({ enum: ['alarm', 'warning'] })),
+  /** How many devices, rows or items; 0 where counting makes no sense. */
+  count,
+  /** Device ids, the first of them; none where it is about no device. */
+  subjects: Type.Array(text),
+  sinceMs: optionalNumber,
+});
+export type FindingWire = Static<typeof FindingWire>;
+
 export const CityWire = Type.Object({
   v: Type.Literal(1),
   city: Type.Object({ id: text, name: text, zone: text, currency: text }),
@@ -165,6 +196,8 @@ export const CityWire = Type.Object({
   speed: Type.Number(),
   /** `null` while the database answers, else since when (city time) the figures stand still. */
   staleSinceMs: optionalNumber,
+  /** What needs a person, alarms first. */
+  attention: Type.Array(FindingWire),
   taps: Type.Array(TapWire),
   vehicles: Type.Array(VehicleWire),
   devices: Type.Array(DeviceWire),

@@ -153,6 +153,7 @@ export function countsWire(row: CountsRow): CountsWire {
     quarantined: Number(row.quarantined),
     commandsWaiting: Number(row.commandsWaiting),
     commandsRefused: Number(row.commandsRefused),
+    stuck: Number(row.stuck),
     // While something waits, the difference is work under way; with nothing waiting it must be nil.
     reconciled: waiting === 0 ? decided === taps : decided <= taps,
   };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import { parse as parseYaml } from 'yaml';
 import { OperatorError } from '#platform/errors.ts';
+import { ATTENTION_LIMITS, type AttentionLimits } from '../attention.ts';
 import { type CityGeo, cityGeo, type Row, routeColour } from '../city-geo.ts';
 import {
   type CityFacts,
@@ -21,9 +22,12 @@ import {
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
 
 /** Names and map of the city. @throws OperatorError CITY_UNREADABLE */
-export async function readCityFolder(dir: string): Promise<{ names: CityNames; geo: CityGeo }> {
+export async function readCityFolder(
+  dir: string,
+): Promise<{ names: CityNames; geo: CityGeo; attention: AttentionLimits }> {
   try {
-    const city = cityFacts(parseYaml(await readText(join(dir, 'city.yaml'))), dir);
+    const yaml: unknown = parseYaml(await readText(join(dir, 'city.yaml')));
+    const city = cityFacts(yaml, dir);
     const table = (name: string) => readTable(join(dir, 'gtfs', `${name}.txt`));
     const [agencies, routes, stops, trips, shapes, translations] = (await Promise.all(
       ['agency', 'routes', 'stops', 'trips', 'shapes', 'translations'].map(table),
@@ -39,6 +43,7 @@ export async function readCityFolder(dir: string): Promise<{ names: CityNames; g
         ...(await tariffNames(join(dir, 'tariff'))),
       },
       geo: cityGeo({ routes, stops, trips, stopTimes, shapes }),
+      attention: attentionLimits(yaml),
     };
   } catch (cause) {
     throw new OperatorError({
@@ -67,6 +72,16 @@ function cityFacts(yaml: unknown, dir: string): CityFacts {
         ? { lat: Number(center.lat), lon: Number(center.lon) }
         : null,
   };
+}
+
+/** `attention` of city.yaml, whose schema is in platform/city-data.ts; what it leaves out has a default. */
+function attentionLimits(yaml: unknown): AttentionLimits {
+  const own = ((yaml ?? {}) as { attention?: Record<string, unknown> }).attention ?? {};
+  const entries = Object.entries(ATTENTION_LIMITS).map(([name, fallback]) => [
+    name,
+    Number.isFinite(own[name]) ? own[name] : fallback,
+  ]);
+  return Object.fromEntries(entries) as AttentionLimits;
 }
 
 function feedNames(

@@ -63,7 +63,7 @@ export const PUBLISHED_COLUMNS = {
     ...['funding_id', 'carrier_id', 'concession_id', 'claim_rides', 'amount_minor', 'currency'],
   ],
   'fare.published_counts': [
-    ...['taps', 'decided_taps', 'inbox', 'queue', 'commands_waiting', 'commands_refused'],
+    ...['taps', 'decided_taps', 'inbox', 'queue', 'commands_waiting', 'commands_refused', 'stuck'],
   ],
   'ingest.published_device': [
     ...['device_id', 'online', 'last_seen_ms', 'health', 'records', 'gaps', 'unlinked', 'forks'],
@@ -136,7 +136,7 @@ export function createPostgresViews(pool: Pool): CityViews {
 
 // One statement, one snapshot: counts of both services that are compared belong to one moment.
 const COUNTS_SQL = `
-  SELECT f.taps, f.decided_taps, f.inbox, f.queue, f.commands_waiting, f.commands_refused,
+  SELECT f.taps, f.decided_taps, f.inbox, f.queue, f.commands_waiting, f.commands_refused, f.stuck,
          i.records, i.taps AS tap_records, i.quarantined
     FROM fare.published_counts f CROSS JOIN ingest.published_counts i LIMIT 1`;
 
@@ -252,6 +252,7 @@ function countsRow(raw: Raw): CountsRow {
     queue: whole(raw['queue']),
     commandsWaiting: whole(raw['commands_waiting']),
     commandsRefused: whole(raw['commands_refused']),
+    stuck: whole(raw['stuck']),
     records: whole(raw['records']),
     tapRecords: whole(raw['tap_records']),
     quarantined: whole(raw['quarantined']),

@@ -29,6 +29,45 @@ export const de: Catalogue = {
   'kpi.waiting': 'wartend: {count}',
   'kpi.share': '{percent} des vollen Preises',
 
+  'attention.title': 'Braucht Aufmerksamkeit',
+  'attention.none': 'Nichts: alles läuft, und alles ist verbucht.',
+  'attention.alarm': 'Alarm',
+  'attention.warning': 'Achtung',
+  'attention.more': 'und {n} weitere',
+  'attention.DATABASE_SILENT': 'Die Datenbank schweigt seit {time}.',
+  'attention.DATABASE_SILENT.do':
+    'Fahrten werden in den Entwertern aufgezeichnet, keine geht verloren. Läuft der Datenbankserver?',
+  'attention.BOOKS_DIFFER':
+    'Die Bücher stimmen nicht überein: es sind nicht so viele Erfassungen angenommen wie entschieden.',
+  'attention.BOOKS_DIFFER.do': 'Abgleich starten und keinen Tag schließen, bevor er aufgeht.',
+  'attention.ROWS_STUCK': 'Nach wiederholten Fehlern beiseitegelegt: {n}.',
+  'attention.ROWS_STUCK.do':
+    'Ins Protokoll der Tarifberechnung sehen. Nach Abhilfe und Neustart werden sie von selbst abgearbeitet.',
+  'attention.COMMANDS_REFUSED': 'Abgelehnte Befehle: {n}.',
+  'attention.COMMANDS_REFUSED.do': 'Der Grund steht bei jedem: beheben und erneut einreichen.',
+  'attention.JOURNAL_FORKED':
+    'Ein Journal hat sich verzweigt: vielleicht wurde ein Gerät kopiert. Entwerter: {n}.',
+  'attention.JOURNAL_FORKED.do':
+    'Das zweite Gerät suchen. Gibt es keines, den Schlüssel widerrufen und den Entwerter neu anmelden.',
+  'attention.READER_NOT_READY': 'Lesen keine Karten: {n}.',
+  'attention.READER_NOT_READY.do': 'Dafür wird niemand bestraft. Lesegerät prüfen oder Entwerter tauschen.',
+  'attention.JOURNAL_NEARLY_FULL': 'Journal fast voll: {n}.',
+  'attention.JOURNAL_NEARLY_FULL.do':
+    'Diesen Entwertern ein Netz geben: ein volles Journal nimmt keine Karten mehr an.',
+  'attention.VALIDATOR_SILENT': 'Seit langem ohne Verbindung: {n}.',
+  'attention.VALIDATOR_SILENT.do': 'Die Fahrten bleiben auf dem Gerät. Netz und Strom prüfen.',
+  'attention.RECORDS_MISSING': 'Datensätze fehlen mitten im Journal: {n}.',
+  'attention.RECORDS_MISSING.do':
+    'Meist kommen sie von selbst. Sonst das Gerät bitten, sie erneut anzubieten.',
+  'attention.DENY_LIST_OLD': 'Alte Sperrliste: {n}.',
+  'attention.DENY_LIST_OLD.do': 'Gesperrte Karten fahren dort vielleicht noch. Verbindung zum Broker prüfen.',
+  'attention.CLOCK_ALONE': 'Uhr lange nicht abgeglichen: {n}.',
+  'attention.CLOCK_ALONE.do': 'Kein Preis steigt dadurch: an einer Grenze gilt der günstigere. Netz prüfen.',
+  'attention.QUARANTINE': 'Zur Prüfung beiseitegelegt: {n}; zuletzt um {time}.',
+  'attention.QUARANTINE.do': 'Die Gründe stehen weiter unten. Nichts ist verloren.',
+  'attention.BACKLOG': 'Die Tarifberechnung kommt nicht nach; es warten: {n}.',
+  'attention.BACKLOG.do': 'Einen weiteren Prozess starten oder nach der Datenbank sehen.',
+
   'map.title': 'Die Stadt auf der Karte',
   'map.hint': 'Ein Fahrzeug oder eine Haltestelle wählen, um mehr zu sehen.',
   'map.label': 'Karte: Linien, Haltestellen und Fahrzeuge. Die Tabelle „Fahrzeuge“ sagt dasselbe.',

@@ -28,6 +28,43 @@ export const en: Catalogue = {
   'kpi.waiting': 'waiting: {count}',
   'kpi.share': '{percent} of the full price',
 
+  'attention.title': 'Needs attention',
+  'attention.none': 'Nothing: everything works and is accounted for.',
+  'attention.alarm': 'Alarm',
+  'attention.warning': 'Warning',
+  'attention.more': 'and {n} more',
+  'attention.DATABASE_SILENT': 'The database has been silent since {time}.',
+  'attention.DATABASE_SILENT.do':
+    'Rides are recorded in the validators and none is lost. See whether the database server runs.',
+  'attention.BOOKS_DIFFER': 'The books differ: accepted taps are not as many as decided ones.',
+  'attention.BOOKS_DIFFER.do': 'Run the reconciliation, and close no day before it holds.',
+  'attention.ROWS_STUCK': 'Set aside after repeated errors: {n}.',
+  'attention.ROWS_STUCK.do':
+    'Look into the fare engine’s log. Once mended and started again they are worked off by themselves.',
+  'attention.COMMANDS_REFUSED': 'Commands refused: {n}.',
+  'attention.COMMANDS_REFUSED.do': 'The reason stands beside each: mend it and submit it again.',
+  'attention.JOURNAL_FORKED': 'A journal has forked: a device may have been copied. Validators: {n}.',
+  'attention.JOURNAL_FORKED.do':
+    'Find the second device. If there is none, revoke the key and enrol the validator anew.',
+  'attention.READER_NOT_READY': 'Not reading cards: {n}.',
+  'attention.READER_NOT_READY.do': 'Nobody is fined for that. Check the reader or replace the validator.',
+  'attention.JOURNAL_NEARLY_FULL': 'Journal nearly full: {n}.',
+  'attention.JOURNAL_NEARLY_FULL.do': 'Give these validators a network: a full journal takes no more cards.',
+  'attention.VALIDATOR_SILENT': 'Silent for a long time: {n}.',
+  'attention.VALIDATOR_SILENT.do': 'Rides are kept on the device. Check its network and power.',
+  'attention.RECORDS_MISSING': 'Records missing in the middle of a journal: {n}.',
+  'attention.RECORDS_MISSING.do':
+    'They usually come by themselves. If not, ask the device to offer them again.',
+  'attention.DENY_LIST_OLD': 'Old deny list: {n}.',
+  'attention.DENY_LIST_OLD.do': 'Denied cards may still ride there. Check the way to the broker.',
+  'attention.CLOCK_ALONE': 'Clock not compared for a long time: {n}.',
+  'attention.CLOCK_ALONE.do':
+    'No fare rises by that: at a boundary the cheaper one holds. Check the network.',
+  'attention.QUARANTINE': 'Set aside for review: {n}; last at {time}.',
+  'attention.QUARANTINE.do': 'The reasons stand below. Nothing is lost.',
+  'attention.BACKLOG': 'The fare engine falls behind; waiting: {n}.',
+  'attention.BACKLOG.do': 'Add another fare engine process, or look after the database.',
+
   'map.title': 'The city on the map',
   'map.hint': 'Choose a vehicle or a stop to see more.',
   'map.label': 'Map: routes, stops and vehicles. The table “Vehicles” says the same.',

@@ -27,6 +27,43 @@ export const pl: Catalogue = {
   'kpi.waiting': 'w kolejce: {count}',
   'kpi.share': '{percent} pełnej ceny',
 
+  'attention.title': 'Wymaga uwagi',
+  'attention.none': 'Nic: wszystko działa i wszystko jest rozliczone.',
+  'attention.alarm': 'Alarm',
+  'attention.warning': 'Uwaga',
+  'attention.more': 'i jeszcze {n}',
+  'attention.DATABASE_SILENT': 'Baza danych milczy od {time}.',
+  'attention.DATABASE_SILENT.do':
+    'Przejazdy zapisują się w kasownikach i żaden nie ginie. Sprawdź, czy serwer bazy działa.',
+  'attention.BOOKS_DIFFER':
+    'Księgi się nie zgadzają: przyjętych odbić jest inna liczba niż rozstrzygniętych.',
+  'attention.BOOKS_DIFFER.do': 'Uruchom uzgodnienie i nie zamykaj dnia, zanim się nie zgodzi.',
+  'attention.ROWS_STUCK': 'Odłożone po powtarzających się błędach: {n}.',
+  'attention.ROWS_STUCK.do':
+    'Zajrzyj do dziennika silnika taryf. Po naprawie i ponownym starcie przetworzą się same.',
+  'attention.COMMANDS_REFUSED': 'Odrzucone polecenia: {n}.',
+  'attention.COMMANDS_REFUSED.do': 'Powód stoi przy każdym: popraw i złóż ponownie.',
+  'attention.JOURNAL_FORKED': 'Dziennik się rozdwoił: być może skopiowano urządzenie. Kasowniki: {n}.',
+  'attention.JOURNAL_FORKED.do':
+    'Znajdź drugie urządzenie. Jeśli go nie ma, unieważnij klucz i zarejestruj kasownik od nowa.',
+  'attention.READER_NOT_READY': 'Nie czytają kart: {n}.',
+  'attention.READER_NOT_READY.do': 'Nikt za to nie dostanie kary. Sprawdź czytnik albo wymień kasownik.',
+  'attention.JOURNAL_NEARLY_FULL': 'Dziennik prawie pełny: {n}.',
+  'attention.JOURNAL_NEARLY_FULL.do': 'Daj tym kasownikom sieć: pełny dziennik nie przyjmuje kart.',
+  'attention.VALIDATOR_SILENT': 'Długo bez łączności: {n}.',
+  'attention.VALIDATOR_SILENT.do': 'Przejazdy zostają w urządzeniu. Sprawdź sieć i zasilanie.',
+  'attention.RECORDS_MISSING': 'Brakuje zapisów w środku dziennika: {n}.',
+  'attention.RECORDS_MISSING.do':
+    'Zwykle przychodzą same. Jeśli nie, poproś urządzenie o ponowne przesłanie.',
+  'attention.DENY_LIST_OLD': 'Stara lista zablokowanych: {n}.',
+  'attention.DENY_LIST_OLD.do': 'Zablokowane karty mogą tam jeszcze jeździć. Sprawdź połączenie z brokerem.',
+  'attention.CLOCK_ALONE': 'Zegar dawno niesprawdzany: {n}.',
+  'attention.CLOCK_ALONE.do': 'Żadna cena przez to nie wzrośnie: na granicy obowiązuje niższa. Sprawdź sieć.',
+  'attention.QUARANTINE': 'Odłożone do sprawdzenia: {n}; ostatnio o {time}.',
+  'attention.QUARANTINE.do': 'Powody podano niżej. Nic nie przepadło.',
+  'attention.BACKLOG': 'Silnik taryf nie nadąża; w kolejce: {n}.',
+  'attention.BACKLOG.do': 'Dodaj kolejny proces silnika albo zajrzyj do bazy danych.',
+
   'map.title': 'Miasto na mapie',
   'map.hint': 'Wybierz pojazd lub przystanek, aby zobaczyć więcej.',
   'map.label': 'Mapa: linie, przystanki i pojazdy. To samo mówi tabela „Pojazdy”.',

@@ -55,7 +55,7 @@ function wholePicture(city: CityWire, wording: Wording): string {
 /** What changed. */
 function changeMessage(change: CityChange, wording: Wording, { live }: PortalContext): string {
   const city = live.current(wording.language);
-  const ids = new Set<FragmentId>(['trouble']);
+  const ids = new Set<FragmentId>(['trouble', 'attention']);
   for (const part of change.changed) for (const id of FRAGMENTS_OF[part]) ids.add(id);
   const partials = [...ids].map((id) => renew(id, city, wording)).join('') + newRows(change.newTaps, wording);
   return [eventText(partials), ...dataEvents(city, change.changed, change.newTaps)].join('');

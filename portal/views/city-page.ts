@@ -4,6 +4,7 @@ import type { PartName } from '../live-city.ts';
 import type { CityWire } from '../schemas.ts';
 import { VEHICLE_STATES } from '../schemas.ts';
 import type { Wording } from '../wording.ts';
+import { attentionList } from './attention.ts';
 import { deviceTable, deviceVerdict, quarantineList, vehicleTable } from './devices.ts';
 import { keyFigures, reconciliation } from './figures.ts';
 import { budgetTable, moneyCards } from './money.ts';
@@ -14,6 +15,7 @@ import { noTaps, tapRows } from './taps.ts';
 /** Fragment id → what it shows. */
 const FRAGMENTS = {
   trouble: (city, wording) => trouble(city, wording),
+  attention: (city, wording) => attentionList(city, wording),
   figures: (city, wording) => keyFigures(city, wording),
   taps: (city, wording) => (city.taps.length === 0 ? noTaps(wording) : tapRows(city.taps, wording)),
   vehicles: (city, wording) => vehicleTable(city.vehicles, wording),
@@ -32,11 +34,11 @@ export const FRAGMENT_IDS = Object.keys(FRAGMENTS) as FragmentId[];
 /** Which fragments show which part of the snapshot. Taps are prepended row by row and so not in this table. */
 export const FRAGMENTS_OF: Readonly<Record<PartName, readonly FragmentId[]>> = {
   taps: [],
-  devices: ['vehicles', 'devices', 'device-verdict', 'figures'],
+  devices: ['vehicles', 'devices', 'device-verdict', 'figures', 'attention'],
   totals: ['money', 'figures'],
   budget: ['budget'],
-  counts: ['counts', 'figures'],
-  quarantine: ['quarantine'],
+  counts: ['counts', 'figures', 'attention'],
+  quarantine: ['quarantine', 'attention'],
   pace: ['pulse', 'figures'],
 };
 
@@ -53,6 +55,10 @@ export function cityPage(city: CityWire, wording: Wording): string {
 <h1 class="sr">${t('app.title', { city: wording.city() })}</h1>
 <div id="trouble" class="trouble" role="status">!${inner('trouble')}</div>
 <dl class="figures" id="figures">!${inner('figures')}</dl>
+<section class="card attention-card" aria-labelledby="attention-title">
+  <header class="card-head"><h2 id="attention-title">${t('attention.title')}</h2></header>
+  <div id="attention" aria-live="polite">!${inner('attention')}</div>
+</section>
 <div class="stage">
   <section class="card map-card" aria-labelledby="map-title">
     <header class="card-head"><h2 id="map-title">${t('map.title')}</h2><p class="hint">${t('map.hint')}</p></header>

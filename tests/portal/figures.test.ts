@@ -28,7 +28,7 @@ function busyCity(): CityWire {
     ],
     counts: {
       ...{ records: 130, taps: 100, decidedTaps: 100, inbox: 0, queue: 0, quarantined: 0 },
-      ...{ commandsWaiting: 0, commandsRefused: 0, reconciled: true },
+      ...{ commandsWaiting: 0, commandsRefused: 0, stuck: 0, reconciled: true },
     },
   });
 }

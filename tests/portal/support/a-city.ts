@@ -8,6 +8,7 @@ export function aCity(different: Partial<CityWire> = {}): CityWire {
     nowMs: Date.UTC(2025, 9, 14, 4, 13, 0),
     speed: 10,
     staleSinceMs: null,
+    attention: [],
     taps: [],
     vehicles: [],
     devices: [],

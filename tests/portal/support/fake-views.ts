@@ -67,6 +67,7 @@ function noCounts(): CountsRow {
     queue: 0n,
     commandsWaiting: 0n,
     commandsRefused: 0n,
+    stuck: 0n,
     records: 0n,
     tapRecords: 0n,
     quarantined: 0n,
