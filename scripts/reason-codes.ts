@@ -11,6 +11,9 @@ import {
   REJECTION_CODES,
   type ReasonCode,
 } from '#contracts/reason-codes.ts';
+import { en } from '../portal/catalogues/en.ts';
+import { uk } from '../portal/catalogues/uk.ts';
+import { ATTENTION_CODES } from '../portal/schemas.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const NOT_SOURCES = /(^|\/)(node_modules|tests|scripts|reports|\.[^/]*)(\/|$)/;
@@ -45,6 +48,10 @@ A flagged tap is priced like any other.
 
 ${reasonTable(FLAG_CODES)}
 
+## What the city page asks a person for
+
+${attentionTable()}
+
 ## Errors for operators
 
 Each says what happened, what was kept and what to do. \`…\` stands for what differs from case to case.
@@ -58,10 +65,20 @@ function reasonTable(codes: readonly ReasonCode[]): string {
   return ['| code | українською | in English |', '|---|---|---|', ...rows].join('\n');
 }
 
+function attentionTable(): string {
+  const rows = ATTENTION_CODES.map(
+    (code) =>
+      `| \`${code}\` | ${uk[`attention.${code}`]} | ${en[`attention.${code}`]} | ${en[`attention.${code}.do`]} |`,
+  );
+  return ['| code | українською | in English | what to do |', '|---|---|---|---|', ...rows].join('\n');
+}
+
 function operatorTable(): string {
   const found = new Map<string, OperatorCode[]>();
   for (const path of sources()) {
-    for (const entry of codesOf(path)) found.set(entry.code, [...(found.get(entry.code) ?? []), entry]);
+    for (const entry of codesOf(path))
+      if (!(ATTENTION_CODES as readonly string[]).includes(entry.code))
+        found.set(entry.code, [...(found.get(entry.code) ?? []), entry]);
   }
   const rows = [...found.entries()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
