@@ -25,6 +25,7 @@ function busyCity(): CityWire {
       ...['social', 'wallet', 'bank'].map((key) => total('medium', key, 30)),
       ...Array.from({ length: 18 }, (_, i) => total('category', `category-${i}`, 5)),
       ...['tet', 'mat'].map((key) => total('carrier', key, 45)),
+      ...['T2', 'T5', 'T7'].map((key) => total('route', key, 30)),
     ],
     counts: {
       ...{ records: 130, taps: 100, decidedTaps: 100, inbox: 0, queue: 0, quarantined: 0 },
@@ -46,7 +47,7 @@ describe('rides', () => {
       ),
     );
     expect(shown).toBe(90);
-    expect(sums).toEqual([90, 90, 90]);
+    expect(sums).toEqual([90, 90, 90, 90]);
   });
 
   it.each([
