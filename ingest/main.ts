@@ -14,6 +14,7 @@ import { createGroupHandler, type IngestCounts } from './adapters/group-handler.
 import { startLinkWorker } from './adapters/link-worker.ts';
 import { subscribeIngest } from './adapters/mqtt-subscriber.ts';
 import { openRecordStore } from './adapters/record-store.ts';
+import { startReplayWorker } from './adapters/replay-worker.ts';
 import { startReportStore } from './adapters/report-store.ts';
 import { DEFAULT_LIMITS, type IngestConfig } from './config.ts';
 import { createGroupCommit } from './group-commit.ts';
@@ -62,6 +63,10 @@ export async function startIngest(
   });
   const reports = startReportStore(pool, limits.reportsEveryMs, log);
   const linker = startLinkWorker(pool, limits.linkEveryMs, clock, log);
+  const replays = startReplayWorker(
+    { pool, store, limits: config, clock, log, onTaken: () => linker.wake() },
+    limits.linkEveryMs,
+  );
   const handler = createGroupHandler({
     config,
     clock,
@@ -116,6 +121,7 @@ export async function startIngest(
     await groups.drain();
     await Promise.race([handler.settled(), delay(5_000, undefined, { ref: false })]);
     handler.stop();
+    await replays.stop();
     await Promise.all([reports.stop(), linker.stop(), mqtt.stop()]);
     registry.stop();
     await pool.end();

@@ -1,4 +1,4 @@
-/** `kvytok audit`: exports of facts and the reconciliation. */
+/** `kvytok audit`: exports of facts, the reconciliation, and what is in quarantine. */
 import { createWriteStream } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,17 +11,21 @@ import { exportFacts } from '../../fare-engine/export-facts.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
 import { loadTariffTimeline, readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type AuditDatabase, openAuditDatabase } from '../audit-database.ts';
+import { runQuarantine } from '../audit-quarantine.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
 export const usage = `Usage: kvytok audit export --day DATE | --from DATE --until DATE  --out FILE [--data DIR] [--city DIR]
        kvytok audit reconcile [--data DIR]
+       kvytok audit quarantine list [--reason CODE] [--waiting] | show ID | replay [--who NAME]  [--data DIR]
 
 export      writes the facts of fare days as a bundle that \`kvytok price --facts FILE\` re-prices offline: taps with
             account and place, entitlements, closes, tariffs by hash with their activation, and what the day before
             handed on to each account. --until is exclusive.
 reconcile   asks the database whether everything adds up; exit code 1 when it does not.
+quarantine  single records of proven devices that were put aside: by reason with what became of them, one of them with
+            its bytes; replay takes in what was of an unknown kind once and is known to this version of ingest.
 
-  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime)
+  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime; replay: office_runtime)
   --city   folder of the city's data, for its tariffs; otherwise that of the running city, or KVYTOK_CITY_DIR
 `;
 
@@ -32,13 +36,17 @@ const OPTIONS = {
   out: { type: 'string' },
   data: { type: 'string' },
   city: { type: 'string' },
+  reason: { type: 'string' },
+  waiting: { type: 'boolean' },
+  who: { type: 'string' },
 } as const;
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
-  const [what] = positionals;
+  const [what, ...words] = positionals;
+  if (what === 'quarantine') return runQuarantine(words, values, io);
   if (positionals.length !== 1 || (what !== 'export' && what !== 'reconcile'))
-    throw new UsageError('export or reconcile is needed');
+    throw new UsageError('export, reconcile or quarantine is needed');
   const days = what === 'export' ? daysOf(values) : null;
   if (days !== null && values.out === undefined) throw new UsageError('--out FILE is needed');
   const database = openAuditDatabase(values.data, io);

@@ -20,7 +20,13 @@ describe('what the database allows', () => {
     'link_fork',
     'branch_record',
     'epoch_key',
+    'command_outcome',
   ];
+
+  const COLUMNS: Readonly<Record<string, string>> = {
+    incarnation: 'begun_at_ms',
+    command_outcome: 'done_at_ms',
+  };
 
   it.each(FACTS)('ingest can neither change nor delete rows of %s', async (table) => {
     const pool = createPool({ url: city.database.url('ingest_runtime'), applicationName: 'test', max: 1 });
@@ -28,7 +34,7 @@ describe('what the database allows', () => {
       `DELETE FROM ingest.${table}`,
       `TRUNCATE ingest.${table}`,
       `DROP TABLE ingest.${table}`,
-      `UPDATE ingest.${table} SET ${table === 'incarnation' ? 'begun_at_ms = 1' : 'device_id = device_id'}`,
+      `UPDATE ingest.${table} SET ${COLUMNS[table] ?? 'device_id'} = NULL`,
     ]) {
       await expect(pool.query(sql)).rejects.toMatchObject({ code: '42501' });
     }

@@ -14,6 +14,7 @@ export async function runCommand(
   args: string[],
   stdin: string | Iterable<string | Buffer> = '',
   cwd = process.cwd(),
+  env: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
   const [stdout, stderr] = [new PassThrough(), new PassThrough()];
   const [out, err] = [collect(stdout), collect(stderr)];
@@ -21,7 +22,7 @@ export async function runCommand(
     stdin: Readable.from(typeof stdin === 'string' ? [Buffer.from(stdin)] : stdin),
     stdout,
     stderr,
-    env: {},
+    env,
     cwd,
   };
   const code = await command.run(args, io);
