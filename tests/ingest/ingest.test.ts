@@ -261,6 +261,15 @@ describe('the chain of a device', () => {
       unlinked: '0',
       forks: '0',
     });
+    // What the fare engine is told: beyond record 3 taps are unlinked, then none is. A whole journal tells nothing.
+    const told = await city.query(
+      'SELECT linked_to_seq, forked_from_seq FROM fare.journal_mark WHERE device_id = $1 ORDER BY mark_id',
+      [journal.deviceId],
+    );
+    expect(told).toEqual([
+      { linked_to_seq: '3', forked_from_seq: null },
+      { linked_to_seq: null, forked_from_seq: null },
+    ]);
   });
 
   it('two live epochs of one device raise an alarm in whichever order they come', async () => {
@@ -301,6 +310,19 @@ describe('what devices say of themselves', () => {
     denyList: { version: { generation: 1, n: 2 }, entries: 0, ageMs: 10 },
     clock: { syncAgeMs: 5, offsetMs: 0 },
     counters: { accepted: 3, refused: 0, latencyMsMax: 4.5 },
+  });
+
+  it('two runs that report by turns are an alarm, once', async () => {
+    const { journal, device } = await newDevice(0);
+    const { deviceId } = journal;
+    const alarms = () =>
+      city.query('SELECT kind, signs FROM ingest.published_journal_alarm WHERE device_id = $1', [deviceId]);
+    for (const boot of ['a', 'b', 'b', 'a', 'b', 'a']) {
+      const body = { ...health(deviceId, 1), bootId: boot.repeat(32) };
+      await device.client.publishAsync(`kvytok/v1/${deviceId}/health`, JSON.stringify(body), { qos: 1 });
+    }
+    await until(async () => (await alarms()).length > 0);
+    expect(await alarms()).toEqual([{ kind: 'two-boots', signs: '1' }]);
   });
 
   it('the last word is shown, and the malformed is counted', async () => {
