@@ -25,6 +25,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'configuration of mosquitto and other brokers, kept in step with enrolment',
     load: () => command('broker'),
   },
+  {
+    name: 'backup',
+    summary: 'look at a backup, check it, move its watermark',
+    load: () => command('backup'),
+  },
+  { name: 'restore', summary: 'from a backup to a database', load: () => command('restore') },
   { name: 'edge', summary: 'one validator agent', load: () => command('edge') },
   { name: 'tap', summary: 'present a virtual card to a validator', load: () => command('tap') },
   { name: 'quote', summary: 'what a journey costs, by any GTFS Fares v2 feed', load: () => command('quote') },

@@ -32,7 +32,7 @@ interface RoleEntry {
   start: Starter;
 }
 
-export const ROLE_NAMES = ['broker', 'ingest', 'fare-engine', 'portal'] as const;
+export const ROLE_NAMES = ['broker', 'ingest', 'fare-engine', 'portal', 'backup'] as const;
 export type RoleName = (typeof ROLE_NAMES)[number];
 
 /** Roles of the design that this version does not have yet. */
@@ -69,6 +69,13 @@ const ROLES: Readonly<Record<RoleName, RoleEntry>> = {
       const { startPortal } = await import('../portal/main.ts');
       const role = await startPortal(env, deps);
       return { role, address: role.url };
+    },
+  ),
+  backup: entry(
+    async () => (await import('./backup/backup-role.ts')).BackupEnvironment,
+    async (env, deps) => {
+      const { backupConfig, startBackup } = await import('./backup/backup-role.ts');
+      return { role: startBackup(backupConfig(env), deps) };
     },
   ),
 };

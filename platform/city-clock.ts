@@ -117,6 +117,16 @@ function write(file: string, saved: Saved): void {
   }
 }
 
+/**
+ * Makes a stopped clock stand at an instant or later, for a restored city: what its database holds must not lie in its
+ * future. A clock that is ahead already is left as it is.
+ */
+export function advanceClockFile(file: string, cityMs: number): void {
+  const saved = readSaved(file, undefined);
+  if (saved !== undefined && saved.cityMs >= cityMs) return;
+  write(file, { v: 1, cityMs, monotonicMs: saved?.monotonicMs ?? 0 });
+}
+
 /** The saved state; a damaged file is put aside under another name and told. */
 function readSaved(file: string, log: Logger | undefined): Saved | undefined {
   if (!existsSync(file)) return undefined;

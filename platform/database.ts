@@ -151,7 +151,7 @@ function readPasswords(file: string): Passwords {
 }
 
 /** SCRAM-SHA-256 verifier as PostgreSQL stores it (RFC 5802, RFC 7677). */
-function scramVerifier(password: string): string {
+export function scramVerifier(password: string): string {
   const iterations = 4096;
   const salt = randomBytes(16);
   const salted = pbkdf2Sync(password, salt, iterations, 32, 'sha256');

@@ -53,7 +53,7 @@ export interface EmbeddedPostgres {
   stop(): Promise<void>;
 }
 
-const MACHINE_FOLDERS = { cache: '/var/cache/kvytok', data: '/var/lib/kvytok' };
+export const MACHINE_FOLDERS = { cache: '/var/cache/kvytok', data: '/var/lib/kvytok' };
 const LOG_LINES_KEPT = 60;
 const START_MS_MAX = 120_000;
 const STOP_MS_MAX = 20_000;
@@ -71,6 +71,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   synchronous_commit: 'on',
   full_page_writes: 'on',
   max_wal_size: '2GB',
+  // A backup that is away for long is given up rather than filling the city's disk; it then begins a new base.
+  max_slot_wal_keep_size: '1GB',
   jit: 'off',
 };
 
@@ -100,20 +102,14 @@ async function startIn(
   options: EmbeddedPostgresOptions,
   release: () => void,
 ): Promise<EmbeddedPostgres> {
-  const user = chooseServerUser(cluster);
-  const { binaries, copied } =
-    user.uid === process.getuid?.()
-      ? { binaries: installed, copied: false }
-      : binariesFor(user, installed, cacheFolder);
-  if (copied)
-    options.log.info({ place: binaries.root, user: user.name }, 'postgres.copied for the database user');
+  const { user, binaries } = chooseServer(cluster, installed, cacheFolder, options.log);
   const password = adminPassword(options.dataDir);
   const state = await ensureCluster(cluster, binaries, user, password);
   if (state === 'found') await clearLeftovers(cluster, options.log);
 
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort());
-    const server = await launch({ binaries, user, cluster, port, options });
+    const server = await launchServer({ binaries, user, cluster, port, options });
     if (server === 'port-in-use') {
       if (options.port !== undefined || attempt === PORT_TRIES) throw portInUse(port);
       continue;
@@ -127,17 +123,46 @@ async function startIn(
   }
 }
 
-interface Launch {
+/** Who runs the server of a cluster, and which binaries that user can run. */
+export function chooseServer(
+  cluster: string,
+  installed: PostgresBinaries,
+  cacheFolder: string,
+  log: Logger,
+): { readonly user: UnixUser; readonly binaries: PostgresBinaries } {
+  const user = chooseServerUser(cluster);
+  if (user.uid === process.getuid?.()) return { user, binaries: installed };
+  const { binaries, copied } = binariesFor(user, installed, cacheFolder);
+  if (copied) log.info({ place: binaries.root, user: user.name }, 'postgres.copied for the database user');
+  return { user, binaries };
+}
+
+/** One start of a server on a cluster that is there. */
+export interface Launch {
   readonly binaries: PostgresBinaries;
   readonly user: UnixUser;
   readonly cluster: string;
   readonly port: number;
-  readonly options: EmbeddedPostgresOptions;
+  readonly options: Pick<EmbeddedPostgresOptions, 'log' | 'settings'>;
+  /** How long it may take until it is ready; two minutes by default. A recovery from a backup takes longer. */
+  readonly startMsMax?: number;
+  /** Hears each line of the server's log. */
+  readonly onLine?: (line: string) => void;
 }
 
-async function launch(
-  launch: Launch,
-): Promise<{ child: ChildProcess; died: Promise<string>; stop: () => Promise<void> } | 'port-in-use'> {
+/** A server that is ready. */
+export interface LaunchedServer {
+  readonly child: ChildProcess;
+  /** Resolves with how it ended when nobody stopped it. */
+  readonly died: Promise<string>;
+  readonly stop: () => Promise<void>;
+}
+
+/**
+ * Starts it and waits until it accepts connections.
+ * @throws OperatorError POSTGRES_NOT_STARTED
+ */
+export async function launchServer(launch: Launch): Promise<LaunchedServer | 'port-in-use'> {
   const { log } = launch.options;
   const settings = { ...SETTINGS, ...launch.options.settings, port: String(launch.port) };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
@@ -151,8 +176,8 @@ async function launch(
   });
   const tail: string[] = [];
   const ended = endOf(child);
-  const ready = readLog(child, tail, log);
-  const timer = setTimeout(() => child.kill('SIGKILL'), START_MS_MAX);
+  const ready = readLog(child, tail, log, launch.onLine);
+  const timer = setTimeout(() => child.kill('SIGKILL'), launch.startMsMax ?? START_MS_MAX);
   const outcome = await Promise.race([ready, ended]);
   clearTimeout(timer);
   if (outcome !== 'ready') {
@@ -185,11 +210,17 @@ async function endOf(child: ChildProcess): Promise<string> {
 }
 
 /** Keeps the last lines of the server's log and tells when it is ready. */
-function readLog(child: ChildProcess, tail: string[], log: Logger): Promise<'ready'> {
+function readLog(
+  child: ChildProcess,
+  tail: string[],
+  log: Logger,
+  onLine?: (line: string) => void,
+): Promise<'ready'> {
   const { promise, resolve } = Promise.withResolvers<'ready'>();
   if (child.stderr === null) return promise;
   createInterface({ input: child.stderr }).on('line', (line) => {
     tail.push(line);
+    onLine?.(line);
     if (tail.length > LOG_LINES_KEPT) tail.shift();
     if (line.includes('database system is ready to accept connections')) resolve('ready');
     if (line.includes(' PANIC: ')) log.error({ line }, 'postgres.panic');

@@ -19,6 +19,7 @@ const CityEnvironment = Type.Object({
   KVYTOK_PORTAL_LISTEN: listen,
   KVYTOK_BROKER_LISTEN: listen,
   KVYTOK_OPS_LISTEN: listen,
+  KVYTOK_BACKUP_DIR: Type.Optional(Type.String({ minLength: 1, description: 'folder of a running backup' })),
   KVYTOK_LOG_LEVEL: Type.Optional(
     Type.Union(['debug', 'info', 'warn', 'error', 'silent'].map((level) => Type.Literal(level))),
   ),
@@ -35,6 +36,8 @@ export interface CityArguments {
   readonly seconds?: number;
   readonly seed?: number;
   readonly speed?: number;
+  /** Folder into which the city is backed up while it runs. */
+  readonly backupFolder?: string;
 }
 
 const SECONDS_MAX = 86_400;
@@ -56,10 +59,12 @@ export function cityArguments(args: string[], io: Pick<CommandIo, 'env' | 'cwd'>
       city: { type: 'string' },
       port: { type: 'string' },
       'mqtt-port': { type: 'string' },
+      backup: { type: 'string' },
     },
   });
   const env = readEnvironment(CityEnvironment, io.env);
   const brokerListen = portOf('mqtt-port', values['mqtt-port']) ?? env.KVYTOK_BROKER_LISTEN;
+  const backup = values.backup ?? env.KVYTOK_BACKUP_DIR;
   const seconds = numberOf('seconds', values.seconds, { min: 1, max: SECONDS_MAX, whole: true });
   const seed = numberOf('seed', values.seed, { min: 0, max: SEED_MAX, whole: true });
   const speed = numberOf('speed', values.speed, { min: 0.1, max: SPEED_MAX, whole: false });
@@ -73,6 +78,7 @@ export function cityArguments(args: string[], io: Pick<CommandIo, 'env' | 'cwd'>
     ...(seconds === undefined ? {} : { seconds }),
     ...(seed === undefined ? {} : { seed }),
     ...(speed === undefined ? {} : { speed }),
+    ...(backup === undefined ? {} : { backupFolder: resolve(io.cwd, backup) }),
   };
 }
 

@@ -18,6 +18,7 @@ import { startFareEngine } from '../../fare-engine/main.ts';
 import { registerDevices, startIngest } from '../../ingest/main.ts';
 import { startPortal } from '../../portal/main.ts';
 import { type FleetRole, startFleet } from '../../simulators/city/main.ts';
+import { DEFAULT_BACKUP, startBackup } from '../backup/backup-role.ts';
 import { type CityKeys, openCityKeys } from './city-keys.ts';
 import { readText } from './enrol-devices.ts';
 import { deviceFolder, type Identities, INGEST_CLIENT, LISTS_CLIENT, openIdentities } from './identities.ts';
@@ -39,6 +40,8 @@ export interface CityOptions {
   readonly brokerListen?: string;
   /** `host:port` of figures and readiness; a free port on loopback by default. */
   readonly opsListen?: string;
+  /** Folder into which the database is backed up while the city runs. */
+  readonly backupFolder?: string;
   readonly log: Logger;
   /** Hears the record id of every green. */
   readonly onGreen?: (recordId: string) => void;
@@ -89,6 +92,11 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
   openIdentities(folder.path, data, keys, `mqtt://${options.brokerListen ?? MQTT_LISTEN}`);
   const database = await databaseOpening;
   lifecycle.add({ name: 'postgres', stop: () => database.server.stop() });
+  if (options.backupFolder !== undefined) {
+    const postgresUrl = database.url('backup_runtime');
+    const config = { ...DEFAULT_BACKUP, postgresUrl, folder: options.backupFolder };
+    lifecycle.add(startBackup(config, part('backup')));
+  }
   const broker = lifecycle.add(await openBroker(options.brokerListen, { identitiesFile, ...part('broker') }));
   // Once more: only now is the address of the broker known.
   const identities = openIdentities(folder.path, data, keys, broker.url);

@@ -18,10 +18,11 @@ export const usage = `kvytok city   the whole platform with a simulated city liv
   --port P         port of the pages on 127.0.0.1 (default 8080; 0 takes a free one)
   --mqtt-port P    port of the broker (default 1883, or a free one where that is taken)
   --data DIR       folder that holds all data (default: .kvytok in the checkout)
+  --backup DIR     back the database up into this folder while the city runs; best on another disk
   --city DIR       the city's data (default: cities/ternopil)
 
 Environment: KVYTOK_DATA_DIR, KVYTOK_CITY_DIR, KVYTOK_PORTAL_LISTEN, KVYTOK_BROKER_LISTEN, KVYTOK_OPS_LISTEN,
-KVYTOK_LOG_LEVEL.
+KVYTOK_BACKUP_DIR, KVYTOK_LOG_LEVEL.
 Ctrl-C stops it cleanly; the next start goes on from its data.
 `;
 

@@ -69,9 +69,16 @@ async function withdraw(pool: Pool): Promise<void> {
   });
 }
 
+/** What a watermark promises, and what it relies on. */
+export interface Promised {
+  readonly watermarkMs: number;
+  /** Place in the write-ahead log up to which a backup must be restored to hold everything that was promised. */
+  readonly position: string;
+}
+
 /**
- * Moves the watermark to the newest announced instant that a backup holds and that lies behind the reserve; gives the
- * watermark as it then is.
+ * Moves the watermark to the newest announced instant that a backup holds and that lies behind the reserve; says
+ * whether it moved. `keep` is told before any receipt can carry it.
  * @param heldUpTo place in the write-ahead log up to which the backup is durable, e.g. `0/3000148`.
  */
 export async function moveWatermark(
@@ -79,35 +86,27 @@ export async function moveWatermark(
   heldUpTo: string,
   nowMs: number,
   limits: Pick<MarkLimits, 'reserveMs'>,
-): Promise<number | null> {
-  const { newest } = await look(pool);
+  keep: (promised: Promised) => Promise<void>,
+): Promise<boolean> {
+  const { newest, watermark } = await look(pool);
   const untilMs = Math.min(newest, nowMs) - limits.reserveMs;
-  if (Number.isFinite(untilMs)) {
-    await inTransaction(pool, async (client) => {
-      const { rows } = await client.query<{ ms: bigint | null }>(
-        'SELECT max(horizon_ms) AS ms FROM ingest.backup_mark WHERE position <= $1::pg_lsn AND horizon_ms <= $2',
-        [heldUpTo, untilMs],
-      );
-      const ms = rows[0]?.ms ?? null;
-      if (ms === null) return;
-      await client.query(
-        'UPDATE ingest.backup_watermark SET watermark_ms = greatest(watermark_ms, $1::bigint)',
-        [ms],
-      );
-      await client.query('DELETE FROM ingest.backup_mark WHERE horizon_ms < $1', [ms]);
-    });
-  }
-  const { watermark } = await look(pool);
-  return Number.isFinite(watermark) ? watermark : null;
-}
-
-/** The place in the write-ahead log that the watermark in force relies on; null while there is none. */
-export async function watermarkPosition(pool: Pool): Promise<string | null> {
-  const { rows } = await pool.query<{ position: string | null }>(
-    `SELECT max(position)::text AS position FROM ingest.backup_mark AS m, ingest.backup_watermark AS w
-     WHERE m.horizon_ms = w.watermark_ms`,
+  if (!Number.isFinite(untilMs)) return false;
+  const { rows } = await pool.query<{ ms: bigint; position: string }>(
+    `SELECT horizon_ms AS ms, position::text FROM ingest.backup_mark
+     WHERE position <= $1::pg_lsn AND horizon_ms <= $2 ORDER BY horizon_ms DESC, mark_id DESC LIMIT 1`,
+    [heldUpTo, Math.floor(untilMs)],
   );
-  return rows[0]?.position ?? null;
+  const [mark] = rows;
+  if (mark === undefined || Number(mark.ms) <= watermark) return false;
+  await keep({ watermarkMs: Number(mark.ms), position: mark.position });
+  await inTransaction(pool, async (client) => {
+    await client.query(
+      'UPDATE ingest.backup_watermark SET watermark_ms = $1 WHERE watermark_ms IS NULL OR watermark_ms < $1',
+      [mark.ms],
+    );
+    await client.query('DELETE FROM ingest.backup_mark WHERE horizon_ms < $1', [mark.ms]);
+  });
+  return true;
 }
 
 /** Says for people how the backup fares. */

@@ -4,8 +4,8 @@ import { createPool } from '#platform/postgres.ts';
 import {
   announceMark,
   moveWatermark,
+  type Promised,
   sayBackupState,
-  watermarkPosition,
 } from '../../ingest/adapters/backup-marks.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { until } from '../support/until.ts';
@@ -44,6 +44,23 @@ async function oneMore() {
   return device.offer(journal.batch(seq, seq), seq);
 }
 
+/** Moves the watermark; gives what was kept before any receipt could carry it, and checks that receipts now may. */
+async function moved(heldUpTo: string, nowMs: number, limits: { reserveMs: number }): Promise<number | null> {
+  let kept: Promised | null = null;
+  const did = await moveWatermark(backup, heldUpTo, nowMs, limits, async (promised) => {
+    kept = promised;
+  });
+  const [row] = await city.query<{ ms: string | null }>(
+    'SELECT watermark_ms AS ms FROM ingest.backup_watermark',
+  );
+  const promised = kept as Promised | null;
+  expect(did).toBe(promised !== null);
+  if (promised === null) return null;
+  expect(promised.position).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+  expect(Number(row?.ms)).toBe(promised.watermarkMs);
+  return promised.watermarkMs;
+}
+
 const here = async (): Promise<string> =>
   (await city.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn()::text AS lsn'))[0]?.lsn ?? '';
 const newest = async (): Promise<number> =>
@@ -54,8 +71,7 @@ describe('the watermark', () => {
     expect((await oneMore()).backupWatermarkMs).toBeNull();
     const before = await here();
     await announceMark(backup, clock.nowMs(), SOON);
-    expect(await moveWatermark(backup, before, clock.nowMs(), SOON)).toBeNull();
-    expect(await watermarkPosition(backup)).toBeNull();
+    expect(await moved(before, clock.nowMs(), SOON)).toBeNull();
     clock.advance(5);
     expect((await oneMore()).backupWatermarkMs).toBeNull();
   });
@@ -66,8 +82,7 @@ describe('the watermark', () => {
     const announced = await newest();
     await announceMark(backup, clock.nowMs(), SOON);
     clock.advance(5);
-    expect(await moveWatermark(backup, await here(), clock.nowMs(), SOON)).toBe(announced);
-    expect(await watermarkPosition(backup)).toMatch(/^[0-9A-F]+\/[0-9A-F]+$/);
+    expect(await moved(await here(), clock.nowMs(), SOON)).toBe(announced);
     const receipt = await oneMore();
     expect(receipt.backupWatermarkMs).toBe(announced);
     expect(receipt.issuedAtMs).toBeGreaterThan(announced);
@@ -80,13 +95,13 @@ describe('the watermark', () => {
     await announceMark(backup, clock.nowMs(), SOON);
     const held = await here();
     const reserve = { reserveMs: 500 };
-    expect(await moveWatermark(backup, held, clock.nowMs(), reserve)).toBeNull();
+    expect(await moved(held, clock.nowMs(), reserve)).toBeNull();
     clock.advance(499);
     await oneMore();
-    expect(await moveWatermark(backup, held, clock.nowMs(), reserve)).toBeNull();
+    expect(await moved(held, clock.nowMs(), reserve)).toBeNull();
     clock.advance(1);
     await oneMore();
-    expect(await moveWatermark(backup, held, clock.nowMs(), reserve)).toBe(first);
+    expect(await moved(held, clock.nowMs(), reserve)).toBe(first);
   });
 
   it('promises no more than the clock of the backup allows, and no more than ingest has received', async () => {
@@ -94,9 +109,9 @@ describe('the watermark', () => {
     await oneMore();
     const received = await newest();
     await announceMark(backup, received - 300, SOON);
-    expect(await moveWatermark(backup, await here(), received + 1e12, SOON)).toBe(received - 300);
+    expect(await moved(await here(), received + 1e12, SOON)).toBe(received - 300);
     await announceMark(backup, received + 1e12, SOON);
-    expect(await moveWatermark(backup, await here(), received + 1e12, SOON)).toBe(received);
+    expect(await moved(await here(), received + 1e12, SOON)).toBe(received);
   });
 
   it('takes back what was announced by a clock that ran ahead', async () => {

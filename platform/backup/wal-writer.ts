@@ -1,0 +1,89 @@
+/** Writes the streamed log into a backup folder: the newest segment as it grows, whole ones compressed. */
+import { createReadStream, createWriteStream } from 'node:fs';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { syncFolder } from '../atomic-file.ts';
+import type { Probe } from '../probe.ts';
+import { SEGMENT_BYTES, segmentName, segmentOf } from './log-position.ts';
+
+export interface WalWriter {
+  /** Takes bytes that follow the last ones. */
+  write(position: bigint, bytes: Buffer): Promise<void>;
+  /** Forces what was written to the disk; gives the place up to which it is durable. */
+  sync(): Promise<bigint>;
+  /** Place up to which it is durable now. */
+  durable(): bigint;
+  close(): Promise<void>;
+}
+
+/** Opens a writer at the beginning of a segment. What lies there already is overwritten by the same bytes. */
+export function createWalWriter(folder: string, timeline: number, startAt: bigint, probe: Probe): WalWriter {
+  let at = startAt;
+  let durableUpTo = startAt;
+  let file: { readonly segment: bigint; readonly path: string; readonly handle: FileHandle } | undefined;
+
+  async function openSegment(segment: bigint): Promise<NonNullable<typeof file>> {
+    if (file !== undefined) return file;
+    const path = join(folder, `${segmentName(timeline, segment)}.partial`);
+    // Not cut short: after a restart it holds bytes that are promised already.
+    const handle = await open(path, 'r+').catch(() => open(path, 'w+', 0o600));
+    file = { segment, path, handle };
+    syncFolder(folder);
+    return file;
+  }
+
+  async function write(position: bigint, bytes: Buffer): Promise<void> {
+    if (position !== at) throw new Error(`the log goes on at ${position}, ${at} was expected`);
+    for (let rest = bytes; rest.byteLength > 0; ) {
+      const { segment, handle } = await openSegment(segmentOf(at));
+      const offset = at - segment * SEGMENT_BYTES;
+      const part = rest.subarray(0, Number(SEGMENT_BYTES - offset));
+      await handle.write(part, 0, part.byteLength, Number(offset));
+      at += BigInt(part.byteLength);
+      rest = rest.subarray(part.byteLength);
+      if (at % SEGMENT_BYTES === 0n) await finishSegment();
+    }
+  }
+
+  async function finishSegment(): Promise<void> {
+    const done = await flush();
+    if (done === undefined) return;
+    const { segment, path, handle } = done;
+    await handle.close();
+    file = undefined;
+    const target = join(folder, `${segmentName(timeline, segment)}.gz`);
+    await compress(path, `${target}.part`);
+    await rename(`${target}.part`, target);
+    syncFolder(folder);
+    await probe('backup.segment-finished');
+    await rm(path);
+  }
+
+  async function flush(): Promise<typeof file> {
+    if (file !== undefined && at > durableUpTo) await file.handle.datasync();
+    durableUpTo = at;
+    return file;
+  }
+
+  return {
+    write,
+    sync: async () => {
+      await flush();
+      return durableUpTo;
+    },
+    durable: () => durableUpTo,
+    close: async () => {
+      await file?.handle.close();
+      file = undefined;
+    },
+  };
+}
+
+async function compress(from: string, to: string): Promise<void> {
+  await pipeline(createReadStream(from), createGzip({ level: 1 }), createWriteStream(to, { mode: 0o600 }));
+  const handle = await open(to, 'r');
+  await handle.sync();
+  await handle.close();
+}
