@@ -2,7 +2,7 @@
  * Command from the city to one device: signed, named, and expiring, so that a stale or foreign one does nothing.
  */
 import { type Static, Type } from 'typebox';
-import { DeviceId, EpochId, InstantMs, Seq } from './ids.ts';
+import { DeviceId, EpochId, InstantMs, Seq, TimeNonce } from './ids.ts';
 import { envelopeOpener } from './signed-envelope.ts';
 
 const base = {
@@ -18,6 +18,11 @@ export const DeviceCommand = Type.Union([
   Type.Object({ ...base, kind: Type.Literal('offer-again'), epoch: EpochId, fromSeq: Seq }),
   /** Publish a health message now. */
   Type.Object({ ...base, kind: Type.Literal('report-health') }),
+  /**
+   * The city's time, asked for by a health message that carried this nonce. Its end of validity is not looked at: a
+   * device that asks for the time cannot judge it. The nonce is new with each question and answered once.
+   */
+  Type.Object({ ...base, kind: Type.Literal('tell-time'), nonce: TimeNonce, cityMs: InstantMs }),
 ]);
 export type DeviceCommand = Static<typeof DeviceCommand>;
 

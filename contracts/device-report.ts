@@ -3,7 +3,7 @@
  * (every few seconds). Neither carries a token, a card or a rider category.
  */
 import { type Static, Type } from 'typebox';
-import { BootId, DeviceId, EpochId, FeedId, InstantMs } from './ids.ts';
+import { BootId, DeviceId, EpochId, FeedId, InstantMs, TimeNonce } from './ids.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { DenyListVersion, Whereabouts } from './record.ts';
 
@@ -45,6 +45,8 @@ export const DeviceHealth = Type.Object({
     syncAgeMs: Type.Union([count, Type.Null()]),
     offsetMs: Type.Union([Type.Integer(), Type.Null()]),
   }),
+  /** Asks for the city's time: ingest answers with the command `tell-time` that names this nonce. */
+  timeNonce: Type.Optional(TimeNonce),
   counters: Type.Object({ accepted: count, refused: count, latencyMsMax: Type.Number({ minimum: 0 }) }),
   where: Type.Optional(Whereabouts),
   /** Position of the vehicle, WGS 84 degrees. */

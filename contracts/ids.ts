@@ -12,6 +12,9 @@ export const EpochId = Type.String({ pattern: '^[0-9a-f]{32}$' });
 /** A boot of a device: 128 random bits in hex; monotonic times compare only within one boot. */
 export const BootId = Type.String({ pattern: '^[0-9a-f]{32}$' });
 
+/** Names one question for the city's time; never used twice by one device. */
+export const TimeNonce = Type.String({ pattern: '^[0-9a-f]{32}$' });
+
 /** Position of a record in its epoch, from 1, without gaps. */
 export const Seq = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER });
 

@@ -31,6 +31,7 @@ export const ClockEvidence = Type.Object({
       serverMs: InstantMs,
       /** Monotonic time of the device at the sync, of boot `bootId`. */
       monoMs: Type.Integer({ minimum: 0 }),
+      /** The boot of the sync. An earlier one when the device was switched off since: then it is a bound, not a time. */
       bootId: BootId,
       /** Round trip of the exchange: half of it is the uncertainty at the sync. */
       rttMs: Type.Integer({ minimum: 0 }),

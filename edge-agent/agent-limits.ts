@@ -13,6 +13,8 @@ export interface AgentLimits {
   readonly refusalBurst: number;
   readonly refusalRefillMs: number;
   readonly syncRoundTripMsMax: number;
+  /** Between two questions for the city's time, once there was an answer. */
+  readonly timeAskEveryMs: number;
   /** City milliseconds. */
   readonly syncRecordEveryMs: number;
   /** Rides read back from the journal at a start. */
@@ -27,6 +29,7 @@ export const AGENT_LIMITS: AgentLimits = {
   refusalBurst: 60,
   refusalRefillMs: 2000,
   syncRoundTripMsMax: 2000,
+  timeAskEveryMs: 600_000,
   syncRecordEveryMs: 600_000,
   rebuildRecordsMax: 2048,
   upload: UPLOAD_LIMITS,

@@ -101,7 +101,7 @@ class ValidatorAgent implements Agent {
       timers,
       chance: deps.chance,
       limits: limits.upload,
-      monoMs: keeper.monoMs,
+      monoMs: () => keeper.monoMs(),
       connected: () => this.running && uplink.connected,
       publish: (payload) => uplink.publishBatch(payload),
     });
@@ -111,6 +111,7 @@ class ValidatorAgent implements Agent {
       ingestKeys: device.ingestKeys,
       upload: this.upload,
       syncRoundTripMsMax: limits.syncRoundTripMsMax,
+      timeAskEveryMs: limits.timeAskEveryMs,
       syncRecordEveryMs: limits.syncRecordEveryMs,
       onReportHealth: () => this.sendHealth(),
       onNewEpoch: () => {
@@ -333,7 +334,9 @@ class ValidatorAgent implements Agent {
   private sendHealth(): void {
     const { uplink, log } = this.deps;
     if (!this.running || !uplink.connected) return;
-    uplink.publishHealth(this.health()).catch((err: unknown) => log.debug({ err }, 'edge.health.not-sent'));
+    const timeNonce = this.link.askTime();
+    const health = { ...this.health(), ...(timeNonce !== undefined && { timeNonce }) };
+    uplink.publishHealth(health).catch((err: unknown) => log.debug({ err }, 'edge.health.not-sent'));
   }
 
   health(): DeviceHealth {

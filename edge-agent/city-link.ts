@@ -2,7 +2,7 @@
  * What the city says to a device, and what the device makes of it: receipts free records and set the clock, commands
  * are carried out once, deny lists go forward. Nothing here is ever waited for by a passenger.
  */
-import { openCommand } from '#contracts/command.ts';
+import { type DeviceCommand, openCommand } from '#contracts/command.ts';
 import { openReceipt, type Receipt } from '#contracts/receipt.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import type { Logger } from '#platform/logger.ts';
@@ -12,6 +12,7 @@ import { createDenyFetcher } from './deny-fetch.ts';
 import type { DenyList } from './deny-list.ts';
 import type { Journal, ReceiptEffect } from './journal.ts';
 import { StoreFailure, type Timers, type Uplink } from './ports.ts';
+import { createTimeExchange } from './time-exchange.ts';
 import type { AnsweredOffer, Upload } from './upload.ts';
 
 export interface CityLinkDeps {
@@ -27,6 +28,8 @@ export interface CityLinkDeps {
   readonly log: Logger;
   /** Slowest exchange by which the clock is set, real milliseconds. */
   readonly syncRoundTripMsMax: number;
+  /** Between two questions for the city's time, real milliseconds. */
+  readonly timeAskEveryMs: number;
   /** Least time between two clock-sync records, city milliseconds. */
   readonly syncRecordEveryMs: number;
   readonly onReportHealth: () => void;
@@ -50,6 +53,8 @@ export interface CityLink {
   receipt(payload: Uint8Array): Promise<void>;
   command(payload: Uint8Array): void;
   denyManifest(payload: Uint8Array): void;
+  /** Nonce for the health message that leaves now, when the city's time is to be asked for. */
+  askTime(): string | undefined;
   counters(): Readonly<LinkCounters>;
   /** Resolves when nothing is taken any more. */
   stop(): Promise<void>;
@@ -61,6 +66,7 @@ const COMMANDS_REMEMBERED = 256;
 /** Makes the city's ear of one device. */
 export function createCityLink(deps: CityLinkDeps): CityLink {
   const { deviceId, ingestKeys, journal, upload, keeper, log } = deps;
+  const exchange = createTimeExchange(deps);
   const done = new Set<string>();
   let lastSyncRecordMonoMs: number | undefined;
   const fetcher = createDenyFetcher(deps);
@@ -112,14 +118,18 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
 
   function setClock({ issuedAtMs }: Receipt, answer: AnsweredOffer | null, heardMonoMs: number): void {
     if (!answer || answer.roundTripRealMs > deps.syncRoundTripMsMax) return;
-    const exchange = { sentMonoMs: answer.sentMonoMs, heardMonoMs, serverMs: issuedAtMs };
-    if (!keeper.offer(exchange)) return;
+    if (keeper.offer({ sentMonoMs: answer.sentMonoMs, heardMonoMs, serverMs: issuedAtMs })) recordSync();
+  }
+
+  /** The sync in a record of its own: the city settles by it what this boot recorded before. */
+  function recordSync(): void {
     const nowMonoMs = keeper.monoMs();
     if (lastSyncRecordMonoMs !== undefined && nowMonoMs - lastSyncRecordMonoMs < deps.syncRecordEveryMs)
       return;
+    const at = keeper.evidence();
     const { offsetMs, rttMs } = keeper.state();
-    const body = { serverMs: issuedAtMs, offsetMs: offsetMs ?? 0, rttMs: rttMs ?? 0 };
-    const written = journal.append({ kind: 'clock-sync', at: keeper.evidence(), body });
+    const body = { serverMs: at.sync?.serverMs ?? at.wallMs, offsetMs: offsetMs ?? 0, rttMs: rttMs ?? 0 };
+    const written = journal.append({ kind: 'clock-sync', at, body });
     if (!written.ok) return;
     lastSyncRecordMonoMs = nowMonoMs;
     upload.pump();
@@ -136,6 +146,10 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
 
   function command(payload: Uint8Array): void {
     const opened = openCommand(payload, ingestKeys);
+    if (opened.ok && opened.value.kind === 'tell-time') {
+      hearTime(opened.value);
+      return;
+    }
     const nowMs = keeper.nowMs();
     const valid = opened.ok && opened.value.deviceId === deviceId && nowMs < opened.value.expiresAtMs;
     if (!valid || done.has(opened.value.commandId)) {
@@ -146,7 +160,15 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
     remember(opened.value.commandId);
     log.info({ kind: opened.value.kind }, 'edge.command.taken');
     if (opened.value.kind === 'report-health') deps.onReportHealth();
-    else offerAgain(opened.value.epoch, opened.value.fromSeq);
+    else if (opened.value.kind === 'offer-again') offerAgain(opened.value.epoch, opened.value.fromSeq);
+  }
+
+  /** The one command that needs no time to be judged: it answers a question of this device, once. */
+  function hearTime(told: Extract<DeviceCommand, { kind: 'tell-time' }>): void {
+    const outcome = told.deviceId === deviceId ? exchange.answer(told.nonce, told.cityMs) : 'refused';
+    if (outcome === 'refused') counters.commandsRefused++;
+    else counters.commands++;
+    if (outcome === 'set') recordSync();
   }
 
   function remember(commandId: string): void {
@@ -171,6 +193,7 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
     receipt,
     command,
     denyManifest: (payload) => fetcher.manifest(payload),
+    askTime: () => exchange.ask(),
     counters: () => counters,
     stop: () => fetcher.stop(),
   };

@@ -13,6 +13,7 @@ import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
+import { readClockFile, writeClockFile } from './adapters/clock-file.ts';
 import { openDenyStore } from './adapters/deny-store.ts';
 import { loadDevice } from './adapters/load-device.ts';
 import { createMqttUplink } from './adapters/mqtt-uplink.ts';
@@ -33,6 +34,8 @@ export const SOFTWARE = 'kvytok-edge 0.1.0';
 
 /** Receipted records kept for a restored database unless configured otherwise. */
 const KEPT_RECORDS_MAX = 10_000;
+/** The newest one may be of a boot that had lost its time; one of the last few tells it. */
+const RECORDS_LOOKED_AT = 16;
 /** Real milliseconds for reading one card; the passenger waits. */
 const CARD_TIME_MS_MAX = 1000;
 
@@ -61,9 +64,15 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
   const log = deps.log.child({ deviceId: device.deviceId });
   const closers: (() => void | Promise<void>)[] = [() => folder.release()];
   try {
-    const keeper = createTimekeeper(deps.clock, randomHex());
+    const keeper = createTimekeeper(deps.clock, {
+      saved: readClockFile(config.deviceDir, log),
+      drawBootId: randomHex,
+      save: (saved) => writeClockFile(config.deviceDir, saved, log),
+    });
+    closers.push(() => writeClockFile(config.deviceDir, keeper.saved(), log));
     const { journal, store } = openDeviceJournal(config, device, keeper, { ...deps, log });
     closers.push(() => store.close());
+    rememberTime(keeper, journal);
     const deny = openDenyStore(config.deviceDir, {
       rest: realTimers.rest,
       ...(deps.probe && { probe: deps.probe }),
@@ -224,6 +233,14 @@ function ownerOf(store: JournalStore, device: Device): 'this' | 'another-key' | 
   const message = headMessage({ deviceId: device.deviceId, ...newest });
   const holds = verifyBytes(message, newest.sig, createPublicKey(device.privateKey));
   return holds ? 'this' : 'another-key';
+}
+
+/** Whatever the wall clock says after a power loss, it is later than the newest record. */
+function rememberTime(keeper: Timekeeper, journal: Journal): void {
+  for (const { bytes } of journal.newest(RECORDS_LOOKED_AT)) {
+    const record = parseRecord(bytes);
+    if (record.ok) keeper.notBefore(record.value.at);
+  }
 }
 
 const epochFile = (dir: string): string => join(dir, 'journal-epoch');

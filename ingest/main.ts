@@ -16,6 +16,7 @@ import { subscribeIngest } from './adapters/mqtt-subscriber.ts';
 import { openRecordStore } from './adapters/record-store.ts';
 import { startReplayWorker } from './adapters/replay-worker.ts';
 import { startReportStore } from './adapters/report-store.ts';
+import { createTimeTeller } from './adapters/time-teller.ts';
 import { DEFAULT_LIMITS, type IngestConfig } from './config.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Arrival } from './model.ts';
@@ -94,12 +95,20 @@ export async function startIngest(
   const onBatch = (arrival: Arrival): void => {
     if (!groups.offer(arrival)) handler.countDropped();
   };
+  const teller = createTimeTeller({
+    clock,
+    signer: config.signer,
+    publish: (topic, payload) => mqtt.publish(topic, payload),
+  });
   const mqtt = subscribeIngest({
     config,
     clock,
     log,
     onBatch,
-    onReport: reportReader(registry, (read) => reports.take(read)),
+    onReport: reportReader(registry, (read) => {
+      if (read.kind === 'health') teller.answer(read.report);
+      reports.take(read);
+    }),
   });
 
   const metrics = createMetrics();

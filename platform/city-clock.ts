@@ -3,6 +3,7 @@
  * a restart goes on where it was, and no validator sees time run backwards. A clean stop leaves no gap; while the city
  * runs the file is kept a little ahead, so that kill -9 costs a gap of at most two saving intervals, never a jump back.
  */
+import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, renameSync } from 'node:fs';
 import { writeFileAtomic } from './atomic-file.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -24,6 +25,8 @@ export interface CityClockOptions {
 }
 
 export interface CityClock extends Clock {
+  /** The life of this clock's file: its monotonic time goes on across restarts. */
+  readonly bootId: string;
   /** City seconds for each real one. */
   readonly speed: number;
   /** Writes exactly the present instant to the file; for the end, when everything has stopped. */
@@ -38,6 +41,8 @@ interface Saved {
   readonly v: 1;
   readonly cityMs: number;
   readonly monotonicMs: number;
+  /** Absent in files of before this field was there. */
+  readonly bootId?: string;
 }
 
 const SPEED_MAX = 3600;
@@ -57,14 +62,21 @@ export function createCityClock(options: CityClockOptions): CityClock {
   const originMs = base.monotonicMs();
   let cityMs = saved?.cityMs ?? options.startAtMs;
   let monoMs = saved?.monotonicMs ?? 0;
+  const bootId = saved?.bootId ?? randomBytes(16).toString('hex');
 
   // Measured on the base's monotonic clock: a correction of the machine's wall clock does not move the city.
   const passedMs = (): number => (base.monotonicMs() - originMs) * speed;
   const aheadMs = 2 * (options.saveEveryMs ?? SAVE_EVERY_MS) * speed;
   const keep = (extraMs: number): void =>
-    write(file, { v: 1, cityMs: cityMs + passedMs() + extraMs, monotonicMs: monoMs + passedMs() + extraMs });
+    write(file, {
+      v: 1,
+      cityMs: cityMs + passedMs() + extraMs,
+      monotonicMs: monoMs + passedMs() + extraMs,
+      bootId,
+    });
   const clock: CityClock = {
     speed,
+    bootId,
     nowMs: () => Math.floor(cityMs + passedMs()),
     monotonicMs: () => monoMs + passedMs(),
     save: () => keep(0),
@@ -136,7 +148,8 @@ function readSaved(file: string, log: Logger | undefined): Saved | undefined {
       saved.v === 1 &&
       isInstant(saved.cityMs) &&
       Number.isFinite(saved.monotonicMs) &&
-      saved.monotonicMs !== undefined;
+      saved.monotonicMs !== undefined &&
+      (saved.bootId === undefined || /^[0-9a-f]{32}$/.test(saved.bootId));
     if (!whole) throw new Error('it does not hold a clock of version 1');
     return saved as Saved;
   } catch (error) {

@@ -8,6 +8,11 @@ export interface Clock {
   nowMs(): number;
   /** Milliseconds from an unnamed origin, never backwards; fit only for differences. */
   monotonicMs(): number;
+  /**
+   * Names the stretch within which `monotonicMs` only grows, 128 bits in hex, where it outlives the process (a boot of
+   * the machine, the life of a city's clock). Absent: it ends with the process.
+   */
+  readonly bootId?: string;
 }
 
 /** The machine's own clock. */

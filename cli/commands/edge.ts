@@ -1,6 +1,6 @@
 /** `kvytok edge`: one validator agent with a real reader. */
 import { parseArgs } from 'node:util';
-import { systemClock } from '#platform/clock.ts';
+import { createBootClock } from '#platform/boot-clock.ts';
 import { createLogger, type Logger } from '#platform/logger.ts';
 import { createLifecycle, type Lifecycle, onSignals } from '#platform/shutdown.ts';
 import type { Agent } from '../../edge-agent/agent.ts';
@@ -42,7 +42,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const config = configOf(values, io.env);
   const pretty = (io.stderr as { isTTY?: boolean }).isTTY === true;
   const time = values['simulated-time'];
-  const clock = time === undefined ? systemClock : simulatedClock(time);
+  const clock = time === undefined ? createBootClock() : simulatedClock(time);
   const log = createLogger({ component: 'edge', pretty, write: (line) => void io.stderr.write(line) });
   const lifecycle = createLifecycle(log);
   const signals = onSignals(log);

@@ -118,7 +118,8 @@ export interface TestDevice {
 
 async function openDevice(deviceId: string, client: MqttClient): Promise<TestDevice> {
   const receipts: Receipt[] = [];
-  client.on('message', (_topic, payload) => {
+  client.on('message', (topic, payload) => {
+    if (topic !== deviceTopic(deviceId, 'receipts')) return;
     const opened = openReceipt(payload, PINNED);
     if (!opened.ok) throw new Error(`a receipt that does not hold: ${JSON.stringify(opened.problems)}`);
     receipts.push(opened.value);

@@ -10,7 +10,7 @@ import { noProbe, type Probe } from '#platform/probe.ts';
 import { openDenyStore } from '../../../edge-agent/adapters/deny-store.ts';
 import { type Agent, createAgent } from '../../../edge-agent/agent.ts';
 import { AGENT_LIMITS, type AgentLimits } from '../../../edge-agent/agent-limits.ts';
-import { createTimekeeper } from '../../../edge-agent/clock-evidence.ts';
+import { createTimekeeper, type SavedClock } from '../../../edge-agent/clock-evidence.ts';
 import { createDenyList } from '../../../edge-agent/deny-list.ts';
 import { openJournal } from '../../../edge-agent/journal.ts';
 import type {
@@ -41,6 +41,8 @@ export interface RigOptions {
   readonly connected?: boolean;
   readonly probe?: Probe;
   readonly city?: TestCity;
+  /** What an earlier run of this device remembered of time. */
+  readonly savedClock?: SavedClock;
   readonly keys?: ReturnType<typeof generateKeyPairSync>;
 }
 
@@ -52,6 +54,7 @@ export interface Rig {
   readonly store: JournalStore;
   readonly sent: Uint8Array[];
   readonly healths: DeviceHealth[];
+  readonly savedClocks: SavedClock[];
   readonly views: ScreenView[];
   readonly epochs: string[];
   readonly answers: { view: ScreenView; id: string | null }[];
@@ -91,7 +94,12 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   const clock = options.clock ?? manualClock();
   const timers = createManualTimers();
   const store = options.store ?? createMemoryJournalStore();
-  const keeper = createTimekeeper(clock, randomBytes(16).toString('hex'));
+  const savedClocks: SavedClock[] = [];
+  const keeper = createTimekeeper(clock, {
+    drawBootId: () => randomBytes(16).toString('hex'),
+    saved: options.savedClock,
+    save: (saved) => void savedClocks.push(saved),
+  });
   const recordsMax = options.recordsMax ?? 1000;
   const journal = openJournal(
     {
@@ -191,6 +199,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     store,
     sent,
     healths,
+    savedClocks,
     views,
     epochs,
     answers,

@@ -1,4 +1,5 @@
 /** A real broker with a small ingest behind it: keeps what devices bring, and signs receipts as long as it is told to. */
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes } from 'aedes';
@@ -76,10 +77,22 @@ export async function startTestIngest(city: TestCity, port = 0): Promise<TestIng
     if (!address) return;
     const payload = packet.payload as Buffer;
     if (address.channel === 'status') ingest.statuses.push(payload.toString('utf8'));
-    if (address.channel === 'health') ingest.healths.push(payload.toString('utf8'));
+    if (address.channel === 'health') hear(ingest, address.deviceId, payload.toString('utf8'));
     if (address.channel === 'taps') take(ingest, address.deviceId, payload, city);
   });
   return ingest;
+}
+
+/** Keeps a health message; while it answers, tells the time to a device that asks. */
+function hear(ingest: TestIngest, deviceId: string, text: string): void {
+  ingest.healths.push(text);
+  const nonce: string | undefined = JSON.parse(text).timeNonce;
+  if (nonce === undefined || !ingest.answering) return;
+  const cityMs = ingest.more().issuedAtMs ?? Date.now();
+  const times = { issuedAtMs: cityMs, expiresAtMs: cityMs + 1000, cityMs };
+  ingest
+    .command(deviceId, { v: 1, commandId: randomUUID(), deviceId, kind: 'tell-time', nonce, ...times })
+    .catch(() => {});
 }
 
 function take(ingest: TestIngest, deviceId: string, payload: Buffer, city: TestCity): void {
