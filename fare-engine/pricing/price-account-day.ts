@@ -5,6 +5,7 @@
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
 import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact, Touch } from './model.ts';
+import { BOUNDARY_REACH_MS_MAX, boundariesWithin } from './price-boundaries.ts';
 import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
 import { chargedMinor, lineOfLeg, lineOfSameRide, lineOfUnpriced, type Repeated } from './priced-line.ts';
 import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
@@ -146,13 +147,23 @@ function cheaperSide(
   const own = uncertaintyOf(tap);
   const slackMs = own + (state.transferRun?.uncertaintyMs ?? 0);
   let leg = nominal;
-  if (slackMs <= 0) return { leg, uncertaintyMs: 0 };
-  for (const atMs of own > 0 ? [tap.fareAtMs, tap.fareAtMs - own, tap.fareAtMs + own] : [tap.fareAtMs]) {
+  if (slackMs <= 0 || chargedMinor(tap, leg) <= 0n) return { leg, uncertaintyMs: slackMs };
+  for (const atMs of possibleInstants(presented)) {
     if (chargedMinor(tap, leg) <= 0n) break;
     const other = priceAt(state, presented, atMs, slackMs);
     if (typeof other !== 'string' && chargedMinor(tap, other) < chargedMinor(tap, leg)) leg = other;
   }
-  return { leg, uncertaintyMs: slackMs };
+  return { leg, uncertaintyMs: Math.max(slackMs, tap.uncertaintyMs) };
+}
+
+/** One instant for each stretch of equal prices that the tap may have been in; its own first. */
+function possibleInstants({ day, tap, tariffs }: Presented): number[] {
+  const reachMs = Math.min(tap.uncertaintyMs, BOUNDARY_REACH_MS_MAX);
+  if (reachMs <= 0) return [tap.fareAtMs];
+  const firstMs = tap.fareAtMs - reachMs;
+  const { packages } = tariffs;
+  const later = boundariesWithin(packages, day, tap.stopId, firstMs, tap.fareAtMs + reachMs);
+  return later.length === 0 ? [tap.fareAtMs] : [tap.fareAtMs, firstMs, ...later];
 }
 
 function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState {

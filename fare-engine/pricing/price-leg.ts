@@ -133,6 +133,9 @@ function findTransfers(
   const payer = { mediaId, categoryIds: [tariff.defaultCategoryId] };
   const sameGroup = run.lastLegGroupId === option.rule.legGroupId;
   const firstMs = sameGroup ? run.startedAtMs : run.lastLegAtMs;
+  // On the cheaper side of an unsure clock both legs lie on one side of the day's start.
+  const runSlackMs = Math.min(slackMs, run.uncertaintyMs ?? 0);
+  const sameDay = firstMs + runSlackMs >= dayStartMs || tap.fareAtMs - (slackMs - runSlackMs) < dayStartMs;
   const rules = transfers.match(
     {
       fromGroupId: run.lastLegGroupId,
@@ -143,7 +146,7 @@ function findTransfers(
       slackMs,
     },
     (rule) =>
-      (rule.durationLimitS !== null || firstMs >= dayStartMs) &&
+      (rule.durationLimitS !== null || sameDay) &&
       (rule.productId === '' || selectProduct(feed, rule.productId, payer) !== undefined),
   );
   return rules.map((rule) => ({

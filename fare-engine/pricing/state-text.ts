@@ -52,8 +52,9 @@ export function trimState(
 ): PricingState {
   const run = state.transferRun;
   const window = run?.packageHash === undefined ? 0 : tariffs.byHash(run.packageHash)?.transferWindowMsMax;
-  // A rule without a limit would hold a run open for ever: it ends with the fare day (price-leg.ts), the others go on.
-  const reach = window ? window + (run?.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX : 0;
+  // A rule without a limit would hold a run open for ever: it ends with the fare day (price-leg.ts), which an unsure
+  // clock may have misplaced by its uncertainty. The others go on for their window.
+  const reach = (window ?? 0) + (run?.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX;
   return {
     v: 1,
     transferRun: run && nextDayStartMs - run.lastLegAtMs <= reach ? run : null,
