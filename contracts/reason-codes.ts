@@ -48,6 +48,7 @@ export const FLAG_CODES = [
   'CLOCK_FAR_FROM_RECEIPT',
   'CLOCK_OTHER_BOOT',
   'LATE',
+  'STOP_UNSURE',
   'UNLINKED',
   'FORKED_EPOCH',
 ] as const;
@@ -166,6 +167,12 @@ export const REASON_TEXTS: Readonly<Record<ReasonCode, Text>> = {
     en: 'The time of the record is far from the time it was received.',
     de: 'Die Zeit des Datensatzes liegt weit vom Empfang entfernt.',
     pl: 'Czas zapisu jest odległy od czasu odbioru.',
+  },
+  STOP_UNSURE: {
+    uk: 'Валідатор не був певен зупинки.',
+    en: 'The validator was not sure of the stop.',
+    de: 'Der Entwerter war sich der Haltestelle nicht sicher.',
+    pl: 'Kasownik nie był pewien przystanku.',
   },
   CLOCK_OTHER_BOOT: {
     uk: 'Після звірки годинника валідатор перезавантажено.',

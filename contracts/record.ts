@@ -51,6 +51,12 @@ export const Whereabouts = Type.Object({
   tripId: Type.Optional(FeedId),
   directionId: Type.Optional(Type.Union([Type.Literal(0), Type.Literal(1)])),
   stopId: Type.Optional(FeedId),
+  /** How sure the device is of the stop, whole percent. Absent = it was told. */
+  stopConfidencePct: Type.Optional(Type.Integer({ minimum: 0, maximum: 100 })),
+  /** Who says the stop: positions, the timetable, the driver. */
+  stopSource: Type.Optional(
+    Type.Union([Type.Literal('gnss'), Type.Literal('timetable'), Type.Literal('driver')]),
+  ),
 });
 export type Whereabouts = Static<typeof Whereabouts>;
 

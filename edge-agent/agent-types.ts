@@ -3,6 +3,7 @@ import type { DeviceHealth } from '#contracts/device-report.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { LinkCounters } from './city-link.ts';
 import type { ScreenView } from './ports.ts';
+import type { PositionFix } from './stops/find-stop.ts';
 
 export type Position = NonNullable<DeviceHealth['position']>;
 export type AgentState = 'waiting' | 'reading' | 'answered' | 'cooling' | 'out-of-order';
@@ -16,6 +17,8 @@ export interface Agent {
   state(): AgentState;
   /** Where the vehicle is; goes into the next records and reports. */
   setWhereabouts(where: Whereabouts, position?: Position, nextStopId?: string): void;
+  /** A position of the receiver; with the stops of the device folder it says at which stop the next taps are. */
+  observe(fix: PositionFix): void;
   /** Records that a shift begins on a route; false when the journal cannot take it now. */
   openShift(where: Whereabouts, source?: 'plan' | 'driver'): boolean;
   closeShift(source?: 'plan' | 'driver'): boolean;

@@ -30,13 +30,15 @@ import type {
   Timers,
   Uplink,
 } from './ports.ts';
+import type { PositionFix } from './stops/find-stop.ts';
 import { createTapDesk, type TapDesk } from './tap-desk.ts';
 import { createUpload } from './upload.ts';
+import { createWhereDesk, type WhereDesk } from './whereabouts.ts';
 
 export type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
 
 export interface AgentDeps {
-  readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'ingestKeys'>;
+  readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'ingestKeys' | 'stopPlan'>;
   readonly journal: Journal;
   readonly denyList: DenyList;
   readonly keeper: Timekeeper;
@@ -79,9 +81,7 @@ class ValidatorAgent implements Agent {
   };
   private phase: Exclude<AgentState, 'out-of-order'> = 'waiting';
   private shown: ScreenView;
-  private where: Whereabouts;
-  private position: Position | undefined;
-  private nextStopId: string | undefined;
+  private readonly place: WhereDesk;
   private lane: Promise<void> = Promise.resolve();
   private receiptLane: Promise<void> = Promise.resolve();
   private running = false;
@@ -93,7 +93,8 @@ class ValidatorAgent implements Agent {
   constructor(deps: AgentDeps) {
     const { device, journal, keeper, timers, limits, uplink } = deps;
     this.deps = deps;
-    this.where = device.vehicleId === undefined ? {} : { vehicleId: device.vehicleId };
+    const moment = () => ({ nowMs: keeper.nowMs(), monoMs: keeper.monoMs() });
+    this.place = createWhereDesk({ ...device, moment });
     this.desk = createTapDesk(deps);
     this.upload = createUpload({
       deviceId: device.deviceId,
@@ -185,11 +186,12 @@ class ValidatorAgent implements Agent {
     }
     this.phase = 'reading';
     const reading = await this.read(card);
+    const where = this.place.now();
     const decision: TapDecision = reading.ok
-      ? this.desk.decide(reading.card, this.where)
+      ? this.desk.decide(reading.card, where)
       : { accepted: false, reason: reading.reason };
     await probe('edge.before-append');
-    const written = this.desk.write(decision, reading.ok ? reading.card : undefined, this.where);
+    const written = this.desk.write(decision, reading.ok ? reading.card : undefined, where);
     await probe('edge.after-append');
     this.show(decision, reading, written, beganMs);
     await probe('edge.after-answer');
@@ -340,11 +342,7 @@ class ValidatorAgent implements Agent {
   }
 
   health(): DeviceHealth {
-    return reportHealth(this.deps, this.own, {
-      where: this.where,
-      ...(this.position && { position: this.position }),
-      ...(this.nextStopId !== undefined && { nextStopId: this.nextStopId }),
-    });
+    return reportHealth(this.deps, this.own, this.place.report());
   }
 
   counters(): AgentCounters & LinkCounters {
@@ -352,13 +350,16 @@ class ValidatorAgent implements Agent {
   }
 
   setWhereabouts(where: Whereabouts, position?: Position, nextStopId?: string): void {
-    this.where = this.completed(where);
-    this.position = position;
-    this.nextStopId = nextStopId;
+    this.place.tell(where, position, nextStopId);
+  }
+
+  observe(fix: PositionFix): void {
+    this.place.observe(fix);
   }
 
   openShift(where: Whereabouts, source: 'plan' | 'driver' = 'plan'): boolean {
-    this.where = this.completed(where);
+    if (source === 'driver') this.place.tellByDriver(where);
+    else this.place.tell(where);
     return this.recordShift('open', source);
   }
 
@@ -368,14 +369,9 @@ class ValidatorAgent implements Agent {
 
   private recordShift(action: 'open' | 'close', source: 'plan' | 'driver'): boolean {
     const { journal, keeper } = this.deps;
-    const body = { action, source, where: this.where };
+    const body = { action, source, where: this.place.now() };
     const written = journal.append({ kind: 'shift', at: keeper.evidence(), body });
     if (written.ok) this.upload.pump();
     return written.ok;
-  }
-
-  private completed(where: Whereabouts): Whereabouts {
-    const { vehicleId } = this.deps.device;
-    return vehicleId === undefined || where.vehicleId !== undefined ? { ...where } : { vehicleId, ...where };
   }
 }

@@ -8,6 +8,7 @@ import type { DeviceHealth } from '#contracts/device-report.ts';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import type { DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
+import type { StopPlan } from './stops/stop-plan.ts';
 
 /** One card in the field. Exchanges run one after the other. */
 export interface CardTransport {
@@ -258,6 +259,8 @@ export interface Device {
   readonly policy: DevicePolicy;
   /** An epoch that the enrolment knows of: without a journal it is lost. */
   readonly epoch?: string;
+  /** The city's stops, where the enrolment brought them. */
+  readonly stopPlan?: StopPlan;
 }
 
 /** The city's rules for this validator. */

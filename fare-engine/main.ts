@@ -66,6 +66,7 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     attemptsMax: limits.attemptsMax,
     clock: city.clock,
     days: calendar,
+    stopCountsFromPct: city.stops?.countsFromPct ?? 0,
     lateTapAcceptS: Math.max(...packages.map((p) => p.lateTapAcceptSMax)),
   };
   const pool = createPool({

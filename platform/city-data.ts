@@ -12,6 +12,7 @@ import { MediumKind } from '#contracts/record.ts';
 import { OperatorError } from './errors.ts';
 
 const seconds = Type.Integer({ minimum: 0 });
+const percent = Type.Integer({ minimum: 0, maximum: 100 });
 const names = Type.Object({
   uk: Type.String(),
   en: Type.String(),
@@ -51,6 +52,20 @@ export const City = Type.Object({
       clockAloneS: Type.Optional(seconds),
       journalFullPct: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
       backlogRows: Type.Optional(Type.Integer({ minimum: 1 })),
+    }),
+  ),
+  /** How a stop is found and when it counts; without it devices find none, and a stop that is told counts. */
+  stops: Type.Optional(
+    Type.Object({
+      reachM: Type.Number({ exclusiveMinimum: 0, maximum: 1000 }),
+      hysteresisM: Type.Number({ minimum: 0, maximum: 1000 }),
+      freshS: Type.Number({ minimum: 0, maximum: 3600 }),
+      halfLifeS: Type.Number({ exclusiveMinimum: 0, maximum: 86_400 }),
+      timetablePct: percent,
+      driverPct: percent,
+      dropPct: percent,
+      /** A stop less sure than this makes no price higher. */
+      countsFromPct: percent,
     }),
   ),
   /** For the simulated city only. */

@@ -12,7 +12,17 @@ import type { Wording } from './wording.ts';
 const STEPS_MAX = 50;
 const PARAMS_MAX = 20;
 const PARAM_CHARS_MAX = 200;
-const KINDS = ['base', 'transfer', 'concession', 'pass', 'cap', 'same-ride', 'clock', 'unpriced'] as const;
+const KINDS = [
+  'base',
+  'transfer',
+  'concession',
+  'pass',
+  'cap',
+  'same-ride',
+  'clock',
+  'stop',
+  'unpriced',
+] as const;
 const AMOUNT = /^-?[0-9]{1,19}$/;
 
 /** Reads stored steps; what is not a step is left out, so that a page never fails over one. */

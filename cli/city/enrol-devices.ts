@@ -45,7 +45,13 @@ export type BrokerRole = 'device' | 'ingest' | 'lists' | 'monitor';
 export function enrolDevice(
   devicesFolder: string,
   device: DeviceToEnrol,
-  context: { keys: CityKeys; policy: ValidatorPolicy; mqttUrl: string },
+  context: {
+    keys: CityKeys;
+    policy: ValidatorPolicy;
+    mqttUrl: string;
+    /** Text of `stops.json`; absent where the city finds no stops. */
+    stops?: string | undefined;
+  },
 ): EnrolledDevice {
   const folder = join(devicesFolder, device.deviceId);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -53,6 +59,9 @@ export function enrolDevice(
   const secret = openSecret(join(folder, 'mqtt-secret'), newSecret);
   openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
   const { ingest, lists, listGeneration, issuer } = context.keys;
+  const { stops } = context;
+  // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.
+  if (stops !== undefined) writeFileAtomic(join(folder, 'stops.json'), stops);
   writeWhole(
     join(folder, 'device.json'),
     JSON.stringify(
@@ -66,6 +75,7 @@ export function enrolDevice(
         listGenerationKeys: { [listGeneration.keyId]: publicPem(listGeneration.privateKey) },
         issuerKeys: { [issuer.keyId]: publicPem(issuer.privateKey) },
         policy: context.policy,
+        ...(stops === undefined ? {} : { stopsSha256: createHash('sha256').update(stops).digest('hex') }),
       },
       null,
       2,

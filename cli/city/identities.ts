@@ -2,10 +2,12 @@
  * Who may speak in the embedded city: enrols every planned device and the city's own services, and writes the
  * broker's identities file.
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CityData } from '#platform/city-data.ts';
 import type { CityKeys } from './city-keys.ts';
 import { type EnrolledDevice, enrolDevice, enrolService, writeIdentities } from './enrol-devices.ts';
+import { makeStopPlan, STOP_PLAN_FILES } from './make-stop-plan.ts';
 
 /** MQTT client ids of the city's services. */
 export const INGEST_CLIENT = 'city-ingest';
@@ -27,6 +29,14 @@ export function deviceFolder(dataFolder: string, deviceId: string): string {
 /** Kinds of media taken where a city does not say: those whose cards this version reads. */
 const DEFAULT_MEDIA = ['social', 'wallet'] as const;
 
+/** The stops of the city's feed with its numbers, as devices get them; nothing where the city has no such numbers. */
+function stopsOf({ dir, city }: CityData): string | undefined {
+  if (city.stops === undefined) return undefined;
+  const { countsFromPct: _, ...rules } = city.stops;
+  const texts = STOP_PLAN_FILES.map((name) => [name, readFileSync(join(dir, 'gtfs', name), 'utf8')]);
+  return JSON.stringify(makeStopPlan(Object.fromEntries(texts), rules));
+}
+
 /** Makes or completes all identities of a city; repeating it changes nothing. */
 export function openIdentities(
   dataFolder: string,
@@ -40,8 +50,9 @@ export function openIdentities(
     mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
     journalRecordsMax: validator.journalRecordsMax,
   };
+  const stops = stopsOf(data);
   const devices = data.devices.map((device) =>
-    enrolDevice(join(dataFolder, 'devices'), device, { keys, policy, mqttUrl }),
+    enrolDevice(join(dataFolder, 'devices'), device, { keys, policy, mqttUrl, stops }),
   );
   const secrets = join(dataFolder, 'secrets');
   const ingest = enrolService(secrets, INGEST_CLIENT);

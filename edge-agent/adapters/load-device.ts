@@ -6,12 +6,14 @@ import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Type } from 'typebox';
-import { DeviceId, EpochId, FeedId } from '#contracts/ids.ts';
+import { sha256Hex } from '#contracts/hash-chain.ts';
+import { DeviceId, EpochId, FeedId, Sha256Hex } from '#contracts/ids.ts';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
 import { MediumKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { Device } from '../ports.ts';
+import { parseStopPlan, STOP_PLAN_BYTES_MAX, type StopPlan } from '../stops/stop-plan.ts';
 
 const Keys = Type.Record(Type.String(), Type.String({ maxLength: 1024 }));
 
@@ -30,6 +32,8 @@ export const DeviceFile = Type.Object({
     journalRecordsMax: Type.Integer({ minimum: 2, maximum: 10_000_000 }),
   }),
   epoch: Type.Optional(EpochId),
+  /** SHA-256 of `stops.json`; absent = the city gave no stops. */
+  stopsSha256: Type.Optional(Sha256Hex),
 });
 
 const parseDeviceFile = parserOf(DeviceFile);
@@ -52,6 +56,7 @@ export function loadDevice(dir: string): Device {
   const listKeys = parseKeys(file?.listKeys, 'listKeys', problems);
   const listGenerationKeys = parseKeys(file?.listGenerationKeys, 'listGenerationKeys', problems);
   const issuerKeys = parseKeys(file?.issuerKeys, 'issuerKeys', problems);
+  const stopPlan = file?.stopsSha256 === undefined ? undefined : parseStops(dir, file.stopsSha256, problems);
   if (problems.length > 0 || !file || !privateKey || mqttSecret === undefined || tokenKey === undefined) {
     throw invalid(dir, problems);
   }
@@ -68,14 +73,34 @@ export function loadDevice(dir: string): Device {
     cardKeys: { issuerKeys, tokenKey: Buffer.from(tokenKey, 'hex'), tokenKeyVersion: TOKEN_KEY_VERSION },
     ...(vehicleId !== undefined && { vehicleId }),
     ...(epoch !== undefined && { epoch }),
+    ...(stopPlan !== undefined && { stopPlan }),
   };
 }
 
-function readPart(dir: string, name: string, problems: string[]): Buffer | undefined {
+/** The stops that belong to this device file: other ones would name stops by another timetable. */
+function parseStops(dir: string, sha256: string, problems: string[]): StopPlan | undefined {
+  const bytes = readPart(dir, 'stops.json', problems, STOP_PLAN_BYTES_MAX);
+  if (!bytes) return undefined;
+  if (sha256Hex(bytes) !== sha256) {
+    problems.push('stops.json is not the file that device.json names');
+    return undefined;
+  }
+  const plan = parseStopPlan(bytes);
+  if (plan.ok) return plan.value;
+  for (const { path, message } of plan.problems) problems.push(`stops.json${path}: ${message}`);
+  return undefined;
+}
+
+function readPart(
+  dir: string,
+  name: string,
+  problems: string[],
+  bytesMax = FILE_BYTES_MAX,
+): Buffer | undefined {
   try {
     const bytes = readFileSync(join(dir, name));
-    if (bytes.byteLength <= FILE_BYTES_MAX) return bytes;
-    problems.push(`${name} is larger than ${FILE_BYTES_MAX} bytes`);
+    if (bytes.byteLength <= bytesMax) return bytes;
+    problems.push(`${name} is larger than ${bytesMax} bytes`);
   } catch (error) {
     const missing = systemCode(error) === 'ENOENT';
     problems.push(

@@ -54,14 +54,15 @@ export const STORE_AND_LOAD = `
 WITH new_tap AS (
   INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions,
     fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id,
-    belief_direction_id, stop_id, pass_back_of, flags, received_at_ms)
+    belief_direction_id, stop_id, stop_confidence_pct, stop_source, stop_unsure, pass_back_of, flags, received_at_ms)
   SELECT "tapId", "deviceId", epoch, seq, decode("recordSha256", 'hex'), "tokenId", "mediumKind", direction,
     companions, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "directionId",
-    "stopId", "passBackOf", flags, "receivedAtMs"
+    "stopId", "stopConfidencePct", "stopSource", "stopUnsure", "passBackOf", flags, "receivedAtMs"
   FROM json_to_recordset($1) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, "recordSha256" text,
     "tokenId" text, "mediumKind" text, direction text, companions smallint, "fareDay" date, "fareAtMs" bigint,
     "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text,
-    "directionId" smallint, "stopId" text, "passBackOf" text, flags text[], "receivedAtMs" bigint)
+    "directionId" smallint, "stopId" text, "stopConfidencePct" smallint, "stopSource" text, "stopUnsure" boolean,
+    "passBackOf" text, flags text[], "receivedAtMs" bigint)
   ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id),
 new_refused AS (
   INSERT INTO fare.refused
@@ -112,7 +113,7 @@ SELECT
   (SELECT json_agg(json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
      'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
      'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
-     'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id,
+     'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
      'passBackOf', pass_back_of, 'receivedAtMs', received_at_ms)) FROM old_tap) AS taps,
   (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
     WHERE l.token_id IN (SELECT token_id FROM token_day)) AS links,

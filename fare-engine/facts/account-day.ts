@@ -95,6 +95,7 @@ export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place): Tap
     carrierId: place.carrierId,
     routeId: place.routeId,
     stopId: tap.stopId,
+    ...(tap.stopUnsure ? { stopUnsure: true } : {}),
     mediumId: mediumIdOf(tap.tokenId),
     deviceId: tap.deviceId,
     passBackOf: tap.passBackOf,

@@ -32,6 +32,11 @@ export interface StoredTap {
     readonly directionId: DirectionId | null;
   };
   readonly stopId: string | null;
+  /** How sure the device was of the stop, and who said it; `null` = it was told, and is not doubted. */
+  readonly stopConfidencePct: number | null;
+  readonly stopSource: string | null;
+  /** Less sure than the city asks: such a stop makes no price higher. */
+  readonly stopUnsure: boolean;
   /** Tap of which the device took this one for a repetition. */
   readonly passBackOf: string | null;
   readonly flags: readonly string[];
@@ -39,7 +44,10 @@ export interface StoredTap {
 }
 
 /** What pricing reads of a tap; who wrote it and how it was received is evidence, not price. */
-export type PricedTap = Omit<StoredTap, 'epoch' | 'seq' | 'recordSha256' | 'flags'>;
+export type PricedTap = Omit<
+  StoredTap,
+  'epoch' | 'seq' | 'recordSha256' | 'flags' | 'stopConfidencePct' | 'stopSource'
+>;
 
 /** A medium stands for an account. */
 export interface MediaLink {

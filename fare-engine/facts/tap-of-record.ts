@@ -49,6 +49,8 @@ export interface RecordContext {
   readonly days: FareDays;
   /** Seconds after a fare day's end beyond which no tariff charges a tap of a closed day: it is marked LATE. */
   readonly lateTapAcceptS: number;
+  /** From this confidence on a stop counts like one that was told, whole percent (`city.yaml`, stops). */
+  readonly stopCountsFromPct: number;
 }
 
 /** @throws Error when the text is not a record: ingest has checked it, so this is a bug and the row is set aside. */
@@ -67,6 +69,9 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
   const { epoch } = row;
   const instant = fareAt(record.at, row.receivedAtMs, context.clock);
   const fareDay = context.days.fareDayOf(instant.fareAtMs);
+  const { stopId, stopConfidencePct = null } = body.where;
+  const unsure = stopConfidencePct !== null && stopConfidencePct < context.stopCountsFromPct;
+  const stopUnsure = stopId !== undefined && unsure;
   const late = row.receivedAtMs >= context.days.endOfMs(fareDay) + context.lateTapAcceptS * 1000;
   return {
     tapId: recordId(deviceId, epoch, seq),
@@ -88,8 +93,18 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
       directionId: body.where.directionId ?? null,
     },
     stopId: body.where.stopId ?? null,
+    stopConfidencePct,
+    stopSource: body.where.stopSource ?? null,
+    stopUnsure,
     passBackOf: repeatedTap(record),
-    flags: [...new Set([...row.flags, ...instant.flags, ...(late ? ['LATE'] : [])])].sort(),
+    flags: [
+      ...new Set([
+        ...row.flags,
+        ...instant.flags,
+        ...(late ? ['LATE'] : []),
+        ...(stopUnsure ? ['STOP_UNSURE'] : []),
+      ]),
+    ].sort(),
     receivedAtMs: row.receivedAtMs,
   };
 }

@@ -60,6 +60,7 @@ const TapLine = Type.Object({
   carrierId: Nullable(FeedId),
   routeId: Nullable(FeedId),
   stopId: Nullable(FeedId),
+  stopUnsure: Type.Optional(Type.Boolean()),
   mediumId: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   deviceId: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),
   passBackOf: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),

@@ -21,6 +21,8 @@ export interface TapFact {
   readonly carrierId: string | null;
   readonly routeId: string | null;
   readonly stopId: string | null;
+  /** The stop is not sure enough to make a price higher: the cheapest of the network's areas applies. Absent = it is. */
+  readonly stopUnsure?: boolean;
   /** Which card or device it was, opaque: two media of one account are two riders on one vehicle. Absent = unknown. */
   readonly mediumId?: string;
   /** Stands for the place where no vehicle is known. */
@@ -98,7 +100,16 @@ export const INITIAL_STATE: PricingState = { v: 1, transferRun: null, lastTouche
 
 /** Why a price is what it is: one step of the waterfall. Texts in four languages are made from it (step-text.ts). */
 export interface PriceStep {
-  readonly kind: 'base' | 'transfer' | 'concession' | 'pass' | 'cap' | 'same-ride' | 'clock' | 'unpriced';
+  readonly kind:
+    | 'base'
+    | 'transfer'
+    | 'concession'
+    | 'pass'
+    | 'cap'
+    | 'same-ride'
+    | 'clock'
+    | 'stop'
+    | 'unpriced';
   /** Id of the rule row in the tariff package, or of the built-in rule. */
   readonly ruleId: string;
   /** Legal act and article behind the rule; `null` only where the package has no act for it. */

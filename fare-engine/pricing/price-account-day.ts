@@ -2,12 +2,20 @@
  * The charge: all facts of one account on one fare day, and what the day before handed on, become priced lines and
  * what is handed to the next day. Pure; the order of the facts and of the rules does not matter.
  */
+import { candidateStops } from './candidate-stops.ts';
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
 import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact, Touch } from './model.ts';
 import { BOUNDARY_REACH_MS_MAX, boundariesWithin } from './price-boundaries.ts';
 import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
-import { chargedMinor, lineOfLeg, lineOfSameRide, lineOfUnpriced, type Repeated } from './priced-line.ts';
+import {
+  chargedMinor,
+  type DoubtNotes,
+  lineOfLeg,
+  lineOfSameRide,
+  lineOfUnpriced,
+  type Repeated,
+} from './priced-line.ts';
 import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
@@ -71,9 +79,38 @@ function priceTap(state: PricingState, presented: Presented): PricedTap {
   if (touch) return { line: lineOfSameRide(tap, day.fareDay, tariff, networkId, touch), state };
   const nominal = priceAt(state, presented, tap.fareAtMs, 0);
   if (typeof nominal === 'string') return unpriced(nominal);
+  const { leg, notes } = cheaperStop(state, presented, cheaperClock(state, presented, nominal));
+  return { line: lineOfLeg(tap, day.fareDay, leg, notes), state: nextState(state, tap, leg) };
+}
+
+/** A leg that is not the nominal one says why. */
+interface NotedLeg {
+  readonly leg: PricedLeg;
+  readonly notes: DoubtNotes;
+}
+
+function cheaperClock(state: PricingState, presented: Presented, nominal: PricedLeg): NotedLeg {
   const { leg, uncertaintyMs } = cheaperSide(state, presented, nominal);
   const clock = leg === nominal ? null : { uncertaintyMs, nominalMinor: nominal.riderMinor };
-  return { line: lineOfLeg(tap, day.fareDay, leg, clock), state: nextState(state, tap, leg) };
+  return { leg, notes: { clock, stop: null } };
+}
+
+/** Where the stop is not sure and the price depends on it, the rider pays for the cheapest area that may be meant. */
+function cheaperStop(state: PricingState, presented: Presented, nominal: NotedLeg): NotedLeg {
+  const { tap, tariffs } = presented;
+  const tariff = tap.stopUnsure === true ? tariffs.at(tap.fareAtMs) : undefined;
+  if (tariff === undefined) return nominal;
+  let best = nominal;
+  for (const stopId of candidateStops(tariff.pricer.feed, nominal.leg.networkId)) {
+    if (chargedMinor(tap, best.leg) <= 0n) break;
+    const other = { ...presented, tap: { ...tap, stopId } };
+    const leg = priceAt(state, other, tap.fareAtMs, 0);
+    if (typeof leg === 'string') continue;
+    const noted = cheaperClock(state, other, leg);
+    if (chargedMinor(tap, noted.leg) < chargedMinor(tap, best.leg)) best = noted;
+  }
+  if (best === nominal) return nominal;
+  return { leg: best.leg, notes: { ...best.notes, stop: { nominalMinor: nominal.leg.riderMinor } } };
 }
 
 function networkOf(tariff: TariffPackage, tap: TapFact): string | null {

@@ -10,6 +10,13 @@ export interface ClockNote {
   readonly nominalMinor: bigint;
 }
 
+/** What doubts spared the rider; `null` where there was none, or it made no difference. */
+export interface DoubtNotes {
+  readonly clock: ClockNote | null;
+  /** Price at the stop that the device named. */
+  readonly stop: { readonly nominalMinor: bigint } | null;
+}
+
 /** Riders beside the holder: how many pay, and how many are more than the tariff allows with one medium. */
 export function companionsOf(tap: TapFact, leg: PricedLeg): { paying: number; rest: number } {
   const paying = Math.min(tap.companions, leg.tariff.policyOf(leg.networkId).companion_max);
@@ -26,12 +33,13 @@ export function lineOfLeg(
   tap: TapFact,
   fareDay: string,
   leg: PricedLeg,
-  clock: ClockNote | null,
+  { clock, stop }: DoubtNotes,
 ): PricedLine {
   const steps: PriceStep[] = [baseStep(tap, leg)];
   if (leg.transfer) steps.push(transferStep(leg));
   if (leg.concession && leg.riderMinor !== leg.referenceMinor) steps.push(concessionStep(leg));
   if (clock) steps.push(clockStep(leg.riderMinor, clock));
+  if (stop) steps.push(stopStep(leg.riderMinor, stop.nominalMinor, tap));
   const { paying, rest } = companionsOf(tap, leg);
   const riderMinor = chargedMinor(tap, leg);
   if (paying > 0) steps.push(companionsStep(tap, leg, paying));
@@ -167,6 +175,18 @@ function clockStep(riderMinor: bigint, { uncertaintyMs, nominalMinor }: ClockNot
       uncertaintyS: String(Math.ceil(uncertaintyMs / 1000)),
       nominalMinor: nominalMinor.toString(),
     },
+  };
+}
+
+function stopStep(riderMinor: bigint, nominalMinor: bigint, tap: TapFact): PriceStep {
+  return {
+    kind: 'stop',
+    ruleId: 'stop/cheapest-area',
+    act: null,
+    article: null,
+    beforeMinor: riderMinor,
+    afterMinor: riderMinor,
+    params: { stop: tap.stopId ?? '', nominalMinor: nominalMinor.toString() },
   };
 }
 

@@ -50,6 +50,7 @@ const uk: Sentences = {
   'same-ride': (x) => `Та сама поїздка: картку прикладено ще раз через ${x.p['seconds']} с, без оплати`,
   clock: (x) =>
     `Годинник валідатора неточний (до ${x.p['uncertaintyS']} с): ${x.after} замість ${x.p['nominal']}, дешевший варіант`,
+  stop: (x) => `Зупинка визначена непевно: ${x.after} замість ${x.p['nominal']}, найдешевша з можливих зон`,
   unpriced: (x) => `Без оплати: ${UNPRICED.uk[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 
@@ -69,6 +70,8 @@ const en: Sentences = {
   'same-ride': (x) => `The same ride: card presented again after ${x.p['seconds']} s, no charge`,
   clock: (x) =>
     `The validator's clock is not exact (up to ${x.p['uncertaintyS']} s): ${x.after} instead of ${x.p['nominal']}, the cheaper side`,
+  stop: (x) =>
+    `The stop is not sure: ${x.after} instead of ${x.p['nominal']}, the cheapest area that may be meant`,
   unpriced: (x) => `Not charged: ${UNPRICED.en[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 
@@ -89,6 +92,8 @@ const de: Sentences = {
     `Dieselbe Fahrt: Karte nach ${x.p['seconds']} s noch einmal vorgehalten, ohne Berechnung`,
   clock: (x) =>
     `Die Uhr des Validators geht nicht genau (bis ${x.p['uncertaintyS']} s): ${x.after} statt ${x.p['nominal']}, der günstigere Preis`,
+  stop: (x) =>
+    `Die Haltestelle ist nicht sicher: ${x.after} statt ${x.p['nominal']}, die günstigste mögliche Zone`,
   unpriced: (x) => `Nicht berechnet: ${UNPRICED.de[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 
@@ -108,6 +113,7 @@ const pl: Sentences = {
   'same-ride': (x) => `Ten sam przejazd: kartę przyłożono ponownie po ${x.p['seconds']} s, bez opłaty`,
   clock: (x) =>
     `Zegar kasownika jest niedokładny (do ${x.p['uncertaintyS']} s): ${x.after} zamiast ${x.p['nominal']}, tańszy wariant`,
+  stop: (x) => `Przystanek nie jest pewny: ${x.after} zamiast ${x.p['nominal']}, najtańsza możliwa strefa`,
   unpriced: (x) => `Bez opłaty: ${UNPRICED.pl[x.p['reason'] ?? ''] ?? x.p['reason']}${count(x)}`,
 };
 

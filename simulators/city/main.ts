@@ -18,6 +18,7 @@ import { type Clerk, createClerk } from './clerk.ts';
 import { type Boarding, planDay } from './day-plan.ts';
 import { createPathFinder } from './find-path.ts';
 import { createFleet, type Fleet, type FleetStats } from './fleet.ts';
+import { createGnssReceiver } from './gnss-receiver.ts';
 import { createOfficeDesk, type OfficeCommand } from './office.ts';
 import { makeRiders } from './riders.ts';
 import type { Timetable } from './timetable.ts';
@@ -87,7 +88,7 @@ export async function startFleet(options: FleetOptions): Promise<FleetRole> {
     waitingMax: 200_000,
     onFailure: (err) => log.warn({ err }, 'fleet.office.failed'),
   });
-  for (const device of cityData.devices) clerk.bring(desk.assignDevice(device));
+  for (const command of cityData.devices.flatMap((device) => desk.assignDevice(device))) clerk.bring(command);
   const paths = createPathFinder(timetable);
   const count = options.riders ?? simulation.riders;
   const riders = makeRiders({ seed, count, shares, timetable, paths });
@@ -186,7 +187,11 @@ async function openGarage(
       edge.agent.onAnswer((view, recordId) => {
         if (view.sign === 'accepted' && recordId !== null) options.onGreen?.(recordId);
       });
-      vehicles.set(blockId, createVehicle({ vehicleId, blockId, agent: edge.agent, reader, timetable }));
+      const receiver = createGnssReceiver(options.seed, vehicleId);
+      vehicles.set(
+        blockId,
+        createVehicle({ vehicleId, blockId, agent: edge.agent, reader, timetable, receiver }),
+      );
     }
     return { vehicles, edges, radios, close };
   } catch (error) {

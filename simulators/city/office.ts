@@ -44,8 +44,22 @@ export type OfficeCommand = {
       readonly payload: {
         readonly deviceId: string;
         readonly vehicleId: string;
+        readonly validFromMs: number;
+      };
+    }
+  | {
+      readonly kind: 'assign-vehicle';
+      readonly payload: {
+        readonly vehicleId: string;
         readonly carrierId: string;
-        readonly routeId?: string;
+        readonly validFromMs: number;
+      };
+    }
+  | {
+      readonly kind: 'assign-route';
+      readonly payload: {
+        readonly vehicleId: string;
+        readonly routeId: string;
         readonly validFromMs: number;
       };
     }
@@ -62,7 +76,8 @@ export type OfficeCommand = {
 
 /** Makes the commands of one simulation. */
 export interface OfficeDesk {
-  assignDevice(device: PlannedDevice): OfficeCommand;
+  /** Device → vehicle, vehicle → carrier, and the route where the plan of devices names one. */
+  assignDevice(device: PlannedDevice): OfficeCommand[];
   /** Card, right and, for a lost card, the denial: in the order in which the city should learn them. */
   registerRider(rider: Rider, tokenId: string): OfficeCommand[];
   /** `occasion` names the top-up: the same occasion is the same payment. */
@@ -78,18 +93,30 @@ export function createOfficeDesk(options: {
   const { seed, currency, validFromMs } = options;
   const id = (...words: string[]) => uuidOf(`${seed}|${words.join('|')}`);
   return {
-    assignDevice: (device) => ({
-      commandId: id('assign-device', device.deviceId),
-      kind: 'assign-device',
-      payload: {
-        deviceId: device.deviceId,
-        // A desk rides in no vehicle; its taps still need a place in the books.
-        vehicleId: device.vehicleId ?? device.deviceId,
-        carrierId: device.carrierId,
-        ...(device.routeId !== undefined && { routeId: device.routeId }),
-        validFromMs,
-      },
-    }),
+    assignDevice({ deviceId, carrierId, routeId, ...device }) {
+      // A desk rides in no vehicle; its taps still need a place in the books.
+      const vehicleId = device.vehicleId ?? deviceId;
+      const commands: OfficeCommand[] = [
+        {
+          commandId: id('assign-device', deviceId),
+          kind: 'assign-device',
+          payload: { deviceId, vehicleId, validFromMs },
+        },
+        {
+          commandId: id('assign-vehicle', vehicleId),
+          kind: 'assign-vehicle',
+          payload: { vehicleId, carrierId, validFromMs },
+        },
+      ];
+      if (routeId !== undefined) {
+        commands.push({
+          commandId: id('assign-route', vehicleId),
+          kind: 'assign-route',
+          payload: { vehicleId, routeId, validFromMs },
+        });
+      }
+      return commands;
+    },
     registerRider(rider, tokenId) {
       const { accountId, concessionId, riderId } = rider;
       const commands: OfficeCommand[] = [

@@ -1,10 +1,11 @@
 /**
- * One vehicle: the driver's part. It tells the real agent where it is, opens and closes shifts trip by trip, and holds
- * the riders' cards to its reader.
+ * One vehicle: the driver's part. It tells the real agent its line and what its receiver says of the position, opens and
+ * closes shifts trip by trip, and holds the riders' cards to its reader. At which stop it is, the agent finds out.
  */
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Agent } from '../../edge-agent/agent.ts';
 import type { CardTransport, ScreenView } from '../../edge-agent/ports.ts';
+import type { GnssReceiver } from './gnss-receiver.ts';
 import type { Run, Timetable } from './timetable.ts';
 import { type VehiclePlace, whereIs } from './vehicle-place.ts';
 
@@ -12,9 +13,11 @@ import { type VehiclePlace, whereIs } from './vehicle-place.ts';
 export interface VehicleParts {
   readonly vehicleId: string;
   readonly blockId: string;
-  readonly agent: Pick<Agent, 'setWhereabouts' | 'openShift' | 'closeShift' | 'onAnswer'>;
+  readonly agent: Pick<Agent, 'setWhereabouts' | 'observe' | 'openShift' | 'closeShift' | 'onAnswer'>;
   readonly reader: { present(card: CardTransport): Promise<void> };
   readonly timetable: Timetable;
+  /** What the vehicle's receiver makes of its true position. */
+  readonly receiver: GnssReceiver;
 }
 
 export interface Vehicle {
@@ -29,7 +32,7 @@ export interface Vehicle {
 }
 
 export function createVehicle(parts: VehicleParts): Vehicle {
-  const { agent, reader, timetable, vehicleId, blockId } = parts;
+  const { agent, reader, timetable, vehicleId, blockId, receiver } = parts;
   let shift: string | null = null;
   let lane: Promise<unknown> = Promise.resolve();
 
@@ -66,11 +69,12 @@ export function createVehicle(parts: VehicleParts): Vehicle {
       }
       const run = place.kind === 'driving' ? place.run : place.next;
       const { tripId, routeId, directionId } = run.trip;
-      const stopId = place.kind === 'driving' ? place.lastStopId : place.stopId;
-      const where = { vehicleId, routeId, tripId, directionId, stopId };
+      const where = { vehicleId, routeId, tripId, directionId };
       follow(run, where);
-      const nextStopId = place.kind === 'driving' ? place.nextStopId : place.stopId;
-      agent.setWhereabouts(where, place.position, nextStopId ?? undefined);
+      agent.setWhereabouts(where);
+      const standing = place.kind === 'waiting' || place.atStopId !== null;
+      const fix = receiver.read(place.position, standing, nowMs);
+      if (fix !== null) agent.observe(fix);
       return place;
     },
     touch(card) {

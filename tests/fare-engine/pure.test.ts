@@ -230,3 +230,20 @@ describe('closing', () => {
     expect(dayToClose(due, RULES)).toBe('2025-10-14');
   });
 });
+
+test('a stop less sure than the city asks is marked, at the bound it is not; a stop that was told is never doubted', () => {
+  const made = (where: object) => {
+    const row = tapRow({ seq: 1, atMs: NOON });
+    const record = JSON.parse(row.record);
+    record.body.where = { routeId: 'r', ...where };
+    const fact = factOfRecord({ ...row, inboxId: 1n, record: JSON.stringify(record) }, RULES);
+    if (fact.kind !== 'tap') throw new Error('a tap was made');
+    return [fact.tap.stopUnsure, fact.tap.flags.includes('STOP_UNSURE')];
+  };
+  const gnss = { stopId: 's', stopSource: 'gnss' };
+  expect(made({ ...gnss, stopConfidencePct: 59 })).toEqual([true, true]);
+  expect(made({ ...gnss, stopConfidencePct: 60 })).toEqual([false, false]);
+  expect(made({ stopId: 's' })).toEqual([false, false]);
+  // Without a stop there is nothing to doubt.
+  expect(made({ stopConfidencePct: 5 })).toEqual([false, false]);
+});

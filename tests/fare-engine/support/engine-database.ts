@@ -20,6 +20,7 @@ export const RULES: WorkRules = {
   clock: { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400 },
   days: calendar,
   lateTapAcceptS: 259_200,
+  stopCountsFromPct: 60,
 };
 
 export interface EngineDatabase {

@@ -27,6 +27,7 @@ const deps = {
     clock: { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400 },
     days: calendar,
     lateTapAcceptS: 259_200,
+    stopCountsFromPct: 60,
   },
   clock: manualClock(Date.UTC(2025, 9, 14, 6)),
   probe: (point: string) => {

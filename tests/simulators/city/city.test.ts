@@ -132,7 +132,10 @@ test('vehicles drive, riders tap, shifts follow the trips, and every record is r
 
   const kinds = new Set(commands.map((command) => command.kind));
   expect(kinds).toEqual(
-    new Set(['assign-device', 'link-medium', 'grant-entitlement', 'credit-wallet', ...denials(commands)]),
+    new Set([
+      ...['assign-device', 'assign-vehicle', 'assign-route'],
+      ...['link-medium', 'grant-entitlement', 'credit-wallet', ...denials(commands)],
+    ]),
   );
   const linked = new Set(commands.flatMap((c) => (c.kind === 'link-medium' ? [c.payload.tokenId] : [])));
   for (const { body } of taps(records))

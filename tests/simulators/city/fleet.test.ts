@@ -223,12 +223,18 @@ describe('the office', () => {
       return [
         ...desk.registerRider(riderOf(1, { concessionId: 'x', fault: 'denied' }), 'k1.0'),
         desk.topUp(riderOf(1), '100', 'monday'),
-        desk.assignDevice({ deviceId: 'val-1', vehicleId: '1', carrierId: 'c', routeId: 'r', blockId: 'b' }),
+        ...desk.assignDevice({
+          deviceId: 'val-1',
+          vehicleId: '1',
+          carrierId: 'c',
+          routeId: 'r',
+          blockId: 'b',
+        }),
       ];
     };
     expect(commandsOf(1)).toEqual(commandsOf(1));
     const ids = [...commandsOf(1), ...commandsOf(2)].map((c) => c.commandId);
-    expect(new Set(ids).size).toBe(10);
+    expect(new Set(ids).size).toBe(14);
     for (const id of ids)
       expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
   });
@@ -239,11 +245,11 @@ describe('the office', () => {
     const commands = [
       ...desk.registerRider(riderOf(1, { concessionId: 'x', fault: 'denied' }), token),
       desk.topUp(riderOf(1), '100', 'monday'),
-      desk.assignDevice({ deviceId: 'val-1', carrierId: 'c', routeId: 'r' }),
+      ...desk.assignDevice({ deviceId: 'val-1', carrierId: 'c', routeId: 'r' }),
     ];
     for (const { kind, payload } of commands)
       expect(parsePayload(kind, payload), kind).toMatchObject({ ok: true });
-    expect(kinds(commands)).toHaveLength(5);
+    expect(kinds(commands)).toHaveLength(7);
   });
 
   test('that is away gets its commands later, in order, none twice', async () => {
