@@ -52,6 +52,7 @@ export const City = Type.Object({
       clockAloneS: Type.Optional(seconds),
       journalFullPct: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
       backlogRows: Type.Optional(Type.Integer({ minimum: 1 })),
+      backupOldS: Type.Optional(seconds),
     }),
   ),
   /** How a stop is found and when it counts; without it devices find none, and a stop that is told counts. */

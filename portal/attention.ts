@@ -2,6 +2,7 @@
  * What needs a person now, from the figures the page shows anyway: each finding has a code, a severity and the devices
  * it speaks of, so that a stranger can tell from the page what is wrong. Pure; the sentences are in the catalogues.
  */
+import type { BackupRow, JournalAlarmRow } from './ports.ts';
 import type { AttentionCode, CityWire, DeviceWire, FindingWire } from './schemas.ts';
 
 /** From when on something needs a person (`attention` in city.yaml). Times are of the city's clock. */
@@ -16,6 +17,8 @@ export interface AttentionLimits {
   readonly journalFullPct: number;
   /** Rows waiting for the fare engine from which it falls behind. */
   readonly backlogRows: number;
+  /** A backup whose watermark stands still for so long holds too little. */
+  readonly backupOldS: number;
 }
 
 /** Where a city says nothing else. */
@@ -25,18 +28,24 @@ export const ATTENTION_LIMITS: AttentionLimits = {
   clockAloneS: 86_400,
   journalFullPct: 80,
   backlogRows: 20_000,
+  backupOldS: 3600,
 };
 
 /** Devices named in one finding; the others are counted. */
 export const SUBJECTS_MAX = 12;
 
-type Figures = Pick<CityWire, 'staleSinceMs' | 'devices' | 'counts' | 'quarantine' | 'nowMs'>;
+type Figures = Pick<CityWire, 'staleSinceMs' | 'devices' | 'counts' | 'quarantine' | 'nowMs'> & {
+  readonly journals: readonly JournalAlarmRow[];
+  readonly backup: BackupRow | null;
+};
 
 /** The findings, alarms first, in a fixed order. */
 export function findAttention(city: Figures, limits: AttentionLimits): FindingWire[] {
   return [
     ...staleDatabase(city),
     ...books(city),
+    ...journals(city),
+    ...backups(city, limits),
     ...DEVICE_RULES.flatMap((rule) => aboutDevices(rule, city, limits)),
     ...setAside(city),
     ...backlog(city, limits),
@@ -64,6 +73,26 @@ function books({ counts }: Figures): FindingWire[] {
       ? [finding('COMMANDS_REFUSED', 'warning', { count: counts.commandsRefused })]
       : []),
   ];
+}
+
+/** Two lives of one device at once, and lost journals; other signs of a copy are counted with the devices. */
+function journals({ journals: alarms }: Figures): FindingWire[] {
+  const about = (code: AttentionCode, kinds: readonly string[]): FindingWire[] => {
+    const rows = alarms.filter(({ kind }) => kinds.includes(kind));
+    const names = [...new Set(rows.map(({ deviceId }) => deviceId))].sort();
+    if (names.length === 0) return [];
+    const since = rows.map(({ noticedAtMs }) => noticedAtMs ?? 0);
+    const more = { count: names.length, subjects: names.slice(0, SUBJECTS_MAX), sinceMs: Math.max(...since) };
+    return [finding(code, 'alarm', more)];
+  };
+  return [...about('DEVICE_LIVES_TWICE', ['live-together', 'two-boots']), ...about('JOURNAL_LOST', ['lost'])];
+}
+
+function backups({ backup, nowMs }: Figures, { backupOldS }: AttentionLimits): FindingWire[] {
+  if (backup === null || backup.state === 'none') return [];
+  const old = backup.watermarkMs !== null && nowMs - backup.watermarkMs >= backupOldS * 1000;
+  if (backup.state !== 'failing' && !old) return [];
+  return [finding('BACKUP_OLD', 'alarm', { sinceMs: backup.watermarkMs })];
 }
 
 function setAside({ quarantine }: Figures): FindingWire[] {

@@ -6,7 +6,7 @@
 import type { Language } from '#contracts/reason-codes.ts';
 import { ATTENTION_LIMITS, type AttentionLimits, findAttention } from './attention.ts';
 import { type CityNames, textOf } from './city-names.ts';
-import type { CityViews, DeviceRow, Every, PaceRow } from './ports.ts';
+import type { BackupRow, CityViews, DeviceRow, Every, JournalAlarmRow, PaceRow } from './ports.ts';
 import type { CityWire, TapWire } from './schemas.ts';
 import { countsWire, deviceWire, paceWire, tapWire, totalWire, vehiclesOf } from './wire.ts';
 
@@ -30,7 +30,7 @@ const MOVING_IDLE_GAP_MS = 1000;
 const LISTENERS_MAX = 1000;
 
 /** Parts of the snapshot that change at different speeds. */
-export type PartName = 'taps' | 'devices' | 'totals' | 'budget' | 'counts' | 'quarantine' | 'pace';
+export type PartName = 'taps' | 'devices' | 'totals' | 'budget' | 'counts' | 'quarantine' | 'alarms' | 'pace';
 
 export interface LiveCityDeps {
   readonly views: CityViews;
@@ -100,6 +100,10 @@ const NOTHING_YET: Figures = {
 /** Makes the living city. Nothing is read before the first `snapshot` or `watch`. */
 export function createLiveCity(deps: LiveCityDeps): LiveCity {
   const state: Figures = { ...NOTHING_YET };
+  const alarms: { journals: readonly JournalAlarmRow[]; backup: BackupRow | null } = {
+    journals: [],
+    backup: null,
+  };
   const queueBySlice = new Map<number, number>();
   let known: Set<string> | undefined;
   // Changes wait here until they are told, so that a slow part never swallows what another one saw.
@@ -143,6 +147,13 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
     quarantine: part(5000, 5000, async () => {
       state.quarantine = (await deps.views.quarantine()).map((row) => ({ ...row, items: Number(row.items) }));
       return JSON.stringify(state.quarantine);
+    }),
+    alarms: part(5000, 5000, async () => {
+      [alarms.journals, alarms.backup] = await Promise.all([
+        deps.views.journalAlarms(),
+        deps.views.backup().then((row) => row ?? null),
+      ]);
+      return JSON.stringify(alarms);
     }),
     pace: part(2000, 5000, async () => {
       const sinceMs = Math.floor((deps.nowMs() - PACE_WINDOW_MS) / PACE_SLICE_MS) * PACE_SLICE_MS;
@@ -254,7 +265,7 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
       },
       nowMs,
       speed: deps.speed(),
-      attention: findAttention({ ...state, nowMs }, deps.attention ?? ATTENTION_LIMITS),
+      attention: findAttention({ ...state, ...alarms, nowMs }, deps.attention ?? ATTENTION_LIMITS),
       ...state,
     };
   }

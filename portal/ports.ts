@@ -107,6 +107,21 @@ export interface QuarantineRow {
   readonly lastAtMs: number | null;
 }
 
+/** A sign that a device's journal exists twice, or that it was lost (`kind`: ingest/link-chain.ts, or `lost`). */
+export interface JournalAlarmRow {
+  readonly deviceId: string;
+  readonly kind: string;
+  readonly noticedAtMs: number | null;
+}
+
+/** What the backup last said of itself. */
+export interface BackupRow {
+  /** `none` where no backup runs. */
+  readonly state: string;
+  /** Commits receipted before it are in the backup, city time. */
+  readonly watermarkMs: number | null;
+}
+
 /** Taps of one slice of city time: how many came, and how long from receipt to decision. */
 export interface PaceRow {
   readonly startMs: number;
@@ -126,6 +141,9 @@ export interface CityViews {
   devices(): Promise<DeviceRow[]>;
   counts(): Promise<CountsRow>;
   quarantine(): Promise<QuarantineRow[]>;
+  /** Newest first, a bounded number. */
+  journalAlarms(): Promise<JournalAlarmRow[]>;
+  backup(): Promise<BackupRow | undefined>;
   /** Slices of `sliceMs` since `sinceMs` (city time), oldest first. */
   pace(sinceMs: number, sliceMs: number): Promise<PaceRow[]>;
 }

@@ -70,6 +70,8 @@ export const PUBLISHED_COLUMNS = {
     ...['last_record_at_ms', 'stopped'],
   ],
   'ingest.published_quarantine': ['reason', 'items', 'last_at_ms'],
+  'ingest.published_journal_alarm': ['device_id', 'kind', 'noticed_at_ms'],
+  'ingest.published_backup': ['state', 'watermark_ms'],
   'ingest.published_counts': ['records', 'taps', 'quarantined'],
 } as const;
 
@@ -130,6 +132,20 @@ export function createPostgresViews(pool: Pool): CityViews {
           'SELECT reason, items, last_at_ms FROM ingest.published_quarantine ORDER BY items DESC LIMIT 50',
         )
       ).map(quarantineRow),
+    journalAlarms: async () =>
+      (
+        await rows(`SELECT device_id, kind, noticed_at_ms FROM ingest.published_journal_alarm
+                      ORDER BY noticed_at_ms DESC NULLS LAST, device_id, kind LIMIT ${DEVICES_MAX}`)
+      ).map((raw) => ({
+        deviceId: sure(raw['device_id']),
+        kind: sure(raw['kind']),
+        noticedAtMs: maybeMs(raw['noticed_at_ms']),
+      })),
+    backup: async () =>
+      (await rows('SELECT state, watermark_ms FROM ingest.published_backup LIMIT 1')).map((raw) => ({
+        state: sure(raw['state']),
+        watermarkMs: maybeMs(raw['watermark_ms']),
+      }))[0],
     pace: async (sinceMs, sliceMs) => (await rows(PACE_SQL, [sinceMs, sliceMs])).map(paceRow).reverse(),
   };
 }

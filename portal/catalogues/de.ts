@@ -49,6 +49,14 @@ export const de: Catalogue = {
     'Ein Journal hat sich verzweigt: vielleicht wurde ein Gerät kopiert. Entwerter: {n}.',
   'attention.JOURNAL_FORKED.do':
     'Das zweite Gerät suchen. Gibt es keines, den Schlüssel widerrufen und den Entwerter neu anmelden.',
+  'attention.DEVICE_LIVES_TWICE': 'Ein Gerät lebt zweimal zugleich: {n}.',
+  'attention.DEVICE_LIVES_TWICE.do':
+    'Jemand benutzt seinen Schlüssel anderswo. Schlüssel widerrufen, Kopie suchen, Entwerter neu anmelden.',
+  'attention.JOURNAL_LOST': 'Ein Journal ging verloren: {n}; bemerkt um {time}.',
+  'attention.JOURNAL_LOST.do':
+    'Wie viele Fahrten noch nicht angekommen waren, weiß niemand. Klären, was mit der Platte geschah.',
+  'attention.BACKUP_OLD': 'Die Sicherung kommt seit {time} nicht voran.',
+  'attention.BACKUP_OLD.do': 'Platz und Rechte ihres Ordners prüfen. Die Stadt läuft weiter.',
   'attention.READER_NOT_READY': 'Lesen keine Karten: {n}.',
   'attention.READER_NOT_READY.do': 'Dafür wird niemand bestraft. Lesegerät prüfen oder Entwerter tauschen.',
   'attention.JOURNAL_NEARLY_FULL': 'Journal fast voll: {n}.',

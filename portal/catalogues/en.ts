@@ -46,6 +46,14 @@ export const en: Catalogue = {
   'attention.JOURNAL_FORKED': 'A journal has forked: a device may have been copied. Validators: {n}.',
   'attention.JOURNAL_FORKED.do':
     'Find the second device. If there is none, revoke the key and enrol the validator anew.',
+  'attention.DEVICE_LIVES_TWICE': 'A device lives twice at the same time: {n}.',
+  'attention.DEVICE_LIVES_TWICE.do':
+    'Somebody uses its key elsewhere. Revoke the key, find the copy, enrol the validator anew.',
+  'attention.JOURNAL_LOST': 'A journal was lost: {n}; noticed at {time}.',
+  'attention.JOURNAL_LOST.do':
+    'How many rides had not come in cannot be known. Find out what happened to the disk.',
+  'attention.BACKUP_OLD': 'The backup has made no progress since {time}.',
+  'attention.BACKUP_OLD.do': 'Check space and rights of its folder. The city goes on.',
   'attention.READER_NOT_READY': 'Not reading cards: {n}.',
   'attention.READER_NOT_READY.do': 'Nobody is fined for that. Check the reader or replace the validator.',
   'attention.JOURNAL_NEARLY_FULL': 'Journal nearly full: {n}.',

@@ -46,6 +46,14 @@ export const pl: Catalogue = {
   'attention.JOURNAL_FORKED': 'Dziennik się rozdwoił: być może skopiowano urządzenie. Kasowniki: {n}.',
   'attention.JOURNAL_FORKED.do':
     'Znajdź drugie urządzenie. Jeśli go nie ma, unieważnij klucz i zarejestruj kasownik od nowa.',
+  'attention.DEVICE_LIVES_TWICE': 'Urządzenie żyje dwa razy naraz: {n}.',
+  'attention.DEVICE_LIVES_TWICE.do':
+    'Ktoś używa jego klucza gdzie indziej. Unieważnij klucz, znajdź kopię, zarejestruj kasownik od nowa.',
+  'attention.JOURNAL_LOST': 'Dziennik przepadł: {n}; zauważono o {time}.',
+  'attention.JOURNAL_LOST.do':
+    'Nie wiadomo, ile przejazdów nie zdążyło dotrzeć. Sprawdź, co się stało z dyskiem.',
+  'attention.BACKUP_OLD': 'Kopia zapasowa nie posuwa się od {time}.',
+  'attention.BACKUP_OLD.do': 'Sprawdź miejsce i prawa jej folderu. Miasto działa dalej.',
   'attention.READER_NOT_READY': 'Nie czytają kart: {n}.',
   'attention.READER_NOT_READY.do': 'Nikt za to nie dostanie kary. Sprawdź czytnik albo wymień kasownik.',
   'attention.JOURNAL_NEARLY_FULL': 'Dziennik prawie pełny: {n}.',

@@ -39,6 +39,7 @@ export const FRAGMENTS_OF: Readonly<Record<PartName, readonly FragmentId[]>> = {
   budget: ['budget'],
   counts: ['counts', 'figures', 'attention'],
   quarantine: ['quarantine', 'attention'],
+  alarms: ['attention'],
   pace: ['pulse', 'figures'],
 };
 

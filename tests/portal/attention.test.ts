@@ -49,8 +49,15 @@ function aDevice(own: Partial<DeviceWire> = {}): DeviceWire {
   };
 }
 
-const codes = (city: Parameters<typeof aCity>[0]) =>
-  findAttention(aCity({ nowMs: NOW_MS, counts: FINE, ...city }), ATTENTION_LIMITS).map(({ code }) => code);
+type City = Parameters<typeof aCity>[0];
+type Alarms = Pick<Parameters<typeof findAttention>[0], 'journals' | 'backup'>;
+
+const find = (city: City, alarms: Partial<Alarms> = {}) =>
+  findAttention(
+    { ...aCity({ nowMs: NOW_MS, counts: FINE, ...city }), journals: [], backup: null, ...alarms },
+    ATTENTION_LIMITS,
+  );
+const codes = (city: City, alarms?: Partial<Alarms>) => find(city, alarms).map(({ code }) => code);
 const ofDevice = (own: Partial<DeviceWire>) => codes({ devices: [aDevice(own)] });
 
 describe('what needs a person', () => {
@@ -95,29 +102,48 @@ describe('what needs a person', () => {
   });
 
   it('says since when the database is silent and when something was last set aside', () => {
-    const found = findAttention(
-      aCity({
-        nowMs: NOW_MS,
-        staleSinceMs: NOW_MS - 5000,
-        counts: FINE,
-        quarantine: [
-          { reason: 'INGEST_CONFLICT', items: 2, lastAtMs: NOW_MS - 9 },
-          { reason: 'INGEST_MALFORMED', items: 3, lastAtMs: NOW_MS - 4 },
-        ],
-      }),
-      ATTENTION_LIMITS,
-    );
+    const found = find({
+      staleSinceMs: NOW_MS - 5000,
+      quarantine: [
+        { reason: 'INGEST_CONFLICT', items: 2, lastAtMs: NOW_MS - 9 },
+        { reason: 'INGEST_MALFORMED', items: 3, lastAtMs: NOW_MS - 4 },
+      ],
+    });
     expect(found).toEqual([
       { code: 'DATABASE_SILENT', severity: 'alarm', count: 0, subjects: [], sinceMs: NOW_MS - 5000 },
       { code: 'QUARANTINE', severity: 'warning', count: 5, subjects: [], sinceMs: NOW_MS - 4 },
     ]);
   });
 
+  it('names devices that live twice, once each, apart from journals that were lost', () => {
+    const journals = [
+      { deviceId: 'val-9', kind: 'live-together', noticedAtMs: NOW_MS - 8 },
+      { deviceId: 'val-9', kind: 'two-boots', noticedAtMs: NOW_MS - 3 },
+      { deviceId: 'val-2', kind: 'lost', noticedAtMs: null },
+      { deviceId: 'val-5', kind: 'same-number', noticedAtMs: NOW_MS },
+    ];
+    expect(find({}, { journals })).toEqual([
+      { code: 'DEVICE_LIVES_TWICE', severity: 'alarm', count: 1, subjects: ['val-9'], sinceMs: NOW_MS - 3 },
+      { code: 'JOURNAL_LOST', severity: 'alarm', count: 1, subjects: ['val-2'], sinceMs: 0 },
+    ]);
+  });
+
+  it.each([
+    ['none', null, []],
+    ['running', NOW_MS - 3_599_999, []],
+    ['running', NOW_MS - 3_600_000, ['BACKUP_OLD']],
+    ['running', null, []],
+    ['failing', NOW_MS, ['BACKUP_OLD']],
+    ['none', NOW_MS - 10 ** 9, []],
+  ] as const)('a backup that is %s, with its watermark at %s: %j', (state, watermarkMs, expected) => {
+    expect(codes({}, { backup: { state, watermarkMs } })).toEqual(expected);
+  });
+
   it('puts alarms first, counts every device and names a bounded number', () => {
     const devices = Array.from({ length: 40 }, (_, n) =>
       aDevice({ deviceId: `val-${n}`, gaps: 1, forks: n === 7 ? 1 : 0 }),
     );
-    const found = findAttention(aCity({ nowMs: NOW_MS, counts: FINE, devices }), ATTENTION_LIMITS);
+    const found = find({ devices });
     expect(found.map(({ code, count, subjects }) => [code, count, subjects.length])).toEqual([
       ['JOURNAL_FORKED', 1, 1],
       ['RECORDS_MISSING', 40, SUBJECTS_MAX],

@@ -1,11 +1,13 @@
 /** The published views in memory: the same port that PostgreSQL serves, with rows that a test puts in. */
 import type { DeviceHealth } from '#contracts/device-report.ts';
 import type {
+  BackupRow,
   BudgetRow,
   CityViews,
   CountsRow,
   DeviceRow,
   ExplanationRow,
+  JournalAlarmRow,
   PaceRow,
   QuarantineRow,
   TapRow,
@@ -21,6 +23,8 @@ export interface FakeViews extends CityViews {
   deviceRows: DeviceRow[];
   countsRow: CountsRow;
   quarantineRows: QuarantineRow[];
+  alarmRows: JournalAlarmRow[];
+  backupRow: BackupRow | undefined;
   paceRows: PaceRow[];
   /** While set, every call rejects with it. */
   broken: Error | undefined;
@@ -43,6 +47,8 @@ export function fakeViews(): FakeViews {
     deviceRows: [],
     countsRow: noCounts(),
     quarantineRows: [],
+    alarmRows: [],
+    backupRow: undefined,
     paceRows: [],
     broken: undefined,
     calls,
@@ -54,6 +60,8 @@ export function fakeViews(): FakeViews {
     devices: () => called('devices', () => fake.deviceRows),
     counts: () => called('counts', () => fake.countsRow),
     quarantine: () => called('quarantine', () => fake.quarantineRows),
+    journalAlarms: () => called('journalAlarms', () => fake.alarmRows),
+    backup: () => called('backup', () => fake.backupRow),
     pace: (sinceMs) => called('pace', () => fake.paceRows.filter((row) => row.startMs >= sinceMs)),
   };
   return fake;
