@@ -122,6 +122,12 @@ export async function startIngest(
       const { rows } = await pool.query<{ n: number }>('SELECT count(*)::int AS n FROM ingest.link_queue');
       return rows[0]?.n ?? 0;
     },
+    journalAlarms: async () => {
+      const { rows } = await pool.query<{ kind: string; signs: number }>(
+        'SELECT kind, sum(signs)::int AS signs FROM ingest.published_journal_alarm GROUP BY kind',
+      );
+      return rows;
+    },
   });
 
   let stopping: Promise<void> | undefined;

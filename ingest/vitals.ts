@@ -13,6 +13,8 @@ export interface IngestSources {
   readonly databaseProblems: () => Promise<readonly string[]>;
   /** Records that the linker has not seen. */
   readonly unlinkedQueue: () => Promise<number>;
+  /** Signs of copied or lost journals, by kind. */
+  readonly journalAlarms: () => Promise<readonly { readonly kind: string; readonly signs: number }[]>;
 }
 
 /** Registers the figures in `metrics`, where the database's connections stand already. */
@@ -45,6 +47,13 @@ export function ingestVitals(metrics: Metrics, sources: IngestSources): Vitals {
     'kvytok_ingest_link_queue',
     'Stretches of records that the linker has not seen.',
     sources.unlinkedQueue,
+  );
+  metrics.gauge(
+    'kvytok_ingest_journal_alarms',
+    'Signs that a device was copied or its journal lost, by kind.',
+    async () =>
+      (await sources.journalAlarms()).map(({ kind, signs }) => ({ labels: { kind }, value: signs })),
+    ['kind'],
   );
   return {
     metrics,
