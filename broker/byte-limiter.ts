@@ -4,6 +4,7 @@
  *
  * Pure: bytes and the time go in, a verdict comes out. The connection around it acts on the verdict.
  */
+import { createTokenBucket } from './token-bucket.ts';
 
 export interface ByteLimits {
   /** Largest packet from a client that has logged in, fixed header included. */
@@ -16,6 +17,9 @@ export interface ByteLimits {
   readonly deviceBytesPerSecond: number;
   /** Bytes that a device may send at once. */
   readonly deviceBurstBytes: number;
+  /** The same for packets: small ones cost the broker as much as large ones. */
+  readonly devicePacketsPerSecond: number;
+  readonly deviceBurstPackets: number;
 }
 
 /** Why a client is dropped. */
@@ -49,8 +53,8 @@ export function createByteLimiter(limits: ByteLimits): ByteLimiter {
   let bodyLeft = 0;
   let headerBytes = 0;
   let remaining = 0;
-  let tokens = limits.deviceBurstBytes;
-  let refilledAtMs: number | undefined;
+  const bytes = createTokenBucket(limits.deviceBytesPerSecond, limits.deviceBurstBytes);
+  const messages = createTokenBucket(limits.devicePacketsPerSecond, limits.deviceBurstPackets);
 
   function startPacket(byte: number): ByteRefusal | undefined {
     const type = byte >> 4;
@@ -90,21 +94,16 @@ export function createByteLimiter(limits: ByteLimits): ByteLimiter {
     return undefined;
   }
 
-  function meter(bytes: number, nowMs: number): number {
-    const elapsedMs = refilledAtMs === undefined ? 0 : Math.max(0, nowMs - refilledAtMs);
-    refilledAtMs = nowMs;
-    tokens = Math.min(limits.deviceBurstBytes, tokens + (elapsedMs * limits.deviceBytesPerSecond) / 1000);
-    tokens -= bytes;
-    return tokens >= 0 ? 0 : Math.ceil((-tokens * 1000) / limits.deviceBytesPerSecond);
-  }
-
   return {
     accept(chunk, monotonicMs) {
+      const before = packets;
       const refusal = scan(chunk);
       if (refusal) return { ok: false, reason: refusal };
       total += chunk.length;
       if (!login && total > limits.loginBytesMax) return { ok: false, reason: 'TOO_MUCH_BEFORE_LOGIN' };
-      return { ok: true, waitMs: metered ? meter(chunk.length, monotonicMs) : 0 };
+      if (!metered) return { ok: true, waitMs: 0 };
+      const waits = [bytes.take(chunk.length, monotonicMs), messages.take(packets - before, monotonicMs)];
+      return { ok: true, waitMs: Math.max(...waits) };
     },
     loggedIn(isMetered) {
       login = true;

@@ -5,6 +5,7 @@ import { type Static, Type } from 'typebox';
 import { BATCH_BYTES_MAX } from '#contracts/batch.ts';
 import { OperatorError } from '#platform/errors.ts';
 import type { ByteLimits } from './byte-limiter.ts';
+import type { ConnectionRateLimits } from './connection-rate.ts';
 import type { TakeoverLimits } from './takeover-watch.ts';
 
 const listenPattern = '^(\\[[0-9a-fA-F:]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$';
@@ -36,7 +37,7 @@ export const BrokerEnvironment = Type.Object({
 export type BrokerEnvironment = Static<typeof BrokerEnvironment>;
 
 /** Every bound of the broker. */
-export interface BrokerLimits extends ByteLimits, TakeoverLimits {
+export interface BrokerLimits extends ByteLimits, ConnectionRateLimits, TakeoverLimits {
   /** Open connections in total and from one address. */
   readonly connectionsMax: number;
   readonly connectionsPerAddressMax: number;
@@ -60,6 +61,11 @@ export const DEFAULT_LIMITS: BrokerLimits = {
   loginBytesMax: 16 * 1024,
   deviceBytesPerSecond: 4 * 1024 * 1024,
   deviceBurstBytes: 8 * 1024 * 1024,
+  devicePacketsPerSecond: 500,
+  deviceBurstPackets: 2_000,
+  connectionsPerSecondPerAddress: 500,
+  connectionsBurstPerAddress: 4_000,
+  addressesMax: 10_000,
   connectionsMax: 10_000,
   // A city's validators often share the address of one mobile gateway, and a simulated city shares 127.0.0.1.
   connectionsPerAddressMax: 5_000,

@@ -10,6 +10,7 @@ import { type EngineRefusal, startMqttEngine } from './adapters/mqtt-engine.ts';
 import { type Listener, type ListenerRefusal, type ListenerTls, listen } from './adapters/tcp-listener.ts';
 import { openTlsFiles } from './adapters/tls-files.ts';
 import { type Address, type BrokerConfig, DEFAULT_LIMITS, listenersOf } from './config.ts';
+import { createConnectionRate } from './connection-rate.ts';
 import { brokerVitals } from './vitals.ts';
 
 export type BrokerRefusal = ConnectionRefusal | EngineRefusal | ListenerRefusal;
@@ -75,12 +76,14 @@ export async function startBroker(
       throttled += 1;
     },
   };
+  const rate = createConnectionRate(limits);
   const open = ({ host, port }: Address, secure?: ListenerTls): Promise<Listener> =>
     listen({
       host,
       port,
       connectionsMax: limits.connectionsMax,
       connectionsPerAddressMax: limits.connectionsPerAddressMax,
+      mayConnect: (address) => rate.accept(address, clock.monotonicMs()),
       handshakeMsMax: limits.connectMsMax,
       ...(secure && { tls: secure }),
       onConnection: (socket) => engine.handle(guardConnection(socket, limits, clock, guard)),

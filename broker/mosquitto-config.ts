@@ -16,29 +16,39 @@ import {
 export const MOSQUITTO_PID_FILE = 'mosquitto.pid';
 
 /**
- * `mosquitto.conf`, `passwords` and `access`. Each client gets its access line by line: mosquitto's patterns (`%u`) would
+ * `mosquitto.conf`, `access`, and `passwords` where clients prove themselves by secret. With TLS the common name of the
+ * certificate is the user; a client that was taken away keeps its connection there but may neither say nor hear anything.
+ * Each client gets its access line by line: mosquitto's patterns (`%u`) would
  * hold for every client, so a monitor could publish as if it were a device.
  */
 export const mosquittoConfig: ServerConfigGenerator = (input) => {
   const clients = [...input.identities.values()];
-  const without = clients.find(({ secretPbkdf2 }) => secretPbkdf2 === undefined);
+  const main = { name: 'mosquitto.conf', text: mainFile(input), secret: false };
+  if (input.tls !== undefined) {
+    return {
+      ok: true,
+      value: [main, accessFile(clients.filter(({ certificates }) => certificates.size > 0))],
+    };
+  }
+  const known = clients.filter(({ secretSha256 }) => secretSha256 !== undefined);
+  const without = known.find(({ secretPbkdf2 }) => secretPbkdf2 === undefined);
   if (without) {
     return refuse(
       `${without.clientId} has no secretPbkdf2, the form in which mosquitto knows a secret`,
       '/clients',
     );
   }
-  const files: ConfigFile[] = [
-    { name: 'mosquitto.conf', text: mainFile(input), secret: false },
-    {
-      name: 'passwords',
-      text: clients.map(({ clientId, secretPbkdf2 }) => `${clientId}:${secretPbkdf2}\n`).join(''),
-      secret: true,
-    },
-    { name: 'access', text: `# ${GENERATED}\n${clients.map(accessOf).join('')}`, secret: true },
-  ];
-  return { ok: true, value: files };
+  const passwords = {
+    name: 'passwords',
+    text: known.map(({ clientId, secretPbkdf2 }) => `${clientId}:${secretPbkdf2}\n`).join(''),
+    secret: true,
+  };
+  return { ok: true, value: [main, passwords, accessFile(known)] };
 };
+
+function accessFile(clients: readonly Identity[]): ConfigFile {
+  return { name: 'access', text: `# ${GENERATED}\n${clients.map(accessOf).join('')}`, secret: true };
+}
 
 function mainFile({ folder, listen, limits, tls, user }: ServerConfigInput): string {
   const lines = [
@@ -56,14 +66,16 @@ function mainFile({ folder, listen, limits, tls, user }: ServerConfigInput): str
           `cafile ${tls.ca}`,
           `certfile ${tls.cert}`,
           `keyfile ${tls.key}`,
+          ...(tls.crl === undefined ? [] : [`crlfile ${tls.crl}`]),
           'require_certificate true',
+          'use_identity_as_username true',
           'tls_version tlsv1.3',
         ]),
     '# The client id is the user name, whatever a client says of itself: nobody can push another one off.',
     'use_username_as_clientid true',
     '',
     'allow_anonymous false',
-    `password_file ${folder}/passwords`,
+    ...(tls === undefined ? [`password_file ${folder}/passwords`] : []),
     `acl_file ${folder}/access`,
     '',
     '# Stock limits (20 and 1000) acknowledge messages and drop them. These hold what a fleet offers at once.',

@@ -8,6 +8,8 @@ export interface TlsFiles {
   readonly ca: string;
   readonly cert: string;
   readonly key: string;
+  /** Revocation list of the authority, for brokers that read one: certificates that are good no more. */
+  readonly crl?: string;
 }
 
 export interface ServerConfigInput {
@@ -16,7 +18,7 @@ export interface ServerConfigInput {
   readonly listen: { readonly host: string; readonly port: number };
   /** Absolute folder in which the files will lie; configurations name each other by it. */
   readonly folder: string;
-  /** Server certificate, and the authority of the devices' certificates. */
+  /** Server certificate, and the authority of the devices' certificates. Without it clients prove themselves by secret. */
   readonly tls?: TlsFiles;
   /** User of the system that the broker runs as, where it starts as root. */
   readonly user?: string;

@@ -12,7 +12,7 @@ const HEADER_BYTES = 1024;
 
 /** Numbers of the upload, in real milliseconds. */
 export interface UploadLimits {
-  /** Batches on their way at a time. */
+  /** Batches on their way at a time, once the city answers; after a silence or a new connection it is one. */
   readonly inFlightMax: number;
   readonly recordsMax: number;
   /** No receipt after this long: offered again. */
@@ -76,6 +76,8 @@ export function createUpload(deps: UploadDeps): Upload {
   const { journal, timers, limits } = deps;
   let offers: Offer[] = [];
   let cursor = BEGINNING;
+  // Grows with each answer and falls back to one: a fleet that comes back must not offer all its journals at once.
+  let window = 1;
   let silentRounds = 0;
   let pausedUntilMs = 0;
   let cancelTimer: (() => void) | undefined;
@@ -87,7 +89,7 @@ export function createUpload(deps: UploadDeps): Upload {
   function pump(): void {
     if (stopped) return;
     expire();
-    while (deps.connected() && timers.nowMs() >= pausedUntilMs && offers.length < limits.inFlightMax) {
+    while (deps.connected() && timers.nowMs() >= pausedUntilMs && offers.length < window) {
       if (!offerNext()) break;
     }
     arm();
@@ -136,6 +138,7 @@ export function createUpload(deps: UploadDeps): Upload {
     if (!oldest || timers.nowMs() - oldest.sentRealMs < limits.receiptTimeoutMs) return;
     counters.timeouts++;
     offers = [];
+    window = 1;
     const pauseMs = Math.min(limits.pauseMsMax, limits.pauseMs * 2 ** Math.min(silentRounds++, 16));
     // Between half and all of it, so that a fleet that lost the city together does not come back together.
     pausedUntilMs = timers.nowMs() + pauseMs * (0.5 + deps.chance() / 2);
@@ -158,6 +161,7 @@ export function createUpload(deps: UploadDeps): Upload {
     pump,
     restart() {
       offers = [];
+      window = 1;
       cursor = BEGINNING;
       pausedUntilMs = 0;
       silentRounds = 0;
@@ -171,6 +175,7 @@ export function createUpload(deps: UploadDeps): Upload {
       offers = offers.filter((offer) => {
         if (!covered(offer)) return true;
         newest = offer;
+        window = Math.min(limits.inFlightMax, window + 1);
         return false;
       });
       const answer = newest;

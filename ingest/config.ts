@@ -2,9 +2,11 @@
  * What ingest is told by its environment, and the bounds it keeps.
  */
 import { type Static, Type } from 'typebox';
+import { BATCH_BYTES_MAX } from '#contracts/batch.ts';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { loadCity } from '#platform/city-data.ts';
 import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
+import type { BrokerNeeds } from './broker-check.ts';
 import type { FlagLimits } from './flags.ts';
 import type { GroupLimits } from './group-commit.ts';
 import type { QuotaLimits } from './quarantine-quota.ts';
@@ -73,7 +75,16 @@ export interface IngestConfig extends FlagLimits {
   /** Signs receipts. */
   readonly signer: CitySigner;
   readonly limits?: Partial<IngestLimits>;
+  /** What the broker is measured against at the start; left out where it is our own and known. */
+  readonly brokerNeeds?: BrokerNeeds;
 }
+
+/** As many batches as ingest itself lets wait, a whole group of them on the way, and the largest one. */
+export const BROKER_NEEDS: BrokerNeeds = {
+  queued: DEFAULT_LIMITS.queueBatchesMax,
+  window: DEFAULT_LIMITS.groupBatchesMax,
+  payloadBytes: BATCH_BYTES_MAX,
+};
 
 /** From the environment, files read. @throws OperatorError SECRET_FILE_UNREADABLE, CITY_DATA_INVALID. */
 export function ingestConfig(env: IngestEnvironment): IngestConfig {
@@ -85,5 +96,6 @@ export function ingestConfig(env: IngestEnvironment): IngestConfig {
     mqttSecret: readSecretFile(env.KVYTOK_INGEST_MQTT_SECRET_FILE),
     signer: { keyId: env.KVYTOK_INGEST_KEY_ID, privateKey: readPrivateKeyFile(env.KVYTOK_INGEST_KEY_FILE) },
     clockFarFromReceiptMs: city.clock.farFromReceiptS * 1000,
+    brokerNeeds: BROKER_NEEDS,
   };
 }

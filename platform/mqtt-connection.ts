@@ -4,6 +4,7 @@
  */
 import type { TLSSocket } from 'node:tls';
 import mqtt from 'mqtt';
+import { type Backoff, backoffMs } from './backoff.ts';
 import type { Logger } from './logger.ts';
 import { connectPinned, type TlsIdentity, type TlsTarget } from './pinned-tls.ts';
 
@@ -28,8 +29,8 @@ export interface MqttOptions {
   /** What the broker publishes for us when we vanish. */
   readonly will?: MqttWill;
   readonly log: Logger;
-  /** First and longest wait between tries; each wait is drawn at random up to its bound. */
-  readonly backoff?: { readonly firstMs: number; readonly maxMs: number };
+  /** Bounds of the waits between tries; a service's when left out. */
+  readonly backoff?: Backoff;
 }
 
 /** Called for each message. A thrown error is logged and goes no further. */
@@ -39,6 +40,13 @@ export type MqttHandler = (
   info: { readonly retain: boolean },
 ) => void | Promise<void>;
 
+export interface PublishOptions {
+  readonly qos?: 0 | 1;
+  readonly retain?: boolean;
+  /** Called before any packet that came after the acknowledgement is looked at; the promise may settle later. */
+  readonly onAcknowledged?: () => void;
+}
+
 export interface MqttConnection {
   readonly connected: boolean;
   /**
@@ -46,11 +54,7 @@ export interface MqttConnection {
    * {@link MqttNotConnected} when there is no connection or it breaks before: nothing is queued here, the caller's
    * journal or inbox is the queue.
    */
-  publish(
-    topic: string,
-    payload: Uint8Array | string,
-    options?: { readonly qos?: 0 | 1; readonly retain?: boolean },
-  ): Promise<void>;
+  publish(topic: string, payload: Uint8Array | string, options?: PublishOptions): Promise<void>;
   /** Resolves when the broker has granted the subscription (now or at the next connection), rejects when it refuses. */
   subscribe(filter: string, handler: MqttHandler): Promise<void>;
   /** Forgets a filter and its handlers; the broker is told if there is one. A subscription that waits is left waiting. */
@@ -73,8 +77,12 @@ export class MqttNotConnected extends Error {
   }
 }
 
-const BACKOFF = { firstMs: 250, maxMs: 10_000 };
-const CONNECT_MS_MAX = 5_000;
+/** A few services: they may come back fast. A fleet brings its own. */
+const BACKOFF: Backoff = { firstMs: 250, maxMs: 10_000 };
+/** Long enough for a broker that greets a whole fleet: a handshake that is given up is work done in vain. */
+const CONNECT_MS_MAX = 10_000;
+/** A connection that is lost sooner counts as one more failure: two clients of one id push each other off for ever. */
+const STEADY_MS = 2_000;
 const GOODBYE_MS_MAX = 2_000;
 const KEEPALIVE_S = 30;
 
@@ -102,6 +110,7 @@ class Connection implements MqttConnection {
   #failures = 0;
   #retry: NodeJS.Timeout | undefined;
   #handshake: AbortController | undefined;
+  #steady: NodeJS.Timeout | undefined;
   #stopping: Promise<void> | undefined;
 
   constructor(options: MqttOptions) {
@@ -115,15 +124,18 @@ class Connection implements MqttConnection {
     return this.#ready;
   }
 
-  async publish(
-    topic: string,
-    payload: Uint8Array | string,
-    options: { readonly qos?: 0 | 1; readonly retain?: boolean } = {},
-  ): Promise<void> {
+  async publish(topic: string, payload: Uint8Array | string, options: PublishOptions = {}): Promise<void> {
     const client = this.#client;
     if (client === undefined || !this.#ready) throw new MqttNotConnected('nothing was sent');
     const body = typeof payload === 'string' ? payload : asBuffer(payload);
-    const sent = client.publishAsync(topic, body, { qos: options.qos ?? 0, retain: options.retain ?? false });
+    const sent = new Promise<void>((resolve, reject) => {
+      const { qos = 0, retain = false, onAcknowledged } = options;
+      client.publish(topic, body, { qos, retain }, (error) => {
+        if (error) return reject(error);
+        onAcknowledged?.();
+        resolve();
+      });
+    });
     sent.catch(() => {}); // the race may be over when it fails
     await Promise.race([sent, this.#lost.promise]);
   }
@@ -167,6 +179,7 @@ class Connection implements MqttConnection {
 
   async #leave(): Promise<void> {
     clearTimeout(this.#retry);
+    clearTimeout(this.#steady);
     this.#handshake?.abort();
     const client = this.#client;
     this.#ready = false;
@@ -247,7 +260,8 @@ class Connection implements MqttConnection {
     }
     if (this.#client !== client || !client.connected || this.#stopping !== undefined) return;
     if (this.#failures > 0) this.#log.info({ tries: this.#failures }, 'mqtt.reconnected');
-    this.#failures = 0;
+    this.#steady = setTimeout(() => (this.#failures = 0), STEADY_MS);
+    this.#steady.unref();
     this.#ready = true;
     for (const settle of settles) settle();
     for (const callback of [...this.#connectedCallbacks]) callback();
@@ -284,6 +298,7 @@ class Connection implements MqttConnection {
   #closed(client: mqtt.MqttClient, problem: string): void {
     if (this.#client !== client) return;
     const wasReady = this.#ready;
+    clearTimeout(this.#steady);
     this.#ready = false;
     this.#client = undefined;
     this.#lost.reject(new MqttNotConnected(problem));
@@ -297,9 +312,8 @@ class Connection implements MqttConnection {
     this.#failures += 1;
     const level = this.#failures === 1 ? 'warn' : 'debug'; // one line for an outage, not one for each try
     this.#log[level]({ problem, tries: this.#failures }, 'mqtt.lost');
-    const { firstMs, maxMs } = this.#options.backoff ?? BACKOFF;
-    const boundMs = Math.min(maxMs, firstMs * 2 ** Math.min(this.#failures - 1, 16));
-    this.#retry = setTimeout(() => this.#connect(), boundMs * (0.5 + Math.random() / 2));
+    const waitMs = backoffMs(this.#options.backoff ?? BACKOFF, this.#failures, Math.random());
+    this.#retry = setTimeout(() => this.#connect(), waitMs);
   }
 }
 

@@ -22,8 +22,8 @@ export interface FollowerOptions extends ServerConfigTarget {
   readonly everyMs: number;
   /** How long to wait after a failure before trying again. */
   readonly againMs: number;
-  /** Names the broker's process. */
-  readonly pidFile: string;
+  /** Names the broker's process; left out where a signal tells it nothing. */
+  readonly pidFile?: string;
   readonly log: Logger;
 }
 
@@ -54,7 +54,7 @@ export function startConfigFollower(options: FollowerOptions): Role {
 
   const apply = (identities: Identities): void => {
     const changed = writeServerConfig(options, identities);
-    const told = changed.length > 0 && tellBroker(pidFile);
+    const told = changed.length > 0 && pidFile !== undefined && tellBroker(pidFile);
     log.info({ changed, told, clients: identities.size }, 'broker.config.written');
   };
   const follow = (): void => {

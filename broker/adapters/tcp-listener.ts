@@ -16,7 +16,7 @@ export interface ListenerTls {
   readonly ca: string;
 }
 
-export type ListenerRefusal = 'TOO_MANY_CONNECTIONS' | 'TLS_REFUSED';
+export type ListenerRefusal = 'TOO_MANY_CONNECTIONS' | 'CONNECTING_TOO_OFTEN' | 'TLS_REFUSED';
 
 export interface ListenerOptions {
   readonly host: string;
@@ -28,6 +28,8 @@ export interface ListenerOptions {
   /** Longest TLS handshake. */
   readonly handshakeMsMax: number;
   readonly onConnection: (socket: Socket) => void;
+  /** Whether one more connection from an address may be taken now. */
+  readonly mayConnect: (address: string) => boolean;
   readonly onRefused: (reason: ListenerRefusal, detail?: object) => void;
 }
 
@@ -40,6 +42,9 @@ export interface Listener {
   stop(): Promise<void>;
 }
 
+/** Connections that may wait to be taken: a fleet comes back within two seconds, and a full backlog makes it wait longer. */
+const BACKLOG = 4_096;
+
 /** Starts listening. @throws OperatorError PORT_IN_USE or LISTEN_FAILED. */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const sockets = new Set<Socket>();
@@ -50,6 +55,11 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     const fromThere = perAddress.get(address) ?? 0;
     if (sockets.size >= options.connectionsMax || fromThere >= options.connectionsPerAddressMax) {
       options.onRefused('TOO_MANY_CONNECTIONS');
+      socket.destroy();
+      return;
+    }
+    if (!options.mayConnect(address)) {
+      options.onRefused('CONNECTING_TOO_OFTEN');
       socket.destroy();
       return;
     }
@@ -66,7 +76,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);
-  server.listen(options.port, options.host, () => resolve());
+  const { host, port } = options;
+  server.listen({ host, port, backlog: BACKLOG }, () => resolve());
   try {
     await promise;
   } catch (error) {

@@ -5,15 +5,17 @@ import { createLogger } from '#platform/logger.ts';
 import { onSignals } from '#platform/shutdown.ts';
 import { startConfigFollower } from '../../broker/adapters/config-follower.ts';
 import { parseListen } from '../../broker/config.ts';
+import { emqxConfig } from '../../broker/emqx-config.ts';
 import { MOSQUITTO_PID_FILE, mosquittoConfig } from '../../broker/mosquitto-config.ts';
+import { NATS_PID_FILE, natsConfig } from '../../broker/nats-config.ts';
 import type { ServerConfigGenerator, TlsFiles } from '../../broker/server-config.ts';
 import { SERVER_LIMITS } from '../../broker/server-limits.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
 interface Server {
   readonly generate: ServerConfigGenerator;
-  /** Where the process writes its pid, within the folder. */
-  readonly pidFile: string;
+  /** Where the process writes its pid, within the folder; left out where no signal makes it read its files again. */
+  readonly pidFile?: string;
   /** How it is started. */
   readonly start: (folder: string) => string;
 }
@@ -23,6 +25,15 @@ const SERVERS: Readonly<Record<string, Server>> = {
     generate: mosquittoConfig,
     pidFile: MOSQUITTO_PID_FILE,
     start: (folder) => `mosquitto -c ${folder}/mosquitto.conf`,
+  },
+  nats: {
+    generate: natsConfig,
+    pidFile: NATS_PID_FILE,
+    start: (folder) => `nats-server -c ${folder}/nats.conf`,
+  },
+  emqx: {
+    generate: emqxConfig,
+    start: (folder) => `emqx start   (with include "${folder}/kvytok.hocon" in emqx.conf)`,
   },
 };
 
@@ -37,7 +48,8 @@ and the running broker is told (SIGHUP): no restart.
   --follow            stays and writes again whenever the identities change: a revoked client loses its connection
   --user NAME         user that a broker started as root turns into; its own default otherwise
   --tls-ca FILE --tls-cert FILE --tls-key FILE
-                      speak TLS 1.3 with this certificate and ask every client for one of that authority
+                      speak TLS 1.3 with this certificate and ask every client for one of that authority; NATS needs it
+  --tls-crl FILE      revocation list of that authority (mosquitto)
 
 What each broker does otherwise than the embedded one: docs/BROKERS.md.
 `;
@@ -52,6 +64,7 @@ const OPTIONS = {
   'tls-ca': { type: 'string' },
   'tls-cert': { type: 'string' },
   'tls-key': { type: 'string' },
+  'tls-crl': { type: 'string' },
 } as const;
 
 /** How often the identities are looked at, and how soon a failed writing is tried again. */
@@ -86,7 +99,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     identitiesPath: resolve(io.cwd, identities),
     everyMs: EVERY_MS,
     againMs: AGAIN_MS,
-    pidFile: resolve(folder, server.pidFile),
+    ...(server.pidFile === undefined ? {} : { pidFile: resolve(folder, server.pidFile) }),
     log: createLogger({ component: 'broker', level: io.env['KVYTOK_LOG_LEVEL'] ?? 'info' }),
   });
   try {
@@ -106,12 +119,13 @@ function serverOf(name: string | undefined): Server {
 }
 
 function tlsOf(
-  values: { 'tls-ca'?: string | undefined; 'tls-cert'?: string | undefined; 'tls-key'?: string | undefined },
+  values: Partial<Record<'tls-ca' | 'tls-cert' | 'tls-key' | 'tls-crl', string | undefined>>,
   cwd: string,
 ): TlsFiles | undefined {
-  const { 'tls-ca': ca, 'tls-cert': cert, 'tls-key': key } = values;
-  if (ca === undefined && cert === undefined && key === undefined) return undefined;
+  const { 'tls-ca': ca, 'tls-cert': cert, 'tls-key': key, 'tls-crl': crl } = values;
+  if (ca === undefined && cert === undefined && key === undefined && crl === undefined) return undefined;
   if (ca === undefined || cert === undefined || key === undefined)
     throw new UsageError('--tls-ca, --tls-cert and --tls-key are given together');
-  return { ca: resolve(cwd, ca), cert: resolve(cwd, cert), key: resolve(cwd, key) };
+  const files = { ca: resolve(cwd, ca), cert: resolve(cwd, cert), key: resolve(cwd, key) };
+  return crl === undefined ? files : { ...files, crl: resolve(cwd, crl) };
 }

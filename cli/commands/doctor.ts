@@ -11,6 +11,9 @@ Exit code 0 when "kvytok city" can start.
 
   --data DIR   where the data would lie (.kvytok)
   --json       one JSON object instead of text
+
+It measures the broker at KVYTOK_MQTT_URL too when KVYTOK_DOCTOR_CLIENT_ID and KVYTOK_DOCTOR_MQTT_SECRET_FILE name an
+identity of role ingest that no running ingest uses: two clients of one name push each other off.
 `;
 
 export async function run(args: string[], io: CommandIo, machine?: Machine): Promise<number> {

@@ -23,7 +23,19 @@ const CITY_PORTS = [8080, 1883];
 
 /** Looks at everything; never throws. */
 export async function examine(machine: Machine, dataDir: string): Promise<Finding[]> {
-  const looks = [node, size, disk, postgres, loopback, ports, smartcard, pcscd, virtualReader, browser];
+  const looks = [
+    node,
+    size,
+    disk,
+    postgres,
+    loopback,
+    ports,
+    smartcard,
+    pcscd,
+    virtualReader,
+    browser,
+    broker,
+  ];
   const findings: Finding[] = [];
   for (const look of looks) findings.push(await look(machine, dataDir));
   return findings;
@@ -165,6 +177,28 @@ async function browser(machine: Machine): Promise<Finding> {
   if (path !== undefined) return { ...base, ok: true, found: path };
   const costs = 'npm test cannot open the pages';
   return { ...base, ok: false, found: 'no chromium', costs, todo: await packagesThen(machine) };
+}
+
+/** Only where the environment names a broker: is it there, and does it hold what a fleet sends at once? */
+async function broker(machine: Machine): Promise<Finding> {
+  const base = { id: 'broker', needed: false };
+  const check = await machine.checkBroker().catch((error: unknown) => firstLine(error));
+  if (check === undefined) return { ...base, ok: true, found: 'the embedded one; no other is named' };
+  if (check === null || typeof check === 'string') {
+    const found =
+      check === null ? 'the connection to the broker was lost while it was measured' : `broker: ${check}`;
+    const costs = 'taps wait at the validators until it is there';
+    const todo = 'look at KVYTOK_MQTT_URL, KVYTOK_DOCTOR_CLIENT_ID, its secret and the log of the broker';
+    return { ...base, ok: false, found, costs, todo };
+  }
+  if (check.length === 0) return { ...base, ok: true, found: 'the broker holds what a fleet sends at once' };
+  return {
+    ...base,
+    ok: false,
+    found: check.map(({ limit, found, needed }) => `${limit}: ${found} of ${needed}`).join(', '),
+    costs: 'acknowledged batches are dropped and offered again later; catching up takes long',
+    todo: check.map(({ todo }) => todo).join(' '),
+  };
 }
 
 /** The line that installs what is missing, and what comes after. */

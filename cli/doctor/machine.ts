@@ -6,7 +6,12 @@ import { createServer } from 'node:net';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { createLogger } from '#platform/logger.ts';
 import { findPostgresBinaries } from '#platform/postgres-binaries.ts';
+import { readSecretFile } from '#platform/secret-files.ts';
+import { probeBrokerAt } from '../../ingest/adapters/probe-broker.ts';
+import type { BrokerCheck } from '../../ingest/broker-check.ts';
+import { BROKER_NEEDS } from '../../ingest/config.ts';
 
 export interface Machine {
   readonly platform: string;
@@ -26,6 +31,8 @@ export interface Machine {
   loadSmartcard(): Promise<void>;
   /** Whether a loopback port can be listened on. */
   portFree(port: number): Promise<boolean>;
+  /** What the broker named by the environment lacks; undefined when none is named. */
+  checkBroker(): Promise<BrokerCheck | 'unreachable' | undefined>;
   /** Names of debian-packages.txt that are missing; undefined where there is no dpkg. */
   missingPackages(): Promise<string[] | undefined>;
 }
@@ -57,6 +64,7 @@ export function thisMachine(env: Readonly<Record<string, string | undefined>>): 
     },
     loadSmartcard: async () => void (await import('smartcard' as string)),
     portFree,
+    checkBroker: () => checkBroker(env),
     missingPackages,
   };
 }
@@ -91,6 +99,22 @@ async function portFree(port: number): Promise<boolean> {
   server.once('error', () => answer(false));
   server.listen(port, '127.0.0.1', () => server.close(() => answer(true)));
   return promise;
+}
+
+/** How long a broker may take to answer at all. */
+const BROKER_MS_MAX = 10_000;
+
+async function checkBroker(
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<BrokerCheck | 'unreachable' | undefined> {
+  const {
+    KVYTOK_MQTT_URL: url,
+    KVYTOK_DOCTOR_CLIENT_ID: clientId,
+    KVYTOK_DOCTOR_MQTT_SECRET_FILE: file,
+  } = env;
+  if (url === undefined || clientId === undefined || file === undefined) return undefined;
+  const log = createLogger({ component: 'doctor', level: 'silent' });
+  return probeBrokerAt({ url, clientId, secret: readSecretFile(file), log }, BROKER_NEEDS, BROKER_MS_MAX);
 }
 
 async function missingPackages(): Promise<string[] | undefined> {

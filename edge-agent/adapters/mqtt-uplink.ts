@@ -4,6 +4,7 @@
  */
 import type { DeviceStatus } from '#contracts/device-report.ts';
 import { deviceTopic, LISTS } from '#contracts/topics.ts';
+import type { Backoff } from '#platform/backoff.ts';
 import type { Logger } from '#platform/logger.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
 import type { Uplink, UplinkHandlers } from '../ports.ts';
@@ -15,6 +16,12 @@ export interface MqttUplinkOptions {
   readonly software: string;
   readonly log: Logger;
 }
+
+/**
+ * Two thousand validators that lost the city together come back at a thousand a second at most, and at seventy while it
+ * stays away. They need no hurry: cards are answered without the city.
+ */
+export const FLEET_BACKOFF: Backoff = { firstMs: 2_000, maxMs: 30_000 };
 
 /** How long leaving waits for the last status to reach the broker, milliseconds. */
 const GOODBYE_MS_MAX = 1000;
@@ -42,6 +49,7 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
       clientId: deviceId,
       secret: options.secret,
       will: { topic: topics.status, payload: statusOf(false), qos: 1, retain: true },
+      backoff: FLEET_BACKOFF,
       log,
     });
     // A refused subscription is in the connection's log; the device goes on answering cards without it.

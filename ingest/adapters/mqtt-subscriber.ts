@@ -8,9 +8,10 @@ import type { Logger } from '#platform/logger.ts';
 import { connectMqtt } from '#platform/mqtt-connection.ts';
 import type { IngestConfig } from '../config.ts';
 import type { Arrival } from '../model.ts';
+import { logBrokerCheck, probeBroker } from './probe-broker.ts';
 
 export interface SubscriberOptions {
-  readonly config: Pick<IngestConfig, 'mqttUrl' | 'mqttClientId' | 'mqttSecret'>;
+  readonly config: Pick<IngestConfig, 'mqttUrl' | 'mqttClientId' | 'mqttSecret' | 'brokerNeeds'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onBatch: (arrival: Arrival) => void;
@@ -42,11 +43,18 @@ export function subscribeIngest(options: SubscriberOptions): Subscriber {
     mqtt.subscribe(everyDevice(channel), (topic, payload) => {
       if (!deaf) take({ topic, payload, receivedAtMs: clock.nowMs() });
     });
-  const ready = Promise.all([
-    listen('taps', options.onBatch),
-    listen('status', options.onReport),
-    listen('health', options.onReport),
-  ]).then(() => {});
+  // Measured before any taps come: the burst must neither wait behind them nor push them out of a small queue.
+  const measured = async (): Promise<void> => {
+    const needs = config.brokerNeeds;
+    if (needs !== undefined) logBrokerCheck(log, await probeBroker(mqtt, config.mqttClientId, needs));
+  };
+  const ready = measured().then(async () => {
+    await Promise.all([
+      listen('taps', options.onBatch),
+      listen('status', options.onReport),
+      listen('health', options.onReport),
+    ]);
+  });
   ready.catch(() => {}); // said in the log by the connection; whoever waits sees it too
   return {
     ready,

@@ -190,6 +190,35 @@ describe('bounds', () => {
     await small.stop();
   });
 
+  it('an address that connects too often is refused, and taken again when it has waited', async () => {
+    const small = await startTestBroker(CLIENTS, {
+      connectionsPerSecondPerAddress: 5,
+      connectionsBurstPerAddress: 2,
+    });
+    await (await small.connect('val-1')).endAsync();
+    await (await small.connect('val-1')).endAsync();
+    await expect(small.connect('val-1')).rejects.toThrow();
+    expect(small.broker.counts().refused.CONNECTING_TOO_OFTEN).toBe(1);
+    await until(() => small.connect('val-1').catch(() => undefined), { what: 'the rate to allow it' });
+    await small.stop();
+  });
+
+  it('a device that sends many small messages is read more slowly and loses nothing', async () => {
+    const small = await startTestBroker(CLIENTS, { devicePacketsPerSecond: 200, deviceBurstPackets: 20 });
+    const [device, ingest] = [await small.connect('val-1'), await small.connect('ingest')];
+    await ingest.subscribeAsync('kvytok/v1/+/taps', { qos: 1 });
+    let heard = 0;
+    ingest.on('message', () => {
+      heard += 1;
+    });
+    await Promise.all(
+      Array.from({ length: 60 }, () => device.publishAsync('kvytok/v1/val-1/taps', 'x', { qos: 1 })),
+    );
+    await until(() => heard === 60, { what: 'all sixty' });
+    expect(small.broker.counts().throttled).toBeGreaterThan(0);
+    await small.stop();
+  });
+
   it('a device that floods is read more slowly and loses nothing', async () => {
     const small = await startTestBroker(CLIENTS, { deviceBytesPerSecond: 400_000, deviceBurstBytes: 50_000 });
     const [device, ingest] = await Promise.all([small.connect('val-1'), small.connect('ingest')]);

@@ -8,6 +8,8 @@ const LIMITS: ByteLimits = {
   loginBytesMax: 500,
   deviceBytesPerSecond: 1000,
   deviceBurstBytes: 2000,
+  devicePacketsPerSecond: 10,
+  deviceBurstPackets: 100,
 };
 
 /** A packet of a type with a body of so many bytes. */
@@ -91,6 +93,14 @@ describe('byte limiter', () => {
     service.accept(CONNECT, 0);
     service.loggedIn(false);
     for (let i = 0; i < 20; i++) expect(service.accept(packet(3, 900), 0)).toEqual({ ok: true, waitMs: 0 });
+  });
+
+  it('slows a device down that sends more packets than its rate, however small they are', () => {
+    const device = afterConnect(); // which was a packet
+    const small = Buffer.concat(Array.from({ length: 99 }, () => packet(12, 0)));
+    expect(device.accept(small, 0)).toEqual({ ok: true, waitMs: 0 });
+    expect(device.accept(packet(12, 0), 0)).toEqual({ ok: true, waitMs: 100 });
+    expect(device.accept(packet(12, 0), 200)).toEqual({ ok: true, waitMs: 0 });
   });
 
   it('says when the CONNECT is whole', () => {

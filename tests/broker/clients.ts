@@ -10,9 +10,17 @@ export interface TestClient {
 
 export const secretOf = (clientId: string): string => `secret of ${clientId}`;
 
-/** Writes an identities file as enrolment does: aside, then renamed. */
-export function writeIdentities(path: string, clients: readonly TestClient[]): void {
+/**
+ * Writes an identities file as enrolment does: aside, then renamed. With numbers of certificates, clients are known by
+ * these and by no secret.
+ */
+export function writeIdentities(
+  path: string,
+  clients: readonly TestClient[],
+  serialOf?: (clientId: string) => string,
+): void {
   const entries = clients.map(({ clientId, role }) => {
+    if (serialOf) return { clientId, role, certificates: [serialOf(clientId)] };
     const secret = secretOf(clientId);
     const secretSha256 = createHash('sha256').update(secret).digest('hex');
     return { clientId, role, secretSha256, secretPbkdf2: mosquittoHash(secret) };

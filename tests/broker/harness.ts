@@ -19,6 +19,8 @@ export interface TestBroker {
   readonly port: number;
   /** Connects a client; rejects with the broker's refusal. */
   connect(clientId: string, options?: IClientOptions): Promise<MqttClient>;
+  /** Ends every client that was connected so far. */
+  endClients(): Promise<void>;
   /** Opens a bare socket; `closed` resolves when the broker ends it. */
   open(): Promise<{ socket: Socket; closed: Promise<unknown> }>;
   stop(): Promise<void>;
@@ -43,6 +45,7 @@ export async function startTestBroker(
     identitiesPath,
     port,
     connect: kit.connect,
+    endClients: kit.endAll,
     open: async () => {
       const socket = connectTcp(port, '127.0.0.1');
       sockets.push(socket);

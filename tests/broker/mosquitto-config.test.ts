@@ -18,6 +18,14 @@ function identitiesOf(clients: readonly TestClient[]): Identities {
   return parsed.value;
 }
 
+/** Known by certificate, and by nothing else. */
+function withCertificates(clients: readonly TestClient[]): Identities {
+  const entries = clients.map((client) => ({ ...client, certificates: ['0a1b'] }));
+  const parsed = parseIdentities(Buffer.from(JSON.stringify({ v: 1, clients: entries })));
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.value;
+}
+
 function generate(
   clients: readonly TestClient[],
   more: Partial<ServerConfigInput> = {},
@@ -69,9 +77,27 @@ describe('the configuration of mosquitto', () => {
     expect(plain).not.toContain('require_certificate');
     const tls = { ca: '/tls/ca.pem', cert: '/tls/cert.pem', key: '/tls/key.pem' };
     const secured = (generate([], { tls })['mosquitto.conf'] ?? '').split('\n');
-    for (const line of ['cafile /tls/ca.pem', 'require_certificate true', 'tls_version tlsv1.3']) {
+    for (const line of [
+      'cafile /tls/ca.pem',
+      'require_certificate true',
+      'use_identity_as_username true',
+      'tls_version tlsv1.3',
+    ]) {
       expect(secured).toContain(line);
     }
+    expect(secured.filter((line) => /^(crlfile|password_file)/.test(line))).toEqual([]);
+    const listed = generate([], { tls: { ...tls, crl: '/tls/crl.pem' } })['mosquitto.conf'] ?? '';
+    expect(listed.split('\n')).toContain('crlfile /tls/crl.pem');
+  });
+
+  it('by certificate it needs no secret and names no client without a certificate; by secret the other way round', () => {
+    const certified = withCertificates([{ clientId: 'val-1', role: 'device' }]);
+    const tls = { ca: '/tls/ca.pem', cert: '/tls/cert.pem', key: '/tls/key.pem' };
+    const byCertificate = generate([], { identities: certified, tls });
+    expect(Object.keys(byCertificate).sort()).toEqual(['access', 'mosquitto.conf']);
+    expect(byCertificate['access']).toContain('user val-1\n');
+    expect(generate([], { identities: certified })['access']).not.toContain('val-1');
+    expect(generate([{ clientId: 'val-2', role: 'device' }], { tls })['access']).not.toContain('val-2');
   });
 
   it('says which client cannot be written', () => {

@@ -17,6 +17,7 @@ const healthy: Machine = {
   postgresVersion: async () => 'postgres (PostgreSQL) 18.4',
   loadSmartcard: async () => {},
   portFree: async () => true,
+  checkBroker: async () => undefined,
   missingPackages: async () => [],
 };
 
@@ -101,5 +102,23 @@ describe('the doctor', () => {
     const text = String(stdout.read());
     expect(text).toContain('– vpcd       no vsmartcard-vpcd');
     expect(text).toContain('Fit: kvytok city can start.');
+  });
+
+  test('a broker that is named is measured; what it lacks has a price and a way out, and keeps no city from starting', async () => {
+    const finding = { limit: 'queue', found: 1020, needed: 4096, todo: 'raise its queue' } as const;
+    const small = await examine({ ...healthy, checkBroker: async () => [finding] });
+    expect(small.fit).toBe(true);
+    expect(small.of('broker')).toMatchObject({
+      ok: false,
+      found: 'queue: 1020 of 4096',
+      todo: 'raise its queue',
+    });
+    expect((await examine({ ...healthy, checkBroker: async () => [] })).of('broker')).toMatchObject({
+      ok: true,
+    });
+    for (const check of [null, 'unreachable'] as const)
+      expect((await examine({ ...healthy, checkBroker: async () => check })).of('broker')).toMatchObject({
+        ok: false,
+      });
   });
 });

@@ -26,20 +26,39 @@ describe('the upload', () => {
     expect(batchesOf(rig).slice(before)).toEqual([{ firstSeq: 3, count: 1 }]);
   });
 
-  it('catching up goes in full batches, a bounded number on their way at a time', async () => {
-    const rig = await startRig();
-    await ride(rig, 1, 999);
+  it('catching up begins with one full batch and goes on with more as the city answers, up to the bound', async () => {
+    const rig = await startRig({ limits: { upload: { ...UPLOAD_LIMITS, recordsMax: 50 } } });
+    await ride(rig, 1, 699);
     rig.connect();
-    expect(batchesOf(rig)).toEqual([
-      { firstSeq: 1, count: 200 },
-      { firstSeq: 201, count: 200 },
-      { firstSeq: 401, count: 200 },
-      { firstSeq: 601, count: 200 },
-    ]);
+    expect(batchesOf(rig)).toEqual([{ firstSeq: 1, count: 50 }]);
+    const onTheirWay: number[] = [];
+    for (let round = 0; round < 5; round++) {
+      const before = rig.sent.length;
+      await rig.receiptAll();
+      onTheirWay.push(rig.sent.length - before);
+    }
+    expect(onTheirWay).toEqual([2, 4, 4, 4, 0]);
+    expect(batchesOf(rig).map(({ firstSeq }) => firstSeq)).toEqual(
+      Array.from({ length: 15 }, (_, n) => 1 + n * 50),
+    );
     expect(rig.sent.every((payload) => payload.byteLength <= BATCH_BYTES_MAX)).toBe(true);
     expect(BATCH_RECORDS_MAX).toBe(200);
+  });
+
+  it('after a silence, and on a new connection, it begins with one batch again', async () => {
+    const rig = await startRig({ limits: { upload: { ...UPLOAD_LIMITS, recordsMax: 10 } } });
+    await ride(rig, 1, 299);
+    rig.connect();
     await rig.receiptAll();
-    expect(batchesOf(rig)[4]).toMatchObject({ firstSeq: 801 });
+    await rig.receiptAll();
+    const afterSilence = rig.sent.length;
+    rig.timers.advance(UPLOAD_LIMITS.receiptTimeoutMs + UPLOAD_LIMITS.pauseMs);
+    expect(rig.sent.length - afterSilence).toBe(1);
+    await rig.receiptAll();
+    rig.lose();
+    const afterLoss = rig.sent.length;
+    rig.connect();
+    expect(rig.sent.length - afterLoss).toBe(1);
   });
 
   it('long records fill a batch by bytes before they fill it by number', async () => {
@@ -123,14 +142,15 @@ describe('the upload', () => {
 
   it('batches whose receipts come as one range free them all', async () => {
     const rig = await startRig();
-    await ride(rig, 1, 399);
+    await ride(rig, 1, 599);
     rig.connect();
-    const last = decodeBatch(rig.sent[1] as Uint8Array);
-    if (!last.ok) throw new Error('no second batch');
+    await rig.receiptAll();
+    const last = decodeBatch(rig.sent[2] as Uint8Array);
+    if (!last.ok) throw new Error('no third batch');
     const { epoch, head } = last.value.header;
-    const range = { epoch, fromSeq: 1, toSeq: 400, head, status: 'accepted' as const };
+    const range = { epoch, fromSeq: 201, toSeq: 600, head, status: 'accepted' as const };
     await rig.hear(seal(receiptFor('val-1', [range]), rig.city));
-    expect(rig.agent.health().journal).toMatchObject({ kept: 400, unreceipted: 1 });
+    expect(rig.agent.health().journal).toMatchObject({ unreceipted: 1 });
   });
 });
 

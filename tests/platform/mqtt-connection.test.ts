@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { Aedes } from 'aedes';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createLogger } from '#platform/logger.ts';
@@ -92,6 +92,67 @@ describe('a connection to the broker', () => {
     await client.publish('t', 'again', { qos: 1 });
     await until(() => got.length === 1);
     expect(got).toEqual(['again']);
+  });
+
+  test('hears no more of what it has unsubscribed from, also after a cut', async () => {
+    const port = await freePort();
+    const broker = await startBroker(port);
+    cleanups.push(broker.stop);
+    const client = connection(port, 'leaver-of-topics');
+    const got: string[] = [];
+    await client.subscribe('left', () => void got.push('left'));
+    await client.subscribe('kept', () => void got.push('kept'));
+    await client.unsubscribe('left');
+    for (const round of [1, 2]) {
+      await client.publish('left', 'x', { qos: 1 });
+      await client.publish('kept', 'x', { qos: 1 });
+      await until(() => got.length === round);
+      if (round === 2) break;
+      const lost = new Promise<void>((resolve) => void client.onLost(resolve));
+      broker.cut();
+      await lost;
+      await client.whenConnected();
+    }
+    expect(got).toEqual(['kept', 'kept']);
+  });
+
+  test('an acknowledgement is told before what came after it is looked at', async () => {
+    // A broker by hand, so that both packets come in one piece.
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.on('data', (packet: Buffer) => {
+        const type = (packet[0] ?? 0) >> 4;
+        if (type === 1) socket.write(Buffer.from([0x20, 2, 0, 0]));
+        if (type === 8) socket.write(Buffer.from([0x90, 3, packet[2] ?? 0, packet[3] ?? 0, 1]));
+        if (type !== 3) return;
+        const idAt = 4 + packet.readUInt16BE(2);
+        const acknowledged = Buffer.from([0x40, 2, packet[idAt] ?? 0, packet[idAt + 1] ?? 0]);
+        socket.write(Buffer.concat([acknowledged, Buffer.from([0x30, 4, 0, 1, 0x74, 0x78])]));
+      });
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(() => void server.close());
+    const client = connection((server.address() as AddressInfo).port, 'orderly');
+    const order: string[] = [];
+    await client.subscribe('t', () => void order.push('heard'));
+    await client.publish('t', 'x', { qos: 1, onAcknowledged: () => void order.push('acknowledged') });
+    await until(() => order.length === 2);
+    expect(order).toEqual(['acknowledged', 'heard']);
+  });
+
+  test('one that is pushed off again and again as soon as it is in waits longer each time', async () => {
+    const port = await freePort();
+    const broker = await startBroker(port);
+    cleanups.push(broker.stop);
+    const client = connection(port, 'pushed');
+    client.onConnected(() => broker.cut());
+    const tries = (): number[] =>
+      lines
+        .map((line) => JSON.parse(line))
+        .filter(({ msg }) => msg === 'mqtt.lost')
+        .map((line) => line.tries);
+    await until(() => tries().length >= 4);
+    expect(tries().slice(0, 4)).toEqual([1, 2, 3, 4]);
   });
 
   test('starts before its broker does, and logs an outage once, not once for each try', async () => {

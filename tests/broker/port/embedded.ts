@@ -3,7 +3,7 @@ import { CAPABILITIES } from '../../../broker/capabilities.ts';
 import type { BrokerLimits } from '../../../broker/config.ts';
 import { type TestClient, writeIdentities } from '../clients.ts';
 import { startTestBroker } from '../harness.ts';
-import { type BrokerUnderTest, PASSWORD_IMPOSTERS } from './under-test.ts';
+import { type BrokerUnderTest, bySecret, PASSWORD_IMPOSTERS } from './under-test.ts';
 
 export async function startEmbedded(
   clients: readonly TestClient[],
@@ -13,6 +13,8 @@ export async function startEmbedded(
   return {
     capabilities: CAPABILITIES.embedded,
     connect: city.connect,
+    endClients: city.endClients,
+    credentials: bySecret,
     imposters: PASSWORD_IMPOSTERS,
     setClients: (now) => writeIdentities(city.identitiesPath, now),
     stop: city.stop,

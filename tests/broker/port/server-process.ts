@@ -42,10 +42,7 @@ export function serverProcess(program: string, args: readonly string[], port: nu
       dying.kill('SIGKILL');
       await gone;
     },
-    residentBytes() {
-      const status = readFileSync(`/proc/${child?.pid}/status`, 'utf8');
-      return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
-    },
+    residentBytes: () => residentBytesOf(child?.pid),
   };
 }
 
@@ -59,4 +56,10 @@ async function accepts(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
+}
+
+/** VmRSS of a process, in bytes. */
+export function residentBytesOf(pid: number | undefined): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
 }

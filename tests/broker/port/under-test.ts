@@ -7,8 +7,12 @@ export interface BrokerUnderTest {
   readonly capabilities: BrokerCapabilities;
   /** Connects under a client's own identity; rejects when the broker refuses. */
   connect(clientId: string, options?: IClientOptions): Promise<MqttClient>;
+  /** What proves a client to be itself. */
+  credentials(clientId: string): IClientOptions;
   /** Ways to connect as `val-1` without being it. */
   readonly imposters: readonly (readonly [name: string, options: IClientOptions])[];
+  /** Ends every client that was connected so far. */
+  endClients(): Promise<void>;
   /** Puts other identities in force, as enrolment would. */
   setClients(clients: readonly TestClient[]): void;
   stop(): Promise<void>;
@@ -38,14 +42,21 @@ export interface ClientKit {
   endAll(): Promise<void>;
 }
 
-export function clientKit(url: string): ClientKit {
+/** A client's own secret. */
+export function bySecret(clientId: string): IClientOptions {
+  return { username: clientId, password: secretOf(clientId) };
+}
+
+export function clientKit(
+  url: string,
+  credentials: (clientId: string) => IClientOptions = bySecret,
+): ClientKit {
   const opened: MqttClient[] = [];
   return {
     async connect(clientId, options = {}) {
       const client = mqtt.connect(url, {
         clientId,
-        username: clientId,
-        password: secretOf(clientId),
+        ...credentials(clientId),
         reconnectPeriod: 0,
         protocolVersion: 4,
         ...options,

@@ -1,0 +1,137 @@
+/**
+ * Measures whether the broker holds what ingest needs. MQTT 3.1.1 cannot ask a broker for its limits, and a broker that
+ * acknowledges messages and drops them looks well until a fleet comes back. So ingest sends itself a bounded burst on a
+ * topic of its own, before it takes any taps, and counts.
+ *
+ * Why the count is exact: burst and acknowledgements travel on one connection. The broker reads the whole burst before
+ * it sees the first acknowledgement, so what it can send meanwhile is its window, and what arrives in the end is window
+ * plus queue. No clock has a part in that.
+ */
+
+/** What must fit. */
+export interface BrokerNeeds {
+  /** Messages that must wait for ingest without being dropped. */
+  readonly queued: number;
+  /** Unacknowledged messages on their way; fewer cost throughput. */
+  readonly window: number;
+  /** Payload of the largest batch. */
+  readonly payloadBytes: number;
+}
+
+/** One thing that does not fit. */
+export interface BrokerFinding {
+  readonly limit: 'access' | 'queue' | 'window' | 'packet';
+  /** What came through, in messages or bytes. */
+  readonly found: number;
+  readonly needed: number;
+  readonly todo: string;
+}
+
+/** Null: the connection was lost meanwhile, so nothing can be said. */
+export type BrokerCheck = readonly BrokerFinding[] | null;
+
+/** The way to the broker and back on the probe topic. */
+export interface ProbeLine {
+  /** Calls back with each message of the probe topic; rejects when that is refused. Resolves with a way to leave. */
+  listen(onMessage: (payload: Uint8Array) => void): Promise<() => Promise<void>>;
+  /** QoS 1; rejects when the connection is lost before the acknowledgement. */
+  publish(payload: Uint8Array, onAcknowledged?: () => void): Promise<void>;
+  readonly connected: boolean;
+  /** Resolves when `done` says so or nothing has arrived for a while. */
+  quiet(done: () => boolean): Promise<void>;
+}
+
+const TODO =
+  'Write the configuration with "kvytok broker config" and let the broker read it (docs/BROKERS.md).';
+const TODOS = {
+  access: `The broker does not let ingest hear its probe topic kvytok/v1/<client id>/probe. ${TODO}`,
+  queue: `The broker acknowledges messages and drops them: raise its queue (mosquitto: max_queued_messages). ${TODO}`,
+  window: `Raise the number of unacknowledged messages (mosquitto: max_inflight_messages). ${TODO}`,
+  packet: `The broker does not carry the largest batch (mosquitto: max_packet_size). ${TODO}`,
+} as const;
+
+/** Runs the measurement once. `run` is a word of this run alone, so that what another run left over is not counted. */
+export async function checkBroker(line: ProbeLine, needs: BrokerNeeds, run: string): Promise<BrokerCheck> {
+  const counter = countOf(run);
+  let leave: () => Promise<void>;
+  try {
+    leave = await line.listen(counter.take);
+  } catch {
+    return line.connected ? [finding('access', 0, 1)] : null;
+  }
+  try {
+    return await measure(line, needs, run, counter);
+  } catch (error) {
+    if (line.connected) throw error;
+    return null;
+  } finally {
+    await leave().catch(() => {}); // without a connection there is nothing to leave
+  }
+}
+
+async function measure(
+  line: ProbeLine,
+  needs: BrokerNeeds,
+  run: string,
+  counter: Counter,
+): Promise<BrokerCheck> {
+  await line.publish(counter.message(0));
+  await line.quiet(() => counter.seen() === 1);
+  if (counter.seen() === 0) return line.connected ? [finding('access', 0, 1)] : null;
+
+  let window = 0;
+  const acknowledged = (): void => {
+    window = counter.seen() - 1; // The last one counts: what came before it was sent without our acknowledgements.
+  };
+  const burst = Array.from({ length: needs.queued }, (_, n) =>
+    line.publish(counter.message(n + 1), acknowledged),
+  );
+  await Promise.all(burst);
+  await line.quiet(() => counter.seen() === needs.queued + 1);
+  const arrived = counter.seen() - 1;
+  if (!line.connected) return null;
+
+  const findings: BrokerFinding[] = [];
+  if (arrived < needs.queued) findings.push(finding('queue', arrived, needs.queued));
+  if (window < needs.window) findings.push(finding('window', window, needs.window));
+  if (!(await carries(line, run, needs.payloadBytes, counter)))
+    findings.push(finding('packet', 0, needs.payloadBytes));
+  return findings;
+}
+
+/** Whether the largest message comes back. A broker that will not carry it closes the connection, or says nothing. */
+async function carries(line: ProbeLine, run: string, bytes: number, counter: Counter): Promise<boolean> {
+  const before = counter.seen();
+  const large = new Uint8Array(bytes);
+  large.set(new TextEncoder().encode(`${run} large`));
+  const sent = await line.publish(large).then(
+    () => true,
+    () => false,
+  );
+  if (sent) await line.quiet(() => counter.seen() > before);
+  return counter.seen() > before;
+}
+
+interface Counter {
+  take(payload: Uint8Array): void;
+  message(n: number): Uint8Array;
+  /** Different messages of this run so far; what comes twice counts once. */
+  seen(): number;
+}
+
+function countOf(run: string): Counter {
+  const seen = new Set<string>();
+  const decoder = new TextDecoder();
+  return {
+    take(payload) {
+      const text = decoder.decode(payload.subarray(0, run.length + 12));
+      if (text.startsWith(`${run} `)) seen.add(text);
+    },
+    message: (n) => new TextEncoder().encode(`${run} ${n}`),
+    seen: () => seen.size,
+  };
+}
+
+function finding(limit: BrokerFinding['limit'], found: number, needed: number): BrokerFinding {
+  return { limit, found, needed, todo: TODOS[limit] };
+}
