@@ -53,7 +53,7 @@ export function grantsOf({ clientId, role }: Actor): Grants {
     case 'lists':
       return {
         publish: [LISTS.denyAll, LISTS.tariff].map((filter) => ({ filter, retain: true })),
-        subscribe: [],
+        subscribe: [LISTS.denyManifest],
       };
     case 'monitor':
       return { publish: [], subscribe: [everyDevice('status'), everyDevice('health')] };

@@ -60,7 +60,8 @@ export function maySubscribe(actor: Actor, filter: string): boolean {
     case 'monitor':
       return filter === everyDevice('status') || filter === everyDevice('health');
     case 'lists':
-      return false;
+      // What is retained there says whether all has to be published again.
+      return filter === LISTS.denyManifest;
   }
 }
 

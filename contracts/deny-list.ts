@@ -7,7 +7,13 @@ import { createHash } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { InstantMs, Sha256Hex, TokenId } from './ids.ts';
 import { decodeJsonText, type Parsed, parserOf, refuse } from './parse.ts';
-import { envelopeOpener, type PinnedKeys, SignedEnvelope } from './signed-envelope.ts';
+import {
+  type CitySigner,
+  envelopeOpener,
+  type PinnedKeys,
+  SignedEnvelope,
+  sealEnvelope,
+} from './signed-envelope.ts';
 
 const positive = Type.Integer({ minimum: 1 });
 const natural = Type.Integer({ minimum: 0 });
@@ -97,6 +103,12 @@ const openGeneration = envelopeOpener('deny-generation', DenyGeneration);
 /** Opens the statement that begins a generation; `keys` are the public halves of offline keys. */
 export function openDenyGeneration(text: string, keys: PinnedKeys): Parsed<DenyGeneration> {
   return openGeneration(Buffer.from(text, 'utf8'), keys);
+}
+
+/** The statement that begins a generation, as text; signed where the offline key is. */
+export function sealDenyGeneration(generation: number, issuedAtMs: number, signer: CitySigner): string {
+  const statement: DenyGeneration = { v: 1, generation, issuedAtMs };
+  return sealEnvelope('deny-generation', statement, signer).toString('utf8');
 }
 
 /** Reads a statement without knowing the key: whoever relies on it has to use {@link openDenyGeneration}. */

@@ -79,6 +79,15 @@ export const COMMANDS = {
     validUntilMs: Until,
   }),
   'allow-medium': strict({ tokenId: TokenId }),
+  /** Every medium linked to the account now: the card, its replacement, its phone, each token key version. */
+  'deny-account': strict({
+    accountId: Name,
+    reason: DenyReason,
+    scope: Type.Union([Type.Literal('all'), Type.Literal('paid')]),
+    validFromMs: InstantMs,
+    validUntilMs: Until,
+  }),
+  'allow-account': strict({ accountId: Name }),
 } as const;
 
 export type CommandKind = keyof typeof COMMANDS;

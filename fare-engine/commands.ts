@@ -14,6 +14,7 @@ import {
 } from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
+import { entryIdOf, isAccountDenial, mediaNow } from './deny-list/account-denials.ts';
 import type {
   Close,
   DeviceAssignment,
@@ -44,6 +45,7 @@ export type CommandRefusalReason =
   | 'COMMAND_KEY_REUSED'
   | 'COMMAND_FAILED'
   | 'ENTITLEMENT_UNKNOWN'
+  | 'ACCOUNT_WITHOUT_MEDIA'
   | 'DAY_ALREADY_CLOSED'
   | 'DAY_NOT_OVER';
 
@@ -87,6 +89,8 @@ export interface CommandContext {
   /** Keys obeyed before → hash of their inputs. */
   readonly accepted: ReadonlyMap<string, string>;
   readonly entitlements: ReadonlyMap<string, Entitlement>;
+  /** Media linked at this instant, by the accounts that these commands deny or allow. */
+  readonly media: ReadonlyMap<string, readonly string[]>;
   readonly latestClose: Close | null;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
@@ -205,11 +209,12 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   if (before !== undefined) {
     return { reason: 'COMMAND_KEY_REUSED', detail: `${key} was obeyed before with other inputs` };
   }
+  if (isAccountDenial(kind)) desk.known.ms += 1;
   const knownFromMs = instantFor(parsed.value, desk);
   const refusal = obey(kind, parsed.value, { commandId, knownFromMs }, desk);
   if (refusal !== null) return refusal;
-  // A close ends what counts as known; whatever comes after it is known strictly later.
-  if (kind === 'close-day') desk.known.ms += 1;
+  // A close ends what counts as known, a denied account speaks of many media: what comes after is known strictly later.
+  if (kind === 'close-day' || isAccountDenial(kind)) desk.known.ms += 1;
   desk.seen.set(key, inputSha256);
   desk.writes.accepted.push({ idempotencyKey: key, commandId, kind, inputSha256, submittedBy, knownFromMs });
   desk.writes.leaves.push(commandLeaf({ commandId, kind, submittedBy, knownFromMs, inputs }));
@@ -267,6 +272,15 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
     case 'deny-medium': {
       const { tokenId, reason, scope, ...rest } = payload as Payload<'deny-medium'>;
       return deny({ tokenId, action: 'deny', reason, scope, ...span(rest) }, naming, desk);
+    }
+    case 'deny-account': {
+      const { accountId, reason, scope, ...rest } = payload as Payload<'deny-account'>;
+      return denyAll(accountId, { action: 'deny', reason, scope, ...span(rest) }, naming, desk);
+    }
+    case 'allow-account': {
+      const { accountId } = payload as Payload<'allow-account'>;
+      const always = { validFromMs: naming.knownFromMs, validUntilMs: null };
+      return denyAll(accountId, { action: 'allow', reason: null, scope: null, ...always }, naming, desk);
     }
     case 'allow-medium': {
       const { tokenId } = payload as Payload<'allow-medium'>;
@@ -357,6 +371,24 @@ function closeDay({ fareDay }: Payload<'close-day'>, { knownFromMs }: Naming, de
 
 function deny(fact: Omit<DenyFact, 'entryId' | 'knownFromMs'>, naming: Naming, desk: Desk): Refusal {
   desk.writes.denials.push({ ...fact, entryId: naming.commandId, knownFromMs: naming.knownFromMs });
+  return null;
+}
+
+function denyAll(
+  accountId: string,
+  fact: Omit<DenyFact, 'entryId' | 'knownFromMs' | 'tokenId'>,
+  { commandId, knownFromMs }: Naming,
+  desk: Desk,
+): Refusal {
+  const tokens = mediaNow(
+    accountId,
+    desk.context.media.get(accountId) ?? [],
+    desk.writes.links,
+    desk.context.nowMs,
+  );
+  if (tokens.size === 0) return { reason: 'ACCOUNT_WITHOUT_MEDIA', detail: accountId };
+  for (const tokenId of tokens)
+    desk.writes.denials.push({ ...fact, tokenId, entryId: entryIdOf(commandId, tokenId), knownFromMs });
   return null;
 }
 

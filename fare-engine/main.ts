@@ -23,7 +23,7 @@ import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { activateTariffs } from './adapters/activate-tariffs.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
-import { createDenyListPublisher } from './adapters/deny-list-publisher.ts';
+import { createDenyListPublisher, type DenyListPublisher } from './adapters/deny-list-publisher.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
 import { requeueStuck } from './adapters/postgres-start.ts';
@@ -72,7 +72,8 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   const pool = createPool({
     url: config.postgresUrl,
     applicationName: 'kvytok-fare-engine',
-    max: limits.workers + 2,
+    // Beside the pricing workers: office, deny list and its lock, snapshot, and one to spare for looking.
+    max: limits.workers + 5,
     log: deps.log,
   });
   let plan: ActivationPlan;
@@ -101,28 +102,31 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     ...Array.from({ length: limits.workers }, () =>
       start(measured(pricingTasks(work, limits)), limits, deps.log),
     ),
-    start(measured(officeTasks({ pool, mqtt, config, limits, rules, deps })), limits, deps.log),
+    start(measured(officeTasks({ pool, limits, rules, deps })), limits, deps.log),
   ];
+  const publisher = publisherOf(config, mqtt, pool, deps);
+  // A worker of its own: a large snapshot on its way to a slow broker must not keep commands waiting.
+  if (publisher) workers.push(start(measured(listTasks(publisher, limits, deps.clock)), limits, deps.log));
   const vitals = fareVitals(metrics, {
     backlog: () => readBacklog(pool, deps.clock.nowMs()),
     databaseProblems: () => databaseProblems(pool),
     listsConnected: () => mqtt?.connected ?? null,
   });
   deps.log.info({ packages: packages.length, workers: limits.workers }, 'fare.started');
-  return roleOf(workers, mqtt, pool, vitals);
+  return roleOf(workers, { mqtt, publisher, pool }, vitals);
 }
 
 function roleOf(
   workers: readonly Worker[],
-  mqtt: MqttConnection | null,
-  pool: pg.Pool,
+  parts: { mqtt: MqttConnection | null; publisher: DenyListPublisher | null; pool: pg.Pool },
   vitals: Vitals,
 ): Role {
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.stop()));
-    await mqtt?.stop();
-    await pool.end();
+    await parts.mqtt?.stop();
+    await parts.publisher?.stop();
+    await parts.pool.end();
   };
   return {
     name: 'fare-engine',
@@ -165,15 +169,13 @@ export function pricingTasks(work: WorkDeps, limits: FareEngineLimits): Task[] {
 
 function officeTasks(office: {
   pool: pg.Pool;
-  mqtt: MqttConnection | null;
-  config: FareEngineConfig;
   limits: FareEngineLimits;
   rules: WorkRules;
   deps: FareEngineDeps;
 }): Task[] {
-  const { pool, mqtt, config, limits, rules, deps } = office;
+  const { pool, limits, rules, deps } = office;
   const { clock, log } = deps;
-  const tasks: Task[] = [
+  return [
     {
       name: 'commands',
       rowsMax: limits.commandRowsMax,
@@ -195,11 +197,20 @@ function officeTasks(office: {
       if (fareDay !== null) log.info({ fareDay }, 'fare.day.closing');
     }),
   ];
-  if (config.lists !== undefined && mqtt !== null) {
-    const publisher = createDenyListPublisher({ pool, mqtt, signer: config.lists.signer, clock, log });
-    tasks.push(everyMs('deny-list', limits.officeEveryMs, clock, async () => void (await publisher.turn())));
-  }
-  return tasks;
+}
+
+function publisherOf(
+  config: FareEngineConfig,
+  mqtt: MqttConnection | null,
+  pool: pg.Pool,
+  { clock, log }: FareEngineDeps,
+): DenyListPublisher | null {
+  if (config.lists === undefined || mqtt === null) return null;
+  return createDenyListPublisher({ pool, mqtt, signer: config.lists.signer, clock, log });
+}
+
+function listTasks(publisher: DenyListPublisher, limits: FareEngineLimits, clock: Clock): Task[] {
+  return [everyMs('deny-list', limits.officeEveryMs, clock, async () => void (await publisher.turn()))];
 }
 
 /** A task that has a turn now and then only; measured in real time, whatever speed the city's clock has. */

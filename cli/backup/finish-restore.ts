@@ -5,7 +5,7 @@
 import pg from 'pg';
 import { OperatorError } from '#platform/errors.ts';
 import { clientConfig } from '#platform/postgres.ts';
-import { raiseGeneration } from '../../fare-engine/adapters/raise-generation.ts';
+import { nextGeneration, raiseGeneration } from '../../fare-engine/adapters/raise-generation.ts';
 import { beginLife, type NewLife, needsNewLife } from '../../ingest/adapters/begin-life.ts';
 
 export interface FinishedRestore extends NewLife {
@@ -20,11 +20,13 @@ export interface FinishOptions {
   readonly nowMs: number;
   /** A generation of the deny list that no earlier restore has used. */
   readonly generationMin: number;
+  /** The statement of the offline key that begins a generation, asked for the lowest that may be used. */
+  readonly statementFor: (generation: number) => string;
   /** Begin a new life although the database shows no sign of a restore (a snapshot that was put back shows none). */
   readonly evenSo: boolean;
 }
 
-/** @throws OperatorError RESTORE_DATABASE_IN_USE, RESTORE_NOT_NEEDED */
+/** @throws OperatorError RESTORE_DATABASE_IN_USE, RESTORE_NOT_NEEDED, RESTORE_GENERATION_REFUSED */
 export async function finishRestore(options: FinishOptions): Promise<FinishedRestore> {
   const client = new pg.Client(clientConfig({ url: options.migratorUrl, applicationName: 'kvytok-restore' }));
   await client.connect();
@@ -35,9 +37,11 @@ export async function finishRestore(options: FinishOptions): Promise<FinishedRes
     if (!options.evenSo && !(await needsNewLife(client))) throw notNeeded();
     const life = await beginLife(client, options.nowMs);
     await client.query('SET LOCAL ROLE fare_owner');
-    const generation = await raiseGeneration(client, options.generationMin);
+    const statement = options.statementFor(await nextGeneration(client, options.generationMin));
+    const raised = await raiseGeneration(client, statement);
+    if (!raised.ok) throw generationRefused(raised.detail);
     await client.query('COMMIT');
-    return { ...life, generation };
+    return { ...life, generation: raised.generation };
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {});
     throw error;
@@ -67,5 +71,14 @@ function notNeeded(): OperatorError {
     happened: 'The database shows no sign of a restore: it stands on the timeline of its present life.',
     kept: 'Nothing was changed.',
     todo: 'If a snapshot or a copy of files was put back, which leaves no sign, call this again with --even-so.',
+  });
+}
+
+function generationRefused(detail: string): OperatorError {
+  return new OperatorError({
+    code: 'RESTORE_GENERATION_REFUSED',
+    happened: `The statement does not begin a generation of the deny list: ${detail}.`,
+    kept: 'Nothing was changed; the database still waits for its new life.',
+    todo: 'Make one for a higher generation with kvytok deny generation, where the offline key is, and give it with --statement.',
   });
 }

@@ -1,6 +1,7 @@
 /** `kvytok restore`: a backup becomes the database of a data folder again, ready for a city that goes on. */
 import { existsSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { sealDenyGeneration } from '#contracts/deny-list.ts';
 import { type BackupFolder, type Base, openBackupFolder } from '#platform/backup/backup-folder.ts';
 import { parsePosition, positionText } from '#platform/backup/log-position.ts';
 import { type Reached, restoreCluster } from '#platform/backup/restore-cluster.ts';
@@ -13,6 +14,7 @@ import { createPool } from '#platform/postgres.ts';
 import { findPostgresBinaries } from '#platform/postgres-binaries.ts';
 import { adminPassword, locateCluster } from '#platform/postgres-cluster.ts';
 import { type Reconciliation, reconcile } from '../../fare-engine/reconcile.ts';
+import { openCityKeys } from '../city/city-keys.ts';
 import { openCityDatabase } from '../city/open-database.ts';
 import { type FinishedRestore, finishRestore } from './finish-restore.ts';
 
@@ -100,10 +102,13 @@ async function beginAgain(
   const database = await openCityDatabase(dataFolder, log);
   try {
     const owner = backup.owner();
+    const nowMs = owner?.cityMs ?? Date.now();
+    const offlineKey = openCityKeys(join(dataFolder, 'secrets')).listGeneration;
     const life = await finishRestore({
       migratorUrl: database.migratorUrl,
-      nowMs: owner?.cityMs ?? Date.now(),
+      nowMs,
       generationMin: (owner?.generationMax ?? 0) + 1,
+      statementFor: (generation) => sealDenyGeneration(generation, nowMs, offlineKey),
       evenSo: false,
     });
     // Kept outside the database: a second restore of the same backup must not use the number again.

@@ -13,6 +13,9 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 
+/** Name under which devices pin the offline key that begins generations of lists. */
+export const GENERATION_KEY_ID = 'generation-1';
+
 /** A private key with the name by which devices pin its public half. */
 export interface NamedKey {
   readonly keyId: string;
@@ -39,7 +42,10 @@ export function openCityKeys(folder: string): CityKeys {
   return {
     ingest: { keyId: 'ingest-1', privateKey: openKey(join(folder, 'ingest-key.pem')) },
     lists: { keyId: 'lists-1', privateKey: openKey(join(folder, 'lists-key.pem')) },
-    listGeneration: { keyId: 'generation-1', privateKey: openKey(join(offline, 'list-generation-key.pem')) },
+    listGeneration: {
+      keyId: GENERATION_KEY_ID,
+      privateKey: openKey(join(offline, 'list-generation-key.pem')),
+    },
     // Four ASCII characters: the card's identity file has room for no more (docs/CARD-LAYOUT.md).
     issuer: { keyId: 'i001', privateKey: openKey(join(folder, 'issuer-key.pem')) },
     tokenKey: Buffer.from(

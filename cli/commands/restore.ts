@@ -2,16 +2,19 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Type } from 'typebox';
+import { sealDenyGeneration } from '#contracts/deny-list.ts';
 import { readEnvironment } from '#platform/config.ts';
 import { createLogger } from '#platform/logger.ts';
+import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
 import { finishRestore } from '../backup/finish-restore.ts';
 import { type RestoredCity, restoreCity } from '../backup/restore-city.ts';
 import { dataFolderOf } from '../city/city-arguments.ts';
+import { GENERATION_KEY_ID } from '../city/city-keys.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { COMMON_NAMES } from '../roles.ts';
 
 export const usage = `kvytok restore --from DIR [--data DIR] [--to INSTANT] [--base ID] [--move-aside] [--accept-loss]
-kvytok restore finish [--generation N] [--even-so]
+kvytok restore finish (--statement FILE | --generation-key FILE) [--generation N] [--even-so]
 
 The first restores the backup of an embedded city into a data folder without a database: base, log, a new life. Devices
 then offer again everything they still have. It prints how far it came and how long it took.
@@ -26,6 +29,9 @@ then offer again everything they still have. It prints how far it came and how l
 The second is for a PostgreSQL server that was restored with its own tools: it begins the new life. Stop ingest and fare
 engines first. Environment: KVYTOK_MIGRATOR_POSTGRES_URL, the database under the role kvytok_migrator.
 
+  --statement FILE       statement that begins a generation of the deny list (kvytok deny generation, made where the
+                         offline key is)
+  --generation-key FILE  the offline key itself, where it may be read here for the moment
   --generation N  first generation of the deny list that may be used: higher than any that validators have seen
   --even-so       also when the database shows no sign of a restore (a snapshot of a machine shows none)
 `;
@@ -45,12 +51,14 @@ const OPTIONS = {
   'move-aside': { type: 'boolean', default: false },
   'accept-loss': { type: 'boolean', default: false },
   generation: { type: 'string' },
+  'generation-key': { type: 'string' },
+  statement: { type: 'string' },
   'even-so': { type: 'boolean', default: false },
 } as const;
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
-  if (positionals[0] === 'finish') return finish(values.generation, values['even-so'], io);
+  if (positionals[0] === 'finish') return finish(values, io);
   if (positionals.length > 0) throw new UsageError('finish, or the options of a restore');
   if (values.from === undefined) throw new UsageError('--from DIR, the folder of the backup, is needed');
   const startedAt = performance.now();
@@ -68,7 +76,9 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   return restored.books.problems.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-async function finish(generation: string | undefined, evenSo: boolean, io: CommandIo): Promise<number> {
+async function finish(values: FinishValues, io: CommandIo): Promise<number> {
+  const { generation } = values;
+  const statementFor = statementOf(values, io);
   const env = readEnvironment(FinishEnvironment, io.env, { alsoKnown: COMMON_NAMES });
   if (generation !== undefined && !/^[1-9]\d{0,8}$/.test(generation))
     throw new UsageError('--generation takes a whole number from 1 to 999999999');
@@ -76,12 +86,35 @@ async function finish(generation: string | undefined, evenSo: boolean, io: Comma
     migratorUrl: env.KVYTOK_MIGRATOR_POSTGRES_URL,
     nowMs: Date.now(),
     generationMin: Number(generation ?? 1),
-    evenSo,
+    statementFor,
+    evenSo: values['even-so'],
   });
   io.stdout.write(
     `Life ${life.ordinal} has begun; the deny list is at generation ${life.generation}. Start the roles: devices offer again.\n`,
   );
   return EXIT.ok;
+}
+
+interface FinishValues {
+  readonly generation?: string;
+  readonly 'generation-key'?: string;
+  readonly statement?: string;
+  readonly 'even-so': boolean;
+}
+
+/** A statement that was made elsewhere, or one that is made now. */
+function statementOf(values: FinishValues, io: CommandIo): (generation: number) => string {
+  const { statement, 'generation-key': key } = values;
+  if ((statement === undefined) === (key === undefined))
+    throw new UsageError(
+      'the deny list needs a new generation: give --statement FILE or --generation-key FILE',
+    );
+  if (statement !== undefined) {
+    const text = readSecretFile(resolve(io.cwd, statement));
+    return () => text;
+  }
+  const privateKey = readPrivateKeyFile(resolve(io.cwd, key as string));
+  return (generation) => sealDenyGeneration(generation, Date.now(), { keyId: GENERATION_KEY_ID, privateKey });
 }
 
 function instantOf(text: string): number {

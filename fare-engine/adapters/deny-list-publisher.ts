@@ -1,119 +1,230 @@
 /**
- * Publishes the deny list over MQTT, all topics retained and signed: deltas as facts come, a fresh snapshot at each
- * connection (a broker may have forgotten everything) and whenever too many deltas have gathered.
+ * Publishes the deny list over MQTT, all topics retained and signed. One engine of a database does it; it goes on from
+ * what the broker still has: deltas as facts come, a snapshot when the broker has forgotten or too many deltas have
+ * gathered. A snapshot is read and sent chunk by chunk, each acknowledged before the next: a million entries are never
+ * in memory, and a slow broker slows the reading down.
  */
+import { createPublicKey } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { type DenyDelta, snapshotSha256 } from '#contracts/deny-list.ts';
+import { type DenyManifest, openDenyManifest, snapshotSha256 } from '#contracts/deny-list.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import { type CitySigner, sealEnvelope } from '#contracts/signed-envelope.ts';
 import { LISTS } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { MqttConnection } from '#platform/mqtt-connection.ts';
-import { planChunks, planManifest } from '../deny-list/plan-publication.ts';
-import { advanceDenyList, loadDenyList, rememberSnapshot } from './postgres-deny-list.ts';
+import {
+  chunksFor,
+  type ListVersion,
+  needsSnapshot,
+  planManifest,
+  standing,
+} from '../deny-list/plan-publication.ts';
+import { createLeaderLock } from './leader-lock.ts';
+import {
+  advanceDenyList,
+  forgetLeftOver,
+  type ListStatus,
+  loadDeltas,
+  loadLeftOver,
+  loadListStatus,
+  noteSnapshot,
+  readSnapshot,
+  type SnapshotStatus,
+} from './postgres-deny-list.ts';
 
-/** Deltas after which a new snapshot is made. */
-const DELTAS_MAX = 100;
 /** The manifest is repeated so often that validators know their list is current. */
 const MANIFEST_EVERY_MS = 30_000;
+/** How long a broker may take to say which manifest it retains; after that it is taken to have none. */
+const RECALL_MS = 500;
+const DELTAS_AT_ONCE = 50;
+/** Chunks of a snapshot after which news are looked for. */
+const CHUNKS_BETWEEN_NEWS = 25;
+/** Advisory lock of the one that publishes. */
+const PUBLISHER_LOCK = 0x6b76_646c;
 
 export interface DenyListPublisher {
-  /** One turn: takes in new facts and publishes what changed. Throws when broker or database are away. */
+  /** One turn: takes in new facts and publishes what changed; gives how many versions the list went on by. */
   turn(): Promise<number>;
+  /** Lets another publish. Ask it after the last turn has ended. */
+  stop(): Promise<void>;
 }
 
-interface Published {
-  readonly generation: number;
-  n: number;
-  entries: number;
-  readonly snapshot: { readonly n: number; readonly chunks: number; readonly sha256: string };
-  manifestAtMs: number;
-}
-
-/** Makes a publisher; one per city does the work, others find nothing to do. */
-export function createDenyListPublisher(deps: {
+interface PublisherDeps {
   readonly pool: pg.Pool;
   readonly mqtt: MqttConnection;
   readonly signer: CitySigner;
   readonly clock: Clock;
   readonly log: Logger;
-}): DenyListPublisher {
-  const { pool, mqtt, signer, clock, log } = deps;
-  let published: Published | null = null;
-  mqtt.onConnected(() => {
-    published = null;
-  });
+}
 
-  const send = (topic: string, payload: Uint8Array) => mqtt.publish(topic, payload, { qos: 1, retain: true });
+/** Makes a publisher; of several on one database one works, the others find nothing to do. */
+export function createDenyListPublisher(deps: PublisherDeps): DenyListPublisher {
+  return new Publisher(deps);
+}
 
-  async function publishManifest(list: Published): Promise<void> {
-    const version = { generation: list.generation, n: list.n };
-    const manifest = planManifest(version, list.snapshot, list.entries, clock.nowMs());
-    await send(LISTS.denyManifest, sealEnvelope('deny-manifest', manifest, signer));
-    list.manifestAtMs = clock.monotonicMs();
+class Publisher implements DenyListPublisher {
+  private readonly deps: PublisherDeps;
+  private readonly lock;
+  private readonly ownKey;
+  /** Manifest that the broker retains; undefined until it is known, null when it has none. */
+  private atBroker: DenyManifest | null | undefined;
+  private heard = Promise.withResolvers<DenyManifest | null>();
+  private manifestAtMs = Number.NEGATIVE_INFINITY;
+  private complainedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: PublisherDeps) {
+    const { mqtt, signer, pool } = deps;
+    this.deps = deps;
+    this.lock = createLeaderLock(pool, PUBLISHER_LOCK);
+    this.ownKey = new Map([[signer.keyId, createPublicKey(signer.privateKey)]]);
+    mqtt.onLost(() => {
+      this.atBroker = undefined;
+      this.heard = Promise.withResolvers();
+    });
+    mqtt
+      .subscribe(LISTS.denyManifest, (_topic, payload, { retain }) => {
+        const opened = openDenyManifest(payload, this.ownKey);
+        if (retain) this.heard.resolve(opened.ok ? opened.value : null);
+      })
+      // A broker that does not let us look is treated as one that has nothing.
+      .catch(() => this.heard.resolve(null));
   }
 
-  async function publishSnapshot(): Promise<Published> {
-    const { version, entries, retained } = await loadDenyList(pool);
-    const chunks = planChunks(version, entries);
-    for (const chunk of chunks) {
-      const topic = LISTS.denyChunk(version.generation, version.n, chunk.chunk);
-      await send(topic, sealEnvelope('deny-chunk', chunk, signer));
+  async turn(): Promise<number> {
+    const { pool, mqtt, clock } = this.deps;
+    if (!mqtt.connected) return 0;
+    if (!(await this.lock.held())) {
+      this.atBroker = undefined;
+      return 0;
     }
-    const sha256 = snapshotSha256(chunks.map((chunk) => sha256Hex(JSON.stringify(chunk))));
-    const snapshot = { n: version.n, chunks: chunks.length, sha256 };
-    const list: Published = { ...version, entries: entries.length, snapshot, manifestAtMs: 0 };
-    await publishManifest(list);
-    await rememberSnapshot(pool, snapshot.n, snapshot.chunks);
-    await clearRetained(version, retained);
-    log.info({ ...version, entries: entries.length, chunks: chunks.length }, 'fare.deny-list.snapshot');
-    return list;
+    if (this.atBroker === undefined)
+      this.atBroker = await Promise.race([this.heard.promise, delay(RECALL_MS, null)]);
+    const before = await loadListStatus(pool);
+    // Asked before the list goes on: a number that was published once must never get another content.
+    if (standing(before.version, before.snapshot, this.atBroker) === 'ahead') {
+      this.complain(before.version);
+      return 0;
+    }
+    const changed = await advanceDenyList(pool, clock.nowMs());
+    const status = changed === 0 ? before : await loadListStatus(pool);
+    if (standing(status.version, status.snapshot, this.atBroker) === 'lost')
+      await this.publishSnapshot(false);
+    else if (needsSnapshot(status.version, status.snapshot)) await this.publishSnapshot(true);
+    else await this.goOn(status);
+    return changed;
+  }
+
+  stop(): Promise<void> {
+    return this.lock.release();
+  }
+
+  private send(topic: string, payload: Uint8Array): Promise<void> {
+    return this.deps.mqtt.publish(topic, payload, { qos: 1, retain: true });
+  }
+
+  /** The broker has our snapshot: whatever came after its manifest follows. */
+  private async goOn(status: ListStatus): Promise<void> {
+    const { version, snapshot } = status;
+    if (snapshot === null) return;
+    const at = this.atBroker?.n ?? snapshot.n;
+    await this.publishDeltas({ generation: version.generation, n: at }, version.n);
+    const due = this.deps.clock.monotonicMs() - this.manifestAtMs >= MANIFEST_EVERY_MS;
+    if (at < version.n || due) await this.publishManifest(status, snapshot);
+    if (status.leftOver > 0) await this.clear(snapshot);
+  }
+
+  private async publishDeltas(after: ListVersion, untilN: number): Promise<void> {
+    const { pool, signer } = this.deps;
+    const { generation } = after;
+    for (let { n } = after; n < untilN; ) {
+      const deltas = await loadDeltas(pool, { generation, n }, Math.min(DELTAS_AT_ONCE, untilN - n));
+      const last = deltas.at(-1);
+      if (last === undefined)
+        throw new Error(`deltas ${n + 1} to ${untilN} of generation ${generation} are missing`);
+      for (const delta of deltas)
+        await this.send(LISTS.denyDelta(generation, delta.n), sealEnvelope('deny-delta', delta, signer));
+      n = last.n;
+    }
+  }
+
+  private async publishManifest(status: ListStatus, snapshot: SnapshotStatus): Promise<void> {
+    const { signer, clock } = this.deps;
+    const { version, entries, generationProof } = status;
+    const manifest = planManifest({ version, snapshot, entries, generationProof, issuedAtMs: clock.nowMs() });
+    await this.send(LISTS.denyManifest, sealEnvelope('deny-manifest', manifest, signer));
+    this.atBroker = manifest;
+    this.manifestAtMs = clock.monotonicMs();
+  }
+
+  /** `standing`: the broker has an older snapshot of ours, by which validators go on while this one is sent. */
+  private async publishSnapshot(standing: boolean): Promise<void> {
+    const { pool, signer, log } = this.deps;
+    let version: ListVersion = { generation: 0, n: 0 };
+    const hashes: string[] = [];
+    await readSnapshot(
+      pool,
+      async (at, entries) => {
+        version = at;
+        await noteSnapshot(pool, at, chunksFor(entries), null);
+      },
+      async (entries) => {
+        const chunk = { v: 1, ...version, chunk: hashes.length, entries };
+        const topic = LISTS.denyChunk(version.generation, version.n, chunk.chunk);
+        await this.send(topic, sealEnvelope('deny-chunk', chunk, signer));
+        hashes.push(sha256Hex(JSON.stringify(chunk)));
+        if (standing && hashes.length % CHUNKS_BETWEEN_NEWS === 0) await this.newsMeanwhile();
+      },
+    );
+    const replaced = this.atBroker ?? null;
+    const snapshot = { ...version, chunks: hashes.length, sha256: snapshotSha256(hashes) };
+    await noteSnapshot(pool, version, snapshot.chunks, snapshot.sha256);
+    const status = await loadListStatus(pool);
+    // A generation begun meanwhile has a snapshot of its own at the next turn.
+    if (status.version.generation !== version.generation) return;
+    const at = standing ? Math.max(version.n, this.atBroker?.n ?? 0) : version.n;
+    await this.publishDeltas({ generation: version.generation, n: at }, status.version.n);
+    await this.publishManifest(status, snapshot);
+    log.info({ ...version, chunks: snapshot.chunks }, 'fare.deny-list.snapshot');
+    await this.clear(snapshot);
+    if (replaced !== null && replaced.generation < version.generation) await this.clearNamed(replaced);
+  }
+
+  /** A database that was set back does not know all that it had published: the manifest that it replaces does. */
+  private async clearNamed({ generation, n, snapshotN, snapshotChunks }: DenyManifest): Promise<void> {
+    const nothing = new Uint8Array();
+    for (let chunk = 0; chunk < snapshotChunks; chunk++)
+      await this.send(LISTS.denyChunk(generation, snapshotN, chunk), nothing);
+    for (let at = snapshotN + 1; at <= n; at++) await this.send(LISTS.denyDelta(generation, at), nothing);
+  }
+
+  /** A denial does not wait until a large snapshot has gone out. */
+  private async newsMeanwhile(): Promise<void> {
+    const { pool, clock } = this.deps;
+    await advanceDenyList(pool, clock.nowMs());
+    const status = await loadListStatus(pool);
+    if (status.version.generation === this.atBroker?.generation) await this.goOn(status);
   }
 
   /** Empty retained messages take the old ones away; nobody needs them once the manifest points elsewhere. */
-  async function clearRetained(
-    version: { generation: number; n: number },
-    old: { snapshotN: number; snapshotChunks: number },
-  ): Promise<void> {
+  private async clear(snapshot: ListVersion): Promise<void> {
+    const { pool } = this.deps;
     const nothing = new Uint8Array();
-    if (old.snapshotN === version.n) return;
-    for (let chunk = 0; chunk < old.snapshotChunks; chunk++) {
-      await send(LISTS.denyChunk(version.generation, old.snapshotN, chunk), nothing);
-    }
-    const firstDelta = Math.max(old.snapshotN + 1, version.n - 2 * DELTAS_MAX);
-    for (let n = firstDelta; n <= version.n; n++) await send(LISTS.denyDelta(version.generation, n), nothing);
+    const { snapshots, deltas } = await loadLeftOver(pool, snapshot);
+    for (const { generation, n, chunks } of snapshots)
+      for (let chunk = 0; chunk < chunks; chunk++)
+        await this.send(LISTS.denyChunk(generation, n, chunk), nothing);
+    for (const { generation, n } of deltas) await this.send(LISTS.denyDelta(generation, n), nothing);
+    await forgetLeftOver(pool, snapshot);
   }
 
-  async function publishDeltas(list: Published, deltas: readonly DenyDelta[]): Promise<void> {
-    for (const delta of deltas) {
-      await send(LISTS.denyDelta(delta.generation, delta.n), sealEnvelope('deny-delta', delta, signer));
-      list.n = delta.n;
-    }
-    const { rows } = await pool.query<{ entries: bigint }>(
-      'SELECT count(*) AS entries FROM fare.deny_published',
-    );
-    list.entries = Number(rows[0]?.entries ?? 0n);
-    await publishManifest(list);
+  /** The broker has a newer list of ours than the database: it was restored, and only a new generation leads on. */
+  private complain(version: ListVersion): void {
+    const { clock, log } = this.deps;
+    if (clock.monotonicMs() - this.complainedAtMs < MANIFEST_EVERY_MS) return;
+    this.complainedAtMs = clock.monotonicMs();
+    const { generation, n } = this.atBroker ?? { generation: 0, n: 0 };
+    log.error({ ...version, published: { generation, n } }, 'fare.deny-list.database-older-than-published');
   }
-
-  return {
-    async turn() {
-      if (!mqtt.connected) return 0;
-      const deltas = await advanceDenyList(pool, clock.nowMs());
-      const list = published;
-      published = null;
-      // From here on a failure leads to a fresh snapshot at the next turn.
-      if (list === null || list.n - list.snapshot.n + deltas.length > DELTAS_MAX) {
-        published = await publishSnapshot();
-        return deltas.length;
-      }
-      const first = deltas[0];
-      if (first !== undefined && (first.n !== list.n + 1 || first.generation !== list.generation)) return 0;
-      if (deltas.length > 0) await publishDeltas(list, deltas);
-      else if (clock.monotonicMs() - list.manifestAtMs >= MANIFEST_EVERY_MS) await publishManifest(list);
-      published = list;
-      return deltas.length;
-    },
-  };
 }

@@ -13,6 +13,7 @@ import {
   idempotencyKey,
   type SubmittedCommand,
 } from '../commands.ts';
+import { accountsDenied } from '../deny-list/account-denials.ts';
 import { derivedAccountId } from '../facts/account-of.ts';
 import type { Close, Entitlement, FareDays } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
@@ -90,6 +91,7 @@ async function loadContext(
     accepted: [string, string][] | null;
     entitlements: Entitlement[] | null;
     latest: Close | null;
+    media: [string, string[]][] | null;
     after_ms: bigint;
   }>(
     `SELECT
@@ -101,14 +103,22 @@ async function loadContext(
          FROM fare.entitlement WHERE entitlement_id = ANY ($2::text[])) AS entitlements,
       (SELECT json_build_object('fareDay', fare_day, 'knownFromMs', known_from_ms)
          FROM fare.close ORDER BY fare_day DESC LIMIT 1) AS latest,
+      (SELECT json_agg(json_build_array(account_id, tokens)) FROM (
+         SELECT account_id, json_agg(token_id) AS tokens FROM (
+           SELECT DISTINCT ON (l.token_id) l.token_id, l.account_id FROM fare.media_link l
+            WHERE l.token_id IN (SELECT token_id FROM fare.media_link WHERE account_id = ANY ($3::text[]))
+              AND l.valid_from_ms <= $4 AND (l.valid_until_ms IS NULL OR l.valid_until_ms > $4)
+            ORDER BY l.token_id, l.known_from_ms DESC, l.link_id DESC) AS latest
+          GROUP BY account_id) AS linked) AS media,
       (SELECT after_ms FROM fare.known_clock) AS after_ms`,
-    [commands.map(idempotencyKey), entitlementsNamed(commands)],
+    [commands.map(idempotencyKey), entitlementsNamed(commands), accountsDenied(commands), nowMs],
   );
   const row = rows[0] as (typeof rows)[number];
   return {
     accepted: new Map(row.accepted ?? []),
     entitlements: new Map((row.entitlements ?? []).map((fact) => [fact.entitlementId, fact])),
     latestClose: row.latest,
+    media: new Map(row.media ?? []),
     knownAfterMs: Number(row.after_ms),
     nowMs,
   };

@@ -1,10 +1,10 @@
 /**
- * What to publish of the deny list: from facts and the set published so far to deltas, and from the set to a snapshot's
- * chunks. Pure: keys, clock and broker are elsewhere.
+ * What to publish of the deny list: from facts and the set published so far to deltas, and when to begin a snapshot.
+ * Pure: keys, clock and broker are elsewhere.
  */
 import {
+  compareVersions,
   DENY_ENTRIES_MAX,
-  type DenyChunk,
   type DenyDelta,
   type DenyEntry,
   type DenyManifest,
@@ -63,23 +63,67 @@ export function planDeltas(
   return deltas;
 }
 
-/** Chunks of a snapshot at a version; none for an empty list. */
-export function planChunks(version: ListVersion, entries: readonly DenyEntry[]): DenyChunk[] {
-  const chunks: DenyChunk[] = [];
-  for (let from = 0; from < entries.length; from += DENY_ENTRIES_MAX) {
-    const part = entries.slice(from, from + DENY_ENTRIES_MAX);
-    chunks.push({ v: 1, generation: version.generation, n: version.n, chunk: chunks.length, entries: part });
+/** How many entries the list has after deltas, if it had `before` and the media they speak of stood as published. */
+export function entriesAfter(
+  before: number,
+  published: ReadonlyMap<string, DenyEntry>,
+  deltas: readonly DenyDelta[],
+): number {
+  let entries = before;
+  for (const { add, remove } of deltas) {
+    entries += add.filter(({ tokenId }) => !published.has(tokenId)).length;
+    entries -= remove.filter((tokenId) => published.has(tokenId)).length;
   }
-  return chunks;
+  return entries;
 }
 
-/** The manifest that leads to version `n` from a snapshot. */
-export function planManifest(
+/** Chunks that so many entries fill. */
+export function chunksFor(entries: number): number {
+  return Math.ceil(entries / DENY_ENTRIES_MAX);
+}
+
+/** Deltas are fetched one by one as chunks are: a snapshot pays when they are as many messages, within bounds. */
+const DELTAS_MIN = 100;
+const DELTAS_MAX = 1000;
+
+/** Whether so many deltas have gathered that a new snapshot is the shorter way for who comes late. */
+export function needsSnapshot(
   version: ListVersion,
-  snapshot: { n: number; chunks: number; sha256: string },
-  entries: number,
-  issuedAtMs: number,
-): DenyManifest {
+  snapshot: (ListVersion & { chunks: number }) | null,
+): boolean {
+  if (snapshot === null) return true;
+  return version.n - snapshot.n > Math.min(DELTAS_MAX, Math.max(DELTAS_MIN, snapshot.chunks));
+}
+
+/**
+ * What the manifest that a broker retains says of it. `ours`: the snapshot is there, and every delta up to its n, for
+ * they were published before it. `lost`: something else or nothing is there. `ahead`: it names a version that this
+ * database has not reached, so the database is older than what was published.
+ */
+export function standing(
+  version: ListVersion,
+  snapshot: (ListVersion & { sha256: string }) | null,
+  atBroker: DenyManifest | null,
+): 'ours' | 'lost' | 'ahead' {
+  if (atBroker === null) return 'lost';
+  if (compareVersions(atBroker, version) > 0) return 'ahead';
+  const same =
+    snapshot !== null &&
+    atBroker.generation === snapshot.generation &&
+    atBroker.snapshotN === snapshot.n &&
+    atBroker.snapshotSha256 === snapshot.sha256;
+  return same ? 'ours' : 'lost';
+}
+
+/** The manifest that leads to a version from a snapshot. */
+export function planManifest(list: {
+  readonly version: ListVersion;
+  readonly snapshot: { readonly n: number; readonly chunks: number; readonly sha256: string };
+  readonly entries: number;
+  readonly generationProof: string | null;
+  readonly issuedAtMs: number;
+}): DenyManifest {
+  const { version, snapshot, entries, generationProof, issuedAtMs } = list;
   return {
     v: 1,
     ...version,
@@ -88,6 +132,7 @@ export function planManifest(
     snapshotSha256: snapshot.sha256,
     entries,
     issuedAtMs,
+    ...(generationProof !== null && { generationProof }),
   };
 }
 

@@ -72,7 +72,7 @@ const RETAIN: Record<BrokerRole, readonly string[]> = {
 const SUBSCRIBE: Record<BrokerRole, readonly string[]> = {
   device: ['kvytok/v1/val-1/receipts', 'kvytok/v1/val-1/commands', ...LISTS, 'kvytok/v1/lists/deny/#'],
   ingest: ['kvytok/v1/+/taps', 'kvytok/v1/+/status', 'kvytok/v1/+/health', 'kvytok/v1/val-1/probe'],
-  lists: [],
+  lists: ['kvytok/v1/lists/deny'],
   monitor: ['kvytok/v1/+/status', 'kvytok/v1/+/health'],
 };
 

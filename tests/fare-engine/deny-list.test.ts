@@ -8,41 +8,49 @@ import {
   snapshotSha256 as hashOf,
   openDenyChunk,
   openDenyDelta,
+  openDenyGeneration,
   openDenyManifest,
+  sealDenyGeneration,
 } from '#contracts/deny-list.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import { LISTS } from '#contracts/topics.ts';
-import { systemClock } from '#platform/clock.ts';
 import { createLogger } from '#platform/logger.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
+import { inTransaction } from '#platform/postgres.ts';
 import {
   createDenyListPublisher,
   type DenyListPublisher,
 } from '../../fare-engine/adapters/deny-list-publisher.ts';
 import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
-import { secretOf, startTestBroker, type TestBroker } from '../broker/harness.ts';
+import { raiseGeneration } from '../../fare-engine/adapters/raise-generation.ts';
+import { secretOf, startTestBroker, type TestBroker, type TestClient } from '../broker/harness.ts';
 import { until } from '../support/until.ts';
 import { token } from './support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
-import { command, submit } from './support/submit.ts';
+import { command } from './support/submit.ts';
 
 const { privateKey } = generateKeyPairSync('ed25519');
 const signer = { keyId: 'lists-1', privateKey };
 const keys = new Map([['lists-1', createPublicKey(privateKey)]]);
 const log = createLogger({ component: 'test', level: 'silent' });
 
+const CLIENTS: TestClient[] = [
+  { clientId: 'lists', role: 'lists' },
+  { clientId: 'val-1', role: 'device' },
+  { clientId: 'val-2', role: 'device' },
+];
+
 let engine: EngineDatabase;
 let city: TestBroker;
 let mqtt: MqttConnection;
+/** Topics retained at the city's broker. */
+const standing = new Set<string>();
 let publisher: DenyListPublisher;
 const open: { stop(): Promise<void> }[] = [];
 beforeAll(async () => {
   engine = await openEngineDatabase();
-  city = await startTestBroker([
-    { clientId: 'lists', role: 'lists' },
-    { clientId: 'val-1', role: 'device' },
-  ]);
-  mqtt = connectMqtt({ url: city.broker.url, clientId: 'lists', secret: secretOf('lists'), log });
+  city = await startTestBroker(CLIENTS);
+  mqtt = noting(connectMqtt({ url: city.broker.url, clientId: 'lists', secret: secretOf('lists'), log }));
   publisher = createDenyListPublisher({ pool: engine.pool, mqtt, signer, clock: engine.clock, log });
   await mqtt.whenConnected();
 });
@@ -50,15 +58,18 @@ afterEach(async () => {
   for (const it of open.splice(0)) await it.stop();
 });
 afterAll(async () => {
+  await publisher?.stop();
   await mqtt?.stop();
   await city?.stop();
   await engine.close();
 });
 
 /** A device that comes now: follows the manifest over retained messages as docs say; gives the list it ends with. */
-async function listOfNewDevice(): Promise<{ manifest: DenyManifest; tokens: Map<string, DenyEntry> }> {
-  const device = connectMqtt({ url: city.broker.url, clientId: 'val-1', secret: secretOf('val-1'), log });
-  open.push(device);
+async function listOfNewDevice(
+  at = city,
+): Promise<{ manifest: DenyManifest; tokens: Map<string, DenyEntry> }> {
+  const device = connectMqtt({ url: at.broker.url, clientId: 'val-1', secret: secretOf('val-1'), log });
+  open.unshift(device);
   const retained = new Map<string, Uint8Array>();
   await device.subscribe(LISTS.denyAll, (topic, payload) => {
     retained.set(topic, payload);
@@ -93,6 +104,24 @@ async function listOfNewDevice(): Promise<{ manifest: DenyManifest; tokens: Map<
   });
 }
 
+/** A publisher that ends with the test. */
+function follower(link = mqtt): DenyListPublisher {
+  const made = createDenyListPublisher({ pool: engine.pool, mqtt: link, signer, clock: engine.clock, log });
+  open.unshift(made);
+  return made;
+}
+
+/** A connection that notes what stays retained of what is published through it. */
+function noting(link: MqttConnection): MqttConnection {
+  const publish = link.publish.bind(link);
+  link.publish = async (topic, payload, options) => {
+    await publish(topic, payload, options);
+    if (payload.length > 0) standing.add(topic);
+    else standing.delete(topic);
+  };
+  return link;
+}
+
 const deny = (card: number, more: object = {}) => ({
   tokenId: token(card),
   reason: 'lost' as const,
@@ -114,7 +143,7 @@ test('a denied card is in the next delta, allowing it takes it out again, versio
   const first = await listOfNewDevice();
   expect(first.manifest).toMatchObject({ n: 1, snapshotN: 0 });
   expect([...first.tokens.values()]).toEqual([{ ...deny(1), validUntilMs: null }]);
-  await open.pop()?.stop();
+  await open.shift()?.stop();
   await command(engine, 'allow-medium', { tokenId: token(1) });
   await publisher.turn();
   expect((await listOfNewDevice()).tokens.size).toBe(0);
@@ -176,22 +205,106 @@ test('2,500 cards denied at once go out in messages of at most 1,000 entries', {
   expect((await listOfNewDevice()).tokens.size).toBe(2500);
 });
 
-test('after a restart of the publisher a snapshot stands at the same version, old messages are cleared', async () => {
+test('a publisher that comes after another goes on from what the broker has: nothing is published twice', async () => {
   const before = await listOfNewDevice();
-  await open.pop()?.stop();
-  const again = createDenyListPublisher({ pool: engine.pool, mqtt, signer, clock: systemClock, log });
-  await again.turn();
-  const after = await listOfNewDevice();
-  expect(after.manifest).toMatchObject({
-    generation: 1,
-    n: before.manifest.n,
-    snapshotN: before.manifest.n,
-    snapshotChunks: 3,
+  const watcher = await city.connect('val-2');
+  const seen: string[] = [];
+  await watcher.subscribeAsync(LISTS.denyAll, { qos: 1 });
+  watcher.on('message', (topic, _payload, packet) => void (packet.retain || seen.push(topic)));
+  await command(engine, 'allow-medium', { tokenId: token(1000) });
+  await publisher.stop();
+  const again = follower();
+  expect(await again.turn()).toBe(1);
+  const n = before.manifest.n + 1;
+  await until(() => seen.includes(LISTS.denyManifest));
+  expect(seen).toEqual([LISTS.denyDelta(1, n), LISTS.denyManifest]);
+  await open.shift()?.stop();
+  expect((await listOfNewDevice()).manifest).toMatchObject({ n, snapshotN: 0, entries: 2499 });
+});
+
+test('of two publishers one works; when it goes the other follows', async () => {
+  const [first, second] = [follower(), follower()];
+  await command(engine, 'deny-medium', deny(1));
+  const { n } = (await listOfNewDevice()).manifest;
+  await open.shift()?.stop();
+  expect(await first.turn()).toBe(1);
+  await command(engine, 'allow-medium', { tokenId: token(1) });
+  expect(await second.turn()).toBe(0);
+  await first.stop();
+  expect(await second.turn()).toBe(1);
+  expect((await listOfNewDevice()).manifest).toMatchObject({ n: n + 2, entries: 2499 });
+});
+
+test('after a hundred deltas a snapshot takes their place, and the old messages are cleared', async () => {
+  const worker = follower();
+  await worker.turn();
+  const { n } = (await listOfNewDevice()).manifest;
+  for (let turn = 0; turn <= 100; turn++) {
+    await engine.pool.query(
+      `INSERT INTO fare.deny_entry (entry_id, token_id, action, reason, scope, valid_from_ms, known_from_ms)
+       VALUES (gen_random_uuid(), $1, $2, 'lost', 'all', 0, $3)`,
+      [token(7), turn % 2 === 0 ? 'deny' : 'allow', engine.clock.nowMs() + turn],
+    );
+    await worker.turn();
+  }
+  const { manifest, tokens } = await listOfNewDevice();
+  expect(manifest).toMatchObject({ n: n + 101, entries: 2500 });
+  expect(manifest.snapshotN).toBeGreaterThan(n);
+  expect(tokens.has(token(7))).toBe(true);
+  expect([...standing].filter((topic) => topic.includes('/deltas/'))).toHaveLength(
+    manifest.n - manifest.snapshotN,
+  );
+  expect([...standing].filter((topic) => topic.includes('/snapshots/'))).toHaveLength(3);
+});
+
+test('a database that was set back publishes nothing until a generation is begun under the offline key', async () => {
+  const worker = follower();
+  await worker.turn();
+  const before = await listOfNewDevice();
+  await open.shift()?.stop();
+  await worker.stop();
+  await engine.admin.query(
+    'WITH back AS (UPDATE fare.deny_list SET n = n - 1 RETURNING n) DELETE FROM fare.deny_delta WHERE n > (SELECT n FROM back)',
+  );
+  await command(engine, 'deny-medium', deny(9));
+  const restored = follower();
+  expect(await restored.turn()).toBe(0);
+  const unchanged = await listOfNewDevice();
+  expect(unchanged).toEqual(before);
+  await open.shift()?.stop();
+  const offline = generateKeyPairSync('ed25519');
+  const offlineKeys = new Map([['generation-1', offline.publicKey]]);
+  const statement = (generation: number, key = offline.privateKey) =>
+    sealDenyGeneration(generation, 0, { keyId: 'generation-1', privateKey: key });
+  const raise = (text: string) =>
+    inTransaction(engine.pool, (client) => raiseGeneration(client, text, offlineKeys));
+  expect(await raise(statement(2, privateKey))).toMatchObject({
+    ok: false,
+    reason: 'DENY_STATEMENT_INVALID',
   });
-  expect(after.tokens).toEqual(before.tokens);
-  await submit(engine, 'allow-medium', { tokenId: token(1000) });
-  await workCommands(engine.pool, calendar, engine.clock.nowMs(), 500);
-  await open.pop()?.stop();
-  await again.turn();
-  expect((await listOfNewDevice()).manifest).toMatchObject({ n: before.manifest.n + 1, entries: 2499 });
+  expect(await raise(statement(2))).toEqual({ ok: true, generation: 2 });
+  expect(await raise(statement(2))).toEqual({ ok: true, generation: 2 });
+  expect(await raise(`${statement(2)} `)).toMatchObject({
+    ok: false,
+    reason: 'DENY_GENERATION_NOT_ABOVE',
+  });
+  await restored.turn();
+  const { manifest, tokens } = await listOfNewDevice();
+  expect(manifest).toMatchObject({ generation: 2, n: 1, snapshotN: 1, snapshotChunks: 3 });
+  expect(openDenyGeneration(manifest.generationProof ?? '', offlineKeys)).toMatchObject({ ok: true });
+  expect(tokens.size).toBe(before.tokens.size + 1);
+  expect([...standing].some((topic) => /\/(deltas|snapshots)\/1\//.test(topic))).toBe(false);
+});
+
+test('a broker that has forgotten everything gets a snapshot, chunk by chunk in the order of tokens', async () => {
+  const other = await startTestBroker(CLIENTS);
+  const link = connectMqtt({ url: other.broker.url, clientId: 'lists', secret: secretOf('lists'), log });
+  open.push(link, other);
+  await link.whenConnected();
+  await follower(link).turn();
+  const { manifest, tokens } = await listOfNewDevice(other);
+  expect(manifest).toMatchObject({ snapshotN: manifest.n, snapshotChunks: 3, entries: tokens.size });
+  expect([...tokens.keys()]).toEqual([...tokens.keys()].sort());
+  const { rows } = await engine.admin.query('SELECT n FROM fare.deny_delta');
+  expect(rows).toEqual([]);
 });

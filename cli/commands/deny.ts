@@ -1,0 +1,141 @@
+/** `kvytok deny`: the office denies a card by hand, asks what is known of it, begins a generation after a restore. */
+import { randomUUID } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type pg from 'pg';
+import { sealDenyGeneration } from '#contracts/deny-list.ts';
+import { readPrivateKeyFile } from '#platform/secret-files.ts';
+import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
+import { showDenials } from '../../fare-engine/show-denials.ts';
+import { openAuditDatabase } from '../audit-database.ts';
+import { GENERATION_KEY_ID } from '../city/city-keys.ts';
+import { createOffice } from '../city/office.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+
+export const usage = `Usage: kvytok deny add TOKEN|--account ACCOUNT --reason lost|replaced|debt|fraud [--scope all|paid]
+                       [--from INSTANT] [--until INSTANT] [--who NAME]
+       kvytok deny remove TOKEN|--account ACCOUNT [--who NAME]
+       kvytok deny show [TOKEN]
+       kvytok deny generation --key FILE --generation N [--key-id ID] [--out FILE]
+
+add         validators refuse the medium, or every medium linked to the account now; --scope paid (an empty wallet)
+            never refuses a concession or a pass
+remove      the medium, or every medium of the account, is taken again
+show        what was said of the medium, and whether the list that validators follow has it; without a token: the
+            list's version and size
+generation  makes the statement by which a restored database goes on (kvytok restore finish --statement FILE). It needs
+            no database: run it where the offline key is. N is higher than any generation that validators have seen.
+
+TOKEN is the medium's token (k1.…), as the taps show it. INSTANT has a zone: 2026-03-02T06:30:00Z.
+
+  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (show: role auditor_runtime; else office_runtime)
+`;
+
+const OPTIONS = {
+  account: { type: 'string' },
+  reason: { type: 'string' },
+  scope: { type: 'string', default: 'all' },
+  from: { type: 'string' },
+  until: { type: 'string' },
+  who: { type: 'string', default: 'kvytok deny' },
+  key: { type: 'string' },
+  'key-id': { type: 'string', default: GENERATION_KEY_ID },
+  generation: { type: 'string' },
+  out: { type: 'string' },
+  data: { type: 'string' },
+} as const;
+
+type Values = ReturnType<typeof parse>['values'];
+
+function parse(args: string[]) {
+  return parseArgs({ args, allowPositionals: true, options: OPTIONS });
+}
+
+export async function run(args: string[], io: CommandIo): Promise<number> {
+  const { values, positionals } = parse(args);
+  const [what, token, ...rest] = positionals;
+  if (rest.length > 0) throw new UsageError(`too much: ${rest.join(' ')}`);
+  switch (what) {
+    case 'add':
+    case 'remove':
+      return submit(commandOf(what, token, values), values, io);
+    case 'show':
+      return show(token, values, io);
+    case 'generation':
+      return makeStatement(values, io);
+    default:
+      throw new UsageError('add, remove, show or generation is needed');
+  }
+}
+
+function commandOf(what: 'add' | 'remove', token: string | undefined, values: Values) {
+  const { account } = values;
+  if ((token === undefined) === (account === undefined))
+    throw new UsageError('a TOKEN or --account ACCOUNT is needed, one of them');
+  const subject = account === undefined ? { tokenId: token } : { accountId: account };
+  const kind = `${what === 'add' ? 'deny' : 'allow'}-${account === undefined ? 'medium' : 'account'}`;
+  if (what === 'remove') return { kind, payload: subject };
+  const { reason, scope } = values;
+  if (reason === undefined) throw new UsageError('--reason is needed: lost, replaced, debt or fraud');
+  const validFromMs = values.from === undefined ? Date.now() : instantOf('--from', values.from);
+  const validUntilMs = values.until === undefined ? null : instantOf('--until', values.until);
+  return { kind, payload: { ...subject, reason, scope, validFromMs, validUntilMs } };
+}
+
+async function submit(
+  { kind, payload }: { kind: string; payload: object },
+  { data, who }: Values,
+  io: CommandIo,
+): Promise<number> {
+  const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
+  if (!parsed?.ok)
+    throw new UsageError(parsed?.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
+  return withDatabase(data, io, 'office_runtime', async (pool) => {
+    const commandId = randomUUID();
+    await createOffice(pool, who, Date.now)({ commandId, kind, payload });
+    io.stdout.write(`${JSON.stringify({ commandId, kind, payload })}\n`);
+    return EXIT.ok;
+  });
+}
+
+async function show(token: string | undefined, { data }: Values, io: CommandIo): Promise<number> {
+  return withDatabase(data, io, 'auditor_runtime', async (pool) => {
+    const answer = await showDenials(pool, token ?? null);
+    io.stdout.write(`${JSON.stringify(answer)}\n`);
+    return token === undefined || answer.published !== null ? EXIT.ok : EXIT.failed;
+  });
+}
+
+function makeStatement(values: Values, io: CommandIo): number {
+  const { key, generation, out } = values;
+  if (key === undefined) throw new UsageError('--key FILE, the offline key, is needed');
+  if (generation === undefined || !/^([2-9]|[1-9]\d{1,8})$/.test(generation))
+    throw new UsageError('--generation takes a whole number from 2 to 999999999');
+  const signer = { keyId: values['key-id'], privateKey: readPrivateKeyFile(resolve(io.cwd, key)) };
+  const statement = sealDenyGeneration(Number(generation), Date.now(), signer);
+  if (out === undefined) io.stdout.write(`${statement}\n`);
+  else writeFileSync(resolve(io.cwd, out), `${statement}\n`, { flag: 'wx' });
+  return EXIT.ok;
+}
+
+async function withDatabase(
+  data: string | undefined,
+  io: CommandIo,
+  role: 'office_runtime' | 'auditor_runtime',
+  work: (pool: pg.Pool) => Promise<number>,
+): Promise<number> {
+  const { pool } = openAuditDatabase(data, io, role);
+  try {
+    return await work(pool);
+  } finally {
+    await pool.end();
+  }
+}
+
+function instantOf(option: string, text: string): number {
+  const zoned = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text);
+  const ms = zoned ? Date.parse(text) : Number.NaN;
+  if (Number.isFinite(ms)) return ms;
+  throw new UsageError(`${option} takes an instant with its zone, e.g. 2026-03-02T06:30:00Z`);
+}
