@@ -10,7 +10,11 @@ import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
 const folder = tempFolder('broker-config');
-afterAll(() => folder.remove());
+const cleanups: (() => unknown)[] = [];
+afterAll(async () => {
+  for (const clean of cleanups.reverse()) await clean(); // a test that fails leaves no server behind
+  folder.remove();
+});
 const identities = join(folder.path, 'identities.json');
 
 describe('kvytok broker config', () => {
@@ -23,10 +27,12 @@ describe('kvytok broker config', () => {
       ...['broker', 'config', '--for', 'mosquitto', '--identities', identities, '--out', out],
       ...['--listen', `127.0.0.1:${port}`, '--follow', ...asRoot],
     ]);
+    cleanups.push(() => run.process.kill('SIGKILL'));
     await run.printed('start it with: mosquitto -c');
     expect(readdirSync(out).sort()).toEqual(['access', 'mosquitto.conf', 'passwords']);
     for (const name of ['access', 'passwords']) expect(statSync(join(out, name)).mode & 0o777).toBe(0o640);
     const server = serverProcess('mosquitto', ['-c', join(out, 'mosquitto.conf')], port);
+    cleanups.push(server.kill);
     await server.restart();
     const kit = clientKit(`mqtt://127.0.0.1:${port}`);
     const device = await kit.connect('val-1');
@@ -45,7 +51,6 @@ describe('kvytok broker config', () => {
     await kit.endAll();
     run.process.kill('SIGTERM');
     expect(await run.ended).toBe(0);
-    await server.kill();
   });
 
   it.each([
