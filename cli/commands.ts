@@ -31,6 +31,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('backup'),
   },
   { name: 'restore', summary: 'from a backup to a database', load: () => command('restore') },
+  {
+    name: 'ca',
+    summary: "make the city's device authority, and certificates of its own services",
+    load: () => command('ca'),
+  },
+  {
+    name: 'device',
+    summary: 'enrol a device by a one-time code, revoke it, list them all',
+    load: () => command('device'),
+  },
   { name: 'edge', summary: 'one validator agent', load: () => command('edge') },
   { name: 'tap', summary: 'present a virtual card to a validator', load: () => command('tap') },
   { name: 'quote', summary: 'what a journey costs, by any GTFS Fares v2 feed', load: () => command('quote') },

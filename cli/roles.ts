@@ -32,13 +32,29 @@ interface RoleEntry {
   start: Starter;
 }
 
-export const ROLE_NAMES = ['broker', 'ingest', 'fare-engine', 'portal', 'backup'] as const;
+export const ROLE_NAMES = [
+  'identities',
+  'broker',
+  'ingest',
+  'fare-engine',
+  'portal',
+  'enrolment',
+  'backup',
+] as const;
 export type RoleName = (typeof ROLE_NAMES)[number];
 
 /** Roles of the design that this version does not have yet. */
 export const LATER_ROLES: readonly string[] = ['beacons', 'telemetry'];
 
 const ROLES: Readonly<Record<RoleName, RoleEntry>> = {
+  // Before the broker: it writes the file that the broker reads.
+  identities: entry(
+    async () => (await import('../ingest/enrolment/config.ts')).IdentitiesEnvironment,
+    async (env, deps) => {
+      const { startIdentities } = await import('../ingest/enrolment/main.ts');
+      return { role: await startIdentities(env, deps) };
+    },
+  ),
   broker: entry(
     async () => (await import('../broker/config.ts')).BrokerEnvironment,
     async (env, deps) => {
@@ -76,6 +92,15 @@ const ROLES: Readonly<Record<RoleName, RoleEntry>> = {
     async (env, deps) => {
       const { backupConfig, startBackup } = await import('./backup/backup-role.ts');
       return { role: startBackup(backupConfig(env), deps) };
+    },
+  ),
+  enrolment: entry(
+    async () => (await import('../ingest/enrolment/config.ts')).EnrolmentEnvironment,
+    async (env, deps) => {
+      const { enrolmentConfig } = await import('../ingest/enrolment/config.ts');
+      const { startEnrolment } = await import('../ingest/enrolment/main.ts');
+      const role = await startEnrolment(enrolmentConfig(env), deps);
+      return { role, address: role.url };
     },
   ),
 };

@@ -4,7 +4,7 @@
 import { createPublicKey, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { headMessage, signBytes, verifyBytes } from '#contracts/hash-chain.ts';
+import { headMessage, verifyBytes } from '#contracts/hash-chain.ts';
 import { parseRecord } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -15,6 +15,7 @@ import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
 import { readClockFile, writeClockFile } from './adapters/clock-file.ts';
 import { openDenyStore } from './adapters/deny-store.ts';
+import { type DeviceIdentity, holdIdentity } from './adapters/device-identity.ts';
 import { loadDevice } from './adapters/load-device.ts';
 import { createMqttUplink } from './adapters/mqtt-uplink.ts';
 import { openScreenServer, type ScreenServer } from './adapters/screen-server.ts';
@@ -28,6 +29,7 @@ import { createDenyList, type DenyList } from './deny-list.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { type CardReader, type Device, type JournalStore, type Screen, StoreFailure } from './ports.ts';
 import { CARD_APDUS_MAX, readCard } from './read-card.ts';
+import { keepRenewed, type RenewalOutcome } from './renewal.ts';
 
 /** What an agent says it runs; goes into status and epoch records. */
 export const SOFTWARE = 'kvytok-edge 0.1.0';
@@ -50,6 +52,8 @@ export interface EdgeDeps {
 export interface EdgeRole extends Role {
   readonly agent: Agent;
   readonly deviceId: string;
+  /** Asks for a successor of the certificate now, without waiting for its time. */
+  readonly renewNow: () => Promise<RenewalOutcome>;
   /** Address of the screen page, null when there is none. */
   readonly screenUrl: string | null;
 }
@@ -64,13 +68,18 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
   const log = deps.log.child({ deviceId: device.deviceId });
   const closers: (() => void | Promise<void>)[] = [() => folder.release()];
   try {
+    const identity = holdIdentity(device, {
+      deviceDir: config.deviceDir,
+      log,
+      ...(deps.probe && { probe: deps.probe }),
+    });
     const keeper = createTimekeeper(deps.clock, {
       saved: readClockFile(config.deviceDir, log),
       drawBootId: randomHex,
       save: (saved) => writeClockFile(config.deviceDir, saved, log),
     });
     closers.push(() => writeClockFile(config.deviceDir, keeper.saved(), log));
-    const { journal, store } = openDeviceJournal(config, device, keeper, { ...deps, log });
+    const { journal, store } = openDeviceJournal(config, device, identity, keeper, { ...deps, log });
     closers.push(() => store.close());
     rememberTime(keeper, journal);
     const deny = openDenyStore(config.deviceDir, {
@@ -101,6 +110,7 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
         url: config.mqttUrl ?? device.mqttUrl,
         deviceId: device.deviceId,
         secret: device.mqttSecret,
+        ...(device.certificate && { tls: identity.tls }),
         software: SOFTWARE,
         log,
       }),
@@ -118,12 +128,20 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
     closers.push(() => agent.stop());
     await agent.start();
     void verifyDenyList(denyList, log);
+    const renewal = device.enrolmentUrl === undefined ? undefined : startRenewal(identity, log);
+    closers.push(() => renewal?.stop());
     log.info({ epoch: journal.head().epoch, seq: journal.head().seq }, 'edge.started');
-    return asRole(device.deviceId, agent, screen?.url ?? null, closers);
+    const renewNow = () => identity.renew();
+    return asRole({ deviceId: device.deviceId, agent, screenUrl: screen?.url ?? null, renewNow }, closers);
   } catch (error) {
     await closeAll(closers);
     throw error;
   }
+}
+
+function startRenewal({ validity, renew }: DeviceIdentity, log: Logger): { stop(): Promise<void> } {
+  const machineMs = () => Date.now();
+  return keepRenewed({ validity, renew, machineMs, timers: realTimers, chance: Math.random, log });
 }
 
 /** A damaged part is found before a card asks for it, and fetched again; cards are answered meanwhile. */
@@ -131,18 +149,11 @@ async function verifyDenyList(denyList: DenyList, log: Logger): Promise<void> {
   if (!(await denyList.verify())) log.warn('edge.deny-list.damaged-fetched-again');
 }
 
-function asRole(
-  deviceId: string,
-  agent: Agent,
-  screenUrl: string | null,
-  closers: (() => void | Promise<void>)[],
-): EdgeRole {
+function asRole(parts: Omit<EdgeRole, 'name' | 'stop'>, closers: (() => void | Promise<void>)[]): EdgeRole {
   let stopping: Promise<void> | undefined;
   return {
-    name: `edge ${deviceId}`,
-    deviceId,
-    agent,
-    screenUrl,
+    name: `edge ${parts.deviceId}`,
+    ...parts,
     stop: () => {
       stopping ??= closeAll(closers);
       return stopping;
@@ -182,6 +193,7 @@ async function pcscReader(config: EdgeConfig, log: Logger): Promise<CardReader> 
 function openDeviceJournal(
   config: EdgeConfig,
   device: Device,
+  identity: Pick<DeviceIdentity, 'sign'>,
   keeper: Timekeeper,
   deps: EdgeDeps,
 ): { journal: Journal; store: JournalStore } {
@@ -203,7 +215,7 @@ function openDeviceJournal(
       {
         store,
         deviceId: device.deviceId,
-        sign: (message) => signBytes(message, device.privateKey),
+        sign: identity.sign,
         limits: {
           recordsMax: device.policy.journalRecordsMax,
           keptMax: config.keptRecordsMax ?? KEPT_RECORDS_MAX,

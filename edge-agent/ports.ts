@@ -247,7 +247,13 @@ export interface Device {
   readonly deviceId: string;
   readonly vehicleId?: string;
   readonly mqttUrl: string;
-  readonly mqttSecret: string;
+  /** For a broker of the loopback without TLS. */
+  readonly mqttSecret: string | undefined;
+  /** Certificate by which the device connects; absent where it has a secret only. */
+  readonly certificate: DeviceCertificate | undefined;
+  /** Where the certificate is renewed. */
+  readonly enrolmentUrl: string | undefined;
+  /** Signs heads of the journal. */
   readonly privateKey: KeyObject;
   /** Keys that sign receipts and commands. */
   readonly ingestKeys: PinnedKeys;
@@ -261,6 +267,14 @@ export interface Device {
   readonly epoch?: string;
   /** The city's stops, where the enrolment brought them. */
   readonly stopPlan?: StopPlan;
+}
+
+/** PEM texts; the key opens connections and signs no record. */
+export interface DeviceCertificate {
+  readonly cert: string;
+  readonly key: string;
+  /** The authority that is believed. */
+  readonly ca: string;
 }
 
 /** The city's rules for this validator. */

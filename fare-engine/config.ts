@@ -2,7 +2,8 @@
 import { type Static, Type } from 'typebox';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { OperatorError } from '#platform/errors.ts';
-import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
+import { type MqttLogin, mqttLogin } from '#platform/mqtt-login.ts';
+import { readPrivateKeyFile } from '#platform/secret-files.ts';
 
 export const FareEngineEnvironment = Type.Object({
   KVYTOK_POSTGRES_URL: Type.String({ minLength: 1, description: 'address of PostgreSQL, role fare_runtime' }),
@@ -25,7 +26,16 @@ export const FareEngineEnvironment = Type.Object({
     description: 'MQTT client id of the publisher of lists',
   }),
   KVYTOK_LISTS_MQTT_SECRET_FILE: Type.Optional(
-    Type.String({ minLength: 1, description: 'file with the MQTT secret of that client' }),
+    Type.String({ minLength: 1, description: 'file with the MQTT secret of that client, for mqtt://' }),
+  ),
+  KVYTOK_LISTS_MQTT_CERT_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file with the certificate of that client, for mqtts://' }),
+  ),
+  KVYTOK_LISTS_MQTT_KEY_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file with the key of that certificate' }),
+  ),
+  KVYTOK_MQTT_CA_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file with the authority that signed the broker' }),
   ),
   KVYTOK_LISTS_KEY_FILE: Type.Optional(
     Type.String({ minLength: 1, description: 'PEM file with the Ed25519 private key that signs lists' }),
@@ -69,10 +79,9 @@ export const DEFAULT_LIMITS: FareEngineLimits = {
 };
 
 /** How the deny list goes out. */
-export interface ListsConfig {
+export interface ListsConfig extends MqttLogin {
   readonly mqttUrl: string;
   readonly mqttClientId: string;
-  readonly mqttSecret: string;
   readonly signer: CitySigner;
 }
 
@@ -102,25 +111,27 @@ export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
 }
 
 function listsConfig(env: FareEngineEnvironment): ListsConfig | null {
-  const {
-    KVYTOK_LISTS_KEY_FILE: keyFile,
-    KVYTOK_LISTS_MQTT_SECRET_FILE: secretFile,
-    KVYTOK_MQTT_URL: mqttUrl,
-  } = env;
-  if (keyFile === undefined && secretFile === undefined) return null;
-  if (keyFile === undefined || secretFile === undefined || mqttUrl === undefined) {
+  const { KVYTOK_LISTS_KEY_FILE: keyFile, KVYTOK_MQTT_URL: mqttUrl } = env;
+  const files = {
+    secretFile: env.KVYTOK_LISTS_MQTT_SECRET_FILE,
+    certFile: env.KVYTOK_LISTS_MQTT_CERT_FILE,
+    keyFile: env.KVYTOK_LISTS_MQTT_KEY_FILE,
+  };
+  const login = files.secretFile ?? files.certFile;
+  if (keyFile === undefined && login === undefined) return null;
+  if (keyFile === undefined || login === undefined || mqttUrl === undefined) {
     throw new OperatorError({
       code: 'FARE_LISTS_INCOMPLETE',
       happened:
-        'To publish the deny list the fare engine needs broker, secret and key; some of them are missing.',
+        'To publish the deny list the fare engine needs broker, login and key; some of them are missing.',
       kept: 'Nothing was started and nothing was changed.',
-      todo: 'Set KVYTOK_MQTT_URL, KVYTOK_LISTS_MQTT_SECRET_FILE and KVYTOK_LISTS_KEY_FILE together, or none of the last two.',
+      todo: 'Set KVYTOK_MQTT_URL, KVYTOK_LISTS_KEY_FILE and KVYTOK_LISTS_MQTT_CERT_FILE (or …_SECRET_FILE) together, or none of the last two.',
     });
   }
   return {
     mqttUrl,
     mqttClientId: env.KVYTOK_LISTS_CLIENT_ID,
-    mqttSecret: readSecretFile(secretFile),
+    ...mqttLogin(mqttUrl, { ...files, caFile: env.KVYTOK_MQTT_CA_FILE }),
     signer: { keyId: env.KVYTOK_LISTS_KEY_ID, privateKey: readPrivateKeyFile(keyFile) },
   };
 }

@@ -230,7 +230,8 @@ function everyMs(name: string, periodMs: number, clock: Clock, work: () => Promi
 }
 
 function connect(lists: NonNullable<FareEngineConfig['lists']>, log: Logger): MqttConnection {
-  return connectMqtt({ url: lists.mqttUrl, clientId: lists.mqttClientId, secret: lists.mqttSecret, log });
+  const { mqttUrl: url, mqttClientId: clientId, mqttSecret: secret, mqttTls: tls } = lists;
+  return connectMqtt({ url, clientId, secret, tls, log });
 }
 
 async function loadPackages(dir: string): Promise<readonly TariffPackage[]> {

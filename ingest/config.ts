@@ -5,7 +5,8 @@ import { type Static, Type } from 'typebox';
 import { BATCH_BYTES_MAX } from '#contracts/batch.ts';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { loadCity } from '#platform/city-data.ts';
-import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
+import { type MqttLogin, mqttLogin } from '#platform/mqtt-login.ts';
+import { readPrivateKeyFile } from '#platform/secret-files.ts';
 import type { BrokerNeeds } from './broker-check.ts';
 import type { FlagLimits } from './flags.ts';
 import type { GroupLimits } from './group-commit.ts';
@@ -22,7 +23,18 @@ export const IngestEnvironment = Type.Object({
     pattern: '^[a-z0-9][a-z0-9-]{1,62}$',
     description: 'MQTT client id; each ingest process needs its own',
   }),
-  KVYTOK_INGEST_MQTT_SECRET_FILE: Type.String({ minLength: 1, description: 'file with the MQTT secret' }),
+  KVYTOK_INGEST_MQTT_SECRET_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'file with the MQTT secret, for mqtt://' }),
+  ),
+  KVYTOK_INGEST_MQTT_CERT_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file with the certificate, for mqtts://' }),
+  ),
+  KVYTOK_INGEST_MQTT_KEY_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file with the key of that certificate' }),
+  ),
+  KVYTOK_MQTT_CA_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'PEM file with the authority that signed the broker' }),
+  ),
   KVYTOK_INGEST_KEY_FILE: Type.String({
     minLength: 1,
     description: 'PEM file with the Ed25519 private key that signs receipts',
@@ -66,12 +78,11 @@ export const DEFAULT_LIMITS: IngestLimits = {
 };
 
 /** Configuration of {@link import('./main.ts').startIngest}. */
-export interface IngestConfig extends FlagLimits {
+export interface IngestConfig extends FlagLimits, MqttLogin {
   /** Address under the role `ingest_runtime`. */
   readonly postgresUrl: string;
   readonly mqttUrl: string;
   readonly mqttClientId: string;
-  readonly mqttSecret: string;
   /** Signs receipts. */
   readonly signer: CitySigner;
   readonly limits?: Partial<IngestLimits>;
@@ -93,7 +104,12 @@ export function ingestConfig(env: IngestEnvironment): IngestConfig {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     mqttUrl: env.KVYTOK_MQTT_URL,
     mqttClientId: env.KVYTOK_INGEST_CLIENT_ID,
-    mqttSecret: readSecretFile(env.KVYTOK_INGEST_MQTT_SECRET_FILE),
+    ...mqttLogin(env.KVYTOK_MQTT_URL, {
+      secretFile: env.KVYTOK_INGEST_MQTT_SECRET_FILE,
+      certFile: env.KVYTOK_INGEST_MQTT_CERT_FILE,
+      keyFile: env.KVYTOK_INGEST_MQTT_KEY_FILE,
+      caFile: env.KVYTOK_MQTT_CA_FILE,
+    }),
     signer: { keyId: env.KVYTOK_INGEST_KEY_ID, privateKey: readPrivateKeyFile(env.KVYTOK_INGEST_KEY_FILE) },
     clockFarFromReceiptMs: city.clock.farFromReceiptS * 1000,
     brokerNeeds: BROKER_NEEDS,

@@ -20,6 +20,8 @@ export const RUNTIME_ROLES = [
   'office_runtime',
   'auditor_runtime',
   'backup_runtime',
+  'enrolment_runtime',
+  'broker_runtime',
 ] as const;
 export type RuntimeRole = (typeof RUNTIME_ROLES)[number];
 

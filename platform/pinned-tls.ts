@@ -28,6 +28,15 @@ export interface TlsTarget {
  */
 export async function connectPinned(target: TlsTarget, tls: TlsIdentity | undefined): Promise<TLSSocket> {
   if (tls === undefined) throw new Error('there is no certificate authority to check the server by');
+  return open(target, tls);
+}
+
+/** Connects to a server that proves nothing: for fetching what is checked by its hash, and for nothing else. */
+export function connectUnproven(target: TlsTarget): Promise<TLSSocket> {
+  return open(target, undefined);
+}
+
+async function open(target: TlsTarget, tls: TlsIdentity | undefined): Promise<TLSSocket> {
   const host = target.host.replace(/^\[|\]$/g, '');
   const socket = connect({
     host,
@@ -46,7 +55,7 @@ export async function connectPinned(target: TlsTarget, tls: TlsIdentity | undefi
   const timer = setTimeout(() => reject(new Error('the server did not answer in time')), target.timeoutMs);
   try {
     await promise;
-    const problem = problemOf(socket, host, tls);
+    const problem = tls && problemOf(socket, host, tls);
     if (problem !== undefined) throw new Error(`the server is not the city's: ${problem}`);
     socket.setNoDelay(true);
     return socket;

@@ -68,7 +68,7 @@ function readTls(paths: TlsFilePaths): ListenerTls {
       code: 'BROKER_TLS_INVALID',
       happened: `The broker's TLS files (${Object.values(paths).join(', ')}) cannot be used: ${(error as Error).message}.`,
       kept: 'No connection was taken with them.',
-      todo: 'Name the right files, or have the certificate issued anew, and start again.',
+      todo: 'Name the right files, or issue the certificate anew with: npx kvytok ca server',
       cause: error,
     });
   }

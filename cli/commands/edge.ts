@@ -11,6 +11,7 @@ import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { opsListen } from '../ops-listen.ts';
 
 export const usage = `kvytok edge --device DIR [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
+       kvytok edge --device DIR --enrol URL --code CODE --ca-sha256 HASH
 
 Runs one validator: reads cards from a PC/SC reader, answers within half a second with or
 without a network, keeps every answer in a signed journal, and brings it to the city.
@@ -20,6 +21,10 @@ without a network, keeps every answer in a signed journal, and brings it to the 
   --reader NAME      PC/SC reader to use; any when not given
   --mqtt-url URL     broker instead of the one in the device folder
   --simulated-time T  live in the time of a simulated city: CITY_MS,MACHINE_MS,SPEED
+  --enrol URL        make the device folder: ask the city's enrolment service there for a certificate, and end.
+                     May be repeated with the same code until it has come through
+  --code CODE        the one-time code from "kvytok device new"
+  --ca-sha256 HASH   hash of the city's device authority, from "kvytok ca init" or city.json
   --events           print one JSON line for each answer:
                      {"sign","reason","repeated","recordId","language","online","atMs"}
 
@@ -33,6 +38,9 @@ const OPTIONS = {
   reader: { type: 'string' },
   'mqtt-url': { type: 'string' },
   'simulated-time': { type: 'string' },
+  enrol: { type: 'string' },
+  code: { type: 'string' },
+  'ca-sha256': { type: 'string' },
   events: { type: 'boolean', default: false },
 } as const;
 
@@ -40,6 +48,7 @@ const OPTIONS = {
 export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS, strict: true });
   const config = configOf(values, io.env);
+  if (values.enrol !== undefined) return enrol(values.enrol, values, config.deviceDir, io);
   const pretty = (io.stderr as { isTTY?: boolean }).isTTY === true;
   const time = values['simulated-time'];
   const clock = time === undefined ? createBootClock() : simulatedClock(time);
@@ -59,6 +68,21 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   return EXIT.ok;
 }
 
+/** Makes the device folder and ends. */
+async function enrol(url: string, values: Values, deviceDir: string, io: CommandIo): Promise<number> {
+  const { code, 'ca-sha256': hash } = values;
+  const caSha256 = hash?.replaceAll(':', '').toLowerCase();
+  if (!/^https:\/\/[^/\s]+\/?$/.test(url))
+    throw new UsageError('--enrol takes an address like https://city:8443');
+  if (code === undefined) throw new UsageError('which code? Give --code CODE');
+  if (caSha256 === undefined || !/^[0-9a-f]{64}$/.test(caSha256))
+    throw new UsageError('--ca-sha256 takes 64 hex digits: the hash of the authority that the city told you');
+  const { enrolDeviceFolder } = await import('../../edge-agent/adapters/enrol-device.ts');
+  const deviceId = await enrolDeviceFolder({ url, code, caSha256, deviceDir });
+  io.stdout.write(`${JSON.stringify({ event: 'enrolled', deviceId, device: deviceDir })}\n`);
+  return EXIT.ok;
+}
+
 /** Loaded only when asked for: a validator's memory is small. */
 async function offerFigures(edge: EdgeRole, io: CommandIo, lifecycle: Lifecycle, log: Logger): Promise<void> {
   const [{ edgeVitals }, { startOpsServer }] = await Promise.all([
@@ -74,6 +98,8 @@ interface Values {
   readonly 'screen-port'?: string;
   readonly reader?: string;
   readonly 'mqtt-url'?: string;
+  readonly code?: string;
+  readonly 'ca-sha256'?: string;
 }
 
 /** Options stand above the environment; both are checked by the one schema. */

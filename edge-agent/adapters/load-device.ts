@@ -2,20 +2,23 @@
  * Reads the device folder that enrolment has written: who this device is, whom it trusts, what the city's rules are.
  * Every problem is named at once, and no secret is ever in a message.
  */
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
+import { DevicePolicyFile } from '#contracts/enrolment.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import { DeviceId, EpochId, FeedId, Sha256Hex } from '#contracts/ids.ts';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
-import { MediumKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import { OperatorError, systemCode } from '#platform/errors.ts';
-import type { Device } from '../ports.ts';
+import type { Device, DeviceCertificate } from '../ports.ts';
 import { parseStopPlan, STOP_PLAN_BYTES_MAX, type StopPlan } from '../stops/stop-plan.ts';
 
 const Keys = Type.Record(Type.String(), Type.String({ maxLength: 1024 }));
+
+/** A file beside `device.json`. */
+const PartName = Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,80}$' });
 
 export const DeviceFile = Type.Object({
   v: Type.Literal(1),
@@ -26,15 +29,16 @@ export const DeviceFile = Type.Object({
   listKeys: Keys,
   listGenerationKeys: Type.Optional(Keys),
   issuerKeys: Keys,
-  policy: Type.Object({
-    passBackS: Type.Integer({ minimum: 0, maximum: 86_400 }),
-    mediumKinds: Type.Array(MediumKind, { minItems: 1, maxItems: 16 }),
-    journalRecordsMax: Type.Integer({ minimum: 2, maximum: 10_000_000 }),
-  }),
+  policy: DevicePolicyFile,
   epoch: Type.Optional(EpochId),
   /** SHA-256 of `stops.json`; absent = the city gave no stops. */
   stopsSha256: Type.Optional(Sha256Hex),
+  enrolmentUrl: Type.Optional(Type.String({ pattern: '^https://' })),
+  /** Keys are in files of their own: writing this one file anew changes from the old to the new, never half. */
+  signingKeyFile: Type.Optional(PartName),
+  tls: Type.Optional(Type.Object({ certFile: PartName, keyFile: PartName, caFile: PartName })),
 });
+export type DeviceFile = Static<typeof DeviceFile>;
 
 const parseDeviceFile = parserOf(DeviceFile);
 const FILE_BYTES_MAX = 256 * 1024;
@@ -49,22 +53,29 @@ export function loadDevice(dir: string): Device {
   const problems: string[] = [];
   const read = (name: string): Buffer | undefined => readPart(dir, name, problems);
   const file = parseMain(read('device.json'), problems);
-  const privateKey = parsePrivateKey(read('device-key.pem'), problems);
-  const mqttSecret = parseText(read('mqtt-secret'), /^[\x21-\x7e]{16,256}$/, 'mqtt-secret', problems);
+  const keyName = file?.signingKeyFile ?? 'device-key.pem';
+  const privateKey = parsePrivateKey(read(keyName), keyName, problems);
+  const certificate = file?.tls && readCertificate(file.tls, file.deviceId, read, problems);
+  const mqttSecret =
+    file?.tls === undefined
+      ? parseText(read('mqtt-secret'), /^[\x21-\x7e]{16,256}$/, 'mqtt-secret', problems)
+      : undefined;
   const tokenKey = parseText(read('token-key'), /^([0-9a-f]{2}){16,64}$/, 'token-key', problems);
   const ingestKeys = parseKeys(file?.ingestKeys, 'ingestKeys', problems);
   const listKeys = parseKeys(file?.listKeys, 'listKeys', problems);
   const listGenerationKeys = parseKeys(file?.listGenerationKeys, 'listGenerationKeys', problems);
   const issuerKeys = parseKeys(file?.issuerKeys, 'issuerKeys', problems);
   const stopPlan = file?.stopsSha256 === undefined ? undefined : parseStops(dir, file.stopsSha256, problems);
-  if (problems.length > 0 || !file || !privateKey || mqttSecret === undefined || tokenKey === undefined) {
+  if (problems.length > 0 || !file || !privateKey || tokenKey === undefined) {
     throw invalid(dir, problems);
   }
-  const { deviceId, mqttUrl, policy, vehicleId, epoch } = file;
+  const { deviceId, mqttUrl, policy, vehicleId, epoch, enrolmentUrl } = file;
   return {
     deviceId,
     mqttUrl,
     mqttSecret,
+    certificate,
+    enrolmentUrl,
     privateKey,
     ingestKeys,
     listKeys,
@@ -119,7 +130,7 @@ function parseMain(bytes: Buffer | undefined, problems: string[]) {
   return undefined;
 }
 
-function parsePrivateKey(bytes: Buffer | undefined, problems: string[]): KeyObject | undefined {
+function parsePrivateKey(bytes: Buffer | undefined, name: string, problems: string[]): KeyObject | undefined {
   if (!bytes) return undefined;
   try {
     const key = createPrivateKey(bytes);
@@ -127,8 +138,36 @@ function parsePrivateKey(bytes: Buffer | undefined, problems: string[]): KeyObje
   } catch {
     // The library's message may quote the file: it is not passed on.
   }
-  problems.push('device-key.pem is not an Ed25519 private key');
+  problems.push(`${name} is not an Ed25519 private key`);
   return undefined;
+}
+
+/** Certificate, key and authority; they must belong to each other and to this device. */
+function readCertificate(
+  names: NonNullable<DeviceFile['tls']>,
+  deviceId: string,
+  read: (name: string) => Buffer | undefined,
+  problems: string[],
+): DeviceCertificate | undefined {
+  const [cert, key, ca] = [names.certFile, names.keyFile, names.caFile].map((name) =>
+    read(name)?.toString('utf8'),
+  );
+  if (cert === undefined || key === undefined || ca === undefined) return undefined;
+  try {
+    const certificate = new X509Certificate(cert);
+    if (certificate.subject !== `CN=${deviceId}`)
+      problems.push(`${names.certFile} is that of ${certificate.subject}`);
+    if (!certificate.checkPrivateKey(createPrivateKey(key)))
+      problems.push(`${names.keyFile} is not the key of ${names.certFile}`);
+    if (!certificate.verify(new X509Certificate(ca).publicKey))
+      problems.push(`${names.certFile} was not signed by ${names.caFile}`);
+  } catch {
+    // The library's message may quote the file: it is not passed on.
+    problems.push(
+      `${names.certFile}, ${names.keyFile} and ${names.caFile} are not a certificate, its key and its authority`,
+    );
+  }
+  return { cert, key, ca };
 }
 
 function parseText(

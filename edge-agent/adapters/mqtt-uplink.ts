@@ -7,12 +7,16 @@ import { deviceTopic, LISTS } from '#contracts/topics.ts';
 import type { Backoff } from '#platform/backoff.ts';
 import type { Logger } from '#platform/logger.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
+import type { TlsIdentity } from '#platform/pinned-tls.ts';
 import type { Uplink, UplinkHandlers } from '../ports.ts';
 
 export interface MqttUplinkOptions {
   readonly url: string;
   readonly deviceId: string;
-  readonly secret: string;
+  /** For a broker without TLS. */
+  readonly secret: string | undefined;
+  /** The certificate that is good now; asked at each connection. */
+  readonly tls?: () => TlsIdentity;
   readonly software: string;
   readonly log: Logger;
 }
@@ -48,6 +52,7 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
       url: options.url,
       clientId: deviceId,
       secret: options.secret,
+      tls: options.tls,
       will: { topic: topics.status, payload: statusOf(false), qos: 1, retain: true },
       backoff: FLEET_BACKOFF,
       log,

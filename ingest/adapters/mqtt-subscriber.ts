@@ -11,7 +11,7 @@ import type { Arrival } from '../model.ts';
 import { logBrokerCheck, probeBroker } from './probe-broker.ts';
 
 export interface SubscriberOptions {
-  readonly config: Pick<IngestConfig, 'mqttUrl' | 'mqttClientId' | 'mqttSecret' | 'brokerNeeds'>;
+  readonly config: Pick<IngestConfig, 'mqttUrl' | 'mqttClientId' | 'mqttSecret' | 'mqttTls' | 'brokerNeeds'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onBatch: (arrival: Arrival) => void;
@@ -36,6 +36,7 @@ export function subscribeIngest(options: SubscriberOptions): Subscriber {
     url: config.mqttUrl,
     clientId: config.mqttClientId,
     secret: config.mqttSecret,
+    tls: config.mqttTls,
     log,
   });
   let deaf = false;

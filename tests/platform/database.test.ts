@@ -39,7 +39,7 @@ describe('the bootstrapped database', () => {
       database.adminUrl,
       `SELECT count(*) n FROM pg_roles WHERE rolname ~ '^(?!pg_).*_(runtime|owner|migrator)$'`,
     );
-    expect(Number(count?.n)).toBe(10);
+    expect(Number(count?.n)).toBe(12);
   });
 
   test('owners cannot log in', async () => {
@@ -87,7 +87,7 @@ describe('a second bootstrap', () => {
     expect(second.migratorUrl).toBe(first.migratorUrl);
     expect(second.url('portal_runtime')).toBe(first.url('portal_runtime'));
     expect(statSync(secretsFile).mode & 0o777).toBe(0o600);
-    expect(Object.keys(JSON.parse(readFileSync(secretsFile, 'utf8')).passwords)).toHaveLength(7);
+    expect(Object.keys(JSON.parse(readFileSync(secretsFile, 'utf8')).passwords)).toHaveLength(9);
   });
 
   test('finishes what an interrupted one began: a schema that is missing is made', async () => {
@@ -117,6 +117,8 @@ function passwordsOf(from: TestDatabase): Record<string, string> {
     'office_runtime',
     'auditor_runtime',
     'backup_runtime',
+    'enrolment_runtime',
+    'broker_runtime',
   ] as const;
   const entries = roles.map((role) => [role, new URL(from.url(role)).password]);
   return { ...Object.fromEntries(entries), kvytok_migrator: new URL(from.migratorUrl).password };

@@ -78,7 +78,8 @@ export function isCore(path: string): boolean {
   if (room === undefined || !CORES.has(room) || OTHER_ADAPTERS.has(path)) return false;
   const inside = path.slice(room.length + 1);
   if (/(^|\/)(adapters|islands)\//.test(inside)) return false;
-  return inside !== 'main.ts' && inside !== 'config.ts';
+  // A room may have a part with a start of its own.
+  return !/(^|\/)(main|config)\.ts$/.test(inside);
 }
 
 export interface Import {

@@ -1,0 +1,154 @@
+/** What enrolment, and the follower of identities beside a broker, are told by their environment. */
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { type Static, Type } from 'typebox';
+import type { DevicePolicyFile } from '#contracts/enrolment.ts';
+import { decodeJson, describeProblems, parserOf } from '#contracts/parse.ts';
+import { type City, loadCity } from '#platform/city-data.ts';
+import { OperatorError } from '#platform/errors.ts';
+import { readSecretFile } from '#platform/secret-files.ts';
+
+const file = (description: string) => Type.String({ minLength: 1, description });
+
+export const EnrolmentEnvironment = Type.Object({
+  KVYTOK_POSTGRES_URL: Type.String({
+    minLength: 1,
+    description: 'address of PostgreSQL, role enrolment_runtime',
+  }),
+  KVYTOK_ENROLMENT_LISTEN: Type.String({
+    default: '127.0.0.1:8443',
+    pattern: '^(\\[[0-9a-fA-F:]+\\]|[A-Za-z0-9.-]+):[0-9]{1,5}$',
+    description: 'address and port for HTTPS; port 0 takes a free one',
+  }),
+  KVYTOK_ENROLMENT_URL: Type.Optional(
+    Type.String({
+      pattern: '^https://',
+      description: 'address at which devices reach it; its name is certified',
+    }),
+  ),
+  KVYTOK_ENROLMENT_MQTT_URL: Type.String({
+    pattern: '^mqtts://',
+    description: 'address of the broker for devices',
+  }),
+  KVYTOK_CA_KEY_FILE: file("PEM file with the device authority's private key"),
+  KVYTOK_CA_CERT_FILE: file("PEM file with the device authority's certificate"),
+  KVYTOK_ENROLMENT_PINS_FILE: file(
+    'JSON with ingestKeys, listKeys, issuerKeys: public keys by id that devices pin',
+  ),
+  KVYTOK_ENROLMENT_STOPS_FILE: Type.Optional(file('stops.json for devices; read at the start')),
+  KVYTOK_TOKEN_KEY_FILE: file('file with the key that turns media numbers into tokens, hex'),
+  KVYTOK_CITY_DIR: file("the city's data: its rules for validators"),
+  KVYTOK_ENROLMENT_CERTIFICATE_DAYS: Type.Integer({
+    default: 90,
+    minimum: 1,
+    maximum: 90,
+    description: 'lifetime of a certificate; devices renew when a third is left',
+  }),
+  KVYTOK_ENROLMENT_OLD_KEY_DAYS: Type.Integer({
+    default: 90,
+    minimum: 1,
+    maximum: 3650,
+    description: 'how long a replaced signing key is still good for what it has signed',
+  }),
+});
+export type EnrolmentEnvironment = Static<typeof EnrolmentEnvironment>;
+
+export const IdentitiesEnvironment = Type.Object({
+  KVYTOK_POSTGRES_URL: Type.String({
+    minLength: 1,
+    description: 'address of PostgreSQL, role broker_runtime',
+  }),
+  KVYTOK_BROKER_IDENTITIES: file('the file that the broker reads; written here'),
+});
+export type IdentitiesEnvironment = Static<typeof IdentitiesEnvironment>;
+
+const Keys = Type.Record(Type.String(), Type.String({ maxLength: 1024 }));
+const PinsFile = Type.Object({
+  ingestKeys: Keys,
+  listKeys: Keys,
+  listGenerationKeys: Type.Optional(Keys),
+  issuerKeys: Keys,
+});
+/** Public keys of the city that devices pin, by id; PEM. */
+export type CityPins = Static<typeof PinsFile>;
+
+/** Configuration of {@link import('./main.ts').startEnrolment}. */
+export interface EnrolmentConfig {
+  readonly postgresUrl: string;
+  readonly listen: string;
+  /** Without it, the address that it listens on. */
+  readonly url?: string | undefined;
+  readonly mqttUrl: string;
+  readonly ca: { readonly key: KeyObject; readonly certificatePem: string };
+  readonly pins: CityPins;
+  /** Text of `stops.json`. */
+  readonly stops?: string | undefined;
+  /** Hex. */
+  readonly tokenKey: string;
+  readonly policy: Static<typeof DevicePolicyFile>;
+  readonly certificateMs: number;
+  readonly oldKeyMs: number;
+  readonly limits?: Partial<EnrolmentLimits>;
+}
+
+export interface EnrolmentLimits {
+  /** Refusals within a minute, of one address and of all, after which further tries are not looked at. */
+  readonly refusalsPerAddressMax: number;
+  readonly refusalsMax: number;
+}
+
+export const DEFAULT_LIMITS: EnrolmentLimits = { refusalsPerAddressMax: 20, refusalsMax: 500 };
+
+const DAY_MS = 86_400_000;
+
+/** Longest life of a device's certificate. */
+export const CERTIFICATE_MS = 90 * DAY_MS;
+export const OLD_KEY_MS = 90 * DAY_MS;
+
+/** From the environment, files read. @throws OperatorError SECRET_FILE_UNREADABLE, CITY_DATA_INVALID, ENROLMENT_PINS_INVALID. */
+export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
+  return {
+    postgresUrl: env.KVYTOK_POSTGRES_URL,
+    listen: env.KVYTOK_ENROLMENT_LISTEN,
+    url: env.KVYTOK_ENROLMENT_URL,
+    mqttUrl: env.KVYTOK_ENROLMENT_MQTT_URL,
+    ca: {
+      key: createPrivateKey(readSecretFile(env.KVYTOK_CA_KEY_FILE)),
+      certificatePem: `${readSecretFile(env.KVYTOK_CA_CERT_FILE)}\n`,
+    },
+    pins: readPins(env.KVYTOK_ENROLMENT_PINS_FILE),
+    ...(env.KVYTOK_ENROLMENT_STOPS_FILE !== undefined && {
+      stops: readSecretFile(env.KVYTOK_ENROLMENT_STOPS_FILE),
+    }),
+    tokenKey: readSecretFile(env.KVYTOK_TOKEN_KEY_FILE),
+    policy: policyOf(loadCity(env.KVYTOK_CITY_DIR).city),
+    certificateMs: env.KVYTOK_ENROLMENT_CERTIFICATE_DAYS * DAY_MS,
+    oldKeyMs: env.KVYTOK_ENROLMENT_OLD_KEY_DAYS * DAY_MS,
+  };
+}
+
+/** Kinds of media taken where a city does not say: those whose cards this version reads. */
+const DEFAULT_MEDIA = ['social', 'wallet'] as const;
+
+/** A city's rules as its validators get them. */
+export function policyOf({ validator }: City): EnrolmentConfig['policy'] {
+  return {
+    passBackS: validator.passBackS,
+    mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
+    journalRecordsMax: validator.journalRecordsMax,
+  };
+}
+
+const PINS_BYTES_MAX = 64 * 1024;
+
+function readPins(path: string): CityPins {
+  const bytes = Buffer.from(readSecretFile(path), 'utf8');
+  const json = decodeJson(bytes, PINS_BYTES_MAX);
+  const pins = json.ok ? parserOf(PinsFile)(json.value) : json;
+  if (pins.ok) return pins.value;
+  throw new OperatorError({
+    code: 'ENROLMENT_PINS_INVALID',
+    happened: `The file ${path} does not name the city's public keys: ${describeProblems(pins.problems)}.`,
+    kept: 'Nothing was started and nothing was changed.',
+    todo: 'Write it as {"ingestKeys":{"ID":"PEM"},"listKeys":{…},"issuerKeys":{…}} and start again.',
+  });
+}

@@ -1,0 +1,219 @@
+/** Certificates and keys that follow each other, and an end that is felt everywhere. */
+import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { recordId } from '#contracts/ids.ts';
+import { systemClock } from '#platform/clock.ts';
+import { createLogger } from '#platform/logger.ts';
+import { noProbe, type Probe } from '#platform/probe.ts';
+import { createInProcessCardReader } from '../../../edge-agent/adapters/in-process-card-reader.ts';
+import { loadDevice } from '../../../edge-agent/adapters/load-device.ts';
+import { AGENT_LIMITS } from '../../../edge-agent/agent-limits.ts';
+import { type EdgeRole, startEdge } from '../../../edge-agent/main.ts';
+import { createVirtualCard } from '../../../simulators/cards/virtual-card.ts';
+import { until } from '../../support/until.ts';
+import { type EnrolmentRig, startEnrolmentRig } from './rig.ts';
+
+let rig: EnrolmentRig;
+beforeAll(async () => {
+  rig = await startEnrolmentRig({ refusalsPerAddressMax: 1000 });
+  await rig.startIngest();
+});
+afterAll(() => rig?.stop());
+
+interface Running {
+  readonly edge: EdgeRole;
+  readonly lines: string[];
+  /** Holds a card to it; gives the record. */
+  tap(number: number): Promise<string>;
+  /** Waits until the city holds everything. */
+  delivered(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+async function run(deviceDir: string, probe: Probe = noProbe): Promise<Running> {
+  const reader = createInProcessCardReader();
+  const lines: string[] = [];
+  const log = createLogger({ component: 'edge', level: 'debug', write: (line) => void lines.push(line) });
+  const edge = await startEdge(
+    {
+      deviceDir,
+      limits: { upload: { ...AGENT_LIMITS.upload, receiptTimeoutMs: 1500, pauseMs: 100, pauseMsMax: 1000 } },
+    },
+    { clock: systemClock, log, reader, probe },
+  );
+  const answers: (string | null)[] = [];
+  edge.agent.onAnswer((view, id) => answers.push(view.sign === 'accepted' ? id : null));
+  return {
+    edge,
+    lines,
+    tap: async (number) => {
+      const mediumId = Buffer.alloc(16);
+      mediumId.writeUInt32BE(number, 12);
+      await reader.present(
+        createVirtualCard({
+          mediumKind: 'social',
+          mediumId,
+          validFromS: 0,
+          validUntilS: 0xffff_ffff,
+          language: 'uk',
+          issuer: { keyId: 'i001', privateKey: rig.keys.issuer },
+        }),
+      );
+      const id = answers.at(-1);
+      if (!id) throw new Error('the card was not accepted');
+      return id;
+    },
+    delivered: async () => {
+      await until(() => edge.agent.health().journal.unreceipted === 0, { what: 'receipts for everything' });
+    },
+    stop: () => edge.stop(),
+  };
+}
+
+async function held(): Promise<Set<string>> {
+  const { rows } = await rig.admin.query('SELECT device_id, epoch, seq FROM ingest.record');
+  return new Set(rows.map((row) => recordId(row.device_id, row.epoch, row.seq)));
+}
+
+/** Makes the office's word reach the broker's file without waiting for its next look. */
+const inStep = () => rig.identities.follower.refresh();
+
+describe('a renewal', () => {
+  it('replaces both keys while taps go on, none is lost, and the next start goes on from there', async () => {
+    const dir = await rig.enrol('ren-1');
+    const before = loadDevice(dir);
+    const one = await run(dir);
+    const greens = [await one.tap(1)];
+    expect(await one.edge.renewNow()).toBe('renewed');
+    greens.push(await one.tap(2));
+    await one.delivered();
+    await one.stop();
+    const after = loadDevice(dir);
+    expect(after.certificate?.cert).not.toBe(before.certificate?.cert);
+    expect(after.privateKey.equals(before.privateKey)).toBe(false);
+    expect(readdirSync(dir).filter((name) => name.startsWith('tls-'))).toHaveLength(3);
+    await inStep();
+    const two = await run(dir);
+    greens.push(await two.tap(3));
+    await two.delivered();
+    await two.stop();
+    const there = await held();
+    expect(greens.filter((id) => !there.has(id))).toEqual([]);
+    const { rows } = await rig.admin.query(
+      `SELECT reason FROM ingest.device_key_revocation WHERE device_id = 'ren-1'`,
+    );
+    expect(rows).toEqual([{ reason: 'replaced' }]);
+    expect(one.lines.join('')).not.toMatch(/PRIVATE KEY/);
+  });
+
+  it('whose answer was lost is asked again with the same keys and comes through once', async () => {
+    const dir = await rig.enrol('ren-lost');
+    let cut = true;
+    const device = await run(dir, async (point) => {
+      if (point === 'renew.after-answer' && cut) throw new Error('the line was cut');
+    });
+    expect(await device.edge.renewNow()).toBe('failed');
+    cut = false;
+    expect(await device.edge.renewNow()).toBe('renewed');
+    await device.stop();
+    const { rows } = await rig.admin.query(
+      `SELECT 1 FROM ingest.client_certificate WHERE client_id = 'ren-lost'`,
+    );
+    expect(rows).toHaveLength(2);
+  });
+
+  it('by a copy of the folder after the original has renewed is refused, and is an alarm', async () => {
+    const dir = await rig.enrol('ren-copy');
+    const copyDir = join(rig.folder, 'copied');
+    cpSync(dir, copyDir, { recursive: true });
+    const original = await run(dir);
+    expect(await original.edge.renewNow()).toBe('renewed');
+    await original.stop();
+    const copy = await run(copyDir);
+    expect(await copy.edge.renewNow()).toBe('refused');
+    await copy.stop();
+    expect(await rig.alarms()).toContain('superseded-certificate');
+  });
+
+  it('with a certificate that was taken back, or with the wrong signing key, is refused', async () => {
+    const [mine, others] = [await rig.enrol('ren-mine'), await rig.enrol('ren-others')];
+    const { askToRenew } = await import('../../../edge-agent/adapters/enrolment-client.ts');
+    const { createRequest, newCertificateKey } = await import('#platform/x509.ts');
+    const { renewMessage } = await import('#contracts/enrolment.ts');
+    const { signBytes } = await import('#contracts/hash-chain.ts');
+    const { createPrivateKey } = await import('node:crypto');
+    const csr = await createRequest('ren-mine', createPrivateKey(newCertificateKey()));
+    const message = renewMessage('ren-mine', csr, undefined);
+    const [device, foreign] = [loadDevice(mine), loadDevice(others)];
+    const ask = (tls: object, key: typeof device.privateKey) =>
+      askToRenew(rig.enrolment.url, { ca: rig.caPem, ...tls }, { v: 1, csr, sig: signBytes(message, key) });
+    const own = device.certificate ?? {};
+    expect(await ask({}, device.privateKey)).toEqual({ ok: false, refused: 'CERTIFICATE_REFUSED' });
+    expect(await ask(own, foreign.privateKey)).toEqual({ ok: false, refused: 'PROOF_REFUSED' });
+    expect(await rig.alarms()).toContain('foreign-signing-key');
+    await rig.revoke('ren-mine');
+    expect(await ask(own, device.privateKey)).toEqual({ ok: false, refused: 'CERTIFICATE_REFUSED' });
+  });
+});
+
+describe('a device that is taken out of service', () => {
+  it('is dropped by the broker, refused by ingest and by enrolment, and others go on', async () => {
+    const [dir, otherDir] = [await rig.enrol('rev-1'), await rig.enrol('rev-2')];
+    await inStep();
+    const [device, other] = [await run(dir), await run(otherDir)];
+    await device.tap(10);
+    await device.delivered();
+    const beganMs = performance.now();
+    await rig.revoke('rev-1');
+    await until(() => !device.edge.agent.view().online, { what: 'the broker drops it' });
+    const droppedMs = performance.now() - beganMs;
+    const late = await device.tap(11); // works on offline, as it must; nothing of it is taken
+    expect(await device.edge.renewNow()).toBe('refused');
+    await other.tap(12);
+    await other.delivered();
+    const refusedBefore = rig.broker.counts().refused.LOGIN_REFUSED ?? 0;
+    await until(() => (rig.broker.counts().refused.LOGIN_REFUSED ?? 0) > refusedBefore, {
+      what: 'a refused login',
+    });
+    expect(await held()).not.toContain(late);
+    expect(other.edge.agent.view().online).toBe(true);
+    process.stdout.write(`dropped ${Math.round(droppedMs)} ms after the office's word\n`);
+    await Promise.all([device.stop(), other.stop()]);
+  });
+
+  it('may come back by a new code into the same folder; what it had not delivered is quarantined, not lost', async () => {
+    const dir = await rig.enrol('rev-back');
+    await inStep();
+    await rig.revoke('rev-back');
+    await inStep();
+    const away = await run(dir);
+    const unsent = await away.tap(20);
+    await away.stop();
+    await rig.enrol('rev-back');
+    await inStep();
+    const back = await run(dir);
+    const fresh = await back.tap(21);
+    await until(async () => (await held()).has(fresh), { what: 'the new record' });
+    expect(await held()).not.toContain(unsent);
+    await back.stop();
+  });
+});
+
+describe('a copied device folder that is used elsewhere', () => {
+  it('is noticed by the broker: two connections of one name push each other off', async () => {
+    const dir = await rig.enrol('twin-1');
+    const copyDir = join(rig.folder, 'twin-copy');
+    cpSync(dir, copyDir, { recursive: true });
+    await inStep();
+    const [original, copy] = [await run(dir), await run(copyDir)];
+    await until(() => rig.broker.counts().contended > 0, { what: 'a contention', withinMs: 30_000 });
+    expect(rig.logged()).toMatch(/broker\.identity\.contended/);
+    await Promise.all([original.stop(), copy.stop()]);
+  });
+});
+
+it('a folder as enrolment wrote it names no private key in device.json', async () => {
+  const dir = await rig.enrol('plain');
+  expect(readFileSync(join(dir, 'device.json'), 'utf8')).not.toMatch(/PRIVATE/);
+});

@@ -1,0 +1,199 @@
+/** A city with its authority, enrolment over real HTTPS, a broker with TLS and the follower between them. */
+import {
+  createHash,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  X509Certificate,
+} from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { systemClock } from '#platform/clock.ts';
+import { createLogger, type Logger } from '#platform/logger.ts';
+import { createPool } from '#platform/postgres.ts';
+import { type Broker, startBroker } from '../../../broker/main.ts';
+import { openCertificate, openCityCa } from '../../../cli/city/device-ca.ts';
+import { enrolDeviceFolder } from '../../../edge-agent/adapters/enrol-device.ts';
+import { makeCode, recordClients, revokeDevice } from '../../../ingest/enrolment/adapters/device-office.ts';
+import { CODE_RANDOM_BYTES } from '../../../ingest/enrolment/codes.ts';
+import type { EnrolmentLimits } from '../../../ingest/enrolment/config.ts';
+import {
+  type EnrolmentRole,
+  type IdentitiesRole,
+  startEnrolment,
+  startIdentities,
+} from '../../../ingest/enrolment/main.ts';
+import { type Ingest, startIngest } from '../../../ingest/main.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
+import { openTestDatabase, type TestDatabase } from '../../support/test-database.ts';
+import { MIGRATIONS } from '../harness.ts';
+
+export const HOUR_MS = 3_600_000;
+
+export interface EnrolmentRig {
+  readonly folder: string;
+  readonly database: TestDatabase;
+  readonly admin: pg.Client;
+  readonly office: pg.Pool;
+  readonly enrolment: EnrolmentRole;
+  readonly identities: IdentitiesRole;
+  readonly broker: Broker;
+  readonly caSha256: string;
+  readonly caPem: string;
+  readonly keys: Readonly<Record<'ingest' | 'lists' | 'issuer', KeyObject>>;
+  readonly tokenKey: Buffer;
+  /** Everything that was logged, as text. */
+  logged(): string;
+  newCode(deviceId: string, more?: { nowMs?: number; validMs?: number }): Promise<string>;
+  /** Enrols a folder of this name as a device would. */
+  enrol(deviceId: string, folderName?: string): Promise<string>;
+  revoke(deviceId: string): Promise<void>;
+  /** Starts ingest with a certificate of its own. */
+  startIngest(): Promise<Ingest>;
+  alarms(): Promise<string[]>;
+  stop(): Promise<void>;
+}
+
+const pem = (key: KeyObject): string =>
+  createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+
+export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): Promise<EnrolmentRig> {
+  const temp = tempFolder('enrolment');
+  const folder = temp.path;
+  const database = await openTestDatabase();
+  await database.migrate(MIGRATIONS);
+  const admin = new pg.Client({ connectionString: database.adminUrl });
+  await admin.connect();
+  const office = createPool({ url: database.url('office_runtime'), applicationName: 'test', max: 2 });
+  const lines: string[] = [];
+  const log: Logger = createLogger({
+    component: 'test',
+    level: 'debug',
+    write: (line) => void lines.push(line),
+  });
+  const ca = await openCityCa(join(folder, 'secrets'));
+  const [ingestKey, listsKey, issuerKey] = [0, 1, 2].map(() => generateKeyPairSync('ed25519').privateKey) as [
+    KeyObject,
+    KeyObject,
+    KeyObject,
+  ];
+  const tokenKey = randomBytes(32);
+  const identitiesFile = join(folder, 'identities.json');
+  const identities = await startIdentities(
+    { KVYTOK_POSTGRES_URL: database.url('broker_runtime'), KVYTOK_BROKER_IDENTITIES: identitiesFile },
+    { log },
+  );
+  const names = ['127.0.0.1'];
+  const server = await openCertificate(ca, join(folder, 'secrets'), {
+    name: 'kvytok broker',
+    fileName: 'broker',
+    use: { kind: 'server', names },
+  });
+  const broker = await startBroker(
+    {
+      KVYTOK_BROKER_TLS_LISTEN: '127.0.0.1:0',
+      KVYTOK_BROKER_TLS_KEY_FILE: server.keyFile,
+      KVYTOK_BROKER_TLS_CERT_FILE: server.certFile,
+      KVYTOK_BROKER_TLS_CA_FILE: server.caFile,
+      KVYTOK_BROKER_IDENTITIES: identitiesFile,
+      limits: { identitiesEveryMs: 50 },
+    },
+    { clock: systemClock, log },
+  );
+  const enrolment = await startEnrolment(
+    {
+      postgresUrl: database.url('enrolment_runtime'),
+      listen: '127.0.0.1:0',
+      mqttUrl: broker.url,
+      ca,
+      pins: {
+        ingestKeys: { 'ingest-1': pem(ingestKey) },
+        listKeys: { 'lists-1': pem(listsKey) },
+        issuerKeys: { i001: pem(issuerKey) },
+      },
+      tokenKey: tokenKey.toString('hex'),
+      policy: { passBackS: 10, mediumKinds: ['social', 'wallet'], journalRecordsMax: 5000 },
+      certificateMs: 24 * HOUR_MS,
+      oldKeyMs: 24 * HOUR_MS,
+      limits,
+    },
+    { clock: systemClock, log },
+  );
+  const ingests: Ingest[] = [];
+  const rig: EnrolmentRig = {
+    folder,
+    database,
+    admin,
+    office,
+    enrolment,
+    identities,
+    broker,
+    caSha256: createHash('sha256').update(new X509Certificate(ca.certificatePem).raw).digest('hex'),
+    caPem: ca.certificatePem,
+    keys: { ingest: ingestKey, lists: listsKey, issuer: issuerKey },
+    tokenKey,
+    logged: () => lines.join(''),
+    newCode: async (deviceId, { nowMs = Date.now(), validMs = HOUR_MS } = {}) => {
+      const random = randomBytes(CODE_RANDOM_BYTES);
+      const order = { deviceId, vehicleId: 'bus-1', random, nowMs, validMs, issuedBy: 'test' };
+      return (await makeCode(office, order)).code;
+    },
+    enrol: async (deviceId, folderName = deviceId) => {
+      const deviceDir = join(folder, folderName);
+      const code = await rig.newCode(deviceId);
+      await enrolDeviceFolder({ url: enrolment.url, code, caSha256: rig.caSha256, deviceDir });
+      return deviceDir;
+    },
+    revoke: async (deviceId) => {
+      await revokeDevice(office, { deviceId, reason: 'stolen', revokedBy: 'test', nowMs: Date.now() });
+    },
+    startIngest: async () => {
+      const secrets = join(folder, 'secrets');
+      const { certFile, keyFile, certificate } = await openCertificate(ca, secrets, {
+        name: 'ingest',
+        use: { kind: 'client' },
+      });
+      await recordClients(office, [{ role: 'ingest', certificate }]);
+      const { readFileSync } = await import('node:fs');
+      const ingest = await startIngest(
+        {
+          postgresUrl: database.url('ingest_runtime'),
+          mqttUrl: broker.url,
+          mqttClientId: 'ingest',
+          mqttTls: () => ({
+            cert: readFileSync(certFile, 'utf8'),
+            key: readFileSync(keyFile, 'utf8'),
+            ca: ca.certificatePem,
+          }),
+          signer: { keyId: 'ingest-1', privateKey: ingestKey },
+          clockFarFromReceiptMs: 900_000,
+        },
+        { clock: systemClock, log },
+      );
+      ingests.push(ingest);
+      await ingest.ready();
+      return ingest;
+    },
+    alarms: async () => {
+      const { rows } = await admin.query<{ kind: string }>(
+        'SELECT kind FROM ingest.enrolment_alarm ORDER BY 1',
+      );
+      return rows.map((row) => row.kind);
+    },
+    stop: async () => {
+      for (const ingest of ingests) await ingest.stop();
+      await enrolment.stop();
+      await broker.stop();
+      await identities.stop();
+      await office.end();
+      await admin.end();
+      await database.close();
+      temp.remove();
+    },
+  };
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'token-key'), tokenKey.toString('hex'));
+  return rig;
+}
