@@ -7,6 +7,8 @@ import type { Task } from './worker.ts';
 export interface Backlog {
   readonly inbox: number;
   readonly queue: number;
+  /** Shift records whose taps have not been looked for. */
+  readonly shifts: number;
   readonly commands: number;
   readonly stuck: number;
   /** Age of the oldest record in the inbox, milliseconds of city time; 0 when it is empty. */
@@ -24,10 +26,10 @@ export interface FareSources {
 export function fareVitals(metrics: Metrics, sources: FareSources): Vitals {
   metrics.gauge(
     'kvytok_fare_waiting',
-    'Rows that wait: records to be priced, account-days to be priced again, commands, rows set aside.',
+    'Rows that wait: records to be priced, account-days to be priced again, shifts, commands, rows set aside.',
     async () => {
-      const { inbox, queue, commands, stuck } = await sources.backlog();
-      return Object.entries({ inbox, queue, commands, stuck }).map(([where, value]) => ({
+      const { inbox, queue, shifts, commands, stuck } = await sources.backlog();
+      return Object.entries({ inbox, queue, shifts, commands, stuck }).map(([where, value]) => ({
         labels: { where },
         value,
       }));

@@ -10,6 +10,7 @@ export async function readBacklog(pool: pg.Pool, nowMs: number): Promise<Backlog
   const { rows } = await pool.query<Record<keyof Backlog, bigint | null>>(
     `SELECT (SELECT count(*) FROM (SELECT FROM fare.record_inbox LIMIT ${COUNTED_MAX}) AS r) AS inbox,
             (SELECT count(*) FROM (SELECT FROM fare.account_day_queue LIMIT ${COUNTED_MAX}) AS q) AS queue,
+            (SELECT count(*) FROM (SELECT FROM fare.shift_queue LIMIT ${COUNTED_MAX}) AS s) AS shifts,
             (SELECT count(*) FROM fare.command_inbox) AS commands,
             (SELECT count(*) FROM fare.stuck) AS stuck,
             (SELECT received_at_ms FROM fare.record_inbox ORDER BY inbox_id LIMIT 1) AS "oldestMs"`,
@@ -19,6 +20,7 @@ export async function readBacklog(pool: pg.Pool, nowMs: number): Promise<Backlog
   return {
     inbox: Number(row?.inbox ?? 0),
     queue: Number(row?.queue ?? 0),
+    shifts: Number(row?.shifts ?? 0),
     commands: Number(row?.commands ?? 0),
     stuck: Number(row?.stuck ?? 0),
     oldestMs: oldest === null ? 0 : Math.max(0, nowMs - Number(oldest)),
