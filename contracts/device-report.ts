@@ -31,7 +31,13 @@ export const DeviceHealth = Type.Object({
   bootId: Type.Optional(BootId),
   /** Last sequence number written. */
   seq: count,
-  journal: Type.Object({ unreceipted: count, kept: count, capacity: count }),
+  journal: Type.Object({
+    unreceipted: count,
+    kept: count,
+    capacity: count,
+    /** Receipted records forgotten since the start although no backup was known to hold them. */
+    forgottenUnsaved: Type.Optional(count),
+  }),
   reader: Type.Object({
     state: Type.Union([Type.Literal('ready'), Type.Literal('recovering'), Type.Literal('absent')]),
     recoveries: count,

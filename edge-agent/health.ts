@@ -40,6 +40,7 @@ export function reportHealth(
       unreceipted: open + again,
       kept: held + quarantined,
       capacity: device.policy.journalRecordsMax,
+      forgottenUnsaved: journal.forgottenUnsaved(),
     },
     reader: { state, recoveries },
     denyList: { version, entries, ageMs: vouchedAtMs === null ? null : Math.max(0, nowMs - vouchedAtMs) },

@@ -87,6 +87,8 @@ export interface Journal {
   ): { records: StoredRecord[]; end: JournalPlace };
   newest(recordsMax: number): StoredRecord[];
   counts(): MarkCounts;
+  /** Receipted records forgotten since the start although no backup was known to hold them: the bound asked for it. */
+  forgottenUnsaved(): number;
   hasRoom(): boolean;
   /** Head when this process opened the journal; null when it was empty. Later records were offered by no earlier run. */
   readonly openedAt: EpochHead | null;
@@ -117,6 +119,7 @@ class OpenJournal implements Journal {
   private current: EpochHead | null;
   private marks: MarkCounts;
   private failed = false;
+  private beyond = 0;
 
   constructor(deps: JournalDeps) {
     this.deps = deps;
@@ -249,7 +252,10 @@ class OpenJournal implements Journal {
   }
 
   free(backupWatermarkMs: number | null): number {
-    const freed = this.deps.store.forget(backupWatermarkMs, this.deps.limits.keptMax);
+    const { store, limits } = this.deps;
+    const { passed, beyond } = store.forget(backupWatermarkMs, limits.keptMax);
+    const freed = passed + beyond;
+    this.beyond += beyond;
     if (freed > 0) this.marks = this.deps.store.counts();
     return freed;
   }
@@ -270,6 +276,10 @@ class OpenJournal implements Journal {
 
   counts(): MarkCounts {
     return this.marks;
+  }
+
+  forgottenUnsaved(): number {
+    return this.beyond;
   }
 
   hasRoom(): boolean {

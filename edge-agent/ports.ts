@@ -142,8 +142,11 @@ export interface JournalStore {
   ): number;
   /** Offers receipted records again: all, or those of an epoch from a sequence number on. */
   offerAgain(from: { epoch: string; fromSeq: number } | null): number;
-  /** Forgets receipted records: those receipted before the watermark, and the oldest beyond `keptMax`. */
-  forget(watermarkMs: number | null, keptMax: number): number;
+  /**
+   * Forgets receipted records: those receipted before the watermark (`passed`), and the oldest beyond `keptMax`, which
+   * no backup is known to hold (`beyond`).
+   */
+  forget(watermarkMs: number | null, keptMax: number): { readonly passed: number; readonly beyond: number };
   counts(): MarkCounts;
   /** Small notes that must survive a restart. */
   note(key: string): string | null;

@@ -60,7 +60,7 @@ export function backupConfig(env: BackupEnvironment): BackupConfig {
     folder: env.KVYTOK_BACKUP_DIR,
     limits: {
       everyMs: Math.max(1, env.KVYTOK_BACKUP_EVERY_S) * 1000,
-      baseEveryMs: Math.max(60, env.KVYTOK_BACKUP_BASE_EVERY_S) * 1000,
+      baseEveryMs: Math.max(1, env.KVYTOK_BACKUP_BASE_EVERY_S) * 1000,
       keepBases: env.KVYTOK_BACKUP_KEEP_BASES,
     },
     marks: { slackMs: env.KVYTOK_BACKUP_SLACK_S * 1000, reserveMs: env.KVYTOK_BACKUP_RESERVE_S * 1000 },

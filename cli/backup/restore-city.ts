@@ -12,7 +12,7 @@ import { OperatorError } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createPool } from '#platform/postgres.ts';
 import { findPostgresBinaries } from '#platform/postgres-binaries.ts';
-import { adminPassword, locateCluster } from '#platform/postgres-cluster.ts';
+import { adminPassword, clearLeftovers, locateCluster } from '#platform/postgres-cluster.ts';
 import { type Reconciliation, reconcile } from '../../fare-engine/reconcile.ts';
 import { openCityKeys } from '../city/city-keys.ts';
 import { openCityDatabase } from '../city/open-database.ts';
@@ -39,6 +39,8 @@ export interface RestoredCity {
   readonly movedTo: string | null;
   /** The promise that the restored database does not keep; null when it keeps every one. */
   readonly broken: { readonly watermarkMs: number } | null;
+  /** The data folder had no keys, so new ones were made: validators enrolled under the old ones do not trust them. */
+  readonly newKeys: boolean;
 }
 
 /**
@@ -53,6 +55,8 @@ export async function restoreCity(options: RestoreCityOptions): Promise<Restored
     const cluster = locateCluster(folder.path, MACHINE_FOLDERS.data, options.log);
     const occupied = existsSync(cluster) && readdirSync(cluster).length > 0;
     if (occupied && !options.moveAside) throw inPlace(cluster);
+    // A server that a killed city left behind still works in it.
+    if (occupied) await clearLeftovers(cluster, options.log);
     const reached = await restoreCluster({
       ...options,
       ...chooseServer(cluster, findPostgresBinaries(), MACHINE_FOLDERS.cache, options.log),
@@ -68,9 +72,12 @@ export async function restoreCity(options: RestoreCityOptions): Promise<Restored
     if (occupied) renameSync(`${cluster}.restored`, cluster);
     const owner = backup.owner();
     if (owner?.cityMs != null) advanceClockFile(join(folder.path, 'city-clock.json'), owner.cityMs);
+    // Before the new life, which takes every promise back.
+    const broken = brokenPromise(backup, reached);
+    const newKeys = !existsSync(join(folder.path, 'secrets', 'ingest-key.pem'));
     options.onStep('new life');
     const { life, books } = await beginAgain(folder.path, backup, options.log);
-    return { base, reached, life, books, movedTo, broken: brokenPromise(backup, reached) };
+    return { base, reached, life, books, movedTo, broken, newKeys };
   } finally {
     folder.release();
   }

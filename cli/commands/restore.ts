@@ -126,7 +126,10 @@ function instantOf(text: string): number {
 }
 
 /** RPO and RTO in words: what may be missing, and how long it took. */
-function reportOf({ base, reached, life, books, movedTo, broken }: RestoredCity, seconds: number): string {
+function reportOf(
+  { base, reached, life, books, movedTo, broken, newKeys }: RestoredCity,
+  seconds: number,
+): string {
   const taps = broken
     ? `  taps        devices may have forgotten some: they were told that everything before ${new Date(broken.watermarkMs).toISOString()} was safe. The devices page counts the gaps.`
     : '  taps lost   0: whatever is not in here is still on the validators, and they offer it again';
@@ -140,6 +143,11 @@ function reportOf({ base, reached, life, books, movedTo, broken }: RestoredCity,
     '  office      commands after that instant (top-ups, links, denials) are not in here: enter them again;',
     '              kvytok backup missing --ids FILE names those of a list that are not',
     `  life        ${life.ordinal}; deny list at generation ${life.generation}`,
+    ...(newKeys
+      ? [
+          '  keys        NEW: there were none here. Open the sealed secrets (kvytok backup open-secrets) and restore again',
+        ]
+      : []),
     ...(movedTo === null ? [] : [`  before      the database that was here is kept in ${movedTo}`]),
   ];
   return `${lines.join('\n')}\n`;

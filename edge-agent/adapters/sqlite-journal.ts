@@ -282,7 +282,7 @@ class SqliteJournalStore implements JournalStore {
     });
   }
 
-  forget(watermarkMs: number | null, keptMax: number): number {
+  forget(watermarkMs: number | null, keptMax: number): { passed: number; beyond: number } {
     const guarded = `NOT (epoch_n = (SELECT max(n) FROM epoch)
       AND seq > (SELECT seq FROM epoch ORDER BY n DESC LIMIT 1) - ${NEWEST_KEPT})`;
     return this.transaction(() => {
@@ -292,13 +292,13 @@ class SqliteJournalStore implements JournalStore {
       const { kept } = this.sql('SELECT count(*) AS kept FROM record WHERE mark IN (1, 2, 3)').get() as {
         kept: number;
       };
-      if (kept <= keptMax) return Number(passed);
+      if (kept <= keptMax) return { passed: Number(passed), beyond: 0 };
       // Records that a restored database still has to confirm go last.
       const beyond = this.sql(
         `DELETE FROM record WHERE rowid IN (SELECT rowid FROM record WHERE mark IN (1, 2, 3) AND ${guarded}
            ORDER BY mark = 3, epoch_n, seq LIMIT ?)`,
       ).run(kept - keptMax).changes;
-      return Number(passed) + Number(beyond);
+      return { passed: Number(passed), beyond: Number(beyond) };
     });
   }
 

@@ -80,6 +80,6 @@ function restored(): OperatorError {
     happened:
       'This database was restored or copied (its timeline or its system identifier has changed), and no new life of it was begun.',
     kept: 'Nothing was accepted and nothing was receipted: devices keep their records.',
-    todo: 'Run: kvytok restore finish   (it begins a new incarnation, raises the deny list and lets devices offer again), then start ingest.',
+    todo: 'Run: kvytok restore finish   (a server; it begins a new incarnation, raises the deny list, and devices offer again), or repeat kvytok restore --move-aside (an embedded city whose restore was interrupted). Then start ingest.',
   });
 }

@@ -175,6 +175,7 @@ describe.each(Object.entries(stores))('the journal on %s', (_name, makeStore) =>
     expect(journal.free(null)).toBe(0);
     expect(journal.free(5000)).toBe(0);
     expect(journal.free(5001)).toBe(10);
+    expect(journal.forgottenUnsaved()).toBe(0);
     expect(journal.counts()).toMatchObject({ open: NEWEST_KEPT, accepted: 0 });
     expect(journal.unreceipted(BEGINNING, WIDE).records[0]?.seq).toBe(11);
   });
@@ -193,7 +194,9 @@ describe.each(Object.entries(stores))('the journal on %s', (_name, makeStore) =>
     const journal = open(store, { recordsMax: 2000, keptMax: 300 });
     fill(journal, 999);
     journal.applyReceipt(receiptFor('val-1', [rangeOf(journal, store, 1, 1000)]));
+    expect(journal.forgottenUnsaved()).toBe(0);
     expect(journal.free(null)).toBe(700);
+    expect(journal.forgottenUnsaved()).toBe(700);
     expect(journal.counts()).toMatchObject({ open: 0, accepted: 300 });
     expect(journal.newest(1).at(0)?.seq).toBe(1000);
   });

@@ -3,6 +3,7 @@
  * ingest, fare engine and validators as children that can be killed one by one.
  */
 
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { type CityData, loadCity } from '#platform/city-data.ts';
@@ -27,7 +28,7 @@ export const CITY_DIR = new URL('../../cities/ternopil', import.meta.url).pathna
 /** A working morning under the tariff of 1 August 2024. */
 const CITY_NOW_MS = Date.UTC(2025, 9, 14, 4, 0, 0);
 
-export type RigRole = 'ingest' | 'fare-engine' | 'edge';
+export type RigRole = 'ingest' | 'fare-engine' | 'edge' | 'backup';
 
 export interface CityRig {
   readonly data: CityData;
@@ -41,10 +42,14 @@ export interface CityRig {
   /** Registers a further key of a device, as enrolment does for other hardware under its name. */
   enrolKey(deviceId: string, keyId: string, publicKeyPem: string): Promise<void>;
   /** Starts a role's process, with a point at which it is to be killed (`<point>:<n>`). */
-  start(role: RigRole, killAt?: string): TestChild;
+  start(role: RigRole, killAt?: string, env?: Readonly<Record<string, string>>): TestChild;
   /** kill -9 of the postmaster; {@link healDatabase} starts it again on the same port. */
   killDatabase(): Promise<void>;
   healDatabase(): Promise<void>;
+  /** kill -9, and everything of the cluster is gone. */
+  destroyDatabase(): Promise<void>;
+  /** Where the role `backup` puts its backup. */
+  readonly backupFolder: string;
   close(): Promise<void>;
 }
 
@@ -103,7 +108,7 @@ export async function openCityRig(options: RigOptions): Promise<CityRig> {
       await registerDevices(office, [{ deviceId, keyId, publicKeyPem, validFromMs: clock.nowMs() }]);
       await office.end();
     },
-    start(role, killAt) {
+    start(role, killAt, env = {}) {
       edgeStarts += 1;
       const order: EdgeChildOrder = {
         deviceFolders: data.devices.map((d) => deviceFolder(folder.path, d.deviceId)),
@@ -119,7 +124,7 @@ export async function openCityRig(options: RigOptions): Promise<CityRig> {
       const child = startChild(
         new URL(file, import.meta.url),
         killAt === undefined ? [first] : [first, killAt],
-        environments[role],
+        { ...environments[role], ...env },
         (line) => {
           const green = (JSON.parse(line) as { green?: string }).green;
           if (green !== undefined) greens.add(green);
@@ -133,6 +138,12 @@ export async function openCityRig(options: RigOptions): Promise<CityRig> {
       process.kill(server.pid, 'SIGKILL');
       await server.stop().catch(() => {});
     },
+    async destroyDatabase() {
+      process.kill(server.pid, 'SIGKILL');
+      await server.stop().catch(() => {});
+      rmSync(server.place, { recursive: true, force: true });
+    },
+    backupFolder: join(folder.path, 'backup'),
     async healDatabase() {
       server = await startEmbeddedPostgres({ dataDir: folder.path, log, port });
     },
@@ -202,5 +213,13 @@ function environmentsOf(
       KVYTOK_LISTS_KEY_FILE: secret('lists-key.pem'),
     },
     edge: shared,
+    backup: {
+      ...shared,
+      KVYTOK_POSTGRES_URL: database.url('backup_runtime'),
+      KVYTOK_BACKUP_DIR: join(folder, 'backup'),
+      KVYTOK_BACKUP_EVERY_S: '1',
+      KVYTOK_BACKUP_RESERVE_S: '0',
+      KVYTOK_BACKUP_SLACK_S: '0',
+    },
   };
 }

@@ -102,7 +102,7 @@ export function createMemoryJournalStore(failing: () => boolean = () => false): 
       const kept = rows.filter((r) => r.mark !== 'open');
       const oldest = [...kept.filter((r) => r.mark !== 'again'), ...kept.filter((r) => r.mark === 'again')];
       const beyond = Math.max(0, kept.length - keptMax);
-      return passed + drop(oldest.filter((r) => !guarded(r)).slice(0, beyond));
+      return { passed, beyond: drop(oldest.filter((r) => !guarded(r)).slice(0, beyond)) };
     },
     counts() {
       const counts = { open: 0, accepted: 0, quarantined: 0, again: 0 };
