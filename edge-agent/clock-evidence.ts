@@ -29,6 +29,8 @@ export interface Timekeeper {
   notBefore(newest: ClockEvidence): void;
   /** Age of the sync and city time minus wall clock; nulls while unsynced. */
   state(): { syncAgeMs: number | null; offsetMs: number | null; rttMs: number | null };
+  /** How far `nowMs` may be from the city's time: by the last sync and what a quartz drifts; a guess while unsynced. */
+  uncertaintyMs(): number;
   /** What is to be remembered beyond the process. */
   saved(): SavedClock;
 }
@@ -57,6 +59,8 @@ export interface TimekeeperOptions {
 
 /** How much a cheap quartz is assumed to drift: a new exchange beats an old sync that drifted further than it errs. */
 const ASSUMED_DRIFT_PPM = 50;
+/** How far a clock that the city has not set in this boot is taken to err. */
+const UNSYNCED_UNCERTAINTY_MS = 120_000;
 /** A later sync of the same boot is remembered this long after the one before; the first at once. */
 const SAVE_EVERY_MS = 3_600_000;
 
@@ -144,6 +148,10 @@ class Sense implements Timekeeper {
       offsetMs: this.nowMs() - Math.trunc(this.clock.nowMs()),
       rttMs: sync.rttMs,
     };
+  }
+
+  uncertaintyMs(): number {
+    return this.sync && this.synced() ? Math.ceil(this.errorMs(this.sync)) : UNSYNCED_UNCERTAINTY_MS;
   }
 
   saved(): SavedClock {

@@ -18,6 +18,10 @@ export interface TapQuestion {
   readonly nowMs: number;
   readonly policy: DevicePolicy;
   readonly deny: DenyEntry | null;
+  /** How far `nowMs` may be from the city's time, either way. */
+  readonly uncertaintyMs: number;
+  /** When the city signed the manifest of the list that holds: it is not earlier than that now. Null: never. */
+  readonly listVouchedAtMs: number | null;
   readonly earlier: EarlierRide | null;
 }
 
@@ -40,7 +44,7 @@ export function decideTap(question: TapQuestion): TapDecision {
   if (!policy.mediumKinds.includes(card.mediumKind)) return refused('MEDIUM_NOT_TAKEN');
   if (nowMs < card.validFromMs) return refused('CARD_NOT_YET_VALID');
   if (nowMs >= card.validUntilMs) return refused('CARD_EXPIRED');
-  const denied = deny !== null && holds(deny, nowMs);
+  const denied = deny !== null && holds(deny, question);
   // An empty wallet (scope `paid`) must never keep out a rider whom a concession or a pass carries.
   if (denied && deny.scope === 'all') return refused('CARD_DENIED');
   const repeated = earlier !== null && earlier.elapsedMs < policy.passBackS * 1000;
@@ -51,9 +55,14 @@ export function decideTap(question: TapQuestion): TapDecision {
   };
 }
 
-/** Half-open: from the first instant on, no longer at the last. */
-function holds(entry: DenyEntry, nowMs: number): boolean {
-  return entry.validFromMs <= nowMs && (entry.validUntilMs === null || nowMs < entry.validUntilMs);
+/**
+ * Half-open: from the first instant on, no longer at the last. Where the clock leaves it open whether a denial has begun
+ * or is over already, the rider is let on: as with prices, doubt is not the rider's.
+ */
+function holds(entry: DenyEntry, { nowMs, uncertaintyMs, listVouchedAtMs }: TapQuestion): boolean {
+  const earliestMs = Math.max(nowMs - uncertaintyMs, listVouchedAtMs ?? Number.NEGATIVE_INFINITY);
+  const latestMs = Math.max(nowMs + uncertaintyMs, earliestMs);
+  return entry.validFromMs <= earliestMs && (entry.validUntilMs === null || latestMs < entry.validUntilMs);
 }
 
 function refused(reason: RefusalCode): TapDecision {

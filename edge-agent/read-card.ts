@@ -109,7 +109,8 @@ function languageOf(code: string): Language | undefined {
   return LANGUAGES.find((language) => language === code);
 }
 
-function tokenIdOf(mediumId: Buffer, keys: CardKeys): string {
+/** The token of a medium: what stands for its number everywhere beyond the reader. */
+export function tokenIdOf(mediumId: Buffer, keys: Pick<CardKeys, 'tokenKey' | 'tokenKeyVersion'>): string {
   const mac = createHmac('sha256', keys.tokenKey).update(mediumId).digest();
   return `k${keys.tokenKeyVersion}.${mac.toString('hex', 0, 16)}`;
 }

@@ -69,6 +69,8 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
         nowMs: now.nowMs,
         policy: device.policy,
         deny: denyList.find(card.tokenId),
+        uncertaintyMs: keeper.uncertaintyMs(),
+        listVouchedAtMs: denyList.state().vouchedAtMs,
         earlier: passBack.earlier(card.tokenId, where.vehicleId, now),
       });
     },

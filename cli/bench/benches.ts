@@ -13,4 +13,9 @@ export const BENCHES: readonly BenchEntry[] = [
     summary: 'the fare engine alone: inbox to decisions and postings, against pgbench TPC-B',
     load: () => import('./posting.ts'),
   },
+  {
+    name: 'denials',
+    summary: 'from a denial to its refusal on every online validator; a large list while cards are answered',
+    load: () => import('./denials.ts'),
+  },
 ];

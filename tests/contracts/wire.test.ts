@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, decodeBatch, encodeBatch } from '#contracts/batch.ts';
+import { DENY_ENTRIES_MAX } from '#contracts/deny-list.ts';
 import { parseRecordId, recordId } from '#contracts/ids.ts';
 import { formatAmountMinor, formatMoney, parseAmountMinor } from '#contracts/money.ts';
 import { decodeJson } from '#contracts/parse.ts';
 import { LANGUAGES, REASON_TEXTS, reasonText } from '#contracts/reason-codes.ts';
 import { openReceipt } from '#contracts/receipt.ts';
 import { parseRecord, RECORD_BYTES_MAX } from '#contracts/record.ts';
-import { sealEnvelope } from '#contracts/signed-envelope.ts';
+import { ENVELOPE_BYTES_MAX, sealEnvelope } from '#contracts/signed-envelope.ts';
 import { DEVICE_PUBLISHES, deviceTopic, parseDeviceTopic } from '#contracts/topics.ts';
 
 const example = (name: string) => readFileSync(new URL(`../../contracts/examples/${name}`, import.meta.url));
@@ -178,5 +179,31 @@ describe('reason codes', () => {
     const texts = LANGUAGES.map((language) => reasonText(code, language));
     expect(new Set(texts).size).toBe(LANGUAGES.length);
     for (const text of texts) expect(text.trim().length).toBeGreaterThan(5);
+  });
+});
+
+describe('the deny list', () => {
+  it('keeps its largest messages within the largest envelope', () => {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const tokenId = `k9999.${'f'.repeat(32)}`;
+    const entry = {
+      tokenId,
+      reason: 'replaced',
+      scope: 'paid',
+      validFromMs: -8.64e15,
+      validUntilMs: -8.64e15,
+    };
+    const entries = Array.from({ length: DENY_ENTRIES_MAX }, () => entry);
+    const signer = { keyId: `k${'0'.repeat(62)}`, privateKey };
+    const chunk = { v: 1, generation: 2_147_483_647, n: 2_147_483_647, chunk: 9999, entries };
+    const delta = {
+      v: 1,
+      generation: 2_147_483_647,
+      n: 2_147_483_647,
+      add: entries,
+      remove: entries.map((e) => e.tokenId),
+    };
+    expect(sealEnvelope('deny-chunk', chunk, signer).length).toBeLessThanOrEqual(ENVELOPE_BYTES_MAX);
+    expect(sealEnvelope('deny-delta', delta, signer).length).toBeLessThanOrEqual(ENVELOPE_BYTES_MAX);
   });
 });

@@ -7,7 +7,16 @@ const NOON = Date.UTC(2026, 2, 2, 12);
 const POLICY = { passBackS: 10, mediumKinds: ['social', 'wallet'] as const, journalRecordsMax: 100 };
 
 function ask(more: Partial<TapQuestion> = {}) {
-  return decideTap({ card: CARD, nowMs: NOON, policy: POLICY, deny: null, earlier: null, ...more });
+  const certain = { uncertaintyMs: 0, listVouchedAtMs: null };
+  return decideTap({
+    card: CARD,
+    nowMs: NOON,
+    policy: POLICY,
+    deny: null,
+    earlier: null,
+    ...certain,
+    ...more,
+  });
 }
 
 function denied(more: Partial<DenyEntry> = {}): DenyEntry {
@@ -58,6 +67,23 @@ describe('the deny list', () => {
     expect(ask({ deny, nowMs: NOON })).toEqual(red('CARD_DENIED'));
     expect(ask({ deny, nowMs: NOON + 999 })).toEqual(red('CARD_DENIED'));
     expect(ask({ deny, nowMs: NOON + 1000 })).toEqual(green);
+  });
+
+  it('lets on where the clock leaves open whether a denial has begun or is over', () => {
+    const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
+    const unsure = { deny, uncertaintyMs: 100 };
+    expect(ask({ ...unsure, nowMs: NOON + 99 })).toEqual(green);
+    expect(ask({ ...unsure, nowMs: NOON + 100 })).toEqual(red('CARD_DENIED'));
+    expect(ask({ ...unsure, nowMs: NOON + 899 })).toEqual(red('CARD_DENIED'));
+    expect(ask({ ...unsure, nowMs: NOON + 900 })).toEqual(green);
+  });
+
+  it('knows that it is not earlier than the manifest by which the list holds', () => {
+    const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
+    const wrong = { deny, nowMs: NOON - 10_000, uncertaintyMs: 100 };
+    expect(ask({ ...wrong, listVouchedAtMs: NOON - 1 })).toEqual(green);
+    expect(ask({ ...wrong, listVouchedAtMs: NOON })).toEqual(red('CARD_DENIED'));
+    expect(ask({ ...wrong, listVouchedAtMs: NOON + 1000 })).toEqual(green);
   });
 });
 
