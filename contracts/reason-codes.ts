@@ -47,6 +47,8 @@ export const FLAG_CODES = [
   'CLOCK_UNSYNCED',
   'CLOCK_FAR_FROM_RECEIPT',
   'CLOCK_OTHER_BOOT',
+  'CLOCK_SETTLED',
+  'CLOCK_CORRECTED',
   'LATE',
   'STOP_UNSURE',
   'UNLINKED',
@@ -179,6 +181,18 @@ export const REASON_TEXTS: Readonly<Record<ReasonCode, Text>> = {
     en: 'The validator was restarted after its clock was synced.',
     de: 'Der Entwerter wurde nach dem Uhrenabgleich neu gestartet.',
     pl: 'Po synchronizacji zegara kasownik uruchomiono ponownie.',
+  },
+  CLOCK_SETTLED: {
+    uk: 'Час визначено за пізнішою звіркою годинника валідатора.',
+    en: "The time was found from a later sync of the validator's clock.",
+    de: 'Die Zeit wurde aus einem späteren Abgleich der Uhr des Entwerters bestimmt.',
+    pl: 'Czas ustalono na podstawie późniejszej synchronizacji zegara kasownika.',
+  },
+  CLOCK_CORRECTED: {
+    uk: 'Час виправлено: годинник валідатора йшов неправильно.',
+    en: "The time was corrected: the validator's clock had been wrong.",
+    de: 'Die Zeit wurde berichtigt: die Uhr des Entwerters ging falsch.',
+    pl: 'Czas poprawiono: zegar kasownika chodził źle.',
   },
   LATE: {
     uk: 'Запис надійшов із запізненням.',

@@ -15,6 +15,8 @@ export interface ClockExchange {
 }
 
 export interface Timekeeper {
+  /** Names this run of the process: two that run at once under one device's name have two. */
+  readonly runId: string;
   /** Best guess at the city's time. */
   nowMs(): number;
   /** Monotonic milliseconds of this boot, whole, never less than before. */
@@ -72,6 +74,7 @@ export function createTimekeeper(clock: Clock, options: TimekeeperOptions): Time
 class Sense implements Timekeeper {
   private readonly clock: Clock;
   private readonly save: (saved: SavedClock) => void;
+  readonly runId: string;
   private readonly bootId: string;
   private readonly resets: number;
   private sync: Sync | null;
@@ -87,7 +90,8 @@ class Sense implements Timekeeper {
     const goesOn = saved !== undefined && machine !== undefined && saved.machineBootId === machine;
     // A container may begin its monotonic time anew under the machine's boot: that is another boot to us.
     this.resets = goesOn ? saved.resets + (this.monoMs() < saved.monoMs ? 1 : 0) : 0;
-    this.bootId = machine === undefined ? drawBootId() : bootName(machine, this.resets);
+    this.runId = drawBootId();
+    this.bootId = machine === undefined ? this.runId : bootName(machine, this.resets);
     this.sync = saved?.sync ?? null;
     if (this.sync) this.notBefore(asEvidence(this.sync));
     this.keep();

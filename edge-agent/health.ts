@@ -34,7 +34,7 @@ export function reportHealth(
     deviceId: device.deviceId,
     atMs: nowMs,
     epoch,
-    bootId: keeper.evidence().bootId,
+    bootId: keeper.runId,
     seq,
     journal: {
       unreceipted: open + again,

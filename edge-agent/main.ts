@@ -36,8 +36,6 @@ export const SOFTWARE = 'kvytok-edge 0.1.0';
 
 /** Receipted records kept for a restored database unless configured otherwise. */
 const KEPT_RECORDS_MAX = 10_000;
-/** The newest one may be of a boot that had lost its time; one of the last few tells it. */
-const RECORDS_LOOKED_AT = 16;
 /** Real milliseconds for reading one card; the passenger waits. */
 const CARD_TIME_MS_MAX = 1000;
 
@@ -81,7 +79,6 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
     closers.push(() => writeClockFile(config.deviceDir, keeper.saved(), log));
     const { journal, store } = openDeviceJournal(config, device, identity, keeper, { ...deps, log });
     closers.push(() => store.close());
-    rememberTime(keeper, journal);
     const deny = openDenyStore(config.deviceDir, {
       rest: realTimers.rest,
       ...(deps.probe && { probe: deps.probe }),
@@ -245,14 +242,6 @@ function ownerOf(store: JournalStore, device: Device): 'this' | 'another-key' | 
   const message = headMessage({ deviceId: device.deviceId, ...newest });
   const holds = verifyBytes(message, newest.sig, createPublicKey(device.privateKey));
   return holds ? 'this' : 'another-key';
-}
-
-/** Whatever the wall clock says after a power loss, it is later than the newest record. */
-function rememberTime(keeper: Timekeeper, journal: Journal): void {
-  for (const { bytes } of journal.newest(RECORDS_LOOKED_AT)) {
-    const record = parseRecord(bytes);
-    if (record.ok) keeper.notBefore(record.value.at);
-  }
 }
 
 const epochFile = (dir: string): string => join(dir, 'journal-epoch');

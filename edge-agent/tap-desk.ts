@@ -1,13 +1,13 @@
 /**
  * Where a read card becomes a decision and the decision a record: the pure rules with the memory they need.
  */
-import type { Whereabouts } from '#contracts/record.ts';
+import { parseRecord, type Whereabouts } from '#contracts/record.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import { decideTap, type TapDecision } from './decide-tap.ts';
 import type { DenyList } from './deny-list.ts';
 import type { AppendResult, Journal } from './journal.ts';
 import { createPassBackMemory, type Moment } from './pass-back.ts';
-import type { CardFacts, Device, Timers } from './ports.ts';
+import type { CardFacts, Device, StoredRecord, Timers } from './ports.ts';
 import { createRefusalQuota } from './refusal-quota.ts';
 
 export interface TapDeskDeps {
@@ -33,12 +33,25 @@ export interface TapDesk {
   forgetRides(): void;
 }
 
+/** The newest record may be of a boot that had lost its time; one of the last few tells it. */
+const RECORDS_LOOKED_AT = 16;
+
+/** Whatever the wall clock says after a power loss, it is later than the newest record. */
+function rememberTime(keeper: Timekeeper, newestFirst: readonly StoredRecord[]): void {
+  for (const { bytes } of newestFirst.slice(0, RECORDS_LOOKED_AT)) {
+    const record = parseRecord(bytes);
+    if (record.ok) keeper.notBefore(record.value.at);
+  }
+}
+
 /** Makes the desk; rides of a moment ago are read back from the journal. */
 export function createTapDesk(deps: TapDeskDeps): TapDesk {
   const { device, journal, denyList, keeper, timers, limits } = deps;
   const quota = createRefusalQuota(limits.refusalBurst, limits.refusalRefillMs);
   const passBack = createPassBackMemory(device.policy.passBackS * 1000);
-  passBack.rebuild(journal.newest(limits.rebuildRecordsMax));
+  const newest = journal.newest(limits.rebuildRecordsMax);
+  rememberTime(keeper, newest);
+  passBack.rebuild(newest);
   const moment = (): Moment => ({ nowMs: keeper.nowMs(), monoMs: keeper.monoMs() });
 
   function write(decision: TapDecision, card: CardFacts | undefined, where: Whereabouts) {

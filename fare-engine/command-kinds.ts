@@ -1,7 +1,7 @@
 /** Commands that the office and the portal put into the inbox: one schema for each kind. Unknown fields are refused. */
 import { type Static, type TProperties, Type } from 'typebox';
 import { DenyReason } from '#contracts/deny-list.ts';
-import { DeviceId, FeedId, InstantMs, TokenId } from '#contracts/ids.ts';
+import { DeviceId, EpochId, FeedId, InstantMs, Seq, TokenId } from '#contracts/ids.ts';
 import { Currency } from '#contracts/money.ts';
 import { parserOf } from '#contracts/parse.ts';
 
@@ -67,6 +67,26 @@ export const COMMANDS = {
     validUntilMs: InstantMs,
     reason: Sentence,
     who: Sentence,
+  }),
+  /**
+   * Taps of a device with a wrong clock took place at another time: those whose own records say a time in the interval
+   * and, where given, that stand in this part of its journal. Either `offsetMs` is added or they happened at `trueAtMs`.
+   */
+  'correct-clock': strict({
+    deviceId: DeviceId,
+    validFromMs: InstantMs,
+    validUntilMs: InstantMs,
+    epoch: Type.Optional(EpochId),
+    fromSeq: Type.Optional(Seq),
+    /** Included. */
+    toSeq: Type.Optional(Seq),
+    offsetMs: Type.Optional(Type.Integer({ minimum: -8.64e15, maximum: 8.64e15 })),
+    trueAtMs: Type.Optional(InstantMs),
+    /** How far the corrected time may be off; 0 when not given. */
+    uncertaintyMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 604_800_000 })),
+    reason: Sentence,
+    /** The office's own act or ticket. */
+    act: Type.Optional(Sentence),
   }),
   'close-day': strict({
     fareDay: Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' }),

@@ -13,6 +13,8 @@ import {
   span,
 } from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
+import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
+import { closeDay } from './close-command.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
 import { entryIdOf, isAccountDenial, mediaNow } from './deny-list/account-denials.ts';
 import type {
@@ -115,6 +117,7 @@ export interface CommandWrites {
   readonly assignments: DeviceAssignment[];
   readonly carriers: VehicleAssignment[];
   readonly routes: SaidRoute[];
+  readonly corrections: ReasonedCorrection[];
   readonly closes: Close[];
   readonly credits: WalletCredit[];
   readonly denials: DenyFact[];
@@ -160,6 +163,7 @@ export function decideCommands(
     assignments: [],
     carriers: [],
     routes: [],
+    corrections: [],
     closes: [],
     credits: [],
     denials: [],
@@ -267,6 +271,8 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return assignRoute(payload as Payload<'assign-route'>, naming, desk);
     case 'correct-route':
       return correctRoute(payload as Payload<'correct-route'>, naming, desk);
+    case 'correct-clock':
+      return correctClock(payload as Payload<'correct-clock'>, naming, desk);
     case 'close-day':
       return closeDay(payload as Payload<'close-day'>, naming, desk);
     case 'deny-medium': {
@@ -350,22 +356,6 @@ function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, desk: De
   desk.writes.revocations.push({ revocationId: commandId, entitlementId, validUntilMs, knownFromMs });
   const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
   desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
-  return null;
-}
-
-function closeDay({ fareDay }: Payload<'close-day'>, { knownFromMs }: Naming, desk: Desk): Refusal {
-  const latest = desk.writes.closes.at(-1) ?? desk.context.latestClose;
-  if (latest !== null && latest.fareDay >= fareDay) {
-    return { reason: 'DAY_ALREADY_CLOSED', detail: `${latest.fareDay} is closed, and every day before it` };
-  }
-  const date = new Date(`${fareDay}T00:00:00Z`);
-  if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(fareDay)) {
-    return { reason: 'COMMAND_MALFORMED', detail: `${fareDay} is no date` };
-  }
-  if (desk.days.endOfMs(fareDay) > knownFromMs) {
-    return { reason: 'DAY_NOT_OVER', detail: `${fareDay} has not ended yet` };
-  }
-  desk.writes.closes.push({ fareDay, knownFromMs });
   return null;
 }
 

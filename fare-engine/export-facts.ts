@@ -5,6 +5,7 @@
  */
 import { OperatorError } from '#platform/errors.ts';
 import { type BundleLine, formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
+import { createFareCalendar } from '#pricing/fare-day.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { stateText } from '#pricing/state-text.ts';
 import { hashPackage } from '#pricing/tariff-package.ts';
@@ -22,6 +23,8 @@ import type {
   PassHolding,
   PricedTap,
 } from './facts/facts.ts';
+import type { ClockRules } from './facts/fare-at.ts';
+import { proveTimes } from './prove-times.ts';
 
 export interface ExportRequest {
   /** First fare day. */
@@ -30,6 +33,8 @@ export interface ExportRequest {
   readonly untilDay: string;
   readonly zone: string;
   readonly dayStart: string;
+  /** The city's numbers for clocks: times of unsure taps are worked out anew. */
+  readonly clock: ClockRules;
   /** Bytes of the tariff packages, file by file; those never activated in this database are left out. */
   readonly packages: readonly ReadonlyMap<string, Uint8Array>[];
 }
@@ -59,12 +64,14 @@ export function exportFacts(
       `SELECT fare_day::text AS "fareDay", known_from_ms::float8 AS "knownFromMs" FROM fare.close ORDER BY fare_day`,
     );
     const accounts = new Set<string>();
-    const days = new Set<string>();
+    const days = createFareCalendar(request.zone, request.dayStart);
+    const exported = new Set<string>();
     let taps = 0;
     await openTaps(client, request);
     for (;;) {
       const page = await nextTaps(client);
       if (page.length === 0) break;
+      await proveTimes(client, page, closes, { clock: request.clock, days });
       const fresh = new Set<string>();
       for (const line of await tapLines(client, page, closes)) {
         if (!accounts.has(line.accountId)) fresh.add(line.accountId);
@@ -74,10 +81,10 @@ export function exportFacts(
       for (const line of await rightLines(client, [...fresh])) await write(formatBundleLine(line));
       for (const line of await openingLines(client, [...fresh], request.fromDay))
         await write(formatBundleLine(line));
-      for (const { fareDay } of page) days.add(fareDay);
+      for (const { fareDay } of page) exported.add(fareDay);
       taps += page.length;
     }
-    const closed = [...days].flatMap((fareDay) => {
+    const closed = [...exported].flatMap((fareDay) => {
       const close = closeOf(fareDay, closes);
       return close === null ? [] : [{ kind: 'close' as const, fareDay, knownAsOfMs: close.knownFromMs }];
     });
@@ -124,8 +131,8 @@ async function openTaps(client: Queryable, { fromDay, untilDay }: ExportRequest)
        'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
        'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
        'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
-       'passBackOf', pass_back_of, 'receivedAtMs', received_at_ms) AS tap
-     FROM fare.tap WHERE fare_day >= '${fromDay}' AND fare_day < '${untilDay}' ORDER BY fare_day, tap_id`,
+       'passBackOf', pass_back_of, 'receivedAtMs', known_from_ms) AS tap
+     FROM fare.timed_tap WHERE fare_day >= '${fromDay}' AND fare_day < '${untilDay}' ORDER BY fare_day, tap_id`,
   );
 }
 
@@ -162,7 +169,7 @@ async function placeFacts(client: Queryable, taps: readonly PricedTap[]): Promis
     client,
     `WITH span AS MATERIALIZED (
        SELECT device_id, fare_day, min(fare_at_ms) AS first_ms, max(fare_at_ms) AS last_ms
-       FROM fare.tap WHERE tap_id = ANY ($1::text[]) GROUP BY device_id, fare_day),
+       FROM fare.timed_tap WHERE tap_id = ANY ($1::text[]) GROUP BY device_id, fare_day),
      ${placeTables('span')}
      SELECT ${placeColumns('span')}`,
     [taps.map((tap) => tap.tapId)],

@@ -24,6 +24,7 @@ import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { activateTariffs } from './adapters/activate-tariffs.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
 import { createDenyListPublisher, type DenyListPublisher } from './adapters/deny-list-publisher.ts';
+import { createPostgresClockStore } from './adapters/postgres-clock.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
 import { requeueStuck } from './adapters/postgres-start.ts';
@@ -35,6 +36,7 @@ import { loadTariffTimeline } from './tariffs/load-tariff.ts';
 import type { ActivationPlan } from './tariffs/plan-activation.ts';
 import { fareVitals, measuredTasks } from './vitals.ts';
 import { ChunkFailed, type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
+import { workClock } from './work-clock.ts';
 import { startWorker, type Task, type Worker } from './worker.ts';
 
 export interface FareEngineDeps {
@@ -175,6 +177,7 @@ function officeTasks(office: {
 }): Task[] {
   const { pool, limits, rules, deps } = office;
   const { clock, log } = deps;
+  const clockStore = createPostgresClockStore(pool);
   return [
     {
       name: 'commands',
@@ -185,6 +188,15 @@ function officeTasks(office: {
         return outcome.claimed;
       },
       setAside: (error) => refuseFirstCommand(pool, error.message, clock.nowMs()),
+    },
+    {
+      name: 'clock',
+      rowsMax: limits.queueRowsMax,
+      turn: async (rowsMax) => {
+        const outcome = await workClock(clockStore, rules, rowsMax);
+        if (outcome.moved > 0) log.info({ taps: outcome.moved }, 'fare.clock.settled');
+        return outcome.claimed;
+      },
     },
     everyMs(
       'shifts',

@@ -7,6 +7,7 @@ import type { TapFact } from '#pricing/model.ts';
 import type { Facts } from './facts/account-day.ts';
 import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
 import type { InboxRow, StoredRefusal, StoredShift } from './facts/tap-of-record.ts';
+import type { StoredSync, UnsureTap } from './facts/tap-time.ts';
 import type { Decided, Decision } from './ledger/decision.ts';
 import type { Posting } from './ledger/post-line.ts';
 
@@ -103,6 +104,9 @@ export interface FareTransaction {
       taps: readonly StoredTap[];
       refused: readonly StoredRefusal[];
       shifts: readonly StoredShift[];
+      /** What is known of clocks; queues what `work-clock.ts` has to look at. */
+      unsure: readonly UnsureTap[];
+      syncs: readonly StoredSync[];
     },
     keys: readonly AccountDayKey[],
   ): Promise<DayMaterial>;

@@ -15,6 +15,7 @@ import {
   type StoredRefusal,
   type StoredShift,
 } from './facts/tap-of-record.ts';
+import type { StoredSync, UnsureTap } from './facts/tap-time.ts';
 import type {
   AccountDayKey,
   AccountToLock,
@@ -101,7 +102,7 @@ export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked
       accountId,
       derivedTokenId: null,
     }));
-    const records = { taps: [], refused: [], shifts: [] };
+    const records = { taps: [], refused: [], shifts: [], unsure: [], syncs: [] };
     const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records);
     await deps.probe('fare.before-commit');
     return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
@@ -114,20 +115,33 @@ interface Records {
   readonly taps: StoredTap[];
   readonly refused: StoredRefusal[];
   readonly shifts: StoredShift[];
+  readonly unsure: UnsureTap[];
+  readonly syncs: StoredSync[];
 }
 
 function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
   const taps = new Map<string, StoredTap>();
   const refused: StoredRefusal[] = [];
   const shifts: StoredShift[] = [];
+  const unsure = new Map<string, UnsureTap>();
+  const syncs = new Map<string, StoredSync>();
   for (const row of rows) {
     const fact = factOfRecord(row, rules);
     // The same record twice in one chunk is one tap; ingest has seen to it that both have the same bytes.
     if (fact.kind === 'tap') taps.set(fact.tap.tapId, fact.tap);
-    else if (fact.kind === 'refused') refused.push(fact.refused);
+    if (fact.kind === 'tap' && fact.unsure !== null) unsure.set(fact.tap.tapId, fact.unsure);
+    if ((fact.kind === 'shift' || fact.kind === 'none') && fact.sync !== null)
+      syncs.set(fact.sync.recordId, fact.sync);
+    if (fact.kind === 'refused') refused.push(fact.refused);
     else if (fact.kind === 'shift') shifts.push(fact.shift);
   }
-  return { taps: [...taps.values()], refused, shifts };
+  return {
+    taps: [...taps.values()],
+    refused,
+    shifts,
+    unsure: [...unsure.values()],
+    syncs: [...syncs.values()],
+  };
 }
 
 function ownersOf(

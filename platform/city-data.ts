@@ -35,6 +35,8 @@ export const City = Type.Object({
     driftPpm: Type.Number({ minimum: 0 }),
     /** Uncertainty of a record whose device was never synced in its boot. */
     unsyncedUncertaintyS: seconds,
+    /** Own uncertainty of a tap beyond which later syncs of its validator settle its time. */
+    settleBeyondS: seconds,
     /** Records further from their receipt than this are flagged. */
     farFromReceiptS: seconds,
   }),

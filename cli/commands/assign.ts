@@ -20,12 +20,17 @@ export const usage = `Usage: kvytok assign show VEHICLE --at INSTANT [--lang uk|
        kvytok assign plan VEHICLE --route ROUTE --from INSTANT [--until INSTANT] [--trip TRIP] [--direction 0|1]
        kvytok assign route VEHICLE --route ROUTE --from INSTANT --until INSTANT --reason TEXT --who NAME
                            [--trip TRIP] [--direction 0|1] [--device DEVICE in place of VEHICLE]
+       kvytok assign clock DEVICE --from INSTANT --until INSTANT --reason TEXT --who NAME
+                           --offset SECONDS | --true-at INSTANT [--unsure SECONDS] [--act TEXT]
+                           [--epoch EPOCH [--from-seq N] [--to-seq N]]
 
 show      which facts say carrier and route of a vehicle, and which of them holds
 device    the device rides on the vehicle
 vehicle   the vehicle drives for the carrier (agency_id of the feed)
 plan      the vehicle is to drive the route
 route     the vehicle drove another route than was recorded: open days are priced and settled anew, closed days stay
+clock     taps of a validator with a wrong clock took place at another time: those whose own records say one from --from
+          until --until; open days are priced and settled anew, closed days stay
 
 INSTANT is local time of the city, 2025-10-14T07:30, or has a zone: 2025-10-14T04:30Z. Times are half-open.
 
@@ -45,6 +50,13 @@ const OPTIONS = {
   device: { type: 'string' },
   reason: { type: 'string' },
   who: { type: 'string' },
+  offset: { type: 'string' },
+  'true-at': { type: 'string' },
+  unsure: { type: 'string' },
+  act: { type: 'string' },
+  epoch: { type: 'string' },
+  'from-seq': { type: 'string' },
+  'to-seq': { type: 'string' },
   lang: { type: 'string' },
   json: { type: 'boolean' },
   data: { type: 'string' },
@@ -56,6 +68,7 @@ const KINDS = {
   vehicle: 'assign-vehicle',
   plan: 'assign-route',
   route: 'correct-route',
+  clock: 'correct-clock',
 } as const;
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
@@ -64,7 +77,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   if (rest.length > 0) throw new UsageError(`too much: ${rest.join(' ')}`);
   if (what === 'show' && subject !== undefined) return show(subject, values, io);
   if (what === undefined || !Object.hasOwn(KINDS, what)) {
-    throw new UsageError('show VEHICLE, device, vehicle, plan or route is needed');
+    throw new UsageError('show VEHICLE, device, vehicle, plan, route or clock is needed');
   }
   return submit(what as keyof typeof KINDS, subject, values, io);
 }
@@ -107,6 +120,11 @@ async function submit(
   const { pool, cityDir } = openAuditDatabase(options.data, io, 'office_runtime');
   try {
     const city = cityOf(cityDir);
+    if (
+      what === 'clock' &&
+      (options.who === undefined || (options.offset ?? options['true-at']) === undefined)
+    )
+      throw new UsageError('--who NAME, and --offset SECONDS or --true-at INSTANT are needed');
     const payload = payloadOf(what, subject, options, city);
     const kind = KINDS[what];
     const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
@@ -149,9 +167,32 @@ function payloadOf(
       reason: options.reason,
       who: options.who,
     },
+    clock: clockFields(subject, options, city),
   }[what];
   const given = Object.entries({ ...fields, ...interval }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given);
+}
+
+function clockFields(deviceId: string | undefined, options: Options, city: City): object {
+  const trueAt = options['true-at'];
+  return {
+    deviceId,
+    offsetMs: millisecondsOf(options.offset, '--offset'),
+    trueAtMs: trueAt === undefined ? undefined : instantOf(trueAt, '--true-at', city),
+    uncertaintyMs: millisecondsOf(options.unsure, '--unsure'),
+    epoch: options.epoch,
+    fromSeq: options['from-seq'] === undefined ? undefined : Number(options['from-seq']),
+    toSeq: options['to-seq'] === undefined ? undefined : Number(options['to-seq']),
+    reason: options.reason,
+    act: options.act,
+  };
+}
+
+function millisecondsOf(text: string | undefined, name: string): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^[+-]?\d{1,12}(\.\d{1,3})?$/.test(text))
+    throw new UsageError(`${name} takes seconds, like -150 or 0.5`);
+  return Math.round(Number(text) * 1000);
 }
 
 /** A route that no tariff knows would make its rides free: most likely it is mistyped. */

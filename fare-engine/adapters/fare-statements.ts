@@ -41,6 +41,28 @@ export const LOCK_ACCOUNTS = `
     SET version = a.version + 1, derived_token_id = coalesce(a.derived_token_id, excluded.derived_token_id)
   RETURNING account_id, version`;
 
+/**
+ * Unsure taps whose time the sync `s` may settle: those of its boot before it, and those around it in its journal, as
+ * far as no sync that is nearer to them was known as early.
+ */
+export const TAPS_OF_SYNC = `
+  SELECT u.tap_id FROM fare.unsure_tap u
+   WHERE u.device_id = s.device_id AND u.boot_id = s.boot_id AND u.mono_ms <= s.sync_mono_ms
+     AND u.mono_ms > coalesce((SELECT max(n.sync_mono_ms) FROM fare.clock_sync n
+       WHERE n.device_id = s.device_id AND n.boot_id = s.boot_id AND n.sync_mono_ms <= s.sync_mono_ms
+         AND n.received_at_ms <= s.received_at_ms
+         AND (n.sync_mono_ms, n.rtt_ms, n.server_ms, n.received_at_ms, n.record_id)
+           < (s.sync_mono_ms, s.rtt_ms, s.server_ms, s.received_at_ms, s.record_id)), -1)
+  UNION ALL
+  SELECT u.tap_id FROM fare.unsure_tap u
+   WHERE u.device_id = s.device_id AND u.epoch = s.epoch
+     AND u.seq > coalesce((SELECT max(n.seq) FROM fare.clock_sync n
+       WHERE n.device_id = s.device_id AND n.epoch = s.epoch AND n.seq < s.seq
+         AND n.received_at_ms <= s.received_at_ms), 0)
+     AND u.seq < coalesce((SELECT min(n.seq) FROM fare.clock_sync n
+       WHERE n.device_id = s.device_id AND n.epoch = s.epoch AND n.seq > s.seq
+         AND n.received_at_ms <= s.received_at_ms), 9223372036854775807)`;
+
 const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}.fare_day,
   'stateIn', ${alias}.state_in, 'stateOut', ${alias}.state_out, 'baseIn', ${alias}.base_in, 'baseOut', ${alias}.base_out)`;
 
@@ -48,7 +70,7 @@ const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}
  * Stores facts and loads what pricing needs, on the snapshot before them; the caller adds the taps that were new.
  * OFFSET 0 keeps each look-up a look-up by index: the planner must not scan a table whose history grows for a few rows.
  * $1 taps, $2 refusals, $3 shifts (JSON); $4, $5 the keys; $6 first and last fare instant of the new taps, by device and
- * fare day (JSON).
+ * fare day (JSON); $7 taps whose clocks are not sure, $8 syncs (JSON).
  */
 export const STORE_AND_LOAD = `
 WITH new_tap AS (
@@ -63,7 +85,27 @@ WITH new_tap AS (
     "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text,
     "directionId" smallint, "stopId" text, "stopConfidencePct" smallint, "stopSource" text, "stopUnsure" boolean,
     "passBackOf" text, flags text[], "receivedAtMs" bigint)
+  ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id, device_id),
+new_unsure AS (
+  INSERT INTO fare.unsure_tap (tap_id, device_id, epoch, seq, boot_id, mono_ms, evidence)
+  SELECT "tapId", "deviceId", epoch, seq, evidence->>'bootId', (evidence->>'monoMs')::bigint, evidence
+  FROM json_to_recordset($7) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, evidence jsonb)
   ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id),
+new_sync AS (
+  INSERT INTO fare.clock_sync (record_id, device_id, epoch, seq, boot_id, mono_ms, sync_mono_ms, server_ms, rtt_ms,
+    received_at_ms)
+  SELECT "recordId", "deviceId", epoch, seq, "bootId", "monoMs", "syncMonoMs", "serverMs", "rttMs", "receivedAtMs"
+  FROM json_to_recordset($8) AS r ("recordId" text, "deviceId" text, epoch text, seq bigint, "bootId" text,
+    "monoMs" bigint, "syncMonoMs" bigint, "serverMs" bigint, "rttMs" bigint, "receivedAtMs" bigint)
+  ON CONFLICT (record_id) DO NOTHING RETURNING *),
+look_again AS (
+  INSERT INTO fare.clock_queue (sort, ref)
+  SELECT 'tap', tap_id FROM new_unsure
+  UNION
+  SELECT 'tap', tap_id FROM new_tap n
+   WHERE EXISTS (SELECT FROM fare.clock_correction c WHERE c.device_id = n.device_id)
+  UNION ALL
+  SELECT 'sync', record_id FROM new_sync s WHERE EXISTS (${TAPS_OF_SYNC})),
 new_refused AS (
   INSERT INTO fare.refused
   SELECT "recordId", "deviceId", reason, "tokenId", "mediumKind", "routeId", "stopId", "atMs", "receivedAtMs"
@@ -91,7 +133,8 @@ token_day AS MATERIALIZED (
     SELECT token_id FROM fare.media_link l WHERE l.account_id = k.account_id OFFSET 0) AS l),
 old_tap AS MATERIALIZED (
   SELECT t.* FROM token_day d
-   CROSS JOIN LATERAL (SELECT * FROM fare.tap t WHERE t.token_id = d.token_id AND t.fare_day = d.fare_day OFFSET 0) AS t),
+   CROSS JOIN LATERAL (SELECT * FROM fare.timed_tap t
+     WHERE t.token_id = d.token_id AND t.fare_day = d.fare_day OFFSET 0) AS t),
 span AS MATERIALIZED (
   SELECT device_id, fare_day, min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM (
     SELECT device_id, fare_day, fare_at_ms AS first_ms, fare_at_ms AS last_ms FROM old_tap
@@ -114,7 +157,7 @@ SELECT
      'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
      'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
      'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
-     'passBackOf', pass_back_of, 'receivedAtMs', received_at_ms)) FROM old_tap) AS taps,
+     'passBackOf', pass_back_of, 'receivedAtMs', known_from_ms)) FROM old_tap) AS taps,
   (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
     WHERE l.token_id IN (SELECT token_id FROM token_day)) AS links,
   ${placeColumns('span')},

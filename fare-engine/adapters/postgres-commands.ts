@@ -185,6 +185,17 @@ denied AS (
   SELECT "entryId", "tokenId", action, reason, scope, "validFromMs", "validUntilMs", "knownFromMs"
   FROM json_to_recordset($8) AS r ("entryId" uuid, "tokenId" text, action text, reason text, scope text,
     "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint)),
+corrected AS (
+  INSERT INTO fare.clock_correction (correction_id, device_id, valid_from_ms, valid_until_ms, epoch, from_seq, to_seq,
+    offset_ms, true_at_ms, uncertainty_ms, reason, act, known_from_ms)
+  SELECT "correctionId", "deviceId", "validFromMs", "validUntilMs", epoch, "fromSeq", "toSeq", "offsetMs", "trueAtMs",
+    "uncertaintyMs", reason, act, "knownFromMs"
+  FROM json_to_recordset($15) AS r ("correctionId" uuid, "deviceId" text, "validFromMs" bigint, "validUntilMs" bigint,
+    epoch text, "fromSeq" bigint, "toSeq" bigint, "offsetMs" bigint, "trueAtMs" bigint, "uncertaintyMs" bigint,
+    reason text, act text, "knownFromMs" bigint)
+  RETURNING correction_id),
+look_again AS (
+  INSERT INTO fare.clock_queue (sort, ref) SELECT 'correction', correction_id::text FROM corrected),
 posted AS (
   INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, source, posted_at_ms)
   SELECT "postingId", "debitAccount", "creditAccount", "amountMinor", currency, source, $12
@@ -212,6 +223,7 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     nowMs,
     toJson(writes.carriers),
     toJson(writes.routes),
+    toJson(writes.corrections),
   ]);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }
@@ -226,7 +238,7 @@ open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close),
 hit AS (
   SELECT whose.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open
-  JOIN fare.tap t ON t.token_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+  JOIN fare.timed_tap t ON t.token_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
   CROSS JOIN LATERAL (SELECT l.account_id FROM fare.media_link l WHERE l.token_id = x.ref
                       UNION SELECT x."derivedId") AS whose
   WHERE x.kind = 'media-link'
@@ -239,7 +251,7 @@ hit AS (
   UNION
   SELECT d.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open
-  JOIN fare.tap t ON t.device_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+  JOIN fare.timed_tap t ON t.device_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
     AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
   JOIN fare.decision d ON d.tap_id = t.tap_id
   WHERE x.kind IN ('assignment', 'device')
@@ -248,7 +260,7 @@ hit AS (
   FROM touched x CROSS JOIN open
   JOIN fare.device_assignment m ON m.vehicle_id = x.ref AND m.valid_from_ms < x."untilMs"
     AND (m.valid_until_ms IS NULL OR m.valid_until_ms > x."fromMs")
-  JOIN fare.tap t ON t.device_id = m.device_id AND t.fare_day BETWEEN x."fromDay" AND x."untilDay"
+  JOIN fare.timed_tap t ON t.device_id = m.device_id AND t.fare_day BETWEEN x."fromDay" AND x."untilDay"
     AND t.fare_day > open.after AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
     AND ${vehicleAt('t.device_id', 't.fare_at_ms', FOREVER)} = x.ref
   JOIN fare.decision d ON d.tap_id = t.tap_id
@@ -263,7 +275,7 @@ hit AS (
   JOIN fare.device_assignment o ON o.device_id = x.ref AND o.valid_from_ms <= s.at_ms
     AND (o.valid_until_ms IS NULL OR o.valid_until_ms > s.at_ms)
   JOIN fare.device_assignment m ON m.vehicle_id = o.vehicle_id
-  JOIN fare.tap t ON t.device_id = m.device_id AND t.fare_day = s.fare_day AND t.fare_at_ms >= s.at_ms
+  JOIN fare.timed_tap t ON t.device_id = m.device_id AND t.fare_day = s.fare_day AND t.fare_at_ms >= s.at_ms
   JOIN fare.decision d ON d.tap_id = t.tap_id
   WHERE x.kind = 'assignment')
 INSERT INTO fare.account_day_queue (account_id, fare_day, reason)

@@ -128,6 +128,8 @@ async function storeAndLoad(
     keys.map(({ accountId }) => accountId),
     keys.map(({ fareDay }) => fareDay),
     JSON.stringify(spans),
+    JSON.stringify(records.unsure),
+    JSON.stringify(records.syncs),
   ]);
   const row = rows[0] as MaterialRow;
   const isNew = new Set(row.newTapIds ?? []);

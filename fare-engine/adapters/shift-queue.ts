@@ -46,7 +46,7 @@ queued AS (
   INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
   SELECT DISTINCT d.account_id, t.fare_day, 'shift'
     FROM mate m LEFT JOIN following f USING (record_id)
-    JOIN fare.tap t ON t.device_id = m.device_id AND t.fare_day = m.fare_day AND t.fare_at_ms >= m.at_ms
+    JOIN fare.timed_tap t ON t.device_id = m.device_id AND t.fare_day = m.fare_day AND t.fare_at_ms >= m.at_ms
      AND t.fare_at_ms < coalesce(f.at_ms, ${FOREVER})
      AND ${vehicleAt('t.device_id', 't.fare_at_ms', 'm.known_ms')} IS NOT DISTINCT FROM m.vehicle_id
     JOIN fare.decision d ON d.tap_id = t.tap_id)

@@ -1,6 +1,7 @@
 /**
  * When a fare is due, from the record's own clock evidence. Receipt time never moves it, it only flags: a bus without a
- * network for three days must pay the fares of the days it drove.
+ * network for three days must pay the fares of the days it drove. What other records and the office say of a clock that
+ * is not sure stands in `tap-time.ts`.
  */
 
 import type { FlagCode } from '#contracts/reason-codes.ts';
@@ -14,12 +15,18 @@ export interface ClockRules {
   readonly unsyncedUncertaintyS: number;
   /** Distance from receipt beyond which a record is flagged, seconds. */
   readonly farFromReceiptS: number;
+  /** Own uncertainty beyond which later evidence settles a tap's time, seconds. */
+  readonly settleBeyondS: number;
 }
 
-export interface FareInstant {
+/** When, and how sure. */
+export interface ClockReading {
   readonly fareAtMs: number;
   /** Half width of the interval in which the true instant lies. */
   readonly uncertaintyMs: number;
+}
+
+export interface FareInstant extends ClockReading {
   readonly flags: readonly FlagCode[];
 }
 
@@ -49,16 +56,25 @@ function readClock(at: ClockEvidence, rules: ClockRules): FareInstant {
   const { sync } = at;
   if (sync === undefined || sync.bootId !== at.bootId) {
     return {
-      fareAtMs: at.wallMs,
+      fareAtMs: Math.max(at.wallMs, earliestOf(at)),
       uncertaintyMs: rules.unsyncedUncertaintyS * 1000,
       flags: [sync === undefined ? 'CLOCK_UNSYNCED' : 'CLOCK_OTHER_BOOT'],
     };
   }
   const elapsedMs = at.monoMs - sync.monoMs;
-  const driftMs = (Math.abs(elapsedMs) * rules.driftPpm) / 1_000_000;
   return {
     fareAtMs: sync.serverMs + elapsedMs,
-    uncertaintyMs: Math.ceil(sync.rttMs / 2 + driftMs),
+    uncertaintyMs: errorMs(sync.rttMs, elapsedMs, rules),
     flags: [],
   };
+}
+
+/** Before this a record cannot have been made: its boot began after the sync of an earlier boot, and has lasted since. */
+export function earliestOf({ bootId, monoMs, sync }: ClockEvidence): number {
+  return sync !== undefined && sync.bootId !== bootId ? sync.serverMs + monoMs : Number.NEGATIVE_INFINITY;
+}
+
+/** Error of a time that was carried over `elapsedMs` from an exchange of this round trip. */
+export function errorMs(rttMs: number, elapsedMs: number, { driftPpm }: ClockRules): number {
+  return Math.ceil(rttMs / 2 + (Math.abs(elapsedMs) * driftPpm) / 1_000_000);
 }

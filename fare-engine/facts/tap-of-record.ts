@@ -3,9 +3,17 @@
 import type { Static } from 'typebox';
 import { recordId } from '#contracts/ids.ts';
 import { describeProblems } from '#contracts/parse.ts';
-import { parseRecord, type RefusedRecord, type ShiftRecord, type TapRecord } from '#contracts/record.ts';
+import {
+  type ClockEvidence,
+  type JournalRecord,
+  parseRecord,
+  type RefusedRecord,
+  type ShiftRecord,
+  type TapRecord,
+} from '#contracts/record.ts';
 import type { FareDays, ShiftEvent, StoredTap } from './facts.ts';
 import { type ClockRules, fareAt } from './fare-at.ts';
+import { isUnsure, type StoredSync, type UnsureTap } from './tap-time.ts';
 
 /** A row of the inbox (`fare.record_inbox`). */
 export interface InboxRow {
@@ -37,12 +45,12 @@ export interface StoredShift extends ShiftEvent {
   readonly vehicleId: string | null;
 }
 
-/** What a record becomes. Clock and epoch records stay with ingest: they are evidence, not facts of a fare. */
+/** What a record becomes. Of clock and epoch records only the sync is kept here: the rest stays with ingest. */
 export type RecordFact =
-  | { readonly kind: 'tap'; readonly tap: StoredTap }
+  | { readonly kind: 'tap'; readonly tap: StoredTap; readonly unsure: UnsureTap | null }
   | { readonly kind: 'refused'; readonly refused: StoredRefusal }
-  | { readonly kind: 'shift'; readonly shift: StoredShift }
-  | { readonly kind: 'none' };
+  | { readonly kind: 'shift'; readonly shift: StoredShift; readonly sync: StoredSync | null }
+  | { readonly kind: 'none'; readonly sync: StoredSync | null };
 
 export interface RecordContext {
   readonly clock: ClockRules;
@@ -58,10 +66,36 @@ export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact 
   const parsed = parseRecord(Buffer.from(row.record, 'utf8'));
   if (!parsed.ok) throw new Error(`not a record: ${describeProblems(parsed.problems)}`);
   const record = parsed.value;
-  if (record.kind === 'tap') return { kind: 'tap', tap: storedTap(record, row, context) };
+  if (record.kind === 'tap') {
+    const tap = storedTap(record, row, context);
+    return { kind: 'tap', tap, unsure: isUnsure(tap, context.clock) ? unsureTap(tap, record.at) : null };
+  }
   if (record.kind === 'refused') return { kind: 'refused', refused: storedRefusal(record, row, context) };
-  if (record.kind === 'shift') return { kind: 'shift', shift: storedShift(record, row, context) };
-  return { kind: 'none' };
+  const sync = syncOf(record, row);
+  if (record.kind === 'shift') return { kind: 'shift', shift: storedShift(record, row, context), sync };
+  return { kind: 'none', sync };
+}
+
+function unsureTap({ tapId, deviceId, epoch, seq }: StoredTap, evidence: ClockEvidence): UnsureTap {
+  return { tapId, deviceId, epoch, seq, evidence };
+}
+
+/** The sync that a record carries, if it is of the record's own boot. */
+function syncOf({ deviceId, seq, at }: JournalRecord, row: InboxRow): StoredSync | null {
+  const { sync, bootId, monoMs } = at;
+  if (sync === undefined || sync.bootId !== bootId) return null;
+  return {
+    recordId: recordId(deviceId, row.epoch, seq),
+    deviceId,
+    epoch: row.epoch,
+    seq,
+    bootId,
+    monoMs,
+    syncMonoMs: sync.monoMs,
+    serverMs: sync.serverMs,
+    rttMs: sync.rttMs,
+    receivedAtMs: row.receivedAtMs,
+  };
 }
 
 function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: RecordContext): StoredTap {

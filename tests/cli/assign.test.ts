@@ -98,3 +98,25 @@ test('a mistyped route, a time that is none and what is missing are refused befo
   const { rows } = await engine.admin.query('SELECT count(*) AS n FROM fare.command_inbox');
   expect(rows[0].n).toBe(0n);
 });
+
+test('the office corrects a clock: the tap takes place when it says, and the explanation is marked', async () => {
+  const atMs = Date.UTC(2025, 9, 14, 5, 30);
+  await engine.deliver([tapRow({ device: 'val-9', seq: 1, atMs })]);
+  await engine.drain();
+  const interval = ['--from', '2025-10-14T08:30', '--until', '2025-10-14T08:31'];
+  const words = ['--reason', 'set by hand', '--who', 'O. Dispatcher', '--act', 'ticket 17'];
+  await assign('clock', 'val-9', ...interval, ...words, '--offset=-150', '--unsure', '1.5');
+  await engine.drain();
+  const { rows } = await engine.admin.query(
+    `SELECT fare_at_ms::float8 AS at, uncertainty_ms::int AS unsure, flags FROM fare.timed_tap WHERE device_id = 'val-9'`,
+  );
+  expect(rows).toEqual([{ at: atMs - 150_000, unsure: 1500, flags: ['CLOCK_CORRECTED'] }]);
+  const explained = await kvytok(explain, [tapIdOf('val-9', 1), '--lang', 'en'], 'auditor_runtime');
+  expect(explained.said).toContain("The time was corrected: the validator's clock had been wrong.");
+  for (const wrong of [
+    [...interval, ...words],
+    [...interval, '--reason', 'x', '--offset', '1'],
+    [...interval, ...words, '--offset', 'much'],
+  ])
+    await expect(assign('clock', 'val-9', ...wrong)).rejects.toThrow(UsageError);
+});

@@ -6,171 +6,34 @@ import { INITIAL_STATE } from '#pricing/model.ts';
 import { planDay } from '../../fare-engine/close-day.ts';
 import { accountDay } from '../../fare-engine/facts/account-day.ts';
 import { accountOf } from '../../fare-engine/facts/account-of.ts';
+import { timeOf } from '../../fare-engine/facts/tap-time.ts';
 import type { Pricer } from '../../fare-engine/ports.ts';
 import { type WorkDeps, workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
+import { workClock } from '../../fare-engine/work-clock.ts';
 import { manualClock } from '../support/manual-clock.ts';
-import { type RowWish, shiftRow, tapRow, token } from './support/a-record.ts';
+import type { RowWish } from './support/a-record.ts';
+import { MINUTE_MS, type Scenario, START, scenario } from './support/any-order-scenario.ts';
 import { RULES } from './support/engine-database.ts';
-import { type MemoryStore, memoryStore } from './support/memory-store.ts';
+import { type MemoryStore, memoryStore, tapToTime } from './support/memory-store.ts';
 import { standInPricer } from './support/stand-in-pricer.ts';
 import { correctedTernopil, ternopilPricer } from './support/ternopil-pricer.ts';
-
-const START = Date.UTC(2025, 9, 14, 0, 0);
-const MINUTE_MS = 60_000;
 
 /** Every property holds for the small tariff that is easy to reckon, and for the city's own. */
 const PRICERS: [string, Pricer][] = [
   ['the stand-in tariff', standInPricer()],
   ['the tariffs of Ternopil', await ternopilPricer()],
 ];
-/** Routes of Ternopil's feed, municipal and private, and one that no tariff knows. */
-const ROUTES = ['T2', 'T5', 'P18', 'nowhere'];
-
-interface Scenario {
-  readonly rows: readonly RowWish[];
-  readonly facts: readonly ((store: MemoryStore) => void)[];
-}
-
-const scenario: fc.Arbitrary<Scenario> = fc
-  .record({
-    taps: fc.array(
-      fc.record({
-        minute: fc.integer({ min: 0, max: 3 * 24 * 60 }),
-        card: fc.integer({ min: 1, max: 3 }),
-        bus: fc.integer({ min: 1, max: 2 }),
-        route: fc.integer({ min: 0, max: 3 }),
-        // The device took it for a repetition of its last record, rightly or not.
-        again: fc.boolean(),
-      }),
-      { minLength: 1, maxLength: 12 },
-    ),
-    links: fc.array(
-      fc.record({
-        card: fc.integer({ min: 1, max: 3 }),
-        account: fc.integer({ min: 1, max: 2 }),
-        fromMinute: fc.integer({ min: 0, max: 3 * 24 * 60 }),
-      }),
-      { maxLength: 3 },
-    ),
-    rights: fc.array(fc.integer({ min: 0, max: 3 * 24 * 60 }), { maxLength: 2 }),
-    carriers: fc.array(fc.integer({ min: 0, max: 3 * 24 * 60 }), { maxLength: 2 }),
-    shifts: fc.array(
-      fc.record({
-        minute: fc.integer({ min: 0, max: 3 * 24 * 60 }),
-        bus: fc.integer({ min: 1, max: 2 }),
-        route: fc.integer({ min: 0, max: 3 }),
-        action: fc.constantFrom('open' as const, 'close' as const),
-        source: fc.constantFrom('driver' as const, 'plan' as const),
-      }),
-      { maxLength: 4 },
-    ),
-    corrected: fc.array(fc.integer({ min: 0, max: 3 * 24 * 60 }), { maxLength: 2 }),
-    closed: fc.boolean(),
-  })
-  .map(({ taps, links, rights, carriers, shifts, corrected, closed }) => {
-    const shiftRows = shifts.map(({ minute, bus, route, action, source }, index) =>
-      shiftRow({
-        device: `val-${bus}`,
-        seq: 1000 + index,
-        atMs: START + minute * MINUTE_MS,
-        routeId: ROUTES[route] as string,
-        action,
-        source,
-        // Every other one so late that a closed day does not know it.
-        receivedAtMs: START + minute * MINUTE_MS + (index % 2 === 1 ? 8 * 24 * 60 * MINUTE_MS : 1000),
-      }),
-    );
-    const tapRows = taps.map(({ minute, card, bus, route, again }, index) =>
-      tapRow({
-        ...(again && index > 0 ? { passBackOfSeq: index } : {}),
-        routeId: ROUTES[route] as string,
-        device: `val-${bus}`,
-        seq: index + 1,
-        atMs: START + minute * MINUTE_MS,
-        token: token(card),
-        vehicleId: `bus-${bus}`,
-        // Some arrive a week later: after the close, and too late to be charged.
-        receivedAtMs: START + minute * MINUTE_MS + (index % 4 === 3 ? 8 * 24 * 60 * MINUTE_MS : 1000),
-      }),
-    );
-    const knownFromMs = START - 1000;
-    const from = (minute: number) => ({
-      validFromMs: START + minute * MINUTE_MS,
-      validUntilMs: null,
-      knownFromMs,
-    });
-    const facts: ((store: MemoryStore) => void)[] = [
-      ...links.map(({ card, account, fromMinute }, index) => (store: MemoryStore) => {
-        store.links.push({
-          linkId: `l${index}`,
-          tokenId: token(card),
-          accountId: `p${account}`,
-          ...from(fromMinute),
-        });
-      }),
-      ...rights.map((minute, index) => (store: MemoryStore) => {
-        store.entitlements.push({
-          entitlementId: `e${index}`,
-          accountId: 'p1',
-          concessionId: 'pensioner',
-          ...from(minute),
-        });
-      }),
-      ...carriers.map((minute, index) => (store: MemoryStore) => {
-        const place = {
-          vehicleId: 'bus-1',
-          carrierId: index === 0 ? 'private' : 'city',
-          routeId: index === 0 ? 'T7' : null,
-          tripId: null,
-        };
-        store.assignments.push({ assignmentId: `a${index}`, deviceId: 'val-1', ...place, ...from(minute) });
-      }),
-    ];
-    // Both validators on one vehicle: a shift of the one holds for the other.
-    for (const bus of corrected.length > 0 ? [1, 2] : []) {
-      const place = { vehicleId: 'bus-1', carrierId: null, routeId: null, tripId: null };
-      facts.push((store) => {
-        store.assignments.push({ assignmentId: `v${bus}`, deviceId: `val-${bus}`, ...place, ...from(0) });
-      });
-    }
-    corrected.forEach((minute, index) => {
-      const said = {
-        kind: 'correction' as const,
-        vehicleId: 'bus-1',
-        deviceId: null,
-        tripId: null,
-        directionId: null,
-      };
-      facts.push((store) => {
-        store.routes.push({
-          assignmentId: `r${index}`,
-          ...said,
-          routeId: ROUTES[index] as string,
-          ...from(minute),
-          validUntilMs: START + (minute + 600) * MINUTE_MS,
-        });
-        store.carriers.push({
-          assignmentId: `c${index}`,
-          vehicleId: 'bus-1',
-          carrierId: 'private',
-          ...from(minute),
-        });
-      });
-    });
-    if (closed) {
-      const close = { fareDay: '2025-10-14', knownFromMs: START + 5 * 24 * 60 * MINUTE_MS };
-      facts.push((store) => void store.closes.push(close));
-    }
-    return { rows: [...tapRows, ...shiftRows], facts };
-  });
-
 function depsOn(store: MemoryStore, pricer: Pricer): WorkDeps {
   return { store, pricer, rules: RULES, clock: manualClock(START), probe: noProbe };
 }
 
 async function drain(store: MemoryStore, rowsMax: number, pricer: Pricer): Promise<void> {
   const deps = depsOn(store, pricer);
-  while ((await workInbox(deps, rowsMax)).claimed + (await workQueue(deps, rowsMax)).claimed > 0);
+  const turn = async (): Promise<number> =>
+    (await workInbox(deps, rowsMax)).claimed +
+    (await workClock(store, RULES, rowsMax)).claimed +
+    (await workQueue(deps, rowsMax)).claimed;
+  while ((await turn()) > 0);
 }
 
 /** The latest line of each tap, and the balance of each ledger account. */
@@ -230,6 +93,7 @@ test.each(PRICERS)(
         for (const event of events) {
           if (typeof event === 'function') {
             event(store);
+            store.clockDue = true;
             store.touchAll();
           } else store.deliver([event]);
           if (draw(2) === 0) await drain(store, 1 + draw(4), pricer);
@@ -267,7 +131,12 @@ test.each(PRICERS)(
 
 /** Written apart from the worker: accounts, their days in order, state from day to day. */
 function priceEverything(store: MemoryStore, pricer: Pricer) {
-  const taps = [...store.taps.values()];
+  const taps = [...store.taps.values()].map((tap) => {
+    const time = timeOf(tapToTime(store, tap), store.closes, RULES);
+    if (time === null) return tap;
+    const { fareAtMs, fareDay, uncertaintyMs, knownFromMs } = time;
+    return { ...tap, fareAtMs, fareDay, uncertaintyMs, receivedAtMs: knownFromMs };
+  });
   const closeKnown = (day: string) =>
     store.closes.some((c) => c.fareDay >= day) ? (store.closes[0]?.knownFromMs ?? null) : null;
   const owners = new Map(
@@ -304,6 +173,7 @@ test.each(PRICERS)(
         for (const [index, row] of given.rows.entries()) {
           store.deliver([row]);
           given.facts[index]?.(store);
+          store.clockDue = true;
           store.touchAll();
           await drain(store, 2, pricer);
         }
@@ -320,6 +190,7 @@ test.each(PRICERS)(
         }
         const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
         expect(latest.size).toBe(given.rows.filter((row) => row.kind === 'tap').length);
+        expect([...latest.values()].filter(({ kind }) => kind === 'withdrawn')).toEqual([]);
         for (const [tapId, decision] of latest)
           expect(net.get(tapId) ?? 0n).toBe(decision.riderMinor + decision.concessionMinor);
       }),

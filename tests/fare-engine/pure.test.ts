@@ -17,7 +17,7 @@ const NOON = Date.UTC(2025, 9, 14, 9);
 const boot = (digit: string) => digit.repeat(32);
 
 describe('the clock rule', () => {
-  const rules = { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400 };
+  const rules = { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400, settleBeyondS: 5 };
   const sync = { serverMs: NOON, monoMs: 1000, bootId: boot('a'), rttMs: 301 };
 
   test('counts on from the last sync of the same boot, whatever the wall clock says', () => {
@@ -31,7 +31,7 @@ describe('the clock rule', () => {
   });
 
   test('takes the wall clock after a reboot, with the city’s uncertainty and a flag', () => {
-    const at = { wallMs: NOON, monoMs: 5, bootId: boot('b'), sync };
+    const at = { wallMs: NOON, monoMs: 0, bootId: boot('b'), sync };
     expect(fareAt(at, NOON, rules)).toEqual({
       fareAtMs: NOON,
       uncertaintyMs: 120_000,
@@ -39,6 +39,14 @@ describe('the clock rule', () => {
     });
     const never = { wallMs: NOON, monoMs: 5, bootId: boot('b') };
     expect(fareAt(never, NOON, rules).flags).toEqual(['CLOCK_UNSYNCED']);
+  });
+
+  test('a wall clock that lost its time in a power loss is put after the last sync and the time since the boot', () => {
+    const at = { wallMs: 0, monoMs: 90_000, bootId: boot('b'), sync };
+    expect(fareAt(at, NOON, rules)).toMatchObject({
+      fareAtMs: sync.serverMs + 90_000,
+      flags: ['CLOCK_OTHER_BOOT'],
+    });
   });
 
   test('flags a record a millisecond further from its receipt than the limit, and not at the limit', () => {

@@ -1,5 +1,6 @@
 /** Records as devices write them, for tests of the fare engine. */
 import { createHash } from 'node:crypto';
+import type { ClockEvidence } from '#contracts/record.ts';
 
 export const EPOCH = 'e'.repeat(32);
 const BOOT = 'b'.repeat(32);
@@ -17,6 +18,8 @@ export interface TapWish {
   readonly companions?: number;
   readonly receivedAtMs?: number;
   readonly passBackOfSeq?: number;
+  /** What the device knew of time, instead of a sync a second before. */
+  readonly clock?: ClockEvidence;
 }
 
 /** A row as ingest puts it into `fare.record_inbox`. */
@@ -77,10 +80,17 @@ export function refusedRow(wish: TapWish): RowWish {
   return rowOf('refused', wish, { reason: 'CARD_EXPIRED', where, denyList: { generation: 1, n: 0 } });
 }
 
+/** A row of a clock that met the city's; `clock.sync` is the exchange. */
+export function clockSyncRow(wish: TapWish & { readonly clock: ClockEvidence }): RowWish {
+  const { sync, wallMs } = wish.clock;
+  const serverMs = sync?.serverMs ?? 0;
+  return rowOf('clock-sync', wish, { serverMs, offsetMs: serverMs - wallMs, rttMs: sync?.rttMs ?? 0 });
+}
+
 function rowOf(kind: string, wish: TapWish, body: unknown): RowWish {
   const deviceId = wish.device ?? 'val-1';
   const sync = { serverMs: wish.atMs - 1000, monoMs: 50_000, bootId: BOOT, rttMs: 0 };
-  const at = { wallMs: wish.atMs, monoMs: 51_000, bootId: BOOT, sync };
+  const at = wish.clock ?? { wallMs: wish.atMs, monoMs: 51_000, bootId: BOOT, sync };
   const record = JSON.stringify({
     v: 1,
     kind,

@@ -4,10 +4,12 @@ import type pg from 'pg';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe } from '#platform/probe.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
+import { createPostgresClockStore } from '../../../fare-engine/adapters/postgres-clock.ts';
 import { createPostgresFareStore } from '../../../fare-engine/adapters/postgres-fare-store.ts';
 import { workShifts } from '../../../fare-engine/adapters/shift-queue.ts';
 import type { Pricer } from '../../../fare-engine/ports.ts';
 import { type WorkDeps, type WorkRules, workInbox, workQueue } from '../../../fare-engine/work-chunk.ts';
+import { workClock } from '../../../fare-engine/work-clock.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import type { RowWish } from './a-record.ts';
@@ -17,7 +19,7 @@ export const MIGRATIONS = join(import.meta.dirname, '../../../fare-engine/migrat
 export const calendar = createFareCalendar('Europe/Kyiv', '04:00');
 export const RULES: WorkRules = {
   attemptsMax: 3,
-  clock: { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400 },
+  clock: { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400, settleBeyondS: 5 },
   days: calendar,
   lateTapAcceptS: 259_200,
   stopCountsFromPct: 60,
@@ -65,6 +67,7 @@ export async function openEngineDatabase(): Promise<EngineDatabase> {
       const turn = async (): Promise<number> =>
         (await workInbox(using, rowsMax)).claimed +
         (await workShifts(pool, rowsMax)) +
+        (await workClock(createPostgresClockStore(pool), RULES, rowsMax)).claimed +
         (await workQueue(using, rowsMax)).claimed;
       while ((await turn()) > 0);
     },

@@ -12,6 +12,13 @@ import type {
   VehicleAssignment,
 } from '../../../fare-engine/facts/facts.ts';
 import type { InboxRow, StoredShift } from '../../../fare-engine/facts/tap-of-record.ts';
+import type {
+  ClockCorrection,
+  StoredSync,
+  TapTime,
+  TapToTime,
+  UnsureTap,
+} from '../../../fare-engine/facts/tap-time.ts';
 import type { Decision } from '../../../fare-engine/ledger/decision.ts';
 import type { Posting } from '../../../fare-engine/ledger/post-line.ts';
 import type {
@@ -21,9 +28,10 @@ import type {
   FareTransaction,
   QueueRow,
 } from '../../../fare-engine/ports.ts';
+import type { ClockStore, ClockTransaction } from '../../../fare-engine/work-clock.ts';
 import type { RowWish } from './a-record.ts';
 
-export interface MemoryStore extends FareStore {
+export interface MemoryStore extends FareStore, ClockStore {
   readonly inbox: InboxRow[];
   readonly queue: QueueRow[];
   readonly taps: Map<string, StoredTap>;
@@ -35,6 +43,13 @@ export interface MemoryStore extends FareStore {
   readonly entitlements: Entitlement[];
   readonly revocations: EntitlementRevocation[];
   readonly closes: Close[];
+  readonly syncs: Map<string, StoredSync>;
+  readonly unsure: Map<string, UnsureTap>;
+  readonly corrections: ClockCorrection[];
+  /** Times of taps that are not those of their own records. */
+  readonly times: Map<string, TapTime>;
+  /** Something became known of clocks since the last look. */
+  clockDue: boolean;
   readonly decisions: Decision[];
   readonly postings: Map<string, Posting>;
   readonly days: Map<string, AccountDayKey & DayStates>;
@@ -60,6 +75,11 @@ export function memoryStore(): MemoryStore {
     entitlements: [],
     revocations: [],
     closes: [],
+    syncs: new Map(),
+    unsure: new Map(),
+    corrections: [],
+    times: new Map(),
+    clockDue: false,
     decisions: [],
     postings: new Map(),
     days: new Map(),
@@ -70,7 +90,7 @@ export function memoryStore(): MemoryStore {
       }
     },
     touchAll() {
-      for (const { tokenId, fareDay } of store.taps.values()) {
+      for (const { tokenId, fareDay } of timedTaps(store)) {
         const accounts = store.links.filter((l) => l.tokenId === tokenId).map((l) => l.accountId);
         for (const accountId of new Set([...accounts, derivedAccountId(tokenId)]))
           store.queue.push({ accountId, fareDay, attempts: 0 });
@@ -85,6 +105,7 @@ export function memoryStore(): MemoryStore {
       );
     },
     pricing: (work) => work(transaction(store, versions)),
+    settling: (_nothing, work) => work(clockTransaction(store)),
     setInboxRowAside: async () => {},
   };
   return store;
@@ -100,7 +121,12 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       return versions;
     },
     storeAndLoad: async (records, keys) => {
-      for (const tap of records.taps) if (!store.taps.has(tap.tapId)) store.taps.set(tap.tapId, tap);
+      const known = timedTaps(store);
+      const fresh = records.taps.filter((tap) => !store.taps.has(tap.tapId));
+      for (const tap of fresh) store.taps.set(tap.tapId, tap);
+      for (const unsure of records.unsure) store.unsure.set(unsure.tapId, unsure);
+      for (const sync of records.syncs) store.syncs.set(sync.recordId, sync);
+      if (fresh.length + records.syncs.length > 0) store.clockDue = true;
       const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
       const before = store.shifts.size;
       for (const shift of records.shifts) store.shifts.set(shift.recordId, shift);
@@ -108,7 +134,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       if (store.shifts.size > before) store.touchAll();
       const { links, assignments, carriers, routes, entitlements, revocations, closes } = store;
       const facts = {
-        taps: [...store.taps.values()],
+        taps: [...known, ...fresh],
         links,
         assignments,
         carriers,
@@ -148,5 +174,43 @@ function surroundingsOf(store: MemoryStore, key: AccountDayKey) {
     previous: mine.findLast((day) => day.fareDay < key.fareDay) ?? null,
     stored: mine.find((day) => day.fareDay === key.fareDay) ?? null,
     next: mine.find((day) => day.fareDay > key.fareDay) ?? null,
+  };
+}
+
+/** Every tap with the time that counts, as the view `timed_tap` shows them. */
+export function timedTaps(store: MemoryStore): StoredTap[] {
+  return [...store.taps.values()].map((tap) => {
+    const time = store.times.get(tap.tapId);
+    if (time === undefined) return tap;
+    const { fareDay, fareAtMs, uncertaintyMs, knownFromMs } = time;
+    return { ...tap, fareDay, fareAtMs, uncertaintyMs, receivedAtMs: knownFromMs };
+  });
+}
+
+/** A tap with all that may be said of its time; here simply everything that is known. */
+export function tapToTime(store: MemoryStore, tap: StoredTap): TapToTime {
+  const evidence = store.unsure.get(tap.tapId)?.evidence ?? null;
+  return { ...tap, evidence, syncs: [...store.syncs.values()], corrections: store.corrections };
+}
+
+function clockTransaction(store: MemoryStore): ClockTransaction {
+  return {
+    claim: async () => {
+      if (!store.clockDue) return { claimed: 0, taps: [], closes: [] };
+      store.clockDue = false;
+      const taps = [...store.taps.values()].map((tap) => ({
+        tap: tapToTime(store, tap),
+        before: store.times.get(tap.tapId) ?? null,
+        linkedAccounts: store.links.filter((l) => l.tokenId === tap.tokenId).map((l) => l.accountId),
+      }));
+      return { claimed: 1, taps, closes: store.closes };
+    },
+    write: async (moved, enqueue) => {
+      for (const { tap, time } of moved) {
+        if (time === null) store.times.delete(tap.tapId);
+        else store.times.set(tap.tapId, time);
+      }
+      store.queue.push(...enqueue.map((key) => ({ ...key, attempts: 0 })));
+    },
   };
 }

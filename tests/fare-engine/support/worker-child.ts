@@ -24,7 +24,7 @@ const deps = {
   pricer: standInPricer(),
   rules: {
     attemptsMax: 3,
-    clock: { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400 },
+    clock: { driftPpm: 50, unsyncedUncertaintyS: 120, farFromReceiptS: 86_400, settleBeyondS: 5 },
     days: calendar,
     lateTapAcceptS: 259_200,
     stopCountsFromPct: 60,

@@ -1,0 +1,82 @@
+/**
+ * Times of taps worked out anew from the facts, for the auditor: what `tap_time` says is a projection that the fare
+ * engine may change, so an export does not believe it.
+ */
+import { OperatorError } from '#platform/errors.ts';
+import { type Queryable, rowsOf } from './database-reader.ts';
+import type { Close, PricedTap } from './facts/facts.ts';
+import { type TimeRules, timeOf } from './facts/tap-time.ts';
+import type { TapInHand } from './work-clock.ts';
+
+/** Syncs of its boot after a tap, and around it in its journal, that are looked at: the nearest ones. */
+const NEAREST_MAX = 20;
+
+const SYNC_COLUMNS = `json_build_object('recordId', n.record_id, 'deviceId', n.device_id, 'epoch', n.epoch, 'seq', n.seq,
+  'bootId', n.boot_id, 'monoMs', n.mono_ms, 'syncMonoMs', n.sync_mono_ms, 'serverMs', n.server_ms, 'rttMs', n.rtt_ms,
+  'receivedAtMs', n.received_at_ms)`;
+
+/** The taps with everything that may be said of their time. $1 = their ids. */
+export const LOAD_TAPS = `
+  SELECT json_build_object('tapId', t.tap_id, 'tokenId', t.token_id, 'deviceId', t.device_id, 'epoch', t.epoch,
+      'seq', t.seq, 'fareDay', t.fare_day, 'fareAtMs', t.fare_at_ms, 'uncertaintyMs', t.uncertainty_ms,
+      'receivedAtMs', t.received_at_ms, 'evidence', u.evidence,
+      'syncs', coalesce((SELECT json_agg(${SYNC_COLUMNS}) FROM (
+          (SELECT * FROM fare.clock_sync n WHERE n.device_id = u.device_id AND n.boot_id = u.boot_id
+             AND n.sync_mono_ms >= u.mono_ms ORDER BY n.sync_mono_ms LIMIT ${NEAREST_MAX})
+          UNION
+          (SELECT * FROM fare.clock_sync n WHERE n.device_id = u.device_id AND n.epoch = u.epoch AND n.seq < u.seq
+            ORDER BY n.seq DESC LIMIT ${NEAREST_MAX})
+          UNION
+          (SELECT * FROM fare.clock_sync n WHERE n.device_id = u.device_id AND n.epoch = u.epoch AND n.seq > u.seq
+            ORDER BY n.seq LIMIT ${NEAREST_MAX})) AS n), '[]'::json),
+      'corrections', coalesce((SELECT json_agg(json_build_object('correctionId', c.correction_id,
+          'deviceId', c.device_id, 'validFromMs', c.valid_from_ms, 'validUntilMs', c.valid_until_ms, 'epoch', c.epoch,
+          'fromSeq', c.from_seq, 'toSeq', c.to_seq, 'offsetMs', c.offset_ms, 'trueAtMs', c.true_at_ms,
+          'uncertaintyMs', c.uncertainty_ms, 'knownFromMs', c.known_from_ms))
+        FROM fare.clock_correction c WHERE c.device_id = t.device_id AND c.valid_from_ms <= t.fare_at_ms
+          AND c.valid_until_ms > t.fare_at_ms), '[]'::json)) AS tap,
+    CASE WHEN m.tap_id IS NULL THEN NULL ELSE json_build_object('fareDay', m.fare_day, 'fareAtMs', m.fare_at_ms,
+      'uncertaintyMs', m.uncertainty_ms, 'flags', m.flags, 'knownFromMs', m.known_from_ms) END AS before,
+    coalesce((SELECT json_agg(DISTINCT l.account_id) FROM fare.media_link l WHERE l.token_id = t.token_id),
+      '[]'::json) AS "linkedAccounts"
+  FROM fare.tap t
+  LEFT JOIN fare.unsure_tap u ON u.tap_id = t.tap_id
+  LEFT JOIN fare.tap_time m ON m.tap_id = t.tap_id
+  WHERE t.tap_id = ANY ($1::text[])`;
+
+/** Those of some taps whose time is not simply that of their own records. */
+const QUESTIONABLE = `
+  SELECT tap_id FROM fare.unsure_tap WHERE tap_id = ANY ($1::text[])
+  UNION SELECT tap_id FROM fare.tap_time WHERE tap_id = ANY ($1::text[])
+  UNION SELECT t.tap_id FROM fare.tap t JOIN fare.clock_correction c ON c.device_id = t.device_id
+   WHERE t.tap_id = ANY ($1::text[])`;
+
+/**
+ * Compares the times that taps are about to be exported with to what the facts say.
+ * @throws OperatorError TIMES_UNPROVEN: something waits to be looked at, or somebody changed the projection.
+ */
+export async function proveTimes(
+  client: Queryable,
+  taps: readonly PricedTap[],
+  closes: readonly Close[],
+  rules: TimeRules,
+): Promise<void> {
+  const exported = new Map(taps.map((tap) => [tap.tapId, tap]));
+  const ids = await rowsOf<{ tap_id: string }>(client, QUESTIONABLE, [[...exported.keys()]]);
+  const found = await rowsOf<TapInHand>(client, LOAD_TAPS, [ids.map((row) => row.tap_id)]);
+  for (const { tap } of found) {
+    const said = exported.get(tap.tapId) as PricedTap;
+    const time = timeOf(tap, closes, rules) ?? { ...tap, knownFromMs: tap.receivedAtMs };
+    const same =
+      time.fareAtMs === said.fareAtMs &&
+      time.uncertaintyMs === said.uncertaintyMs &&
+      time.knownFromMs === said.receivedAtMs;
+    if (same) continue;
+    throw new OperatorError({
+      code: 'TIMES_UNPROVEN',
+      happened: `Tap ${tap.tapId} stands at another time than the evidence of its clock says.`,
+      kept: 'Nothing was exported.',
+      todo: 'Wait until the fare engine has nothing in its queues, then export again; if it stays so, tap_time was changed by hand.',
+    });
+  }
+}
