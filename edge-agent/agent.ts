@@ -180,7 +180,7 @@ class ValidatorAgent implements Agent {
   private async touch(card: CardTransport, beganMs: number): Promise<void> {
     const { journal, probe } = this.deps;
     this.cancelAnswer?.();
-    if (!journal.hasRoom() || (journal.broken() && !journal.tryRecover())) {
+    if (!journal.hasRoom() || (journal.broken() && !this.recovered())) {
       this.answer(this.refusedView('VALIDATOR_OUT_OF_ORDER', this.deps.language), null, beganMs);
       return;
     }
@@ -290,11 +290,21 @@ class ValidatorAgent implements Agent {
 
   /** Once a tick: the offline mark follows the connection, and a failed disk gets another try. */
   private tick(): void {
-    const { timers, limits, journal, log } = this.deps;
-    if (journal.broken() && journal.tryRecover()) log.info('edge.journal.works-again');
+    const { timers, limits, journal } = this.deps;
+    if (journal.broken()) this.recovered();
     this.refresh();
     this.warnNearlyFull();
     this.cancelTick = timers.after(limits.tickMs, () => this.tick());
+  }
+
+  /** Tries the journal again after a failure. A file that had to be moved aside was followed by a new epoch. */
+  private recovered(): boolean {
+    const { journal, keeper, log, onEpoch } = this.deps;
+    if (!journal.tryRecover(keeper.evidence())) return false;
+    log.info('edge.journal.works-again');
+    onEpoch(journal.head().epoch);
+    this.upload.pump();
+    return true;
   }
 
   private refresh(): void {

@@ -16,6 +16,7 @@ import {
   type JournalPlace,
   type JournalStore,
   type MarkCounts,
+  SALVAGED_HEAD,
   type SignHead,
   type StoredRecord,
   StoreFailure,
@@ -94,8 +95,11 @@ export interface Journal {
   readonly openedAt: EpochHead | null;
   /** True from a failed write until a write succeeds. */
   broken(): boolean;
-  /** Tries a write after a failure; true when the journal works again. */
-  tryRecover(): boolean;
+  /**
+   * Tries a write after a failure; true when the journal works again. When the file had to be moved aside meanwhile, a
+   * new epoch begins with this evidence.
+   */
+  tryRecover(at: ClockEvidence): boolean;
 }
 
 const INCARNATION = 'incarnation';
@@ -109,7 +113,7 @@ const PAST_INCARNATIONS_MAX = 32;
  */
 export function openJournal(deps: JournalDeps, start: { hadEpoch: boolean; at: ClockEvidence }): Journal {
   const state = new OpenJournal(deps);
-  if (deps.store.head() === null) state.openEpoch(start.hadEpoch ? 'lost' : 'none', start.at);
+  if (deps.store.head() === null) state.openFirstEpoch(start);
   return state;
 }
 
@@ -135,12 +139,20 @@ class OpenJournal implements Journal {
 
   append(draft: RecordDraft): AppendResult {
     if (!this.hasRoom()) return { ok: false, why: 'full' };
-    return this.guarded(() => this.write(this.head(), draft));
+    return this.guarded(draft.at, () => this.write(this.head(), draft));
   }
 
   beginEpoch(at: ClockEvidence): AppendResult {
     const { epoch, seq, hash } = this.head();
-    return this.guarded(() => this.openEpoch({ epoch, seq, head: hash }, at));
+    return this.guarded(at, () => this.openEpoch({ epoch, seq, head: hash }, at));
+  }
+
+  /** A store without an epoch: where a salvage has proven the end of the journal before, the new epoch follows it. */
+  openFirstEpoch({ hadEpoch, at }: { hadEpoch: boolean; at: ClockEvidence }): void {
+    const salvaged = this.deps.store.note(SALVAGED_HEAD);
+    const end = salvaged === null ? undefined : (JSON.parse(salvaged) as EpochHead);
+    const follows = end && { epoch: end.epoch, seq: end.seq, head: end.hash };
+    this.openEpoch(follows ?? (hadEpoch ? 'lost' : 'none'), at);
   }
 
   /** Writes the first record of a new epoch. Room is not asked for: without an epoch nothing else can be said. */
@@ -170,8 +182,8 @@ class OpenJournal implements Journal {
     return record;
   }
 
-  private guarded(write: () => StoredRecord): AppendResult {
-    if (this.failed && !this.tryRecover()) return { ok: false, why: 'broken' };
+  private guarded(at: ClockEvidence, write: () => StoredRecord): AppendResult {
+    if (this.failed && !this.tryRecover(at)) return { ok: false, why: 'broken' };
     try {
       return { ok: true, record: write() };
     } catch (cause) {
@@ -181,7 +193,7 @@ class OpenJournal implements Journal {
     }
   }
 
-  tryRecover(): boolean {
+  tryRecover(at: ClockEvidence): boolean {
     const { store } = this.deps;
     try {
       // The disk is read anew: after a failed sync only what it says counts, also if the failed record is there.
@@ -189,7 +201,9 @@ class OpenJournal implements Journal {
       store.setNote('write-tried', '1');
       this.current = store.head();
       this.marks = store.counts();
-      this.failed = this.current === null;
+      // Moved aside as damaged: what was salvaged stands in the new file, and a new epoch begins.
+      if (this.current === null) this.openFirstEpoch({ hadEpoch: true, at });
+      this.failed = false;
     } catch (error) {
       if (!(error instanceof StoreFailure)) throw error;
       this.failed = true;
@@ -267,7 +281,14 @@ class OpenJournal implements Journal {
   }
 
   unreceipted(after: JournalPlace, limits: { recordsMax: number; bytesMax: number }) {
-    return this.deps.store.unreceipted(after, limits);
+    try {
+      return this.deps.store.unreceipted(after, limits);
+    } catch (error) {
+      if (!(error instanceof StoreFailure)) throw error;
+      // Nothing can be offered now; the next tick reads the disk anew.
+      this.failed = true;
+      return { records: [], end: after };
+    }
   }
 
   newest(recordsMax: number): StoredRecord[] {

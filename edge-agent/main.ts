@@ -19,7 +19,7 @@ import { type DeviceIdentity, holdIdentity } from './adapters/device-identity.ts
 import { loadDevice } from './adapters/load-device.ts';
 import { createMqttUplink } from './adapters/mqtt-uplink.ts';
 import { openScreenServer, type ScreenServer } from './adapters/screen-server.ts';
-import { openSqliteJournal } from './adapters/sqlite-journal.ts';
+import { type DamageCare, openSqliteJournal } from './adapters/sqlite-journal.ts';
 import { realTimers } from './adapters/timers.ts';
 import { type Agent, createAgent } from './agent.ts';
 import { AGENT_LIMITS } from './agent-limits.ts';
@@ -201,9 +201,10 @@ function openDeviceJournal(
     const opened = openSqliteJournal(
       { path, ...(config.journalPagesMax !== undefined && { pagesMax: config.journalPagesMax }) },
       suffix,
+      damageCare(config, device, deps),
     );
     store = opened.store;
-    if (opened.damage) deps.log.error(opened.damage, 'edge.journal.damaged-moved-aside');
+    if (opened.damage) deps.log.error(opened.damage, DAMAGED);
     const owner = ownerOf(store, device);
     if (owner === 'another-device') throw journalOfAnother(path, device.deviceId);
     const hadEpoch =
@@ -232,6 +233,24 @@ function openDeviceJournal(
   }
 }
 
+const DAMAGED = 'edge.journal.damaged-moved-aside';
+
+/** What is proven in a damaged journal is offered to the city by the device itself. */
+function damageCare(config: EdgeConfig, device: Device, { log, probe = noProbe }: EdgeDeps): DamageCare {
+  return {
+    onDamage: (damage) => log.error(damage, DAMAGED),
+    salvor: {
+      deviceId: device.deviceId,
+      privateKey: device.privateKey,
+      runningEpoch: () => knownEpoch(config.deviceDir),
+      probe,
+      report: (report) => log.warn(report, 'edge.journal.salvaged'),
+      failed: (file, err) =>
+        log.error({ file, err }, 'edge.journal.salvage-failed: tried again at the next start'),
+    },
+  };
+}
+
 /** Whose journal this is, by its newest record. */
 function ownerOf(store: JournalStore, device: Device): 'this' | 'another-key' | 'another-device' {
   const head = store.head();
@@ -246,13 +265,17 @@ function ownerOf(store: JournalStore, device: Device): 'this' | 'another-key' | 
 
 const epochFile = (dir: string): string => join(dir, 'journal-epoch');
 
+/** The epoch that ran last, by the mark beside the journal. */
+function knownEpoch(dir: string): string | null {
+  const path = epochFile(dir);
+  return existsSync(path) ? readFileSync(path, 'utf8').trim() : null;
+}
+
 /** Leaves a mark beside the journal, so that a journal that vanishes is missed. */
 function rememberEpoch(dir: string, epoch: string, log: Logger): void {
-  const path = epochFile(dir);
-  const known = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
-  if (known === epoch) return;
+  if (knownEpoch(dir) === epoch) return;
   try {
-    writeFileAtomic(path, `${epoch}\n`);
+    writeFileAtomic(epochFile(dir), `${epoch}\n`);
   } catch (error) {
     // The journal itself is written; the mark is tried again at the next start.
     if (systemCode(error) === undefined) throw error;

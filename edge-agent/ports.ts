@@ -114,7 +114,7 @@ export class StoreFailure extends Error {
  * has changed nothing. `append` returns only after the bytes are on the disk.
  */
 export interface JournalStore {
-  /** Head of the newest epoch; null before the first. */
+  /** Head of the newest epoch that was opened here; null before the first. Salvaged epochs are never gone on with. */
   head(): EpochHead | null;
   /** Head of any epoch held here. */
   headOf(epoch: string): EpochHead | null;
@@ -154,6 +154,28 @@ export interface JournalStore {
   /** Tries to come back after a failure by reading the disk anew; throws {@link StoreFailure} while it is broken. */
   recover(): void;
   close(): void;
+}
+
+/** Note in which a salvage leaves the head at which a damaged journal certainly ended: an {@link EpochHead} as JSON. */
+export const SALVAGED_HEAD = 'salvaged-head';
+
+/** What a salvage found in a journal that was moved aside, in records. */
+export interface SalvageReport {
+  readonly file: string;
+  /** Different texts that read as records of this device. */
+  readonly read: number;
+  /** Proven genuine and in the new journal, to be offered. */
+  readonly salvaged: number;
+  /** Texts that nothing proves: damaged, or alone without their signature. Left in the file. */
+  readonly unproven: number;
+  /** Signed, but another record stands under the number. Left in the file. */
+  readonly contested: number;
+  /** Texts that begin as a record and are none. */
+  readonly unreadable: number;
+  /** Numbers between salvaged records that were not found. */
+  readonly missing: number;
+  /** The last record written is among them, and the next epoch names it. */
+  readonly endProven: boolean;
 }
 
 /** Signs a head with the device's key. */

@@ -69,7 +69,8 @@ interface Offer {
   readonly repeated: boolean;
 }
 
-const BEGINNING: JournalPlace = { epochOrder: 0, seq: 0 };
+/** Before every epoch, salvaged ones too: those stand below the first that was opened here. */
+const BEGINNING: JournalPlace = { epochOrder: -Number.MAX_SAFE_INTEGER, seq: 0 };
 
 /** Makes the upload of one journal. */
 export function createUpload(deps: UploadDeps): Upload {
@@ -127,8 +128,11 @@ export function createUpload(deps: UploadDeps): Upload {
   }
 
   function remember(epoch: string, fromSeq: number, toSeq: number): void {
-    const repeated = epoch === offeredBefore.epoch && fromSeq <= offeredBefore.seq;
-    if (epoch !== offeredBefore.epoch || toSeq > offeredBefore.seq) offeredBefore = { epoch, seq: toSeq };
+    // What is left of earlier epochs may have been offered by any earlier run.
+    const running = epoch === journal.head().epoch;
+    const repeated = !running || (epoch === offeredBefore.epoch && fromSeq <= offeredBefore.seq);
+    if (running && (epoch !== offeredBefore.epoch || toSeq > offeredBefore.seq))
+      offeredBefore = { epoch, seq: toSeq };
     const sentMonoMs = deps.monoMs();
     offers.push({ epoch, fromSeq, toSeq, repeated, sentMonoMs, sentRealMs: timers.nowMs() });
   }

@@ -10,6 +10,12 @@ export function primaryCode(error: unknown): number {
   return ((error as { errcode?: number } | null)?.errcode ?? 0) & 0xff;
 }
 
+/** The file's content cannot be right (corrupt), or it is not a database at all. */
+export function isCorrupt(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === 11 || code === 26;
+}
+
 /** A failure of the world becomes a {@link StoreFailure}; anything else is a bug and stays what it is. */
 export function asStoreFailure(error: unknown): unknown {
   if (!WORLD_ERRORS.has(primaryCode(error))) return error;

@@ -2,9 +2,8 @@
  * The journal's rows in SQLite: write-ahead log, every commit synced to the disk before the call returns.
  * @see https://www.sqlite.org/pragma.html#pragma_synchronous
  */
-import { existsSync, renameSync } from 'node:fs';
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { sha256Hex } from '#contracts/hash-chain.ts';
+import { existsSync } from 'node:fs';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { RecordKind } from '#contracts/record.ts';
 import {
   type EpochHead,
@@ -14,118 +13,67 @@ import {
   type StoredRecord,
   StoreFailure,
 } from '../ports.ts';
-import { asStoreFailure, primaryCode } from './sqlite-errors.ts';
+import {
+  connectJournal,
+  damageOf,
+  finishMove,
+  moveAside,
+  movedAside,
+  type SqliteJournalOptions,
+} from './journal-file.ts';
+import { type Salvor, salvageMovedAside } from './journal-salvage.ts';
+import { asStoreFailure, isCorrupt } from './sqlite-errors.ts';
 
 /** The newest records of the running epoch are never forgotten: a restart rebuilds the pass-back window from them. */
 export const NEWEST_KEPT = 256;
 
-const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS epoch (
-    n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, seq INTEGER NOT NULL, hash TEXT NOT NULL
-  ) STRICT;
-  CREATE TABLE IF NOT EXISTS record (
-    epoch_n INTEGER NOT NULL, seq INTEGER NOT NULL, kind TEXT NOT NULL, mark INTEGER NOT NULL,
-    receipted_at_ms INTEGER, hash TEXT NOT NULL, sig TEXT NOT NULL, bytes BLOB NOT NULL,
-    PRIMARY KEY (epoch_n, seq)
-  ) STRICT;
-  CREATE INDEX IF NOT EXISTS record_offered ON record (epoch_n, seq) WHERE mark IN (0, 3);
-  CREATE INDEX IF NOT EXISTS record_mark ON record (mark);
-  CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-`;
-
 const MARKS = ['open', 'accepted', 'quarantined', 'again'] as const satisfies readonly RecordMark[];
 const codeOf = (mark: RecordMark): number => MARKS.indexOf(mark);
-
-export interface SqliteJournalOptions {
-  readonly path: string;
-  /** Upper bound of the file for tests of a full disk, in pages of 4096 bytes. */
-  readonly pagesMax?: number;
-}
 
 /** How a journal was found: `damaged` ones were moved aside under the given name and a new one was begun. */
 export interface OpenedStore {
   readonly store: JournalStore;
   readonly found: 'kept' | 'new' | 'damaged';
-  readonly damage?: { readonly why: string; readonly movedTo: string };
+  readonly damage?: Damage;
+}
+
+export interface Damage {
+  readonly why: string;
+  readonly movedTo: string;
+}
+
+/** What is done about damage beyond moving the file aside. */
+export interface DamageCare {
+  /** Salvages what was moved aside; without it the files are left for a person. */
+  readonly salvor?: Salvor;
+  /** Damage that is found while the journal is in use. */
+  readonly onDamage?: (damage: Damage) => void;
 }
 
 /**
  * Opens the journal's file. A file that is not sound is moved aside with a name of its own, never deleted: it may
- * hold rides that the city has not seen.
+ * hold rides that the city has not seen. What is proven genuine in it is salvaged into the new one.
  * @param asideSuffix distinguishes files moved aside, e.g. an instant.
  * @throws StoreFailure when the disk does not let us.
  */
-export function openSqliteJournal(options: SqliteJournalOptions, asideSuffix: string): OpenedStore {
-  const existed = existsSync(options.path);
-  const why = existed ? damageOf(options) : undefined;
-  if (why === undefined) {
-    const store = new SqliteJournalStore(options);
-    return { store, found: store.head() === null ? 'new' : 'kept' };
-  }
-  const movedTo = moveAside(options.path, asideSuffix);
-  return { store: new SqliteJournalStore(options), found: 'damaged', damage: { why, movedTo } };
+export function openSqliteJournal(
+  options: SqliteJournalOptions,
+  asideSuffix: string,
+  care: DamageCare = {},
+): OpenedStore {
+  const damage = moveDamagedAside(options.path, asideSuffix);
+  const store = new SqliteJournalStore(options, asideSuffix, care);
+  if (damage) return { store, found: 'damaged', damage };
+  if (store.head() !== null) return { store, found: 'kept' };
+  // A start that was cut short between the move and the first record of a new epoch.
+  return { store, found: movedAside(options.path).length > 0 ? 'damaged' : 'new' };
 }
 
-/** Looks the file over: its structure, each record's hash and link, and the heads. */
-function damageOf(options: SqliteJournalOptions): string | undefined {
-  let db: DatabaseSync | undefined;
-  try {
-    db = connect(options);
-    const check = db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string };
-    if (check.quick_check !== 'ok') return check.quick_check;
-    return brokenRow(db);
-  } catch (error) {
-    const code = primaryCode(error);
-    // Corrupt or not a database at all; anything else (a full disk, no rights) is no reason to move a journal.
-    if (code === 11 || code === 26) return (error as Error).message;
-    throw asStoreFailure(error);
-  } finally {
-    db?.close();
-  }
-}
-
-function brokenRow(db: DatabaseSync): string | undefined {
-  const rows = db
-    .prepare('SELECT epoch_n, seq, hash, bytes FROM record ORDER BY epoch_n, seq')
-    .iterate() as Iterable<{ epoch_n: number; seq: number; hash: string; bytes: Uint8Array }>;
-  let last: { epoch_n: number; seq: number; hash: string } | undefined;
-  for (const row of rows) {
-    if (sha256Hex(row.bytes) !== row.hash) return `record ${row.seq} does not have its hash`;
-    const follows = last && last.epoch_n === row.epoch_n && last.seq + 1 === row.seq;
-    if (follows && !Buffer.from(row.bytes).includes(`"prev":"${last?.hash}"`))
-      return `record ${row.seq} does not follow the one before it`;
-    last = { epoch_n: row.epoch_n, seq: row.seq, hash: row.hash };
-  }
-  const odd = db
-    .prepare(
-      `SELECT e.id FROM epoch e LEFT JOIN record r ON r.epoch_n = e.n AND r.seq = e.seq
-       WHERE (r.seq IS NOT NULL AND r.hash <> e.hash)
-          OR EXISTS (SELECT 1 FROM record x WHERE x.epoch_n = e.n AND x.seq > e.seq)`,
-    )
-    .get();
-  return odd ? 'an epoch does not have its head' : undefined;
-}
-
-function moveAside(path: string, suffix: string): string {
-  let movedTo = `${path}.damaged-${suffix}`;
-  for (let n = 2; existsSync(movedTo); n++) movedTo = `${path}.damaged-${suffix}-${n}`;
-  for (const tail of ['', '-wal', '-shm']) {
-    if (existsSync(path + tail)) renameSync(path + tail, movedTo + tail);
-  }
-  return movedTo;
-}
-
-function connect({ path, pagesMax }: SqliteJournalOptions): DatabaseSync {
-  const db = new DatabaseSync(path, { timeout: 0 });
-  try {
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304');
-    if (pagesMax !== undefined) db.exec(`PRAGMA max_page_count = ${Math.trunc(pagesMax)}`);
-    db.exec(SCHEMA);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
+function moveDamagedAside(path: string, suffix: string): Damage | undefined {
+  const finished = finishMove(path);
+  if (finished !== undefined) return { why: 'an earlier start found it damaged', movedTo: finished };
+  const why = existsSync(path) ? damageOf(path) : undefined;
+  return why === undefined ? undefined : { why, movedTo: moveAside(path, suffix) };
 }
 
 interface RecordRow {
@@ -147,20 +95,32 @@ export const OFFERED_SQL = `SELECT ${COLUMNS} FROM record r INDEXED BY record_of
 
 class SqliteJournalStore implements JournalStore {
   private readonly options: SqliteJournalOptions;
+  private readonly asideSuffix: string;
+  private readonly care: DamageCare;
   private db: DatabaseSync | undefined;
   private statements = new Map<string, StatementSync>();
+  /** SQLite has met a page that cannot be right: the file is looked over before it is used again. */
+  private seenCorrupt = false;
 
-  constructor(options: SqliteJournalOptions) {
+  constructor(options: SqliteJournalOptions, asideSuffix: string, care: DamageCare) {
     this.options = options;
+    this.asideSuffix = asideSuffix;
+    this.care = care;
     this.open();
   }
 
   private open(): void {
     try {
-      this.db = connect(this.options);
+      this.db = connectJournal(this.options);
+      if (this.care.salvor) salvageMovedAside(this.db, this.options.path, this.care.salvor);
     } catch (error) {
-      throw asStoreFailure(error);
+      throw this.failure(error);
     }
+  }
+
+  private failure(error: unknown): unknown {
+    if (isCorrupt(error)) this.seenCorrupt = true;
+    return asStoreFailure(error);
   }
 
   private sql(text: string): StatementSync {
@@ -177,7 +137,7 @@ class SqliteJournalStore implements JournalStore {
     try {
       return work();
     } catch (error) {
-      throw asStoreFailure(error);
+      throw this.failure(error);
     }
   }
 
@@ -197,7 +157,9 @@ class SqliteJournalStore implements JournalStore {
   }
 
   head(): EpochHead | null {
-    const row = this.read(() => this.sql('SELECT id, seq, hash FROM epoch ORDER BY n DESC LIMIT 1').get());
+    const row = this.read(() =>
+      this.sql('SELECT id, seq, hash FROM epoch WHERE n > 0 ORDER BY n DESC LIMIT 1').get(),
+    );
     return asHead(row);
   }
 
@@ -328,6 +290,11 @@ class SqliteJournalStore implements JournalStore {
 
   recover(): void {
     this.close();
+    if (this.seenCorrupt) {
+      const damage = moveDamagedAside(this.options.path, this.asideSuffix);
+      this.seenCorrupt = false;
+      if (damage) this.care.onDamage?.(damage);
+    }
     this.open();
   }
 

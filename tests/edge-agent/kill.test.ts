@@ -1,12 +1,15 @@
 /** The validator is killed with -9 at each of its named points while it works; then it heals, and the books are exact. */
 import { spawn } from 'node:child_process';
+import { createPrivateKey, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { signBytes } from '#contracts/hash-chain.ts';
 import { parseRecordId } from '#contracts/ids.ts';
 import { openSqliteJournal } from '../../edge-agent/adapters/sqlite-journal.ts';
+import { openJournal } from '../../edge-agent/journal.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import {
   checkChain,
@@ -125,4 +128,46 @@ describe('kill -9', () => {
       expect(new Set(first.map((ride) => ride.body.tokenId)).size).toBe(first.length);
     },
   );
+});
+
+describe('kill -9 in the middle of a salvage', () => {
+  it('the next starts go on, and the city gets each record once', async () => {
+    const privateKey = createPrivateKey(readFileSync(join(device.dir, 'device-key.pem')));
+    const path = join(device.dir, 'journal.db');
+    const { store } = openSqliteJournal({ path }, 'x');
+    const at = { wallMs: Date.now(), monoMs: 5, bootId: 'b'.repeat(32) };
+    const journal = openJournal(
+      {
+        store,
+        deviceId: device.deviceId,
+        sign: (message) => signBytes(message, privateKey),
+        limits: { recordsMax: 1000, keptMax: 500 },
+        software: 'test',
+        newEpochId: () => randomBytes(16).toString('hex'),
+      },
+      { hadEpoch: false, at },
+    );
+    const body = { action: 'open', source: 'plan', where: {} } as const;
+    for (let n = 1; n < 130; n++) journal.append({ kind: 'shift', at, body });
+    const { epoch } = journal.head();
+    store.close();
+    writeFileSync(join(device.dir, 'journal-epoch'), `${epoch}\n`);
+    const bytes = readFileSync(path);
+    for (let page = 4096; page < bytes.length; page += 4096) bytes.fill(0xff, page, page + 8);
+    writeFileSync(path, bytes);
+    // After 50 records, after 100, and with all there but not a record of the new epoch.
+    for (const count of [1, 2, 3]) {
+      const killed = await work({ cards: [], kill: { point: 'edge.journal.salvaged-some', count } });
+      expect([killed.signal, ingest.held.size]).toEqual(['SIGKILL', 0]);
+    }
+    expect(await work({ cards: [1], drain: true })).toMatchObject({
+      code: 0,
+      answers: [{ sign: 'accepted' }],
+    });
+    const keys = [...ingest.held.keys()].filter((key) => key.startsWith(`${epoch}.`));
+    expect(keys).toHaveLength(130);
+    expect(ingest.conflicts).toEqual([]);
+    expect(readdirSync(device.dir).filter((name) => /damaged-[^.]*\.[^.-]*$/.test(name))).toHaveLength(1);
+    expect(existsSync(`${path}.salvage`)).toBe(false);
+  });
 });
