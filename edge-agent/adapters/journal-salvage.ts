@@ -31,6 +31,8 @@ export const SALVAGE_POINT = 'edge.journal.salvaged-some';
 const RECORDS_AT_A_TIME = 50;
 /** Files looked at in one start, the newest first; what is left is looked at by the next. */
 const FILES_MAX = 16;
+/** A journal has a handful of epochs; a longer chain of them is taken in parts. */
+const EPOCHS_DEEP_MAX = 1000;
 const stagingOf = (path: string): string => `${path}.salvage`;
 const doneNote = (name: string): string => `salvaged:${name}`;
 
@@ -57,11 +59,8 @@ function salvageFile(db: DatabaseSync, file: string, stagingPath: string, salvor
   const staged = stageDamaged(file, stagingPath, salvor.deviceId);
   try {
     const writer = new SalvageWriter(db, salvor);
-    const order = staged.db.prepare(
-      'SELECT epoch FROM text GROUP BY epoch ORDER BY min(wall_ms) DESC, epoch',
-    );
     const proofs = new Proofs(salvor);
-    for (const { epoch } of order.all() as { epoch: string }[]) {
+    for (const epoch of epochsLastFirst(staged.db)) {
       for (const text of proofs.genuine(staged.db, epoch)) writer.write(text);
     }
     const end = provenEnd(staged, file, writer, salvor.runningEpoch());
@@ -82,6 +81,34 @@ function salvageFile(db: DatabaseSync, file: string, stagingPath: string, salvor
     staged.db.close();
     rmSync(stagingPath, { force: true });
   }
+}
+
+/** Epochs by their clocks, the last first; one that says what it follows always stands before that one. */
+function epochsLastFirst(staging: DatabaseSync): string[] {
+  const followers = new Map<string, string[]>();
+  for (const { epoch, bytes } of staging
+    .prepare("SELECT * FROM text WHERE kind = 'epoch'")
+    .iterate() as Iterable<unknown> as Iterable<StagedText>) {
+    const former = formerOf(bytes);
+    if (former) followers.set(former.epoch, [...(followers.get(former.epoch) ?? []), epoch]);
+  }
+  const order = new Set<string>();
+  const visit = (epoch: string, path: readonly string[]): void => {
+    if (path.includes(epoch) || path.length > EPOCHS_DEEP_MAX) return;
+    for (const next of followers.get(epoch) ?? []) if (!order.has(next)) visit(next, [...path, epoch]);
+    order.add(epoch);
+  };
+  const byClock = staging.prepare('SELECT epoch FROM text GROUP BY epoch ORDER BY min(wall_ms) DESC, epoch');
+  for (const { epoch } of byClock.all() as { epoch: string }[]) visit(epoch, []);
+  return [...order];
+}
+
+/** The epoch and head that the first record of an epoch names. */
+function formerOf(bytes: Uint8Array): { readonly epoch: string; readonly head: string } | undefined {
+  const record = parseRecord(bytes);
+  if (!record.ok || record.value.kind !== 'epoch') return undefined;
+  const { follows } = record.value.body;
+  return typeof follows === 'object' ? follows : undefined;
 }
 
 /** Picks the genuine texts of an epoch, from its last number down: each names the one before it. */
@@ -138,9 +165,8 @@ class Proofs {
 
   /** An epoch that follows another proves the head of that one, also when the device had another key then. */
   private rememberFormer({ kind, bytes }: StagedText): void {
-    const record = kind === 'epoch' ? parseRecord(bytes) : undefined;
-    if (record?.ok && record.value.kind === 'epoch' && typeof record.value.body.follows === 'object')
-      this.formerHeads.add(record.value.body.follows.head);
+    const former = kind === 'epoch' ? formerOf(bytes) : undefined;
+    if (former) this.formerHeads.add(former.head);
   }
 
   private isNamed({ seq, hash }: StagedText, after: StagedText | undefined): boolean {

@@ -193,7 +193,7 @@ describe('salvage', () => {
         // The next epoch follows only what was certainly the end.
         if (reports[0]?.endProven) expect(got.has(whole.records.at(-1)?.hash as string)).toBe(true);
       }),
-      { numRuns: 80 },
+      { numRuns: 40 },
     );
   });
 

@@ -157,12 +157,11 @@ describe('the upload', () => {
 describe('receipts that do not fit', () => {
   it('a city that answers with wrong heads is not flooded: the next offer waits for the timeout', async () => {
     const rig = await startRig({ connected: true });
-    const { epoch } = rig.store.head() ?? { epoch: '' };
     for (let i = 0; i < 5; i++) {
       const range = { fromSeq: 1, toSeq: 1, head: '0'.repeat(64), status: 'accepted' as const };
+      const { epoch } = rig.store.head() ?? { epoch: '' };
       await rig.hear(seal(receiptFor('val-1', [{ epoch, ...range }]), rig.city));
     }
-    // What was offered at the start, and the epoch that the first wrong head began.
-    expect(rig.sent).toHaveLength(2);
+    expect(rig.sent).toHaveLength(1);
   });
 });
