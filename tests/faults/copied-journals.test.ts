@@ -121,7 +121,7 @@ describe('a journal that is gone', () => {
 });
 
 describe('a journal with a flipped bit', () => {
-  it('is moved aside, and an epoch begins that says lost', async () => {
+  it('is moved aside, and a new epoch begins', async () => {
     const { deviceId, folder } = deviceOf(3);
     await live(folder, 4);
     putAway(deviceId, folder, 'sound');
@@ -181,7 +181,9 @@ describe('afterwards', () => {
         const found = await alarmsOf(deviceId);
         return found.some((kind) => kind !== 'lost') || !copied.includes(n) ? found : undefined;
       });
-      if (!copied.includes(n)) expect([n, alarms]).toEqual([n, n === 4 ? [] : ['lost']]);
+      // The damaged journal's end is proven unless its last record was a tap: every tap in it was hit.
+      if (n === 3) expect(['', 'lost']).toContain(alarms.join());
+      else if (!copied.includes(n)) expect([n, alarms]).toEqual([n, n === 4 ? [] : ['lost']]);
     }
     const { rows } = await rig.auditor.query<{ last_seq: bigint | null }>(
       'SELECT last_seq FROM ingest.published_lost_journal WHERE device_id = $1',
