@@ -6,7 +6,7 @@
 import { constants } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { createServer, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 
 /** Certificate and key of the broker, and the authority whose clients it lets in; all PEM. */
@@ -105,14 +105,23 @@ function createHandshaker(tls: ListenerTls, options: ListenerOptions) {
   const server = createTlsServer({
     ...contextOf(tls),
     requestCert: true,
-    rejectUnauthorized: true,
+    // Judged below: Node would end the connection without saying why.
+    rejectUnauthorized: false,
     handshakeTimeout: options.handshakeMsMax,
   });
-  server.on('secureConnection', options.onConnection);
-  server.on('tlsClientError', (error, socket) => {
-    const problem = (systemCode(error) ?? error.message).slice(0, 80);
-    options.onRefused('TLS_REFUSED', { problem, address: socket.remoteAddress });
+  const refuse = (socket: TLSSocket, problem: string): void => {
+    const address = socket.remoteAddress;
     socket.destroy();
+    options.onRefused('TLS_REFUSED', { problem: problem.slice(0, 80), address });
+  };
+  server.on('secureConnection', (socket) => {
+    if (socket.authorized) options.onConnection(socket);
+    else refuse(socket, String(socket.authorizationError));
+  });
+  server.on('tlsClientError', (error, socket) => {
+    // A line that was cut in the middle of a handshake is no refusal.
+    if (systemCode(error) === 'ECONNRESET') socket.destroy();
+    else refuse(socket, systemCode(error) ?? error.message);
   });
   return server;
 }

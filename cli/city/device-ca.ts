@@ -89,11 +89,22 @@ export async function openCertificate(
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const base = join(folder, order.fileName ?? order.name);
   const files = { certFile: `${base}.cert.pem`, keyFile: `${base}.key.pem`, caFile: ca.certificateFile };
-  const kept = readUsable(ca, files, order);
+  const kept = usableCertificate(ca, files, order);
   if (kept !== undefined) return { ...files, certificate: kept };
+  const { key, cert } = await newCertificate(ca, order);
+  writeFileAtomic(files.keyFile, key);
+  writeFileAtomic(files.certFile, cert);
+  return { ...files, certificate: asRecorded(cert) };
+}
+
+/** A fresh key and its certificate, PEM. */
+export async function newCertificate(
+  ca: CityCa,
+  order: { readonly name: string; readonly use: CertificateUse },
+): Promise<{ key: string; cert: string }> {
   const key = newCertificateKey();
   const nowMs = systemClock.nowMs();
-  const pem = await issueCertificate(ca.signer, {
+  const cert = await issueCertificate(ca.signer, {
     name: order.name,
     publicKeyPem: createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString(),
     serial: serialOf(randomBytes(16)),
@@ -101,12 +112,11 @@ export async function openCertificate(
     notAfterMs: nowMs + SERVICE_MS,
     use: order.use,
   });
-  writeFileAtomic(files.keyFile, key);
-  writeFileAtomic(files.certFile, pem);
-  return { ...files, certificate: asRecorded(pem) };
+  return { key, cert };
 }
 
-function readUsable(
+/** The certificate of these files, where it is good for this order and more than half of its life is left. */
+export function usableCertificate(
   ca: CityCa,
   files: { certFile: string; keyFile: string },
   order: { readonly name: string; readonly use: CertificateUse },

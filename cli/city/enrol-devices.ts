@@ -1,6 +1,7 @@
 /**
  * Enrolment of the embedded city: each device gets its own signing key and its own broker secret in a folder of its
- * own; the city keeps the public key and the secret's hash. Enrolling again changes nothing.
+ * own; the city keeps the public key and the secret's hash. Enrolling again changes nothing, and keeps what a renewal
+ * has made. The secret is for a broker without TLS; certificates come from certify-city.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
+import type { DeviceFile } from '../../edge-agent/adapters/load-device.ts';
 import { type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
 /** What the city decides for each of its validators. */
@@ -49,17 +51,20 @@ export function enrolDevice(
     keys: CityKeys;
     policy: ValidatorPolicy;
     mqttUrl: string;
+    /** Where its certificate is renewed, if anywhere. */
+    enrolmentUrl?: string | undefined;
     /** Text of `stops.json`; absent where the city finds no stops. */
     stops?: string | undefined;
   },
 ): EnrolledDevice {
   const folder = join(devicesFolder, device.deviceId);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const privateKey = openKey(join(folder, 'device-key.pem'));
+  const kept = readKept(folder);
+  const privateKey = openKey(join(folder, kept.signingKeyFile ?? 'device-key.pem'));
   const secret = openSecret(join(folder, 'mqtt-secret'), newSecret);
   openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
   const { ingest, lists, listGeneration, issuer } = context.keys;
-  const { stops } = context;
+  const { stops, enrolmentUrl } = context;
   // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.
   if (stops !== undefined) writeFileAtomic(join(folder, 'stops.json'), stops);
   writeWhole(
@@ -75,6 +80,8 @@ export function enrolDevice(
         listGenerationKeys: { [listGeneration.keyId]: publicPem(listGeneration.privateKey) },
         issuerKeys: { [issuer.keyId]: publicPem(issuer.privateKey) },
         policy: context.policy,
+        ...kept,
+        ...(enrolmentUrl === undefined ? {} : { enrolmentUrl }),
         ...(stops === undefined ? {} : { stopsSha256: createHash('sha256').update(stops).digest('hex') }),
       },
       null,
@@ -87,6 +94,18 @@ export function enrolDevice(
     publicKeyPem: publicPem(privateKey),
     brokerSecret: hashesOf(secret),
   };
+}
+
+/** What a certificate or a renewal has put into `device.json`: it stays. */
+export function readKept(folder: string): Pick<DeviceFile, 'tls' | 'signingKeyFile'> {
+  try {
+    const { tls, signingKeyFile } = JSON.parse(
+      readFileSync(join(folder, 'device.json'), 'utf8'),
+    ) as DeviceFile;
+    return { ...(tls && { tls }), ...(signingKeyFile !== undefined && { signingKeyFile }) };
+  } catch {
+    return {}; // not enrolled yet, or damaged: it is written anew
+  }
 }
 
 /** A broker client that is a service of the city, with its secret in a file of its own. */

@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CityData } from '#platform/city-data.ts';
+import { policyOf } from '../../ingest/enrolment/config.ts';
 import type { CityKeys } from './city-keys.ts';
 import { type EnrolledDevice, enrolDevice, enrolService, writeIdentities } from './enrol-devices.ts';
 import { makeStopPlan, STOP_PLAN_FILES } from './make-stop-plan.ts';
@@ -26,38 +27,45 @@ export function deviceFolder(dataFolder: string, deviceId: string): string {
   return join(dataFolder, 'devices', deviceId);
 }
 
-/** Kinds of media taken where a city does not say: those whose cards this version reads. */
-const DEFAULT_MEDIA = ['social', 'wallet'] as const;
-
 /** The stops of the city's feed with its numbers, as devices get them; nothing where the city has no such numbers. */
-function stopsOf({ dir, city }: CityData): string | undefined {
+export function stopsOf({ dir, city }: CityData): string | undefined {
   if (city.stops === undefined) return undefined;
   const { countsFromPct: _, ...rules } = city.stops;
   const texts = STOP_PLAN_FILES.map((name) => [name, readFileSync(join(dir, 'gtfs', name), 'utf8')]);
   return JSON.stringify(makeStopPlan(Object.fromEntries(texts), rules));
 }
 
-/** Makes or completes all identities of a city; repeating it changes nothing. */
+/** What a city's devices are told beside keys and policy. */
+export interface ToldToDevices {
+  readonly mqttUrl: string;
+  readonly enrolmentUrl?: string;
+  /** Text of `stops.json` ({@link stopsOf}, half a second's work for a city). */
+  readonly stops: string | undefined;
+}
+
+/** Makes or completes the folder of every planned device; repeating it changes nothing. */
+export function openDeviceFolders(
+  dataFolder: string,
+  data: CityData,
+  keys: CityKeys,
+  told: ToldToDevices,
+): EnrolledDevice[] {
+  const context = { keys, policy: policyOf(data.city), ...told };
+  return data.devices.map((device) => enrolDevice(join(dataFolder, 'devices'), device, context));
+}
+
+/** Makes or completes all identities of a city whose broker knows clients by secrets, and writes its identities file. */
 export function openIdentities(
   dataFolder: string,
   data: CityData,
   keys: CityKeys,
   mqttUrl: string,
 ): Identities {
-  const { validator } = data.city;
-  const policy = {
-    passBackS: validator.passBackS,
-    mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
-    journalRecordsMax: validator.journalRecordsMax,
-  };
-  const stops = stopsOf(data);
-  const devices = data.devices.map((device) =>
-    enrolDevice(join(dataFolder, 'devices'), device, { keys, policy, mqttUrl, stops }),
-  );
+  const devices = openDeviceFolders(dataFolder, data, keys, { mqttUrl, stops: stopsOf(data) });
   const secrets = join(dataFolder, 'secrets');
   const ingest = enrolService(secrets, INGEST_CLIENT);
   const lists = enrolService(secrets, LISTS_CLIENT);
-  const file = join(secrets, 'broker-identities.json');
+  const file = identitiesFile(dataFolder);
   writeIdentities(file, [
     { clientId: INGEST_CLIENT, role: 'ingest', ...ingest.hashes },
     { clientId: LISTS_CLIENT, role: 'lists', ...lists.hashes },
@@ -68,4 +76,9 @@ export function openIdentities(
     })),
   ]);
   return { devices, file, ingestSecretFile: ingest.secretFile, listsSecretFile: lists.secretFile };
+}
+
+/** Path of the broker's identities file within a data folder. */
+export function identitiesFile(dataFolder: string): string {
+  return join(dataFolder, 'secrets', 'broker-identities.json');
 }

@@ -12,6 +12,8 @@ const RunningCity = Type.Object({
   cityDir: Type.String(),
   pageUrl: Type.String(),
   mqttUrl: Type.String(),
+  enrolmentUrl: Type.String(),
+  caSha256: Type.String(),
   postgresPort: Type.Integer({ minimum: 1, maximum: 65535 }),
   /** City instant minus machine instant is not constant (speed); these two tie them together. */
   speed: Type.Number(),
@@ -24,6 +26,9 @@ export interface RunningCity {
   readonly cityDir: string;
   readonly pageUrl: string;
   readonly mqttUrl: string;
+  /** Where a device is enrolled, and the hash of the authority that it compares. */
+  readonly enrolmentUrl: string;
+  readonly caSha256: string;
   readonly postgresPort: number;
   readonly speed: number;
 }

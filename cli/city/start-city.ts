@@ -3,27 +3,28 @@
  * and `kvytok edge` start; here they share a data folder and a city clock.
  */
 import { join } from 'node:path';
+import type pg from 'pg';
+import { signingKeyId } from '#contracts/enrolment.ts';
 import { type CityClock, createCityClock } from '#platform/city-clock.ts';
 import type { CityData } from '#platform/city-data.ts';
 import { openDataFolder } from '#platform/data-folder.ts';
-import { OperatorError } from '#platform/errors.ts';
 import { createLogger, type Logger } from '#platform/logger.ts';
 import { startOpsServer } from '#platform/ops-server.ts';
 import { createPool } from '#platform/postgres.ts';
 import type { Role } from '#platform/role.ts';
 import { createLifecycle, type Lifecycle } from '#platform/shutdown.ts';
 import { getZone } from '#pricing/local-time.ts';
-import { type Broker, startBroker } from '../../broker/main.ts';
 import { startFareEngine } from '../../fare-engine/main.ts';
 import { registerDevices, startIngest } from '../../ingest/main.ts';
 import { startPortal } from '../../portal/main.ts';
 import { type FleetRole, startFleet } from '../../simulators/city/main.ts';
 import { DEFAULT_BACKUP, startBackup } from '../backup/backup-role.ts';
 import { type CityKeys, openCityKeys } from './city-keys.ts';
-import { readText } from './enrol-devices.ts';
-import { deviceFolder, type Identities, INGEST_CLIENT, LISTS_CLIENT, openIdentities } from './identities.ts';
+import type { EnrolledDevice } from './enrol-devices.ts';
+import { deviceFolder, INGEST_CLIENT, LISTS_CLIENT } from './identities.ts';
 import { createOffice } from './office.ts';
 import { type CityDatabase, openCityDatabase } from './open-database.ts';
+import { type Gate, openGate } from './open-gate.ts';
 import { requireFreePort } from './port-is-free.ts';
 import { announceCity, withdrawCity } from './running-file.ts';
 
@@ -50,6 +51,8 @@ export interface CityOptions {
 export interface City {
   readonly pageUrl: string;
   readonly mqttUrl: string;
+  /** Where devices get their certificates. */
+  readonly enrolmentUrl: string;
   /** Where `/metrics` and `/readyz` are. */
   readonly opsUrl: string;
   readonly postgresPort: number;
@@ -88,8 +91,6 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
 
   const databaseOpening = openCityDatabase(folder.path, part('postgres').log);
   databaseOpening.catch(() => {}); // Awaited below; the broker may fail first.
-  const identitiesFile = join(folder.path, 'secrets', 'broker-identities.json');
-  openIdentities(folder.path, data, keys, `mqtt://${options.brokerListen ?? MQTT_LISTEN}`);
   const database = await databaseOpening;
   lifecycle.add({ name: 'postgres', stop: () => database.server.stop() });
   if (options.backupFolder !== undefined) {
@@ -97,16 +98,26 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
     const config = { ...DEFAULT_BACKUP, postgresUrl, folder: options.backupFolder };
     lifecycle.add(startBackup(config, part('backup')));
   }
-  const broker = lifecycle.add(await openBroker(options.brokerListen, { identitiesFile, ...part('broker') }));
-  // Once more: only now is the address of the broker known.
-  const identities = openIdentities(folder.path, data, keys, broker.url);
-  const office = await openOffice(database, identities, data, clock, lifecycle, log);
+  const pool = openOfficePool(database, lifecycle, log);
+  const { brokerListen } = options;
+  const gate = await openGate({
+    data,
+    folder: folder.path,
+    database,
+    office: pool,
+    keys,
+    brokerListen,
+    lifecycle,
+    part,
+  });
+  const { broker } = gate;
+  await registerSigningKeys(pool, gate.devices, data, log);
+  const office = createOffice(pool, 'simulated-office', () => clock.nowMs());
   const services = await startServices({
     options,
     database,
     keys,
-    identities,
-    mqttUrl: broker.url,
+    gate,
     lifecycle,
     part,
   });
@@ -138,7 +149,7 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
   const ops = lifecycle.add(
     await startOpsServer({
       listen: options.opsListen ?? '127.0.0.1:0',
-      roles: () => [broker, ...services, portal],
+      roles: () => [...gate.roles, ...services, portal],
       log: part('ops').log,
     }),
   );
@@ -151,33 +162,36 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
     cityDir: data.dir,
     pageUrl,
     mqttUrl: broker.url,
+    enrolmentUrl: gate.enrolmentUrl,
+    caSha256: gate.caSha256,
     postgresPort,
     speed: clock.speed,
   });
   lifecycle.add({ name: 'announcement', stop: async () => withdrawCity(folder.path) });
   const stop = () => lifecycle.stop();
-  return { pageUrl, mqttUrl: broker.url, opsUrl, postgresPort, clock, database, fleet, stop };
+  const { enrolmentUrl } = gate;
+  return { pageUrl, mqttUrl: broker.url, enrolmentUrl, opsUrl, postgresPort, clock, database, fleet, stop };
 }
 
 interface ServiceParts {
   readonly options: CityOptions;
   readonly database: CityDatabase;
   readonly keys: CityKeys;
-  readonly identities: Identities;
-  readonly mqttUrl: string;
+  readonly gate: Gate;
   readonly lifecycle: Lifecycle;
   readonly part: (component: string) => { clock: CityClock; log: Logger };
 }
 
 async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
-  const { options, database, keys, identities, mqttUrl, lifecycle, part } = parts;
+  const { options, database, keys, gate, lifecycle, part } = parts;
+  const mqttUrl = gate.broker.url;
   const { city, dir } = options.data;
   const ingest = await startIngest(
     {
       postgresUrl: database.url('ingest_runtime'),
       mqttUrl,
       mqttClientId: INGEST_CLIENT,
-      mqttSecret: readText(identities.ingestSecretFile),
+      mqttTls: gate.certificates.ingest,
       signer: keys.ingest,
       clockFarFromReceiptMs: city.clock.farFromReceiptS * 1000,
     },
@@ -191,7 +205,7 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
       lists: {
         mqttUrl,
         mqttClientId: LISTS_CLIENT,
-        mqttSecret: readText(identities.listsSecretFile),
+        mqttTls: gate.certificates.lists,
         signer: keys.lists,
       },
     },
@@ -204,15 +218,7 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
 
 const OFFICE_CONNECTIONS = 2;
 
-/** Registers the devices' keys and opens the office that puts commands into the fare engine's inbox. */
-async function openOffice(
-  database: CityDatabase,
-  identities: Identities,
-  data: CityData,
-  clock: CityClock,
-  lifecycle: Lifecycle,
-  log: Logger,
-) {
+function openOfficePool(database: CityDatabase, lifecycle: Lifecycle, log: Logger): pg.Pool {
   const pool = createPool({
     url: database.url('office_runtime'),
     applicationName: 'kvytok-office',
@@ -220,12 +226,22 @@ async function openOffice(
     log,
   });
   lifecycle.add({ name: 'office', stop: () => pool.end() });
+  return pool;
+}
+
+/** Makes the devices known to ingest. A key's name follows from the key, so repeating it changes nothing. */
+async function registerSigningKeys(
+  pool: pg.Pool,
+  devices: readonly EnrolledDevice[],
+  data: CityData,
+  log: Logger,
+): Promise<void> {
   const validFromMs = startOfSimulation(data);
   const outcomes = await registerDevices(
     pool,
-    identities.devices.map(({ deviceId, publicKeyPem }) => ({
+    devices.map(({ deviceId, publicKeyPem }) => ({
       deviceId,
-      keyId: 'k1',
+      keyId: signingKeyId(publicKeyPem),
       publicKeyPem,
       validFromMs,
     })),
@@ -234,7 +250,6 @@ async function openOffice(
     if (outcome === 'conflict')
       log.error({ deviceId }, 'city.device-key-conflict its records will be refused');
   }
-  return createOffice(pool, 'simulated-office', () => clock.nowMs());
 }
 
 function openClock(options: CityOptions, folder: string): CityClock {
@@ -254,24 +269,4 @@ function startOfSimulation({ city }: CityData): number {
 /** The simulated vehicles lose their network now and then on purpose: no news unless somebody asks for more. */
 function fleetLog(level: string): Logger {
   return createLogger({ component: 'fleet', level: level === 'warn' ? 'error' : level });
-}
-
-/** The port that IANA keeps for MQTT. */
-const MQTT_LISTEN = '127.0.0.1:1883';
-
-/** Listens where it was told to; untold, a taken port is no reason not to start. */
-async function openBroker(
-  listen: string | undefined,
-  parts: { identitiesFile: string; clock: CityClock; log: Logger },
-): Promise<Broker> {
-  const open = (address: string) =>
-    startBroker(
-      { KVYTOK_BROKER_LISTEN: address, KVYTOK_BROKER_IDENTITIES: parts.identitiesFile },
-      { clock: parts.clock, log: parts.log },
-    );
-  if (listen !== undefined) return open(listen);
-  return open(MQTT_LISTEN).catch((error: unknown) => {
-    if (error instanceof OperatorError && error.code === 'PORT_IN_USE') return open('127.0.0.1:0');
-    throw error;
-  });
 }

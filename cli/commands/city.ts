@@ -16,7 +16,7 @@ export const usage = `kvytok city   the whole platform with a simulated city liv
   --seed S         other riders, another day (default: the city's own)
   --speed X        city seconds in one second, 0.1 to 600 (default: the city's own)
   --port P         port of the pages on 127.0.0.1 (default 8080; 0 takes a free one)
-  --mqtt-port P    port of the broker (default 1883, or a free one where that is taken)
+  --mqtt-port P    port of the broker, MQTT over TLS (default 8883, or a free one where that is taken)
   --data DIR       folder that holds all data (default: .kvytok in the checkout)
   --backup DIR     back the database up into this folder while the city runs; best on another disk
   --city DIR       the city's data (default: cities/ternopil)
@@ -62,6 +62,7 @@ function readyText(city: City, dataFolder: string, seconds: number): string {
   return `Ready in ${seconds.toFixed(1)} s.
   the city   ${city.pageUrl}
   MQTT       ${city.mqttUrl}
+  enrolment  ${city.enrolmentUrl}
   figures    ${city.opsUrl}/metrics
   PostgreSQL 127.0.0.1:${city.postgresPort}${elsewhere}
 Ctrl-C stops it; the next start goes on from here.

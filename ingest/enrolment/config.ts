@@ -25,7 +25,7 @@ export const EnrolmentEnvironment = Type.Object({
       description: 'address at which devices reach it; its name is certified',
     }),
   ),
-  KVYTOK_ENROLMENT_MQTT_URL: Type.String({
+  KVYTOK_ENROLMENT_BROKER_URL: Type.String({
     pattern: '^mqtts://',
     description: 'address of the broker for devices',
   }),
@@ -110,7 +110,7 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     listen: env.KVYTOK_ENROLMENT_LISTEN,
     url: env.KVYTOK_ENROLMENT_URL,
-    mqttUrl: env.KVYTOK_ENROLMENT_MQTT_URL,
+    mqttUrl: env.KVYTOK_ENROLMENT_BROKER_URL,
     ca: {
       key: createPrivateKey(readSecretFile(env.KVYTOK_CA_KEY_FILE)),
       certificatePem: `${readSecretFile(env.KVYTOK_CA_CERT_FILE)}\n`,

@@ -32,7 +32,7 @@ export interface FleetOptions {
   readonly log: Logger;
   /** Folder of an enrolled device (device.json and its keys). */
   readonly deviceFolder: (deviceId: string) => string | Promise<string>;
-  /** The broker; with `mqtt:` each vehicle gets a radio of its own that can be cut. */
+  /** The broker; over TCP each vehicle gets a radio of its own that can be cut. */
   readonly mqttUrl: string;
   /** Takes a command of the office; may reject, then it is brought again later. */
   readonly office: (command: OfficeCommand) => Promise<void>;
@@ -163,7 +163,7 @@ async function openGarage(
     await Promise.allSettled(edges.map((edge) => edge.stop()));
     await Promise.allSettled([...radios.values()].map((radio) => radio.stop()));
   };
-  const withRadio = options.mqttUrl.startsWith('mqtt:');
+  const withRadio = /^mqtts?:/.test(options.mqttUrl);
   try {
     for (const { deviceId, vehicleId, blockId } of devices) {
       if (vehicleId === undefined || blockId === undefined) continue;

@@ -80,6 +80,15 @@ export function revokeDevice(
   });
 }
 
+/** Devices that were taken out of service and have not been enrolled anew since. */
+export async function revokedDevices(pool: Pool): Promise<Set<string>> {
+  const { rows } = await pool.query<{ device_id: string }>(
+    `SELECT DISTINCT d.device_id FROM ingest.device_revocation AS d WHERE NOT EXISTS (
+       SELECT FROM ingest.enrolment_use AS u WHERE u.device_id = d.device_id AND u.used_at_ms > d.revoked_at_ms)`,
+  );
+  return new Set(rows.map((row) => row.device_id));
+}
+
 /** A device as the office lists it. */
 export interface ListedDevice {
   readonly deviceId: string;

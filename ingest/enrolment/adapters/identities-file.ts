@@ -2,7 +2,7 @@
  * The broker's identities file, kept in step with the database: who is in it may connect. Run it where the broker is;
  * the role `broker_runtime` reads who may connect and nothing else.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Pool } from 'pg';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
@@ -37,16 +37,19 @@ export async function followIdentities(
 ): Promise<IdentitiesFollower> {
   const { path, log } = options;
   let written = readIfThere(path);
+  // Whoever else writes the file is outdone at the next look: the database alone says who may connect.
+  let stamp = stampOf(path);
   let fine = true;
   let busy: Promise<void> | undefined;
 
   async function look(): Promise<void> {
     const clients = await readClients(pool, options.nowMs());
     const text = `${JSON.stringify({ v: 1, clients })}\n`;
-    if (text === written) return;
+    if (text === written && stampOf(path) === stamp) return;
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     writeFileAtomic(path, text, { mode: 0o640 });
     written = text;
+    stamp = stampOf(path);
     log.info({ clients: clients.length }, 'identities.written');
   }
   const refresh = (): Promise<void> => {
@@ -84,6 +87,11 @@ async function readClients(pool: Pool, nowMs: number): Promise<Client[]> {
     [Math.floor(nowMs), CERTIFICATES_MAX],
   );
   return rows.map(({ client_id: clientId, role, serials }) => ({ clientId, role, certificates: serials }));
+}
+
+function stampOf(path: string): string {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? 'absent' : `${found.mtimeNs} ${found.size} ${found.ino}`;
 }
 
 function readIfThere(path: string): string | undefined {

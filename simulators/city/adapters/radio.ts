@@ -16,12 +16,13 @@ export interface Radio {
 /** Connections through one radio; an agent needs one. */
 const CONNECTIONS_MAX = 8;
 
-/** Starts a radio in front of an `mqtt://` address. */
+/** Starts a radio in front of an `mqtt://` or `mqtts://` address; it carries bytes and looks into none of them. */
 export async function startRadio(brokerUrl: string): Promise<Radio> {
   const target = new URL(brokerUrl);
-  if (target.protocol !== 'mqtt:') throw new Error(`a radio carries mqtt:// only, not ${target.protocol}`);
+  if (!/^mqtts?:$/.test(target.protocol))
+    throw new Error(`a radio carries MQTT only, not ${target.protocol}`);
   const host = target.hostname;
-  const port = Number(target.port || 1883);
+  const port = Number(target.port || (target.protocol === 'mqtt:' ? 1883 : 8883));
   const sockets = new Set<Socket>();
   let online = true;
   const server = createServer({ noDelay: true }, (near) => {
@@ -50,7 +51,7 @@ export async function startRadio(brokerUrl: string): Promise<Radio> {
     for (const socket of sockets) socket.destroy();
   };
   return {
-    url: `mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${target.protocol}//127.0.0.1:${(server.address() as AddressInfo).port}`,
     setOnline(wanted) {
       if (online && !wanted) cut();
       online = wanted;

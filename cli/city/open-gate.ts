@@ -1,0 +1,140 @@
+/**
+ * The way into the embedded city: certificates, who may connect, the broker, and enrolment beside it.
+ */
+import { join } from 'node:path';
+import type pg from 'pg';
+import type { CityData } from '#platform/city-data.ts';
+import type { Clock } from '#platform/clock.ts';
+import { OperatorError } from '#platform/errors.ts';
+import type { Logger } from '#platform/logger.ts';
+import type { Role } from '#platform/role.ts';
+import type { Lifecycle } from '#platform/shutdown.ts';
+import { type Broker, startBroker } from '../../broker/main.ts';
+import { CERTIFICATE_MS, OLD_KEY_MS, policyOf } from '../../ingest/enrolment/config.ts';
+import { startEnrolment, startIdentities } from '../../ingest/enrolment/main.ts';
+import { type CityCertificates, certifyCity } from './certify-city.ts';
+import { type CityKeys, type NamedKey, publicPem } from './city-keys.ts';
+import { type CityCa, openCityCa } from './device-ca.ts';
+import type { EnrolledDevice } from './enrol-devices.ts';
+import { identitiesFile, openDeviceFolders, stopsOf } from './identities.ts';
+import type { CityDatabase } from './open-database.ts';
+
+export interface GateOptions {
+  readonly data: CityData;
+  /** Absolute path of the data folder. */
+  readonly folder: string;
+  readonly database: CityDatabase;
+  /** Under the role `office_runtime`. */
+  readonly office: pg.Pool;
+  readonly keys: CityKeys;
+  /** `host:port` of the broker; without it the port that IANA keeps for MQTT over TLS, or a free one. */
+  readonly brokerListen: string | undefined;
+  readonly lifecycle: Lifecycle;
+  readonly part: (component: string) => { clock: Clock; log: Logger };
+}
+
+export interface Gate {
+  readonly broker: Broker;
+  readonly certificates: CityCertificates;
+  readonly devices: readonly EnrolledDevice[];
+  readonly enrolmentUrl: string;
+  /** Hash of the authority, as devices compare it. */
+  readonly caSha256: string;
+  /** For figures and readiness. */
+  readonly roles: readonly Role[];
+}
+
+/** Opens it; every part is stopped by the lifecycle. */
+export async function openGate(options: GateOptions): Promise<Gate> {
+  const { data, folder, database, keys, lifecycle, part } = options;
+  const secretsFolder = join(folder, 'secrets');
+  const file = identitiesFile(folder);
+  const ca = await openCityCa(secretsFolder);
+  const stops = stopsOf(data);
+  // The folders first, with an address that is mended below: only then is it known.
+  const drafts = openDeviceFolders(folder, data, keys, { mqttUrl: 'mqtts://127.0.0.1:8883', stops });
+  const certificates = await certifyCity(ca, options.office, {
+    secretsFolder,
+    devices: drafts,
+    names: namesOf(options.brokerListen),
+  });
+  const follower = lifecycle.add(
+    await startIdentities(
+      { KVYTOK_POSTGRES_URL: database.url('broker_runtime'), KVYTOK_BROKER_IDENTITIES: file },
+      part('identities'),
+    ),
+  );
+  const broker = lifecycle.add(await openBroker(certificates, file, options));
+  const enrolment = lifecycle.add(await openEnrolment(ca, broker.url, stops, options));
+  const told = { mqttUrl: broker.url, enrolmentUrl: enrolment.url, stops };
+  const devices = openDeviceFolders(folder, data, keys, told);
+  return {
+    broker,
+    certificates,
+    devices,
+    enrolmentUrl: enrolment.url,
+    caSha256: ca.sha256,
+    roles: [follower, broker, enrolment],
+  };
+}
+
+function openEnrolment(
+  ca: CityCa,
+  mqttUrl: string,
+  stops: string | undefined,
+  { data, database, keys, part }: GateOptions,
+) {
+  const pin = ({ keyId, privateKey }: NamedKey) => ({ [keyId]: publicPem(privateKey) });
+  return startEnrolment(
+    {
+      postgresUrl: database.url('enrolment_runtime'),
+      listen: '127.0.0.1:0',
+      mqttUrl,
+      ca,
+      pins: {
+        ingestKeys: pin(keys.ingest),
+        listKeys: pin(keys.lists),
+        listGenerationKeys: pin(keys.listGeneration),
+        issuerKeys: pin(keys.issuer),
+      },
+      stops,
+      tokenKey: keys.tokenKey.toString('hex'),
+      policy: policyOf(data.city),
+      certificateMs: CERTIFICATE_MS,
+      oldKeyMs: OLD_KEY_MS,
+    },
+    part('enrolment'),
+  );
+}
+
+/** The port that IANA keeps for MQTT over TLS. */
+const MQTTS_LISTEN = '127.0.0.1:8883';
+
+function namesOf(listen: string | undefined): string[] {
+  const host = (listen ?? MQTTS_LISTEN).replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+  return [...new Set(['127.0.0.1', 'localhost', host])];
+}
+
+/** Listens where it was told to; untold, a taken port is no reason not to start. */
+async function openBroker(
+  { broker: files }: CityCertificates,
+  identities: string,
+  { brokerListen, part }: GateOptions,
+): Promise<Broker> {
+  const open = (address: string) =>
+    startBroker(
+      {
+        KVYTOK_BROKER_TLS_LISTEN: address,
+        KVYTOK_BROKER_TLS_KEY_FILE: files.keyFile,
+        KVYTOK_BROKER_TLS_CERT_FILE: files.certFile,
+        KVYTOK_BROKER_TLS_CA_FILE: files.caFile,
+        KVYTOK_BROKER_IDENTITIES: identities,
+      },
+      part('broker'),
+    );
+  if (brokerListen !== undefined) return open(brokerListen);
+  return open(MQTTS_LISTEN).catch((error: unknown) => {
+    if (error instanceof OperatorError && error.code === 'PORT_IN_USE') return open('127.0.0.1:0');
+    throw error;
+  });
+}
