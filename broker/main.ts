@@ -3,6 +3,7 @@
  */
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
+import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
 import { type ConnectionRefusal, type GuardEvents, guardConnection } from './adapters/guarded-connection.ts';
 import { openIdentityFile } from './adapters/identity-file.ts';
@@ -47,9 +48,9 @@ export interface Broker extends Role {
  */
 export async function startBroker(
   config: BrokerConfig,
-  deps: { clock: Clock; log: Logger },
+  deps: { clock: Clock; log: Logger; probe?: Probe },
 ): Promise<Broker> {
-  const { clock, log } = deps;
+  const { clock, log, probe = noProbe } = deps;
   const limits = { ...DEFAULT_LIMITS, ...config.limits };
   const { plain, tls } = listenersOf(config);
   const refused: Partial<Record<BrokerRefusal, number>> = {};
@@ -69,7 +70,14 @@ export async function startBroker(
       revoked += engine.dropRevoked();
     },
   });
-  const engine = await startMqttEngine({ limits, identities: identities.current, clock, log, onRefused });
+  const engine = await startMqttEngine({
+    limits,
+    identities: identities.current,
+    clock,
+    log,
+    probe,
+    onRefused,
+  });
   const guard: GuardEvents = {
     onRefused,
     onThrottled() {

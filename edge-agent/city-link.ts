@@ -94,6 +94,7 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
       if (effect.stale) return;
       await deps.probe('edge.before-free');
       journal.free(opened.value.backupWatermarkMs);
+      await deps.probe('edge.after-free');
       if (effect.forked) beginAgain();
       if (effect.ours.length > 0) setClock(opened.value, upload.answered(effect.ours), heardMonoMs);
       // What was offered again stands before the place that the upload has reached.

@@ -42,7 +42,7 @@ import { startWorker, type Task, type Worker } from './worker.ts';
 export interface FareEngineDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Named points: `fare.before-commit`, `fare.after-commit`. */
+  /** Named points: `fare.after-claim`, `fare.before-commit`, `fare.after-commit`. */
   readonly probe?: Probe;
 }
 
@@ -216,10 +216,10 @@ function publisherOf(
   config: FareEngineConfig,
   mqtt: MqttConnection | null,
   pool: pg.Pool,
-  { clock, log }: FareEngineDeps,
+  { clock, log, probe = noProbe }: FareEngineDeps,
 ): DenyListPublisher | null {
   if (config.lists === undefined || mqtt === null) return null;
-  return createDenyListPublisher({ pool, mqtt, signer: config.lists.signer, clock, log });
+  return createDenyListPublisher({ pool, mqtt, signer: config.lists.signer, clock, log, probe });
 }
 
 function listTasks(publisher: DenyListPublisher, limits: FareEngineLimits, clock: Clock): Task[] {

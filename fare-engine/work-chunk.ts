@@ -50,6 +50,7 @@ export async function workInbox(deps: WorkDeps, rowsMax: number): Promise<Worked
   const worked = await deps.store.pricing(async (tx) => {
     const rows = await tx.claimInbox(rowsMax);
     if (rows.length === 0) return NOTHING;
+    await deps.probe('fare.after-claim');
     return naming(rows, () => priceInbox(tx, deps, rows));
   });
   if (worked.claimed > 0) await deps.probe('fare.after-commit');

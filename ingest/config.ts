@@ -23,6 +23,13 @@ export const IngestEnvironment = Type.Object({
     pattern: '^[a-z0-9][a-z0-9-]{1,62}$',
     description: 'MQTT client id; each ingest process needs its own',
   }),
+  KVYTOK_INGEST_SHARE_GROUP: Type.Optional(
+    Type.String({
+      pattern: '^[a-z0-9][a-z0-9-]{0,31}$',
+      description:
+        'several ingests of this name let the broker share the batches among them ($share: mosquitto, EMQX); without it they share by device, on every broker',
+    }),
+  ),
   KVYTOK_INGEST_MQTT_SECRET_FILE: Type.Optional(
     Type.String({ minLength: 1, description: 'file with the MQTT secret, for mqtt://' }),
   ),
@@ -59,6 +66,8 @@ export interface IngestLimits extends GroupLimits, QuotaLimits {
   /** How often reports are written, and how often the linker looks by itself. */
   readonly reportsEveryMs: number;
   readonly linkEveryMs: number;
+  /** How often an ingest looks who else works on this database. */
+  readonly seatEveryMs: number;
 }
 
 export const DEFAULT_LIMITS: IngestLimits = {
@@ -75,6 +84,7 @@ export const DEFAULT_LIMITS: IngestLimits = {
   registryEveryMs: 2_000,
   reportsEveryMs: 250,
   linkEveryMs: 1_000,
+  seatEveryMs: 1_000,
 };
 
 /** Configuration of {@link import('./main.ts').startIngest}. */
@@ -83,6 +93,8 @@ export interface IngestConfig extends FlagLimits, MqttLogin {
   readonly postgresUrl: string;
   readonly mqttUrl: string;
   readonly mqttClientId: string;
+  /** Group of a shared subscription; absent where the ingests share the devices among themselves. */
+  readonly shareGroup?: string;
   /** Signs receipts. */
   readonly signer: CitySigner;
   readonly limits?: Partial<IngestLimits>;
@@ -110,6 +122,7 @@ export function ingestConfig(env: IngestEnvironment): IngestConfig {
       keyFile: env.KVYTOK_INGEST_MQTT_KEY_FILE,
       caFile: env.KVYTOK_MQTT_CA_FILE,
     }),
+    ...(env.KVYTOK_INGEST_SHARE_GROUP !== undefined && { shareGroup: env.KVYTOK_INGEST_SHARE_GROUP }),
     signer: { keyId: env.KVYTOK_INGEST_KEY_ID, privateKey: readPrivateKeyFile(env.KVYTOK_INGEST_KEY_FILE) },
     clockFarFromReceiptMs: city.clock.farFromReceiptS * 1000,
     brokerNeeds: BROKER_NEEDS,

@@ -2,6 +2,7 @@
  * Ingest: MQTT → group → judge → commit → receipts; beside it reports and the linker. See README.md.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseDeviceTopic } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createMetrics } from '#platform/metrics.ts';
@@ -9,6 +10,7 @@ import { databaseProblems, registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
+import { openSeat, type Seat } from '#platform/worker-seat.ts';
 import { openDeviceRegistry } from './adapters/device-registry.ts';
 import { createGroupHandler, type IngestCounts } from './adapters/group-handler.ts';
 import { startLinkWorker } from './adapters/link-worker.ts';
@@ -17,10 +19,11 @@ import { openRecordStore } from './adapters/record-store.ts';
 import { startReplayWorker } from './adapters/replay-worker.ts';
 import { startReportStore } from './adapters/report-store.ts';
 import { createTimeTeller } from './adapters/time-teller.ts';
-import { DEFAULT_LIMITS, type IngestConfig } from './config.ts';
+import { DEFAULT_LIMITS, type IngestConfig, type IngestLimits } from './config.ts';
 import { createGroupCommit } from './group-commit.ts';
 import type { Arrival } from './model.ts';
 import { reportReader } from './read-report.ts';
+import { deviceSharer } from './share-devices.ts';
 import { ingestVitals } from './vitals.ts';
 
 export {
@@ -63,7 +66,7 @@ export async function startIngest(
     throw error;
   });
   const reports = startReportStore(pool, limits.reportsEveryMs, log);
-  const linker = startLinkWorker(pool, limits.linkEveryMs, clock, log);
+  const linker = startLinkWorker(pool, limits.linkEveryMs, { clock, log, probe });
   const replays = startReplayWorker(
     { pool, store, limits: config, clock, log, onTaken: () => linker.wake() },
     limits.linkEveryMs,
@@ -92,8 +95,12 @@ export async function startIngest(
       return () => clearTimeout(timer);
     },
   });
+  const seat = await openIngestSeat(config, limits, log);
+  const isOurs = seat === null ? () => true : deviceSharer(seat);
   const onBatch = (arrival: Arrival): void => {
-    if (!groups.offer(arrival)) handler.countDropped();
+    const deviceId = parseDeviceTopic(arrival.topic)?.deviceId;
+    if (deviceId !== undefined && !isOurs(deviceId)) handler.countOthers();
+    else if (!groups.offer(arrival)) handler.countDropped();
   };
   const teller = createTimeTeller({
     clock,
@@ -133,6 +140,8 @@ export async function startIngest(
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     mqtt.deafen();
+    // The others take over what comes from now on; what came before is still ours.
+    await seat?.stop();
     await groups.drain();
     await Promise.race([handler.settled(), delay(5_000, undefined, { ref: false })]);
     handler.stop();
@@ -150,4 +159,11 @@ export async function startIngest(
     ready: () => mqtt.ready,
     stop: () => (stopping ??= stop()),
   };
+}
+
+/** A seat among the ingests of this database; none where the broker shares the batches out. */
+async function openIngestSeat(config: IngestConfig, limits: IngestLimits, log: Logger): Promise<Seat | null> {
+  if (config.shareGroup !== undefined) return null;
+  const { postgresUrl: url, mqttClientId: seat } = config;
+  return openSeat({ url, room: 'ingest', seat, log, everyMs: limits.seatEveryMs });
 }

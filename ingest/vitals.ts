@@ -42,6 +42,11 @@ export function ingestVitals(metrics: Metrics, sources: IngestSources): Vitals {
     ],
     ['why'],
   );
+  metrics.counter(
+    'kvytok_ingest_batches_of_others_total',
+    'Batches heard and left to the ingest whose device it is.',
+    () => counts().others,
+  );
   metrics.gauge('kvytok_ingest_batches_waiting', 'Batches that wait for a commit.', sources.waiting);
   metrics.gauge(
     'kvytok_ingest_link_queue',

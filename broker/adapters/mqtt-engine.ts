@@ -5,6 +5,7 @@
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
+import type { Probe } from '#platform/probe.ts';
 import type { BrokerLimits } from '../config.ts';
 import { checkLogin, type Identities, type Identity, type ProvenIdentity, stillStands } from '../identity.ts';
 import { createTakeoverWatch } from '../takeover-watch.ts';
@@ -23,6 +24,8 @@ export interface EngineOptions {
   readonly identities: () => Identities;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Named points: `broker.before-publish`, `broker.after-publish` (delivered and acknowledged). */
+  readonly probe: Probe;
   /** Told of each refusal, with what may be logged of it. */
   readonly onRefused: (reason: EngineRefusal, detail: object) => void;
 }
@@ -42,7 +45,7 @@ export interface MqttEngine {
 
 /** Starts the engine. */
 export async function startMqttEngine(options: EngineOptions): Promise<MqttEngine> {
-  const { limits, clock, log } = options;
+  const { limits, clock, log, probe } = options;
   const connects = new WeakMap<Client, ConnectPacket>();
   // By whom a connection was proven to be made: its last will goes out by the same rights after it has closed.
   const proven = new WeakMap<Client, ProvenIdentity>();
@@ -103,7 +106,10 @@ export async function startMqttEngine(options: EngineOptions): Promise<MqttEngin
     authorizePublish: (client, packet, done) => {
       const identity = client ? proven.get(client)?.identity : undefined;
       const allowed = identity !== undefined && mayPublish(identity, packet);
-      if (allowed && boundRetained(retainedLists, packet, limits.retainedListsMax)) return done(null);
+      if (allowed && boundRetained(retainedLists, packet, limits.retainedListsMax)) {
+        void probe('broker.before-publish');
+        return done(null);
+      }
       if (client) refused('PUBLISH_REFUSED', client, { topic: packet.topic.slice(0, 120) });
       done(new Error('not allowed'));
     },
@@ -114,6 +120,10 @@ export async function startMqttEngine(options: EngineOptions): Promise<MqttEngin
       // The answer is SUBACK 0x80; the client may go on with what it is allowed to.
       done(null, null);
     },
+  });
+  engine.on('publish', (_packet, client) => {
+    // The broker's own news have no client.
+    if (client) void probe('broker.after-publish');
   });
   engine.on('clientError', (client, error) =>
     log.debug({ clientId: client.id, problem: error.message }, 'broker.client.error'),

@@ -18,4 +18,10 @@ export const BENCHES: readonly BenchEntry[] = [
     summary: 'from a denial to its refusal on every online validator; a large list while cards are answered',
     load: () => import('./denials.ts'),
   },
+  {
+    name: 'faults',
+    summary:
+      'hundreds of kills, cut wires, doubled and lost messages, failing disks; then everything is counted',
+    load: () => import('./faults.ts'),
+  },
 ];

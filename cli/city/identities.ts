@@ -54,12 +54,19 @@ export function openDeviceFolders(
   return data.devices.map((device) => enrolDevice(join(dataFolder, 'devices'), device, context));
 }
 
+/** A further client of the broker, beside the city's own ingest and publisher: a second worker of either. */
+export interface ServiceClient {
+  readonly clientId: string;
+  readonly role: 'ingest' | 'lists';
+}
+
 /** Makes or completes all identities of a city whose broker knows clients by secrets, and writes its identities file. */
 export function openIdentities(
   dataFolder: string,
   data: CityData,
   keys: CityKeys,
   mqttUrl: string,
+  more: readonly ServiceClient[] = [],
 ): Identities {
   const devices = openDeviceFolders(dataFolder, data, keys, { mqttUrl, stops: stopsOf(data) });
   const secrets = join(dataFolder, 'secrets');
@@ -69,6 +76,7 @@ export function openIdentities(
   writeIdentities(file, [
     { clientId: INGEST_CLIENT, role: 'ingest', ...ingest.hashes },
     { clientId: LISTS_CLIENT, role: 'lists', ...lists.hashes },
+    ...more.map((client) => ({ ...client, ...enrolService(secrets, client.clientId).hashes })),
     ...devices.map((d) => ({
       clientId: d.deviceId,
       role: 'device' as const,

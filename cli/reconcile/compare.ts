@@ -66,6 +66,14 @@ export function compareJournals(
   }
   const found = counts.accepted + counts.quarantined + stillInJournals;
   if (found !== written) problem(`${written} records were written, ${found} are found`);
+  for (const { kept, receipted } of journals) {
+    for (const id of receipted) {
+      // It would never be offered again: the device believes a receipt that was not true.
+      const own = kept.get(id);
+      if (own !== undefined && !heldHashes.get(id)?.has(own))
+        problem(`${id} has a receipt, and the city does not hold it`);
+    }
+  }
   for (const green of greens) {
     if (heldHashes.has(green) || journals.some((journal) => journal.kept.has(green))) continue;
     problem(`green ${green} has no record`);

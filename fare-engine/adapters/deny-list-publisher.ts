@@ -14,6 +14,7 @@ import { LISTS } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { MqttConnection } from '#platform/mqtt-connection.ts';
+import { noProbe, type Probe } from '#platform/probe.ts';
 import {
   chunksFor,
   type ListVersion,
@@ -57,6 +58,8 @@ interface PublisherDeps {
   readonly signer: CitySigner;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Named points: `fare.lists.before-send` (every message), `fare.lists.before-manifest`, `fare.lists.after-manifest`. */
+  readonly probe?: Probe;
 }
 
 /** Makes a publisher; of several on one database one works, the others find nothing to do. */
@@ -67,6 +70,7 @@ export function createDenyListPublisher(deps: PublisherDeps): DenyListPublisher 
 class Publisher implements DenyListPublisher {
   private readonly deps: PublisherDeps;
   private readonly lock;
+  private readonly probe: Probe;
   private readonly ownKey;
   /** Manifest that the broker retains; undefined until it is known, null when it has none. */
   private atBroker: DenyManifest | null | undefined;
@@ -77,6 +81,7 @@ class Publisher implements DenyListPublisher {
   constructor(deps: PublisherDeps) {
     const { mqtt, signer, pool } = deps;
     this.deps = deps;
+    this.probe = deps.probe ?? noProbe;
     this.lock = createLeaderLock(pool, PUBLISHER_LOCK);
     this.ownKey = new Map([[signer.keyId, createPublicKey(signer.privateKey)]]);
     mqtt.onLost(() => {
@@ -120,8 +125,9 @@ class Publisher implements DenyListPublisher {
     return this.lock.release();
   }
 
-  private send(topic: string, payload: Uint8Array): Promise<void> {
-    return this.deps.mqtt.publish(topic, payload, { qos: 1, retain: true });
+  private async send(topic: string, payload: Uint8Array): Promise<void> {
+    await this.probe('fare.lists.before-send');
+    await this.deps.mqtt.publish(topic, payload, { qos: 1, retain: true });
   }
 
   /** The broker has our snapshot: whatever came after its manifest follows. */
@@ -153,7 +159,9 @@ class Publisher implements DenyListPublisher {
     const { signer, clock } = this.deps;
     const { version, entries, generationProof } = status;
     const manifest = planManifest({ version, snapshot, entries, generationProof, issuedAtMs: clock.nowMs() });
+    await this.probe('fare.lists.before-manifest');
     await this.send(LISTS.denyManifest, sealEnvelope('deny-manifest', manifest, signer));
+    await this.probe('fare.lists.after-manifest');
     this.atBroker = manifest;
     this.manifestAtMs = clock.monotonicMs();
   }

@@ -11,6 +11,10 @@ export interface LeaderLock {
   release(): Promise<void>;
 }
 
+/** Seconds of silence, between questions, and questions without an answer after which the server ends the session. */
+const KEEPALIVES =
+  'SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3';
+
 /** Makes a lock of a number; nothing is asked before the first `held`. It borrows one connection while it is held. */
 export function createLeaderLock(pool: pg.Pool, key: number): LeaderLock {
   let session: pg.PoolClient | undefined;
@@ -31,8 +35,11 @@ export function createLeaderLock(pool: pg.Pool, key: number): LeaderLock {
       }
       const client = await pool.connect();
       const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [key]);
-      if (rows[0]?.got === true) session = client;
-      else client.release();
+      if (rows[0]?.got === true) {
+        session = client;
+        // A leader whose network has vanished without a word is given up by the server within seconds, not hours.
+        await client.query(KEEPALIVES);
+      } else client.release();
       return session !== undefined;
     },
     async release() {

@@ -33,6 +33,8 @@ export interface IngestCounts {
   readonly unreceipted: number;
   /** Records of proven devices whose quarantine is full: not held, not receipted. */
   readonly withheld: number;
+  /** Batches of devices that belong to another ingest on this database. */
+  readonly others: number;
 }
 
 export interface GroupHandlerOptions {
@@ -54,6 +56,8 @@ export interface GroupHandler {
   handle(group: readonly Arrival[]): Promise<void>;
   /** Counts a batch for which the queue had no room. */
   countDropped(): void;
+  /** Counts a batch that another ingest takes. */
+  countOthers(): void;
   /** Resolves when every receipt that was to be sent has been, or cannot be. */
   settled(): Promise<void>;
   counts(): IngestCounts;
@@ -78,6 +82,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
     dropped: 0,
     unreceipted: 0,
     withheld: 0,
+    others: 0,
   };
   const sending = new Set<Promise<void>>();
   let away = false;
@@ -218,6 +223,9 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
       counts.dropped += 1;
       // One line at the first and then at each thousandth: a flood must not fill the log.
       if (counts.dropped % 1000 === 1) log.warn({ dropped: counts.dropped }, 'ingest.queue.full');
+    },
+    countOthers() {
+      counts.others += 1;
     },
     settled: async () => {
       while (sending.size > 0) await Promise.allSettled(sending);

@@ -6,6 +6,7 @@ import type { Pool, PoolClient } from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import { inTransaction } from '#platform/postgres.ts';
+import type { Probe } from '#platform/probe.ts';
 import { addToSegments, type Fork, judgeDevice, summarizeEpoch } from '../link-chain.ts';
 import { markJournals } from '../mark-journals.ts';
 import {
@@ -43,8 +44,15 @@ export interface QueuedRange {
 
 const RANGES_AT_ONCE = 200;
 
+export interface LinkWorkerDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Named point: `ingest.link.before-commit`. */
+  readonly probe: Probe;
+}
+
 /** Starts the linker; it looks by itself every `everyMs` and when woken. */
-export function startLinkWorker(pool: Pool, everyMs: number, clock: Clock, log: Logger): LinkWorker {
+export function startLinkWorker(pool: Pool, everyMs: number, deps: LinkWorkerDeps): LinkWorker {
   let running: Promise<void> | undefined;
   let again = false;
   let stopped = false;
@@ -53,10 +61,10 @@ export function startLinkWorker(pool: Pool, everyMs: number, clock: Clock, log: 
     try {
       do {
         again = false;
-        while ((await linkSome(pool, clock.nowMs(), log)) === RANGES_AT_ONCE);
+        while ((await linkSome(pool, deps)) === RANGES_AT_ONCE);
       } while (again);
     } catch (error) {
-      log.debug({ problem: (error as Error).message }, 'ingest.link.away');
+      deps.log.debug({ problem: (error as Error).message }, 'ingest.link.away');
     }
   }
   const drain = (): Promise<void> => {
@@ -81,7 +89,8 @@ export function startLinkWorker(pool: Pool, everyMs: number, clock: Clock, log: 
 }
 
 /** One transaction's worth; answers how many ranges were taken. */
-async function linkSome(pool: Pool, nowMs: number, log: Logger): Promise<number> {
+async function linkSome(pool: Pool, { clock, log, probe }: LinkWorkerDeps): Promise<number> {
+  const nowMs = clock.nowMs();
   return inTransaction(pool, async (client) => {
     const { rows } = await client.query<QueuedRange>(
       `DELETE FROM ingest.link_queue WHERE queue_id IN
@@ -97,6 +106,7 @@ async function linkSome(pool: Pool, nowMs: number, log: Logger): Promise<number>
       alarmForks(log, found.forks);
       for (const lost of found.lost) log.warn({ deviceId, ...lost }, 'ingest.journal.lost');
     }
+    await probe('ingest.link.before-commit');
     return rows.length;
   });
 }

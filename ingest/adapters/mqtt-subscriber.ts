@@ -11,7 +11,10 @@ import type { Arrival } from '../model.ts';
 import { logBrokerCheck, probeBroker } from './probe-broker.ts';
 
 export interface SubscriberOptions {
-  readonly config: Pick<IngestConfig, 'mqttUrl' | 'mqttClientId' | 'mqttSecret' | 'mqttTls' | 'brokerNeeds'>;
+  readonly config: Pick<
+    IngestConfig,
+    'mqttUrl' | 'mqttClientId' | 'mqttSecret' | 'mqttTls' | 'brokerNeeds' | 'shareGroup'
+  >;
   readonly clock: Clock;
   readonly log: Logger;
   readonly onBatch: (arrival: Arrival) => void;
@@ -40,8 +43,8 @@ export function subscribeIngest(options: SubscriberOptions): Subscriber {
     log,
   });
   let deaf = false;
-  const listen = (channel: 'taps' | 'status' | 'health', take: (arrival: Arrival) => void): Promise<void> =>
-    mqtt.subscribe(everyDevice(channel), (topic, payload) => {
+  const listen = (filter: string, take: (arrival: Arrival) => void): Promise<void> =>
+    mqtt.subscribe(filter, (topic, payload) => {
       if (!deaf) take({ topic, payload, receivedAtMs: clock.nowMs() });
     });
   // Measured before any taps come: the burst must neither wait behind them nor push them out of a small queue.
@@ -49,11 +52,13 @@ export function subscribeIngest(options: SubscriberOptions): Subscriber {
     const needs = config.brokerNeeds;
     if (needs !== undefined) logBrokerCheck(log, await probeBroker(mqtt, config.mqttClientId, needs));
   };
+  const [batches, shared] = [everyDevice('taps'), config.shareGroup];
   const ready = measured().then(async () => {
     await Promise.all([
-      listen('taps', options.onBatch),
-      listen('status', options.onReport),
-      listen('health', options.onReport),
+      listen(shared === undefined ? batches : `$share/${shared}/${batches}`, options.onBatch),
+      // Every ingest hears what devices say of themselves: a shared subscription brings no retained words.
+      listen(everyDevice('status'), options.onReport),
+      listen(everyDevice('health'), options.onReport),
     ]);
   });
   ready.catch(() => {}); // said in the log by the connection; whoever waits sees it too

@@ -62,6 +62,7 @@ export async function openRecordStore(
     async commit(records, quarantined, nowMs) {
       const kept: QuarantinedItem[] = [];
       const outcome = await inTransaction(pool, async (client) => {
+        await options.probe('ingest.before-insert');
         const inserted = records.length > 0 ? await insertRecords(client, records) : 0;
         const conflicts = inserted < records.length ? await findConflicts(client, records) : [];
         const sources = new Map<QuarantinedItem, AcceptedRecord | QuarantinedItem>(

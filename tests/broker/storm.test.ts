@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLogger } from '#platform/logger.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
-import { startChild, type TestChild } from '../support/child-process.ts';
+import { startChild, type TestChild } from '../../simulators/faults/child-process.ts';
 import { freePort } from '../support/free-port.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
@@ -29,9 +29,10 @@ async function startEmbeddedProcess(): Promise<Stormed> {
   const port = await freePort();
   let child: TestChild;
   const restart = async (): Promise<void> => {
-    child = startChild(new URL('../support/role-child.ts', import.meta.url), ['broker'], {
-      KVYTOK_BROKER_LISTEN: `127.0.0.1:${port}`,
-      KVYTOK_BROKER_IDENTITIES: identities,
+    child = startChild({
+      file: new URL('../../cli/faults/role-child.ts', import.meta.url),
+      args: ['broker'],
+      env: { KVYTOK_BROKER_LISTEN: `127.0.0.1:${port}`, KVYTOK_BROKER_IDENTITIES: identities },
     });
     await child.ready;
   };

@@ -10,12 +10,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drainFareEngine } from '../../cli/city/drain.ts';
 import { deviceFolder } from '../../cli/city/identities.ts';
 import { reconcileCity } from '../../cli/city/reconcile-city.ts';
+import { type CityRig, openCityRig } from '../../cli/faults/city-rig.ts';
 import { journalFile, readJournal } from '../../cli/reconcile/journals.ts';
-import { type CityRig, openCityRig } from '../support/city-rig.ts';
 import { holdValidator } from '../support/held-validator.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
+const place = tempFolder('copied');
 let rig: CityRig;
 let aside: ReturnType<typeof tempFolder>;
 /** Journals beside those in the devices' own folders. */
@@ -23,12 +24,13 @@ const copies: { deviceId: string; file: string }[] = [];
 let cards = 0;
 
 beforeAll(async () => {
-  rig = await openCityRig({ validators: 6, cards: 1, everyMs: 1000 });
+  rig = await openCityRig({ folder: place.path, validators: 6, cards: 1, everyMs: 1000, seed: 1 });
   aside = tempFolder('copies');
-  for (const role of ['ingest', 'fare-engine'] as const) await rig.start(role).ready;
+  for (const name of ['broker', 'ingest-1', 'fare-engine-1'] as const) await rig.start(name).ready;
 });
 afterAll(async () => {
   await rig?.close();
+  place.remove();
   aside?.remove();
 });
 

@@ -14,20 +14,20 @@ import { createLogger } from '#platform/logger.ts';
 import { type RestoredCity, restoreCity } from '../../cli/backup/restore-city.ts';
 import { drainFareEngine } from '../../cli/city/drain.ts';
 import { reconcileCity } from '../../cli/city/reconcile-city.ts';
-import type { TestChild } from '../support/child-process.ts';
-import { type CityRig, openCityRig, type RigRole } from '../support/city-rig.ts';
+import { type CityRig, openCityRig, type RigProcess } from '../../cli/faults/city-rig.ts';
+import type { TestChild } from '../../simulators/faults/child-process.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
 const log = createLogger({ component: 'restore', level: 'error', pretty: false });
 /** Devices keep everything: what a backup loses at its end, they still have. */
 const WITH_RESERVE = { KVYTOK_BACKUP_RESERVE_S: '3600' };
 
+const place = tempFolder('restore');
 let rig: CityRig;
-const running = new Map<RigRole, TestChild>();
 
-async function start(role: RigRole, killAt?: string, env?: Record<string, string>): Promise<TestChild> {
-  const child = rig.start(role, killAt, env);
-  running.set(role, child);
+async function start(name: RigProcess, killAt?: string, env?: Record<string, string>): Promise<TestChild> {
+  const child = rig.start(name, { ...(killAt !== undefined && { killAt }), ...(env && { env }) });
   await child.ready.catch((error: Error) => {
     // An armed child may die before it says that it is ready; an unarmed one may not.
     if (killAt === undefined) throw error;
@@ -35,8 +35,8 @@ async function start(role: RigRole, killAt?: string, env?: Record<string, string
   return child;
 }
 
-async function kill(...roles: RigRole[]): Promise<void> {
-  for (const role of roles) expect(await running.get(role)?.kill()).toBe('SIGKILL');
+async function kill(...names: RigProcess[]): Promise<void> {
+  for (const name of names) expect(await rig.running(name)?.kill()).toBe('SIGKILL');
 }
 
 interface Figures {
@@ -85,25 +85,27 @@ async function restore(more: { moveAside?: boolean; acceptLoss?: boolean } = {})
 
 /** Everything is killed and the cluster is gone; validators work on. */
 async function loseDatabase(): Promise<void> {
-  await kill('backup', 'ingest', 'fare-engine');
+  await kill('backup', 'ingest-1', 'fare-engine-1');
   await rig.destroyDatabase();
 }
 
 async function goOn(env?: Record<string, string>): Promise<void> {
   await rig.healDatabase();
-  await start('ingest');
-  await start('fare-engine');
+  await start('ingest-1');
+  await start('fare-engine-1');
   await start('backup', undefined, env);
   await untilMoreDecided();
 }
 
 beforeAll(async () => {
-  rig = await openCityRig({ validators: 3, cards: 200, everyMs: 50 });
-  for (const role of ['backup', 'ingest', 'fare-engine', 'edge'] as const) await start(role);
+  rig = await openCityRig({ folder: place.path, validators: 3, cards: 200, everyMs: 50, seed: 1 });
+  for (const name of ['broker', 'backup', 'ingest-1', 'fare-engine-1', 'validators'] as const)
+    await start(name);
   await untilMoreDecided();
 });
 afterAll(async () => {
   await rig?.close();
+  place.remove();
 });
 
 describe('a city whose database is lost while taps flow', { timeout: 300_000 }, () => {
@@ -166,7 +168,7 @@ describe('a city whose database is lost while taps flow', { timeout: 300_000 }, 
 
   it('is not restored to less than its validators were promised', async () => {
     await untilWatermarkMoves();
-    await kill('backup', 'ingest', 'fare-engine');
+    await kill('backup', 'ingest-1', 'fare-engine-1');
     await rig.killDatabase();
     const aside = join(rig.dataFolder, 'newest-log');
     const wal = join(rig.backupFolder, 'wal');
@@ -184,7 +186,7 @@ describe('a city whose database is lost while taps flow', { timeout: 300_000 }, 
   });
 
   it('has every record, every green and every kopiyka exactly once in the end', async () => {
-    expect(await running.get('edge')?.stop()).toBe(0);
+    expect(await rig.running('validators')?.stop()).toBe(0);
     expect(await drainFareEngine(rig.auditor, 30_000)).toEqual({ inbox: 0, queue: 0, commands: 0 });
     const { data, dataFolder, greens } = rig;
     const result = await reconcileCity(rig.auditor, { dataFolder, devices: data.devices, greens });
@@ -196,7 +198,7 @@ describe('a city whose database is lost while taps flow', { timeout: 300_000 }, 
   });
 
   it('is restored to less where loss is accepted, and says so', async () => {
-    await kill('backup', 'ingest', 'fare-engine');
+    await kill('backup', 'ingest-1', 'fare-engine-1');
     await rig.killDatabase();
     const file = join(rig.backupFolder, 'backup.json');
     const owner = JSON.parse(readFileSync(file, 'utf8')) as object;

@@ -8,19 +8,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { drainFareEngine } from '../../cli/city/drain.ts';
 import { deviceFolder } from '../../cli/city/identities.ts';
 import { reconcileCity } from '../../cli/city/reconcile-city.ts';
+import { type CityRig, openCityRig } from '../../cli/faults/city-rig.ts';
 import { journalFile } from '../../cli/reconcile/journals.ts';
-import { type CityRig, openCityRig } from '../support/city-rig.ts';
 import { holdValidator } from '../support/held-validator.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
+const place = tempFolder('salvaged');
 let rig: CityRig;
 let cards = 0;
 const hitGreens: string[] = [];
 
 beforeAll(async () => {
-  rig = await openCityRig({ validators: 2, cards: 1, everyMs: 1000 });
-  for (const role of ['ingest', 'fare-engine'] as const) await rig.start(role).ready;
+  rig = await openCityRig({ folder: place.path, validators: 2, cards: 1, everyMs: 1000, seed: 1 });
+  for (const name of ['broker', 'ingest-1', 'fare-engine-1'] as const) await rig.start(name).ready;
 });
-afterAll(() => rig?.close());
+afterAll(async () => {
+  await rig?.close();
+  place.remove();
+});
 
 const folderOf = (n: number): string => deviceFolder(rig.dataFolder, rig.data.devices[n]?.deviceId as string);
 

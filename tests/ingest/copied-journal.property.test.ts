@@ -24,7 +24,7 @@ beforeAll(async () => {
   city = await startCity([]);
   pool = createPool({ url: city.database.url('ingest_runtime'), applicationName: 'test', max: 4 });
   store = await openRecordStore(pool, { quota: DEFAULT_LIMITS, probe: noProbe, nowMs: NOW_MS });
-  linker = startLinkWorker(pool, 3_600_000, manualClock(NOW_MS), log);
+  linker = startLinkWorker(pool, 3_600_000, { clock: manualClock(NOW_MS), log, probe: noProbe });
 });
 afterAll(async () => {
   await linker?.stop();

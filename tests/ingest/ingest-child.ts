@@ -3,7 +3,7 @@ import { readEnvironment } from '#platform/config.ts';
 import { createLogger } from '#platform/logger.ts';
 import { IngestEnvironment, ingestConfig } from '../../ingest/config.ts';
 import { startIngest } from '../../ingest/main.ts';
-import { killProbe } from '../support/kill-probe.ts';
+import { killProbe } from '../../simulators/faults/kill-probe.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { NOW_MS } from './journal.ts';
 

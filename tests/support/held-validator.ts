@@ -3,12 +3,12 @@ import { createHash, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogger } from '#platform/logger.ts';
+import type { CityRig } from '../../cli/faults/city-rig.ts';
 import { createInProcessCardReader } from '../../edge-agent/adapters/in-process-card-reader.ts';
 import { type EdgeRole, startEdge } from '../../edge-agent/main.ts';
 import { UPLOAD_LIMITS } from '../../edge-agent/upload.ts';
 import { createVirtualCard } from '../../simulators/cards/virtual-card.ts';
-import type { CityRig } from './city-rig.ts';
-import { shiftedClock } from './shifted-clock.ts';
+import { shiftedClock } from '../../simulators/faults/shifted-clock.ts';
 import { until } from './until.ts';
 
 export interface HeldValidator {

@@ -19,6 +19,24 @@ describe('the import arrows', () => {
     }
   });
 
+  test('nothing that serves a city loads the means to kill it', () => {
+    const sources = new Map(files.map(({ path, text }) => [path, text]));
+    for (const start of ['cli/commands/serve.ts', 'cli/commands/edge.ts', 'cli/commands/city.ts']) {
+      const loaded = [...loadedBy(start, sources)];
+      expect(loaded.filter((path) => /^(simulators|cli)\/faults\//.test(path))).toEqual([]);
+    }
+  });
+
+  test('nothing outside the tests can plant a bug: no way leads from a command to the tests or to a module hook', () => {
+    const sources = new Map(files.map(({ path, text }) => [path, text]));
+    const starts = files.map(({ path }) => path).filter((path) => /^(bin|cli)\//.test(path));
+    const loaded = new Set(starts.flatMap((start) => [...loadedBy(start, sources)]));
+    expect([...loaded].filter((path) => path.startsWith('tests/'))).toEqual([]);
+    const hooks = files.filter(({ text }) => /\bregisterHooks\b|\bmodule\.register\b/.test(text));
+    expect(hooks.map(({ path }) => path).filter((path) => !path.startsWith('tests/'))).toEqual([]);
+    expect(hooks.map(({ path }) => path)).toContain('tests/faults/checks/load-mutant.ts');
+  });
+
   test('a validator loads no server package: neither a database client nor a web framework nor a broker', () => {
     const sources = new Map(files.map(({ path, text }) => [path, text]));
     const loaded = [...loadedBy('cli/commands/edge.ts', sources)];

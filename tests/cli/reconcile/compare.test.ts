@@ -10,6 +10,7 @@ const journal = (last: number, kept: readonly number[]): JournalContent => ({
   deviceId: 'val-1',
   epochs: new Map([[epoch, last]]),
   kept: new Map(kept.map((seq) => [id(seq), hashOf(seq)])),
+  receipted: new Set(),
 });
 const held = (seq: number, accepted = true): HeldRecord => ({
   deviceId: 'val-1',
@@ -34,6 +35,12 @@ describe('the reconciliation of journals', () => {
       greens: 2,
       problems: [],
     });
+  });
+
+  it('names a record that its device takes for held, and the city does not hold', () => {
+    const believing = { ...journal(3, [1, 2, 3]), receipted: new Set([id(1), id(2)]) };
+    const { problems } = compareJournals([believing], [held(1), held(3)], new Set());
+    expect(problems).toEqual([`${id(2)} has a receipt, and the city does not hold it`]);
   });
 
   it('names a record that is nowhere', () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { openDenyStore } from '../../../edge-agent/adapters/deny-store.ts';
 import { realTimers } from '../../../edge-agent/adapters/timers.ts';
 import { createDenyList } from '../../../edge-agent/deny-list.ts';
-import { killProbe } from '../../support/kill-probe.ts';
+import { killProbe } from '../../../simulators/faults/kill-probe.ts';
 
 const [dir, spec] = process.argv.slice(2) as [string, string | undefined];
 const lists = new Map([['lists-1', createPublicKey(readFileSync(join(dir, 'lists.pem')))]]);

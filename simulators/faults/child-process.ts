@@ -1,7 +1,8 @@
-/** Child processes of a test: started, watched, ended by their own id. */
+/** Child processes of a fault run: started, watched, ended by their own id. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 
 export interface TestChild {
   readonly pid: number;
@@ -19,15 +20,32 @@ export interface TestChild {
 
 const ERROR_LINES_KEPT = 40;
 
-/** Runs a TypeScript file under this Node. Each line of stdout but `ready` goes to `onLine`. */
-export function startChild(
-  file: URL,
-  args: readonly string[],
-  env: Readonly<Record<string, string>>,
-  onLine: (line: string) => void = () => {},
-): TestChild {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file.pathname, ...args], {
-    env: { PATH: process.env['PATH'] ?? '', ...env },
+export interface ChildOrder {
+  /** A TypeScript file, run under this Node. */
+  readonly file: URL;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Arguments for Node itself. */
+  readonly nodeArgs?: readonly string[];
+  /** A program with its arguments that runs Node in its own place (`exec`), e.g. `strace -D`. */
+  readonly under?: readonly string[];
+  /** Each line of stdout but `ready`. */
+  readonly onLine?: (line: string) => void;
+}
+
+/** Starts a child process. */
+export function startChild(order: ChildOrder): TestChild {
+  const { file, args, nodeArgs = [], under = [], onLine = () => {} } = order;
+  const command = [
+    ...under,
+    process.execPath,
+    '--disable-warning=ExperimentalWarning',
+    ...nodeArgs,
+    fileURLToPath(file),
+    ...args,
+  ];
+  const child = spawn(command[0] as string, command.slice(1), {
+    env: { PATH: process.env['PATH'] ?? '', ...order.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const errorLines: string[] = [];
