@@ -55,6 +55,7 @@ export const City = Type.Object({
       journalFullPct: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
       backlogRows: Type.Optional(Type.Integer({ minimum: 1 })),
       backupOldS: Type.Optional(seconds),
+      signShownS: Type.Optional(seconds),
     }),
   ),
   /** How a stop is found and when it counts; without it devices find none, and a stop that is told counts. */

@@ -3,7 +3,13 @@
  * it speaks of, so that a stranger can tell from the page what is wrong. Pure; the sentences are in the catalogues.
  */
 import type { BackupRow, JournalAlarmRow } from './ports.ts';
-import type { AttentionCode, CityWire, DeviceWire, FindingWire } from './schemas.ts';
+import {
+  ATTENTION_CODES,
+  type AttentionCode,
+  type CityWire,
+  type DeviceWire,
+  type FindingWire,
+} from './schemas.ts';
 
 /** From when on something needs a person (`attention` in city.yaml). Times are of the city's clock. */
 export interface AttentionLimits {
@@ -19,6 +25,8 @@ export interface AttentionLimits {
   readonly backlogRows: number;
   /** A backup whose watermark stands still for so long holds too little. */
   readonly backupOldS: number;
+  /** Signs of the past are asked about for so long; they stay in the views and tables. */
+  readonly signShownS: number;
 }
 
 /** Where a city says nothing else. */
@@ -29,6 +37,7 @@ export const ATTENTION_LIMITS: AttentionLimits = {
   journalFullPct: 80,
   backlogRows: 20_000,
   backupOldS: 3600,
+  signShownS: 7 * 86_400,
 };
 
 /** Devices named in one finding; the others are counted. */
@@ -44,10 +53,10 @@ export function findAttention(city: Figures, limits: AttentionLimits): FindingWi
   return [
     ...staleDatabase(city),
     ...books(city),
-    ...journals(city),
+    ...journals(city, limits),
     ...backups(city, limits),
     ...DEVICE_RULES.flatMap((rule) => aboutDevices(rule, city, limits)),
-    ...setAside(city),
+    ...setAside(city, limits),
     ...backlog(city, limits),
   ].sort((a, b) => Number(b.severity === 'alarm') - Number(a.severity === 'alarm'));
 }
@@ -69,23 +78,32 @@ function books({ counts }: Figures): FindingWire[] {
   return [
     ...(counts.reconciled ? [] : [finding('BOOKS_DIFFER', 'alarm')]),
     ...(counts.stuck > 0 ? [finding('ROWS_STUCK', 'alarm', { count: counts.stuck })] : []),
-    ...(counts.commandsRefused > 0
-      ? [finding('COMMANDS_REFUSED', 'warning', { count: counts.commandsRefused })]
-      : []),
   ];
 }
 
-/** Two lives of one device at once, and lost journals; other signs of a copy are counted with the devices. */
-function journals({ journals: alarms }: Figures): FindingWire[] {
-  const about = (code: AttentionCode, kinds: readonly string[]): FindingWire[] => {
-    const rows = alarms.filter(({ kind }) => kinds.includes(kind));
+/** Kinds of signs → what they are on the page; every other kind says that a journal has forked. */
+const SIGNS: Readonly<Record<string, AttentionCode>> = {
+  'live-together': 'DEVICE_LIVES_TWICE',
+  'two-boots': 'DEVICE_LIVES_TWICE',
+  lost: 'JOURNAL_LOST',
+  'code-used-again': 'KEY_IN_FOREIGN_HANDS',
+  'superseded-certificate': 'KEY_IN_FOREIGN_HANDS',
+  'foreign-signing-key': 'KEY_IN_FOREIGN_HANDS',
+};
+
+/** Copied devices, stolen keys and lost journals, as long as the signs are young enough to be asked about. */
+function journals({ journals: signs, nowMs }: Figures, { signShownS }: AttentionLimits): FindingWire[] {
+  const young = signs.filter(
+    ({ noticedAtMs }) => noticedAtMs === null || nowMs - noticedAtMs < signShownS * 1000,
+  );
+  const byCode = Map.groupBy(young, ({ kind }) => SIGNS[kind] ?? 'JOURNAL_FORKED');
+  return ATTENTION_CODES.flatMap((code) => {
+    const rows = byCode.get(code) ?? [];
+    if (rows.length === 0) return [];
     const names = [...new Set(rows.map(({ deviceId }) => deviceId))].sort();
-    if (names.length === 0) return [];
-    const since = rows.map(({ noticedAtMs }) => noticedAtMs ?? 0);
-    const more = { count: names.length, subjects: names.slice(0, SUBJECTS_MAX), sinceMs: Math.max(...since) };
-    return [finding(code, 'alarm', more)];
-  };
-  return [...about('DEVICE_LIVES_TWICE', ['live-together', 'two-boots']), ...about('JOURNAL_LOST', ['lost'])];
+    const sinceMs = Math.max(...rows.map(({ noticedAtMs }) => noticedAtMs ?? 0));
+    return [finding(code, 'alarm', { count: names.length, subjects: names.slice(0, SUBJECTS_MAX), sinceMs })];
+  });
 }
 
 function backups({ backup, nowMs }: Figures, { backupOldS }: AttentionLimits): FindingWire[] {
@@ -95,13 +113,14 @@ function backups({ backup, nowMs }: Figures, { backupOldS }: AttentionLimits): F
   return [finding('BACKUP_OLD', 'alarm', { sinceMs: backup.watermarkMs })];
 }
 
-function setAside({ quarantine }: Figures): FindingWire[] {
+function setAside({ quarantine, nowMs }: Figures, { signShownS }: AttentionLimits): FindingWire[] {
   const items = quarantine.reduce((sum, row) => sum + row.items, 0);
   if (items === 0) return [];
   const last = quarantine.reduce<number | null>(
     (latest, { lastAtMs }) => (lastAtMs !== null && lastAtMs > (latest ?? -Infinity) ? lastAtMs : latest),
     null,
   );
+  if (last !== null && nowMs - last >= signShownS * 1000) return [];
   return [finding('QUARANTINE', 'warning', { count: items, sinceMs: last })];
 }
 
@@ -123,7 +142,6 @@ const grown = (ageMs: number, device: DeviceWire, nowMs: number): number =>
 const speaks = (device: DeviceWire): boolean => device.state === 'online' || device.state === 'out-of-order';
 
 const DEVICE_RULES: readonly DeviceRule[] = [
-  { code: 'JOURNAL_FORKED', severity: 'alarm', needs: (device) => device.forks > 0 },
   { code: 'READER_NOT_READY', severity: 'alarm', needs: (device) => device.state === 'out-of-order' },
   {
     code: 'JOURNAL_NEARLY_FULL',

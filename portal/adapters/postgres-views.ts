@@ -71,6 +71,7 @@ export const PUBLISHED_COLUMNS = {
   ],
   'ingest.published_quarantine': ['reason', 'items', 'last_at_ms'],
   'ingest.published_journal_alarm': ['device_id', 'kind', 'noticed_at_ms'],
+  'ingest.published_enrolment_alarm': ['device_id', 'kind', 'noticed_at_ms'],
   'ingest.published_backup': ['state', 'watermark_ms'],
   'ingest.published_counts': ['records', 'taps', 'quarantined'],
 } as const;
@@ -134,7 +135,10 @@ export function createPostgresViews(pool: Pool): CityViews {
       ).map(quarantineRow),
     journalAlarms: async () =>
       (
-        await rows(`SELECT device_id, kind, noticed_at_ms FROM ingest.published_journal_alarm
+        await rows(`SELECT device_id, kind, noticed_at_ms FROM (
+                        SELECT device_id, kind, noticed_at_ms FROM ingest.published_journal_alarm
+                        UNION ALL
+                        SELECT device_id, kind, noticed_at_ms FROM ingest.published_enrolment_alarm) AS sign
                       ORDER BY noticed_at_ms DESC NULLS LAST, device_id, kind LIMIT ${DEVICES_MAX}`)
       ).map((raw) => ({
         deviceId: sure(raw['device_id']),

@@ -43,8 +43,6 @@ export const de: Catalogue = {
   'attention.ROWS_STUCK': 'Nach wiederholten Fehlern beiseitegelegt: {n}.',
   'attention.ROWS_STUCK.do':
     'Ins Protokoll der Tarifberechnung sehen. Nach Abhilfe und Neustart werden sie von selbst abgearbeitet.',
-  'attention.COMMANDS_REFUSED': 'Abgelehnte Befehle: {n}.',
-  'attention.COMMANDS_REFUSED.do': 'Der Grund steht bei jedem: beheben und erneut einreichen.',
   'attention.JOURNAL_FORKED':
     'Ein Journal hat sich verzweigt: vielleicht wurde ein Gerät kopiert. Entwerter: {n}.',
   'attention.JOURNAL_FORKED.do':
@@ -52,6 +50,8 @@ export const de: Catalogue = {
   'attention.DEVICE_LIVES_TWICE': 'Ein Gerät lebt zweimal zugleich: {n}.',
   'attention.DEVICE_LIVES_TWICE.do':
     'Jemand benutzt seinen Schlüssel anderswo. Schlüssel widerrufen, Kopie suchen, Entwerter neu anmelden.',
+  'attention.KEY_IN_FOREIGN_HANDS': 'Schlüssel oder Code eines Geräts in fremder Hand: {n}.',
+  'attention.KEY_IN_FOREIGN_HANDS.do': 'Das Gerät widerrufen und mit einem neuen Code neu anmelden.',
   'attention.JOURNAL_LOST': 'Ein Journal ging verloren: {n}; bemerkt um {time}.',
   'attention.JOURNAL_LOST.do':
     'Wie viele Fahrten noch nicht angekommen waren, weiß niemand. Klären, was mit der Platte geschah.',

@@ -41,14 +41,14 @@ export const en: Catalogue = {
   'attention.ROWS_STUCK': 'Set aside after repeated errors: {n}.',
   'attention.ROWS_STUCK.do':
     'Look into the fare engine’s log. Once mended and started again they are worked off by themselves.',
-  'attention.COMMANDS_REFUSED': 'Commands refused: {n}.',
-  'attention.COMMANDS_REFUSED.do': 'The reason stands beside each: mend it and submit it again.',
   'attention.JOURNAL_FORKED': 'A journal has forked: a device may have been copied. Validators: {n}.',
   'attention.JOURNAL_FORKED.do':
     'Find the second device. If there is none, revoke the key and enrol the validator anew.',
   'attention.DEVICE_LIVES_TWICE': 'A device lives twice at the same time: {n}.',
   'attention.DEVICE_LIVES_TWICE.do':
     'Somebody uses its key elsewhere. Revoke the key, find the copy, enrol the validator anew.',
+  'attention.KEY_IN_FOREIGN_HANDS': 'A device’s key or code is in foreign hands: {n}.',
+  'attention.KEY_IN_FOREIGN_HANDS.do': 'Revoke the device and enrol it anew with a new code.',
   'attention.JOURNAL_LOST': 'A journal was lost: {n}; noticed at {time}.',
   'attention.JOURNAL_LOST.do':
     'How many rides had not come in cannot be known. Find out what happened to the disk.',

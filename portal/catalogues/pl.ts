@@ -41,14 +41,14 @@ export const pl: Catalogue = {
   'attention.ROWS_STUCK': 'Odłożone po powtarzających się błędach: {n}.',
   'attention.ROWS_STUCK.do':
     'Zajrzyj do dziennika silnika taryf. Po naprawie i ponownym starcie przetworzą się same.',
-  'attention.COMMANDS_REFUSED': 'Odrzucone polecenia: {n}.',
-  'attention.COMMANDS_REFUSED.do': 'Powód stoi przy każdym: popraw i złóż ponownie.',
   'attention.JOURNAL_FORKED': 'Dziennik się rozdwoił: być może skopiowano urządzenie. Kasowniki: {n}.',
   'attention.JOURNAL_FORKED.do':
     'Znajdź drugie urządzenie. Jeśli go nie ma, unieważnij klucz i zarejestruj kasownik od nowa.',
   'attention.DEVICE_LIVES_TWICE': 'Urządzenie żyje dwa razy naraz: {n}.',
   'attention.DEVICE_LIVES_TWICE.do':
     'Ktoś używa jego klucza gdzie indziej. Unieważnij klucz, znajdź kopię, zarejestruj kasownik od nowa.',
+  'attention.KEY_IN_FOREIGN_HANDS': 'Klucz lub kod urządzenia w obcych rękach: {n}.',
+  'attention.KEY_IN_FOREIGN_HANDS.do': 'Unieważnij urządzenie i zarejestruj je od nowa nowym kodem.',
   'attention.JOURNAL_LOST': 'Dziennik przepadł: {n}; zauważono o {time}.',
   'attention.JOURNAL_LOST.do':
     'Nie wiadomo, ile przejazdów nie zdążyło dotrzeć. Sprawdź, co się stało z dyskiem.',

@@ -73,7 +73,6 @@ describe('what needs a person', () => {
     ['a planned device never heard of', { state: 'offline', lastSeenMs: null, reportedAtMs: null }, []],
     ['a device that said it stops', { state: 'off', lastSeenMs: NOW_MS - 10 ** 9 }, []],
     ['a reader that reads nothing', { state: 'out-of-order' }, ['READER_NOT_READY']],
-    ['a forked journal', { forks: 1 }, ['JOURNAL_FORKED']],
     ['a gap', { gaps: 1 }, ['RECORDS_MISSING']],
     ['a deny list of an hour less a millisecond', { denyListAgeMs: 3_599_999 }, []],
     ['a deny list of an hour', { denyListAgeMs: 3_600_000 }, ['DENY_LIST_OLD']],
@@ -93,7 +92,6 @@ describe('what needs a person', () => {
   it.each([
     ['books that differ', { ...FINE, reconciled: false }, ['BOOKS_DIFFER']],
     ['rows that are stuck', { ...FINE, stuck: 1 }, ['ROWS_STUCK']],
-    ['refused commands', { ...FINE, commandsRefused: 2 }, ['COMMANDS_REFUSED']],
     ['a backlog of 19,999 rows', { ...FINE, inbox: 10_000, queue: 9_999 }, []],
     ['a backlog of 20,000 rows', { ...FINE, inbox: 10_000, queue: 10_000 }, ['BACKLOG']],
     ['no counts yet', null, []],
@@ -121,11 +119,23 @@ describe('what needs a person', () => {
       { deviceId: 'val-9', kind: 'two-boots', noticedAtMs: NOW_MS - 3 },
       { deviceId: 'val-2', kind: 'lost', noticedAtMs: null },
       { deviceId: 'val-5', kind: 'same-number', noticedAtMs: NOW_MS },
+      { deviceId: 'val-7', kind: 'code-used-again', noticedAtMs: NOW_MS - 1 },
     ];
     expect(find({}, { journals })).toEqual([
       { code: 'DEVICE_LIVES_TWICE', severity: 'alarm', count: 1, subjects: ['val-9'], sinceMs: NOW_MS - 3 },
+      { code: 'KEY_IN_FOREIGN_HANDS', severity: 'alarm', count: 1, subjects: ['val-7'], sinceMs: NOW_MS - 1 },
       { code: 'JOURNAL_LOST', severity: 'alarm', count: 1, subjects: ['val-2'], sinceMs: 0 },
+      { code: 'JOURNAL_FORKED', severity: 'alarm', count: 1, subjects: ['val-5'], sinceMs: NOW_MS },
     ]);
+  });
+
+  it.each([
+    [7 * 86_400_000 - 1, ['JOURNAL_FORKED', 'QUARANTINE']],
+    [7 * 86_400_000, []],
+  ])('asks about signs that are %d ms old: %j', (ageMs, expected) => {
+    const journals = [{ deviceId: 'val-5', kind: 'outlived', noticedAtMs: NOW_MS - ageMs }];
+    const quarantine = [{ reason: 'INGEST_CONFLICT', items: 2, lastAtMs: NOW_MS - ageMs }];
+    expect(codes({ quarantine }, { journals })).toEqual(expected);
   });
 
   it.each([
@@ -141,11 +151,11 @@ describe('what needs a person', () => {
 
   it('puts alarms first, counts every device and names a bounded number', () => {
     const devices = Array.from({ length: 40 }, (_, n) =>
-      aDevice({ deviceId: `val-${n}`, gaps: 1, forks: n === 7 ? 1 : 0 }),
+      aDevice({ deviceId: `val-${n}`, gaps: 1, ...(n === 7 && { state: 'out-of-order' }) }),
     );
     const found = find({ devices });
     expect(found.map(({ code, count, subjects }) => [code, count, subjects.length])).toEqual([
-      ['JOURNAL_FORKED', 1, 1],
+      ['READER_NOT_READY', 1, 1],
       ['RECORDS_MISSING', 40, SUBJECTS_MAX],
     ]);
     expect(found[0]?.subjects).toEqual(['val-7']);
