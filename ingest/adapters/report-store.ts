@@ -4,9 +4,11 @@
  */
 import type { Pool } from 'pg';
 import type { DeviceHealth, DeviceStatus } from '#contracts/device-report.ts';
+import type { RejectionCode } from '#contracts/reason-codes.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createBootWatch } from '../boot-watch.ts';
 import type { ReadReport } from '../read-report.ts';
+import { wellFormed, wellFormedText } from '../well-formed.ts';
 import { alarmForks, type DeviceFork, noteForks } from './fork-notes.ts';
 import { countUncollected } from './record-store.ts';
 
@@ -21,6 +23,9 @@ interface Timed<T> {
   readonly atMs: number;
   readonly report: T;
 }
+
+/** What the database does not take as data is counted as what could not be read. */
+const MALFORMED: RejectionCode = 'INGEST_MALFORMED';
 
 /** Starts writing every `everyMs`. */
 export function startReportStore(pool: Pool, everyMs: number, log: Logger): ReportStore {
@@ -39,9 +44,14 @@ export function startReportStore(pool: Pool, everyMs: number, log: Logger): Repo
     healths = new Map();
     refusals = new Map();
     turned = new Map();
+    const malformed = (): void => {
+      refused.set(MALFORMED, (refused.get(MALFORMED) ?? 0) + 1);
+    };
     try {
-      if (status.size > 0) await writeStatuses(pool, [...status.values()]);
-      if (health.size > 0) await writeHealths(pool, [...health.values()]);
+      await writeEach([...status.values()], (items) => writeStatuses(pool, items), malformed);
+      status.clear();
+      await writeEach([...health.values()], (items) => writeHealths(pool, items), malformed);
+      health.clear();
       alarmForks(log, await noteForks(pool, [...forks.values()], lastAtMs));
       for (const [reason, items] of refused) {
         await countUncollected(pool, 'report', reason, items, lastAtMs);
@@ -84,6 +94,29 @@ export function startReportStore(pool: Pool, everyMs: number, log: Logger): Repo
   };
 }
 
+/** SQLSTATE class 22, data exception (PostgreSQL, Appendix A). */
+const isDataError = (error: unknown): boolean =>
+  String((error as { code?: unknown } | null)?.code).startsWith('22');
+
+/** Writes all at once; when the database refuses the data of one, each by itself, so that none keeps back the others. */
+async function writeEach<T>(
+  items: readonly T[],
+  write: (items: readonly T[]) => Promise<void>,
+  refuse: () => void,
+): Promise<void> {
+  if (items.length === 0) return;
+  try {
+    await write(items);
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    if (items.length === 1) refuse();
+    else for (const item of items) await writeEach([item], write, refuse);
+  }
+}
+
+const softwareOf = ({ software }: DeviceStatus): string | null =>
+  software === undefined ? null : wellFormedText(software);
+
 // Ordered by device, so that two writers never wait for each other crosswise; an older word never replaces a newer.
 async function writeStatuses(pool: Pool, items: readonly Timed<DeviceStatus>[]): Promise<void> {
   await pool.query(
@@ -97,7 +130,7 @@ async function writeStatuses(pool: Pool, items: readonly Timed<DeviceStatus>[]):
     [
       items.map((i) => i.report.deviceId),
       items.map((i) => i.report.online),
-      items.map((i) => i.report.software?.replaceAll('\0', '') ?? null),
+      items.map((i) => softwareOf(i.report)),
       items.map((i) => i.atMs),
       items.map((i) => i.report.stopped === true),
     ],
@@ -113,7 +146,7 @@ async function writeHealths(pool: Pool, items: readonly Timed<DeviceHealth>[]): 
      WHERE d.at_ms <= excluded.at_ms`,
     [
       items.map((i) => i.report.deviceId),
-      items.map((i) => JSON.stringify(i.report).replaceAll('\\u0000', '')),
+      items.map((i) => JSON.stringify(wellFormed(i.report))),
       items.map((i) => i.atMs),
     ],
   );
