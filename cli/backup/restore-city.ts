@@ -14,7 +14,7 @@ import { createPool } from '#platform/postgres.ts';
 import { findPostgresBinaries } from '#platform/postgres-binaries.ts';
 import { adminPassword, clearLeftovers, locateCluster } from '#platform/postgres-cluster.ts';
 import { type Reconciliation, reconcile } from '../../fare-engine/reconcile.ts';
-import { openCityKeys } from '../city/city-keys.ts';
+import { hasCityKeys, openCityKeys } from '../city/city-keys.ts';
 import { openCityDatabase } from '../city/open-database.ts';
 import { type FinishedRestore, finishRestore } from './finish-restore.ts';
 
@@ -74,7 +74,7 @@ export async function restoreCity(options: RestoreCityOptions): Promise<Restored
     if (owner?.cityMs != null) advanceClockFile(join(folder.path, 'city-clock.json'), owner.cityMs);
     // Before the new life, which takes every promise back.
     const broken = brokenPromise(backup, reached);
-    const newKeys = !existsSync(join(folder.path, 'secrets', 'ingest-key.pem'));
+    const newKeys = !hasCityKeys(join(folder.path, 'secrets'));
     options.onStep('new life');
     const { life, books } = await beginAgain(folder.path, backup, options.log);
     return { base, reached, life, books, movedTo, broken, newKeys };

@@ -3,8 +3,8 @@
  * has nothing. Key by scrypt from a passphrase, AES-256-GCM over all files together.
  */
 import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { Type } from 'typebox';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
@@ -12,7 +12,9 @@ import { OperatorError } from '#platform/errors.ts';
 
 const base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' });
 const Sealed = Type.Object({ v: Type.Literal(1), salt: base64, nonce: base64, tag: base64, sealed: base64 });
-const Files = Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,80}$' }), base64);
+/** A file's name, below a few folders at most: no part begins with a dot, so none leads out of the folder. */
+const NAME = '^[a-z0-9][a-z0-9.-]{0,80}(/[a-z0-9][a-z0-9.-]{0,80}){0,3}$';
+const Files = Type.Record(Type.String({ pattern: NAME }), base64);
 
 const parseSealed = parserOf(Sealed);
 const parseFiles = parserOf(Files);
@@ -24,11 +26,11 @@ const SEALED_BYTES_MAX = 16 * 1024 * 1024;
 /** Says what the bytes are, so that no other sealed file passes for one of these. */
 const PURPOSE = Buffer.from('kvytok secrets v1');
 
-/** Seals every file of `folder`; gives their names. @throws OperatorError SECRETS_PASSPHRASE, SECRETS_SEALED_UNREADABLE */
+/** Seals every file of `folder` and of the folders in it, e.g. `offline/…`; gives their names. @throws OperatorError SECRETS_PASSPHRASE, SECRETS_SEALED_UNREADABLE */
 export function sealSecrets(folder: string, out: string, passphrase: string): string[] {
   if (passphrase.length < PASSPHRASE_MIN) throw tooShort();
   if (!existsSync(folder)) throw unreadable(folder, 'it does not exist');
-  const names = readdirSync(folder).sort();
+  const names = namesIn(folder).sort();
   const files = Object.fromEntries(
     names.map((name) => [name, readFileSync(join(folder, name)).toString('base64')]),
   );
@@ -73,9 +75,22 @@ export function openSecrets(file: string, folder: string, passphrase: string): s
     throw unreadable(file, 'the passphrase does not open it, or it is damaged');
   }
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  for (const [name, content] of Object.entries(files))
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true, mode: 0o700 });
     writeFileAtomic(join(folder, name), bytes(content).toString('utf8'));
+  }
   return Object.keys(files);
+}
+
+/** Names of the files below a folder. What could not be opened again is refused now, not on the day of the restore. */
+function namesIn(folder: string, within = ''): string[] {
+  return readdirSync(join(folder, within), { withFileTypes: true }).flatMap((entry) => {
+    const name = `${within}${entry.name}`;
+    if (!new RegExp(NAME).test(name)) throw unreadable(join(folder, name), 'such a name is not sealed');
+    if (entry.isDirectory()) return namesIn(folder, `${name}/`);
+    if (statSync(join(folder, name)).isFile()) return [name];
+    throw unreadable(join(folder, name), 'it is no file');
+  });
 }
 
 function tooShort(): OperatorError {

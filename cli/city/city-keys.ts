@@ -9,7 +9,7 @@ import {
   type KeyObject,
   randomBytes,
 } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 
@@ -35,16 +35,23 @@ export interface CityKeys {
   readonly tokenKey: Buffer;
 }
 
+const INGEST_KEY = 'ingest-key.pem';
+const GENERATION_KEY = join('offline', 'list-generation-key.pem');
+
+/** Whether the keys of `folder` that devices pin and a restore uses are there; {@link openCityKeys} makes new ones. */
+export function hasCityKeys(folder: string): boolean {
+  return [INGEST_KEY, GENERATION_KEY].every((name) => existsSync(join(folder, name)));
+}
+
 /** Reads the keys of `folder`, making those that are not there yet. */
 export function openCityKeys(folder: string): CityKeys {
-  const offline = join(folder, 'offline');
-  mkdirSync(offline, { recursive: true, mode: 0o700 });
+  mkdirSync(join(folder, 'offline'), { recursive: true, mode: 0o700 });
   return {
-    ingest: { keyId: 'ingest-1', privateKey: openKey(join(folder, 'ingest-key.pem')) },
+    ingest: { keyId: 'ingest-1', privateKey: openKey(join(folder, INGEST_KEY)) },
     lists: { keyId: 'lists-1', privateKey: openKey(join(folder, 'lists-key.pem')) },
     listGeneration: {
       keyId: GENERATION_KEY_ID,
-      privateKey: openKey(join(offline, 'list-generation-key.pem')),
+      privateKey: openKey(join(folder, GENERATION_KEY)),
     },
     // Four ASCII characters: the card's identity file has room for no more (docs/CARD-LAYOUT.md).
     issuer: { keyId: 'i001', privateKey: openKey(join(folder, 'issuer-key.pem')) },

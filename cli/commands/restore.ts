@@ -145,7 +145,7 @@ function reportOf(
     `  life        ${life.ordinal}; deny list at generation ${life.generation}`,
     ...(newKeys
       ? [
-          '  keys        NEW: there were none here. Open the sealed secrets (kvytok backup open-secrets) and restore again',
+          '  keys        NEW: they were not here, or not all. Open the sealed secrets (kvytok backup open-secrets) and restore again',
         ]
       : []),
     ...(movedTo === null ? [] : [`  before      the database that was here is kept in ${movedTo}`]),

@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { openSecrets, sealSecrets } from '../../../cli/backup/sealed-secrets.ts';
+import { hasCityKeys, openCityKeys } from '../../../cli/city/city-keys.ts';
 import * as backup from '../../../cli/commands/backup.ts';
 import { runCommand } from '../../support/command-io.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
@@ -30,6 +31,32 @@ describe('sealed secrets', () => {
       expect(readFileSync(at('opened', name))).toEqual(readFileSync(at('secrets', name)));
     expect(statSync(at('opened', 'lists-key.pem')).mode & 0o777).toBe(0o600);
   });
+
+  test('of a city bring back the key that begins generations of lists, which validators pin', () => {
+    openCityKeys(at('city'));
+    expect(hasCityKeys(at('city'))).toBe(true);
+    const names = sealSecrets(at('city'), at('city-sealed'), 'twelve chars');
+    expect(names).toContain('offline/list-generation-key.pem');
+    expect(openSecrets(at('city-sealed'), at('city-again'), 'twelve chars')).toEqual(names);
+    for (const name of names)
+      expect(readFileSync(at('city-again', name))).toEqual(readFileSync(at('city', name)));
+    expect(statSync(at('city-again', 'offline')).mode & 0o777).toBe(0o700);
+    expect(statSync(at('city-again', 'offline', 'list-generation-key.pem')).mode & 0o777).toBe(0o600);
+    rmSync(at('city-again', 'offline', 'list-generation-key.pem'));
+    expect(hasCityKeys(at('city-again'))).toBe(false);
+  });
+
+  test.each(['.hidden', 'Key.pem', 'a_b'])(
+    'are refused with the name %s, which could not be opened again',
+    (name) => {
+      const place = at(`names-${name}`);
+      mkdirSync(join(place, 'offline'), { recursive: true });
+      writeFileSync(join(place, 'offline', name), 'x');
+      expect(() => sealSecrets(place, at('refused'), 'twelve chars')).toThrow(
+        expect.objectContaining({ code: 'SECRETS_SEALED_UNREADABLE' }),
+      );
+    },
+  );
 
   test('stay closed to another passphrase and after a change of one character', () => {
     const wrong = { code: 'SECRETS_SEALED_UNREADABLE' };
