@@ -21,7 +21,7 @@ export const usage = `Usage: kvytok assign show VEHICLE --at INSTANT [--lang uk|
        kvytok assign route VEHICLE --route ROUTE --from INSTANT --until INSTANT --reason TEXT --who NAME
                            [--trip TRIP] [--direction 0|1] [--device DEVICE in place of VEHICLE]
        kvytok assign clock DEVICE --from INSTANT --until INSTANT --reason TEXT --who NAME
-                           --offset SECONDS | --true-at INSTANT [--unsure SECONDS] [--act TEXT]
+                           --offset=SECONDS | --true-at INSTANT [--unsure SECONDS] [--act TEXT]
                            [--epoch EPOCH [--from-seq N] [--to-seq N]]
 
 show      which facts say carrier and route of a vehicle, and which of them holds
@@ -124,7 +124,9 @@ async function submit(
       what === 'clock' &&
       (options.who === undefined || (options.offset ?? options['true-at']) === undefined)
     )
-      throw new UsageError('--who NAME, and --offset SECONDS or --true-at INSTANT are needed');
+      throw new UsageError(
+        '--who NAME, and --offset=SECONDS (e.g. --offset=-150) or --true-at INSTANT are needed',
+      );
     const payload = payloadOf(what, subject, options, city);
     const kind = KINDS[what];
     const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
