@@ -41,6 +41,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'enrol a device by a one-time code, revoke it, list them all',
     load: () => command('device'),
   },
+  {
+    name: 'keys',
+    summary: "the city's own signing keys follow each other, and every device follows them",
+    load: () => command('keys'),
+  },
   { name: 'edge', summary: 'one validator agent', load: () => command('edge') },
   { name: 'tap', summary: 'present a virtual card to a validator', load: () => command('tap') },
   { name: 'quote', summary: 'what a journey costs, by any GTFS Fares v2 feed', load: () => command('quote') },

@@ -22,6 +22,8 @@ export const DeviceStatus = Type.Object({
 });
 export type DeviceStatus = Static<typeof DeviceStatus>;
 
+const KeyIds = Type.Array(Type.String({ maxLength: 63 }), { maxItems: 8 });
+
 export const DeviceHealth = Type.Object({
   v: Type.Literal(1),
   deviceId: DeviceId,
@@ -53,6 +55,8 @@ export const DeviceHealth = Type.Object({
   }),
   /** Asks for the city's time: ingest answers with the command `tell-time` that names this nonce. */
   timeNonce: Type.Optional(TimeNonce),
+  /** Ids of the city's keys that this device believes, by use; the city sees who has followed a change of keys. */
+  pinned: Type.Optional(Type.Object({ ingest: KeyIds, lists: KeyIds })),
   counters: Type.Object({ accepted: count, refused: count, latencyMsMax: Type.Number({ minimum: 0 }) }),
   where: Type.Optional(Whereabouts),
   /** Position of the vehicle, WGS 84 degrees. */

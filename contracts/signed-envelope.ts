@@ -17,6 +17,7 @@ export const EnvelopeType = Type.Union([
   Type.Literal('deny-generation'),
   Type.Literal('tariff-extract'),
   Type.Literal('command'),
+  Type.Literal('pin-keys'),
 ]);
 export type EnvelopeType = Static<typeof EnvelopeType>;
 

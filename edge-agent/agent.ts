@@ -17,8 +17,9 @@ import { type CityLink, createCityLink, type LinkCounters } from './city-link.ts
 import type { Timekeeper } from './clock-evidence.ts';
 import type { TapDecision } from './decide-tap.ts';
 import type { DenyList } from './deny-list.ts';
-import { reportHealth } from './health.ts';
+import { type BelievedKeys, reportHealth } from './health.ts';
 import type { AppendResult, Journal } from './journal.ts';
+import type { KeyPins } from './key-pins.ts';
 import type {
   CardReader,
   CardReading,
@@ -38,7 +39,9 @@ import { createWhereDesk, type WhereDesk } from './whereabouts.ts';
 export type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
 
 export interface AgentDeps {
-  readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'ingestKeys' | 'stopPlan'>;
+  readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'stopPlan'> & BelievedKeys;
+  /** Follows changes of the city's keys. */
+  readonly pins?: KeyPins;
   readonly journal: Journal;
   readonly denyList: DenyList;
   readonly keeper: Timekeeper;

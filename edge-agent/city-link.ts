@@ -11,6 +11,7 @@ import type { Timekeeper } from './clock-evidence.ts';
 import { createDenyFetcher } from './deny-fetch.ts';
 import type { DenyList } from './deny-list.ts';
 import type { Journal, ReceiptEffect } from './journal.ts';
+import type { KeyPins } from './key-pins.ts';
 import { StoreFailure, type Timers, type Uplink } from './ports.ts';
 import { createTimeExchange } from './time-exchange.ts';
 import type { AnsweredOffer, Upload } from './upload.ts';
@@ -18,6 +19,8 @@ import type { AnsweredOffer, Upload } from './upload.ts';
 export interface CityLinkDeps {
   readonly deviceId: string;
   readonly ingestKeys: PinnedKeys;
+  /** Takes announcements of the city's next keys; without it the keys stay as they are. */
+  readonly pins?: KeyPins;
   readonly journal: Journal;
   readonly upload: Upload;
   readonly denyList: DenyList;
@@ -145,7 +148,18 @@ export function createCityLink(deps: CityLinkDeps): CityLink {
     upload.pump();
   }
 
+  /** Keys of the city that follow others; true when the payload was about that. */
+  function pinKeys(payload: Uint8Array): boolean {
+    const outcome = deps.pins?.hear(payload) ?? 'other';
+    if (outcome === 'pinned') log.warn('edge.keys.pinned: the city has announced its next keys');
+    if (outcome === 'refused' || outcome === 'not-kept') log.warn({ outcome }, 'edge.keys.not-pinned');
+    counters[outcome === 'refused' ? 'commandsRefused' : 'commands'] += outcome === 'other' ? 0 : 1;
+    if (outcome === 'pinned') deps.onReportHealth();
+    return outcome !== 'other';
+  }
+
   function command(payload: Uint8Array): void {
+    if (pinKeys(payload)) return;
     const opened = openCommand(payload, ingestKeys);
     if (opened.ok && opened.value.kind === 'tell-time') {
       hearTime(opened.value);

@@ -2,13 +2,20 @@
  * What a device says of itself every few seconds. Neither a token nor a card nor a rider category is in it.
  */
 import type { DeviceHealth } from '#contracts/device-report.ts';
+import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import type { DenyList } from './deny-list.ts';
 import type { Journal } from './journal.ts';
 import type { CardReader, Device } from './ports.ts';
 
+/** Keys of the city that the device believes at the moment. */
+export interface BelievedKeys {
+  readonly ingestKeys: PinnedKeys;
+  readonly listKeys: PinnedKeys;
+}
+
 export interface HealthSources {
-  readonly device: Pick<Device, 'deviceId' | 'policy'>;
+  readonly device: Pick<Device, 'deviceId' | 'policy'> & BelievedKeys;
   readonly journal: Journal;
   readonly keeper: Timekeeper;
   readonly denyList: DenyList;
@@ -45,6 +52,7 @@ export function reportHealth(
     reader: { state, recoveries },
     denyList: { version, entries, ageMs: vouchedAtMs === null ? null : Math.max(0, nowMs - vouchedAtMs) },
     clock: { syncAgeMs, offsetMs },
+    pinned: { ingest: [...device.ingestKeys.keys()], lists: [...device.listKeys.keys()] },
     counters: { accepted, refused, latencyMsMax },
     ...place,
   };

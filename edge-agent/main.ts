@@ -15,6 +15,7 @@ import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
 import { readClockFile, writeClockFile } from './adapters/clock-file.ts';
 import { openDenyStore } from './adapters/deny-store.ts';
+import { saveKeys } from './adapters/device-folder.ts';
 import { type DeviceIdentity, holdIdentity } from './adapters/device-identity.ts';
 import { loadDevice } from './adapters/load-device.ts';
 import { createMqttUplink } from './adapters/mqtt-uplink.ts';
@@ -27,6 +28,7 @@ import { createTimekeeper, type Timekeeper } from './clock-evidence.ts';
 import type { EdgeConfig } from './config.ts';
 import { createDenyList, type DenyList } from './deny-list.ts';
 import { type Journal, openJournal } from './journal.ts';
+import { createKeyPins } from './key-pins.ts';
 import { type CardReader, type Device, type JournalStore, type Screen, StoreFailure } from './ports.ts';
 import { CARD_APDUS_MAX, readCard } from './read-card.ts';
 import { keepRenewed, type RenewalOutcome } from './renewal.ts';
@@ -103,6 +105,11 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
           timeMsMax: CARD_TIME_MS_MAX,
           apdusMax: CARD_APDUS_MAX,
         }),
+      pins: createKeyPins({
+        keys: { ingest: device.ingestKeys, lists: device.listKeys },
+        announcedAtMs: device.keysAnnouncedAtMs,
+        save: (announcement) => saveKeys(config.deviceDir, announcement),
+      }),
       uplink: createMqttUplink({
         url: config.mqttUrl ?? device.mqttUrl,
         deviceId: device.deviceId,

@@ -3,11 +3,13 @@
  * chance stands behind one of these ports; the adapters live in `adapters/`, their fakes in `tests/`.
  */
 import type { KeyObject } from 'node:crypto';
+import type { KeyUse } from '#contracts/command.ts';
 import type { DenyChunk, DenyDelta, DenyEntry, DenyManifest } from '#contracts/deny-list.ts';
 import type { DeviceHealth } from '#contracts/device-report.ts';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import type { DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
+import type { ChangingKeys } from './key-pins.ts';
 import type { StopPlan } from './stops/stop-plan.ts';
 
 /** One card in the field. Exchanges run one after the other. */
@@ -281,9 +283,11 @@ export interface Device {
   /** Signs heads of the journal. */
   readonly privateKey: KeyObject;
   /** Keys that sign receipts and commands. */
-  readonly ingestKeys: PinnedKeys;
+  readonly ingestKeys: ChangingKeys;
   /** Keys that sign deny lists. */
-  readonly listKeys: PinnedKeys;
+  readonly listKeys: ChangingKeys;
+  /** When the keys of each use were announced, where they have changed since enrolment. */
+  readonly keysAnnouncedAtMs: Partial<Record<KeyUse, number>>;
   /** Offline keys that begin a generation of lists. Without one no generation after the first is believed. */
   readonly listGenerationKeys: PinnedKeys;
   readonly cardKeys: CardKeys;

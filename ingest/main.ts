@@ -13,6 +13,7 @@ import type { Role } from '#platform/role.ts';
 import { openSeat, type Seat } from '#platform/worker-seat.ts';
 import { openDeviceRegistry } from './adapters/device-registry.ts';
 import { createGroupHandler, type IngestCounts } from './adapters/group-handler.ts';
+import { startKeyAnnouncer } from './adapters/key-announcer.ts';
 import { startLinkWorker } from './adapters/link-worker.ts';
 import { subscribeIngest } from './adapters/mqtt-subscriber.ts';
 import { openRecordStore } from './adapters/record-store.ts';
@@ -107,13 +108,22 @@ export async function startIngest(
     signer: config.signer,
     publish: (topic, payload) => mqtt.publish(topic, payload),
   });
+  const announcer = startKeyAnnouncer(pool, {
+    everyMs: limits.registryEveryMs,
+    publish: (topic, payload) => mqtt.publish(topic, payload),
+    monotonicMs: () => performance.now(),
+    log,
+  });
   const mqtt = subscribeIngest({
     config,
     clock,
     log,
     onBatch,
     onReport: reportReader(registry, (read) => {
-      if (read.kind === 'health') teller.answer(read.report);
+      if (read.kind === 'health') {
+        teller.answer(read.report);
+        announcer.heard(read.report);
+      }
       reports.take(read);
     }),
   });
@@ -148,6 +158,7 @@ export async function startIngest(
     await replays.stop();
     await Promise.all([reports.stop(), linker.stop(), mqtt.stop()]);
     registry.stop();
+    announcer.stop();
     await pool.end();
     log.info({ ...handler.counts() }, 'ingest.stopped');
   };

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { PinKeys } from '#contracts/command.ts';
 import { type EnrolAnswer, signingKeyId } from '#contracts/enrolment.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
@@ -62,6 +63,15 @@ export async function adoptRenewal(
   updateMain(dir, (file) => ({ ...file, tls, ...(signingKeyFile !== undefined && { signingKeyFile }) }));
   await probe('renew.after-switch');
   dropUnnamed(dir);
+}
+
+/** Keeps the city's next keys. @throws when the disk does not. */
+export function saveKeys(dir: string, { use, keys, issuedAtMs }: PinKeys): void {
+  updateMain(dir, (file) => ({
+    ...file,
+    [use === 'ingest' ? 'ingestKeys' : 'listKeys']: keys,
+    keysAnnouncedAtMs: { ...file.keysAnnouncedAtMs, [use]: issuedAtMs },
+  }));
 }
 
 /** Changes `device.json` in one step; what is in it and not known here stays. */

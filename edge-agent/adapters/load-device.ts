@@ -8,9 +8,8 @@ import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { DevicePolicyFile } from '#contracts/enrolment.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
-import { DeviceId, EpochId, FeedId, Sha256Hex } from '#contracts/ids.ts';
+import { DeviceId, EpochId, FeedId, InstantMs, Sha256Hex } from '#contracts/ids.ts';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
-import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { Device, DeviceCertificate } from '../ports.ts';
 import { parseStopPlan, STOP_PLAN_BYTES_MAX, type StopPlan } from '../stops/stop-plan.ts';
@@ -34,6 +33,10 @@ export const DeviceFile = Type.Object({
   /** SHA-256 of `stops.json`; absent = the city gave no stops. */
   stopsSha256: Type.Optional(Sha256Hex),
   enrolmentUrl: Type.Optional(Type.String({ pattern: '^https://' })),
+  /** When the pinned keys of a use were announced (contracts/command.ts, PinKeys); absent = as enrolled. */
+  keysAnnouncedAtMs: Type.Optional(
+    Type.Object({ ingest: Type.Optional(InstantMs), lists: Type.Optional(InstantMs) }),
+  ),
   /** Keys are in files of their own: writing this one file anew changes from the old to the new, never half. */
   signingKeyFile: Type.Optional(PartName),
   tls: Type.Optional(Type.Object({ certFile: PartName, keyFile: PartName, caFile: PartName })),
@@ -69,13 +72,14 @@ export function loadDevice(dir: string): Device {
   if (problems.length > 0 || !file || !privateKey || tokenKey === undefined) {
     throw invalid(dir, problems);
   }
-  const { deviceId, mqttUrl, policy, vehicleId, epoch, enrolmentUrl } = file;
+  const { deviceId, mqttUrl, policy, vehicleId, epoch, enrolmentUrl, keysAnnouncedAtMs } = file;
   return {
     deviceId,
     mqttUrl,
     mqttSecret,
     certificate,
     enrolmentUrl,
+    keysAnnouncedAtMs: keysAnnouncedAtMs ?? {},
     privateKey,
     ingestKeys,
     listKeys,
@@ -183,7 +187,11 @@ function parseText(
   return undefined;
 }
 
-function parseKeys(pems: Record<string, string> | undefined, field: string, problems: string[]): PinnedKeys {
+function parseKeys(
+  pems: Record<string, string> | undefined,
+  field: string,
+  problems: string[],
+): Map<string, KeyObject> {
   const keys = new Map<string, KeyObject>();
   for (const [keyId, pem] of Object.entries(pems ?? {})) {
     try {

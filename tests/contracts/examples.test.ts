@@ -2,7 +2,7 @@ import { createPublicKey } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeBatch } from '#contracts/batch.ts';
-import { openCommand } from '#contracts/command.ts';
+import { openCommand, openPinKeys } from '#contracts/command.ts';
 import { openDenyChunk, openDenyDelta, openDenyGeneration, openDenyManifest } from '#contracts/deny-list.ts';
 import { parseHealth, parseStatus } from '#contracts/device-report.ts';
 import { headMessage, sha256Hex, verifyBytes } from '#contracts/hash-chain.ts';
@@ -13,7 +13,9 @@ import { parseRecord, RECORD_KINDS } from '#contracts/record.ts';
 const folder = new URL('../../contracts/examples/', import.meta.url);
 const bytesOf = (name: string) => readFileSync(new URL(name, folder));
 const keys = JSON.parse(bytesOf('keys.json').toString('utf8')) as Record<string, string>;
-const pinned = new Map(['city-1', 'city-2', 'city-3'].map((id) => [id, createPublicKey(keys[id] as string)]));
+const pinned = new Map(
+  ['city-1', 'city-2', 'city-3', 'city-4'].map((id) => [id, createPublicKey(keys[id] as string)]),
+);
 const offline = new Map([['generation-1', createPublicKey(keys['generation-1'] as string)]]);
 
 const readers: Record<string, (bytes: Uint8Array) => Parsed<unknown>> = {
@@ -25,6 +27,7 @@ const readers: Record<string, (bytes: Uint8Array) => Parsed<unknown>> = {
   'deny-chunk': (b) => openDenyChunk(b, pinned),
   'deny-generation': (b) => openDenyGeneration(Buffer.from(b).toString('utf8'), offline),
   command: (b) => openCommand(b, pinned),
+  'pin-keys': (b) => openPinKeys(b, pinned),
   status: parseStatus,
   health: parseHealth,
 };

@@ -150,6 +150,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       deviceId: 'val-1',
       vehicleId: 'bus-12',
       ingestKeys: pinned(city.ingest),
+      listKeys: pinned(city.lists),
       policy: {
         passBackS: options.passBackS ?? 10,
         mediumKinds: options.mediumKinds ?? ['social', 'wallet'],

@@ -242,6 +242,8 @@ describe('secrets and rights', () => {
     ['office_runtime', `INSERT INTO ingest.enrolment_use VALUES ('\\x00', 'd', 'k', '\\x00', 0)`],
     ['ingest_runtime', `SELECT 1 FROM ingest.enrolment_code`],
     ['ingest_runtime', `INSERT INTO ingest.client_certificate_revocation VALUES ('aa', 0, 'x')`],
+    ['ingest_runtime', `INSERT INTO ingest.key_announcement VALUES ('ingest', 0, '{x}', 'x', 'x')`],
+    ['office_runtime', `UPDATE ingest.key_announcement SET envelope = 'x'`],
     ['broker_runtime', `SELECT 1 FROM ingest.client_certificate`],
     ['broker_runtime', `SELECT 1 FROM ingest.device_key`],
   ] as const)('%s may not: %s', async (role, sql) => {

@@ -3,15 +3,10 @@ import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordId } from '#contracts/ids.ts';
-import { systemClock } from '#platform/clock.ts';
-import { createLogger } from '#platform/logger.ts';
-import { noProbe, type Probe } from '#platform/probe.ts';
-import { createInProcessCardReader } from '../../../edge-agent/adapters/in-process-card-reader.ts';
+import type { Probe } from '#platform/probe.ts';
 import { loadDevice } from '../../../edge-agent/adapters/load-device.ts';
-import { AGENT_LIMITS } from '../../../edge-agent/agent-limits.ts';
-import { type EdgeRole, startEdge } from '../../../edge-agent/main.ts';
-import { createVirtualCard } from '../../../simulators/cards/virtual-card.ts';
 import { until } from '../../support/until.ts';
+import { runAgent } from './agent.ts';
 import { type EnrolmentRig, startEnrolmentRig } from './rig.ts';
 
 let rig: EnrolmentRig;
@@ -21,55 +16,7 @@ beforeAll(async () => {
 });
 afterAll(() => rig?.stop());
 
-interface Running {
-  readonly edge: EdgeRole;
-  readonly lines: string[];
-  /** Holds a card to it; gives the record. */
-  tap(number: number): Promise<string>;
-  /** Waits until the city holds everything. */
-  delivered(): Promise<void>;
-  stop(): Promise<void>;
-}
-
-async function run(deviceDir: string, probe: Probe = noProbe): Promise<Running> {
-  const reader = createInProcessCardReader();
-  const lines: string[] = [];
-  const log = createLogger({ component: 'edge', level: 'debug', write: (line) => void lines.push(line) });
-  const edge = await startEdge(
-    {
-      deviceDir,
-      limits: { upload: { ...AGENT_LIMITS.upload, receiptTimeoutMs: 1500, pauseMs: 100, pauseMsMax: 1000 } },
-    },
-    { clock: systemClock, log, reader, probe },
-  );
-  const answers: (string | null)[] = [];
-  edge.agent.onAnswer((view, id) => answers.push(view.sign === 'accepted' ? id : null));
-  return {
-    edge,
-    lines,
-    tap: async (number) => {
-      const mediumId = Buffer.alloc(16);
-      mediumId.writeUInt32BE(number, 12);
-      await reader.present(
-        createVirtualCard({
-          mediumKind: 'social',
-          mediumId,
-          validFromS: 0,
-          validUntilS: 0xffff_ffff,
-          language: 'uk',
-          issuer: { keyId: 'i001', privateKey: rig.keys.issuer },
-        }),
-      );
-      const id = answers.at(-1);
-      if (!id) throw new Error('the card was not accepted');
-      return id;
-    },
-    delivered: async () => {
-      await until(() => edge.agent.health().journal.unreceipted === 0, { what: 'receipts for everything' });
-    },
-    stop: () => edge.stop(),
-  };
-}
+const run = (deviceDir: string, probe?: Probe) => runAgent(rig, deviceDir, probe);
 
 async function held(): Promise<Set<string>> {
   const { rows } = await rig.admin.query('SELECT device_id, epoch, seq FROM ingest.record');

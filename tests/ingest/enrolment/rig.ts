@@ -10,6 +10,7 @@ import {
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createLogger, type Logger } from '#platform/logger.ts';
 import { createPool } from '#platform/postgres.ts';
@@ -50,8 +51,8 @@ export interface EnrolmentRig {
   /** Enrols a folder of this name as a device would. */
   enrol(deviceId: string, folderName?: string): Promise<string>;
   revoke(deviceId: string): Promise<void>;
-  /** Starts ingest with a certificate of its own. */
-  startIngest(): Promise<Ingest>;
+  /** Starts ingest with a certificate of its own; another key than that of enrolment may sign its receipts. */
+  startIngest(signer?: CitySigner): Promise<Ingest>;
   alarms(): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -149,7 +150,7 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
     revoke: async (deviceId) => {
       await revokeDevice(office, { deviceId, reason: 'stolen', revokedBy: 'test', nowMs: Date.now() });
     },
-    startIngest: async () => {
+    startIngest: async (signer = { keyId: 'ingest-1', privateKey: ingestKey }) => {
       const secrets = join(folder, 'secrets');
       const { certFile, keyFile, certificate } = await openCertificate(ca, secrets, {
         name: 'ingest',
@@ -167,7 +168,7 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
             key: readFileSync(keyFile, 'utf8'),
             ca: ca.certificatePem,
           }),
-          signer: { keyId: 'ingest-1', privateKey: ingestKey },
+          signer,
           clockFarFromReceiptMs: 900_000,
         },
         { clock: systemClock, log },
