@@ -148,14 +148,26 @@ describe('a device that is taken out of service', () => {
 });
 
 describe('a copied device folder that is used elsewhere', () => {
-  it('is noticed by the broker: two connections of one name push each other off', async () => {
+  it('is noticed by the broker (two connections of one name) and by the linker (two journals of one key)', async () => {
     const dir = await rig.enrol('twin-1');
     const copyDir = join(rig.folder, 'twin-copy');
-    cpSync(dir, copyDir, { recursive: true });
     await inStep();
+    const before = await run(dir);
+    await before.tap(30);
+    await before.delivered();
+    await before.stop();
+    cpSync(dir, copyDir, { recursive: true });
     const [original, copy] = [await run(dir), await run(copyDir)];
     await until(() => rig.broker.counts().contended > 0, { what: 'a contention', withinMs: 30_000 });
     expect(rig.logged()).toMatch(/broker\.identity\.contended/);
+    await Promise.all([original.tap(31), copy.tap(32)]);
+    const alarms = async () => {
+      const { rows } = await rig.admin.query<{ kind: string }>(
+        `SELECT kind FROM ingest.published_journal_alarm WHERE device_id = 'twin-1'`,
+      );
+      return rows.length > 0;
+    };
+    await until(alarms, { what: 'an alarm about the journal', withinMs: 30_000 });
     await Promise.all([original.stop(), copy.stop()]);
   });
 });
