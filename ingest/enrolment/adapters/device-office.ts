@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
 import { codeOf, hashOfCode } from '../codes.ts';
 import type { NewCertificate } from '../ports.ts';
-import { insertCertificate } from './enrolment-store.ts';
+import { type ClientRole, claimClient, insertCertificate, refuseOtherRole } from './enrolment-store.ts';
 
 /** A one-time code as it is shown, once. */
 export interface NewCode {
@@ -11,7 +11,10 @@ export interface NewCode {
   readonly expiresAtMs: number;
 }
 
-/** Makes a code for a device; only its hash is stored. */
+/**
+ * Makes a code for a device; only its hash is stored.
+ * @throws OperatorError CLIENT_ROLE_TAKEN when the name belongs to a part of the city.
+ */
 export async function makeCode(
   pool: Pool,
   order: {
@@ -23,6 +26,7 @@ export async function makeCode(
     readonly issuedBy: string;
   },
 ): Promise<NewCode> {
+  await refuseOtherRole(pool, order.deviceId, 'device');
   const code = codeOf(order.random);
   const expiresAtMs = order.nowMs + order.validMs;
   // A device that was taken out of service in this very millisecond must not void its new code.
@@ -141,18 +145,19 @@ export async function listDevices(pool: Pool, nowMs: number): Promise<ListedDevi
 
 /** A client with the certificate it shall be known by. */
 export interface ClientToRecord {
-  readonly role: 'device' | 'ingest' | 'lists' | 'monitor';
+  readonly role: ClientRole;
   readonly certificate: NewCertificate;
 }
 
-/** Records certificates that were issued beside the service: those of the city's own services, or of a whole fleet. */
+/**
+ * Records certificates that were issued beside the service: those of the city's own services, or of a whole fleet.
+ * @throws OperatorError CLIENT_ROLE_TAKEN when a name belongs to a client of another role; then none is recorded.
+ */
 export async function recordClients(pool: Pool, clients: readonly ClientToRecord[]): Promise<void> {
   await inTransaction(pool, async (client) => {
     for (const { role, certificate } of clients) {
-      await client.query(
-        `INSERT INTO ingest.broker_client (client_id, role, since_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
-        [certificate.clientId, role, Math.floor(certificate.issuedAtMs)],
-      );
+      const { clientId, issuedAtMs: sinceMs } = certificate;
+      await claimClient(client, { clientId, role, sinceMs });
       await insertCertificate(client, certificate);
     }
   });

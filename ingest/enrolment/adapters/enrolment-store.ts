@@ -1,5 +1,6 @@
 /** Enrolment's facts in PostgreSQL, under the role `enrolment_runtime`. */
 import type { Pool, PoolClient } from 'pg';
+import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import type { EnrolmentStore, NewCertificate, NewSigningKey, StoredCertificate } from '../ports.ts';
 
@@ -64,14 +65,13 @@ export function openEnrolmentStore(pool: Pool): EnrolmentStore {
            SELECT c.code_sha256, c.device_id, $2, decode($3, 'hex'), $4 FROM ingest.enrolment_code AS c
            WHERE c.code_sha256 = $1 AND NOT EXISTS (SELECT FROM ingest.device_revocation AS d
                                                     WHERE d.device_id = c.device_id AND d.revoked_at_ms >= c.issued_at_ms)
+             AND NOT EXISTS (SELECT FROM ingest.broker_client AS b
+                             WHERE b.client_id = c.device_id AND b.role <> 'device')
            ON CONFLICT DO NOTHING`,
           [codeSha256, use.keyId, use.tlsKeySha256, nowMs],
         );
         if (rowCount === 0) return 'taken';
-        await client.query(
-          `INSERT INTO ingest.broker_client (client_id, role, since_ms) VALUES ($1, 'device', $2) ON CONFLICT DO NOTHING`,
-          [key.deviceId, nowMs],
-        );
+        await claimClient(client, { clientId: key.deviceId, role: 'device', sinceMs: nowMs });
         // Whoever enrols anew takes the place of what was enrolled before under this name.
         await client.query(
           `INSERT INTO ingest.client_certificate_revocation (serial, revoked_at_ms, reason)
@@ -144,6 +144,45 @@ async function oneCertificate(
       revoked: row.revoked,
     }
   );
+}
+
+/** A client's name and what it is at the broker. */
+export interface ClaimedClient {
+  readonly clientId: string;
+  readonly role: ClientRole;
+  readonly sinceMs: number;
+}
+
+export type ClientRole = 'device' | 'ingest' | 'lists' | 'monitor';
+
+/** Records the client unless it stands already. @throws OperatorError CLIENT_ROLE_TAKEN when it stands in another role. */
+export async function claimClient(client: PoolClient, claim: ClaimedClient): Promise<void> {
+  const { clientId, role, sinceMs } = claim;
+  await client.query(
+    `INSERT INTO ingest.broker_client (client_id, role, since_ms) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`,
+    [clientId, role, Math.floor(sinceMs)],
+  );
+  await refuseOtherRole(client, clientId, role);
+}
+
+/** A name never changes its role. @throws OperatorError CLIENT_ROLE_TAKEN when this one stands in another. */
+export async function refuseOtherRole(
+  database: Pool | PoolClient,
+  clientId: string,
+  role: ClientRole,
+): Promise<void> {
+  const { rows } = await database.query<{ role: string }>(
+    'SELECT role FROM ingest.broker_client WHERE client_id = $1',
+    [clientId],
+  );
+  const known = rows[0]?.role;
+  if (known === undefined || known === role) return;
+  throw new OperatorError({
+    code: 'CLIENT_ROLE_TAKEN',
+    happened: `The name ${clientId} belongs to a client of role ${known}; it cannot become one of role ${role}.`,
+    kept: 'That client, its certificates and its rights are as before; nothing was recorded.',
+    todo: 'Choose another name.',
+  });
 }
 
 async function insertKey(client: PoolClient, key: NewSigningKey): Promise<void> {

@@ -50,6 +50,8 @@ export interface EnrolmentRig {
   newCode(deviceId: string, more?: { nowMs?: number; validMs?: number }): Promise<string>;
   /** Enrols a folder of this name as a device would. */
   enrol(deviceId: string, folderName?: string): Promise<string>;
+  /** The same with a code that is there already. */
+  enrolWith(code: string, deviceDir: string): Promise<void>;
   revoke(deviceId: string): Promise<void>;
   /** Starts ingest with a certificate of its own; another key than that of enrolment may sign its receipts. */
   startIngest(signer?: CitySigner): Promise<Ingest>;
@@ -143,9 +145,11 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
     },
     enrol: async (deviceId, folderName = deviceId) => {
       const deviceDir = join(folder, folderName);
-      const code = await rig.newCode(deviceId);
-      await enrolDeviceFolder({ url: enrolment.url, code, caSha256: rig.caSha256, deviceDir });
+      await rig.enrolWith(await rig.newCode(deviceId), deviceDir);
       return deviceDir;
+    },
+    enrolWith: async (code, deviceDir) => {
+      await enrolDeviceFolder({ url: enrolment.url, code, caSha256: rig.caSha256, deviceDir });
     },
     revoke: async (deviceId) => {
       await revokeDevice(office, { deviceId, reason: 'stolen', revokedBy: 'test', nowMs: Date.now() });
