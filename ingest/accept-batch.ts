@@ -21,8 +21,13 @@ import {
   type QuarantinedItem,
 } from './model.ts';
 
-/** Keys of one device that are tried on a signature at most. */
-const KEYS_TRIED_MAX = 4;
+/**
+ * Standing keys of one device that are tried on a signature at most, newest first. It must reach as far back as replaced
+ * keys stand: a validator that renews weekly has 13 within the 90 days of `OLD_KEY_MS`.
+ */
+export const KEYS_TRIED_MAX = 32;
+/** Revoked keys that are tried after them, only to name the reason. */
+const REVOKED_TRIED_MAX = 4;
 
 /** Judges an arrival on a taps topic. */
 export function acceptBatch(arrival: Arrival, keysOf: KeysOf, limits: FlagLimits): BatchVerdict {
@@ -89,8 +94,10 @@ function checkSignature(
 ): Refusal | { readonly keyId: string } {
   const { deviceId, epoch, head, firstSeq, count, sig } = header;
   const message = headMessage({ deviceId, epoch, seq: firstSeq + count - 1, hash: head });
-  const keys = keysOf(deviceId).slice(0, KEYS_TRIED_MAX);
-  const signer = keys.find((key) => verifyBytes(message, sig, key.publicKey));
+  const keys = keysOf(deviceId);
+  const standing = keys.filter((key) => stands(key.revokedFromMs, nowMs)).slice(0, KEYS_TRIED_MAX);
+  const revoked = keys.filter((key) => !stands(key.revokedFromMs, nowMs)).slice(0, REVOKED_TRIED_MAX);
+  const signer = [...standing, ...revoked].find((key) => verifyBytes(message, sig, key.publicKey));
   if (!signer) return { reason: 'INGEST_BAD_SIGNATURE', detail: 'no key of the device verifies the head' };
   if (stands(signer.revokedFromMs, nowMs)) return { keyId: signer.keyId };
   return { reason: 'INGEST_DEVICE_REVOKED', detail: `key ${signer.keyId} is revoked` };

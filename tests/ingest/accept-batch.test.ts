@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BATCH_BYTES_MAX } from '#contracts/batch.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
-import { acceptBatch } from '../../ingest/accept-batch.ts';
+import { acceptBatch, KEYS_TRIED_MAX } from '../../ingest/accept-batch.ts';
 import type { Arrival, BatchVerdict, KeysOf } from '../../ingest/model.ts';
 import { createJournal, forkAt, type Journal, NOW_MS, syncedAt } from './journal.ts';
 
@@ -58,6 +58,21 @@ describe('a batch that holds', () => {
   it('may begin anywhere: what came before is the linker’s to ask', () => {
     const journal = tapped();
     expect(judge(journal, journal.batch(3, 4)).accepted.map((r) => r.seq)).toEqual([3, 4]);
+  });
+
+  it.each([
+    [KEYS_TRIED_MAX - 1, 5],
+    [KEYS_TRIED_MAX, 0],
+  ])('may be signed by a key after which %d newer ones stand: %d records taken', (newer, taken) => {
+    const journal = tapped();
+    const other = tapped(1, 'val-2').publicKey;
+    const revoked = { keyId: 'gone', publicKey: other, revokedFromMs: 0 };
+    const keysOf: KeysOf = () => [
+      ...Array.from({ length: 40 }, () => revoked),
+      ...Array.from({ length: newer }, (_, n) => ({ keyId: `n${n}`, publicKey: other, revokedFromMs: null })),
+      { keyId: 'k1', publicKey: journal.publicKey, revokedFromMs: null },
+    ];
+    expect(judge(journal, journal.batch(1, 5), { keysOf }).accepted).toHaveLength(taken);
   });
 
   it('may be signed by any key of the device that stands', () => {
