@@ -3,7 +3,13 @@ import type { Pool } from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
 import { codeOf, hashOfCode } from '../codes.ts';
 import type { NewCertificate } from '../ports.ts';
-import { type ClientRole, claimClient, insertCertificate, refuseOtherRole } from './enrolment-store.ts';
+import {
+  type ClientRole,
+  claimClient,
+  insertCertificate,
+  lockDevice,
+  refuseOtherRole,
+} from './enrolment-store.ts';
 
 /** A one-time code as it is shown, once. */
 export interface NewCode {
@@ -64,6 +70,8 @@ export function revokeDevice(
 ): Promise<Revocation> {
   const { deviceId, reason, revokedBy, nowMs } = order;
   return inTransaction(pool, async (client) => {
+    // An enrolment or renewal under way ends first: what it records is taken back too.
+    await lockDevice(client, deviceId);
     await client.query(
       `INSERT INTO ingest.device_revocation (device_id, revoked_at_ms, reason, revoked_by)
        VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,

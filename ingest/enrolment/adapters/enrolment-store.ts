@@ -20,7 +20,18 @@ const CERTIFICATE = `SELECT x.serial, x.client_id, c.role, encode(x.tls_key_sha2
   FROM ingest.client_certificate AS x JOIN ingest.broker_client AS c USING (client_id)`;
 
 /** Serialises what happens to one device; released at the end of the transaction. */
-const LOCK = `SELECT pg_advisory_xact_lock(hashtextextended('kvytok enrolment ' || $1, 0))`;
+export async function lockDevice(client: PoolClient, deviceId: string): Promise<void> {
+  await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('kvytok enrolment ' || $1, 0))`, [
+    deviceId,
+  ]);
+}
+
+// Taken out of service since this certificate was issued, and not brought back by a later code. The codes are looked at
+// too because they are dated by the office's clock, as the revocation is, and the certificate by another one.
+const GONE = `SELECT FROM ingest.device_revocation AS d JOIN ingest.client_certificate AS x ON x.client_id = d.device_id
+  WHERE x.serial = $1 AND d.revoked_at_ms >= x.issued_at_ms AND NOT EXISTS (
+    SELECT FROM ingest.enrolment_use AS u JOIN ingest.enrolment_code AS c USING (code_sha256)
+    WHERE u.device_id = d.device_id AND c.issued_at_ms > d.revoked_at_ms) LIMIT 1`;
 
 /** Opens the store over a pool. */
 export function openEnrolmentStore(pool: Pool): EnrolmentStore {
@@ -59,7 +70,7 @@ export function openEnrolmentStore(pool: Pool): EnrolmentStore {
     },
     enrol: ({ codeSha256, use, key, certificate, nowMs }) =>
       inTransaction(pool, async (client) => {
-        await client.query(LOCK, [key.deviceId]);
+        await lockDevice(client, key.deviceId);
         const { rowCount } = await client.query(
           `INSERT INTO ingest.enrolment_use (code_sha256, device_id, key_id, tls_key_sha256, used_at_ms)
            SELECT c.code_sha256, c.device_id, $2, decode($3, 'hex'), $4 FROM ingest.enrolment_code AS c
@@ -98,9 +109,10 @@ export function openEnrolmentStore(pool: Pool): EnrolmentStore {
     },
     renew: ({ after, certificate, key, oldKeysUntilMs }) =>
       inTransaction(pool, async (client) => {
-        await client.query(LOCK, [certificate.clientId]);
+        await lockDevice(client, certificate.clientId);
         const newest = await oneCertificate(client, NEWEST, certificate.clientId);
         if (newest?.serial !== after || newest.revoked) return 'taken';
+        if ((await client.query(GONE, [after])).rowCount !== 0) return 'taken';
         await insertCertificate(client, certificate);
         if (key) {
           await client.query(

@@ -1,8 +1,11 @@
 /** A name is one client in one role; and whoever takes a device out of service waits for what happens to it just then. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { inTransaction } from '#platform/postgres.ts';
 import { openCertificate, openCityCa } from '../../../cli/city/device-ca.ts';
 import { recordClients } from '../../../ingest/enrolment/adapters/device-office.ts';
+import { lockDevice, openEnrolmentStore } from '../../../ingest/enrolment/adapters/enrolment-store.ts';
+import { until } from '../../support/until.ts';
 import { type EnrolmentRig, startEnrolmentRig } from './rig.ts';
 
 let rig: EnrolmentRig;
@@ -47,5 +50,75 @@ describe('the name of a part of the city', () => {
     await rig.enrol('val-name');
     await expect(recordService('val-name')).rejects.toMatchObject({ code: 'CLIENT_ROLE_TAKEN' });
     expect(await standing('val-name')).toEqual([{ role: 'device', certificates: 1 }]);
+  });
+});
+
+/** The next certificate of a device, as renewal would issue it. */
+async function successor(deviceId: string) {
+  const store = openEnrolmentStore(rig.office);
+  const newest = await store.newestCertificate(deviceId);
+  if (newest === undefined) throw new Error(`${deviceId} has no certificate`);
+  const issuedAtMs = Date.now();
+  const times = { notBeforeMs: issuedAtMs, notAfterMs: issuedAtMs + 60_000, issuedAtMs };
+  const serial = `${newest.serial.slice(0, -4)}beef`;
+  const { clientId, tlsKeySha256, certificatePem } = newest;
+  const certificate = { serial, clientId, tlsKeySha256, certificatePem, ...times };
+  return {
+    serial,
+    renew: () => store.renew({ after: newest.serial, certificate, key: undefined, oldKeysUntilMs: 0 }),
+  };
+}
+
+describe('taking a device out of service', () => {
+  it('waits for a renewal under way, and takes back what that has recorded', async () => {
+    await rig.enrol('val-wait');
+    const { serial } = await successor('val-wait');
+    let revoked: Promise<void> | undefined;
+    await inTransaction(rig.office, async (client) => {
+      await lockDevice(client, 'val-wait');
+      revoked = rig.revoke('val-wait');
+      await until(async () => {
+        const waiting = await rig.admin.query(
+          `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`,
+        );
+        return waiting.rowCount === 1;
+      });
+      await client.query(
+        `INSERT INTO ingest.client_certificate SELECT $1, client_id, tls_key_sha256, not_before_ms, not_after_ms,
+         issued_at_ms + 1, certificate_pem FROM ingest.client_certificate WHERE client_id = 'val-wait'`,
+        [serial],
+      );
+    });
+    await revoked;
+    expect(await standing('val-wait')).toEqual([]);
+  });
+
+  it.each([
+    [-1, 'done'],
+    [0, 'taken'],
+  ])('%d ms after its certificate was issued: a renewal is %s', async (afterMs, outcome) => {
+    const deviceId = `val-gone${afterMs}`;
+    await rig.enrol(deviceId);
+    await rig.admin.query(
+      `INSERT INTO ingest.device_revocation SELECT client_id, issued_at_ms + $2, 'stolen', 'test'
+       FROM ingest.client_certificate WHERE client_id = $1`,
+      [deviceId, afterMs],
+    );
+    // Its code is older than both, as the office would have made it.
+    await rig.admin.query('UPDATE ingest.enrolment_code SET issued_at_ms = 0 WHERE device_id = $1', [
+      deviceId,
+    ]);
+    expect(await (await successor(deviceId)).renew()).toBe(outcome);
+  });
+
+  it('does not hold up a device that a later code brought back, whatever the clocks say', async () => {
+    await rig.enrol('val-back');
+    await rig.admin.query(
+      `INSERT INTO ingest.device_revocation VALUES ('val-back', 9000000000000, 'lost', 'test')`,
+    );
+    await rig.admin.query(
+      `UPDATE ingest.enrolment_code SET issued_at_ms = 9000000000001 WHERE device_id = 'val-back'`,
+    );
+    expect(await (await successor('val-back')).renew()).toBe('done');
   });
 });
