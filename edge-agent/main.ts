@@ -197,7 +197,7 @@ async function pcscReader(config: EdgeConfig, log: Logger): Promise<CardReader> 
 function openDeviceJournal(
   config: EdgeConfig,
   device: Device,
-  identity: Pick<DeviceIdentity, 'sign'>,
+  identity: Pick<DeviceIdentity, 'sign' | 'signingKeys'>,
   keeper: Timekeeper,
   deps: EdgeDeps,
 ): { journal: Journal; store: JournalStore } {
@@ -208,7 +208,7 @@ function openDeviceJournal(
     const opened = openSqliteJournal(
       { path, ...(config.journalPagesMax !== undefined && { pagesMax: config.journalPagesMax }) },
       suffix,
-      damageCare(config, device, deps),
+      damageCare(config, device.deviceId, identity, deps),
     );
     store = opened.store;
     if (opened.damage) deps.log.error(opened.damage, DAMAGED);
@@ -243,12 +243,17 @@ function openDeviceJournal(
 const DAMAGED = 'edge.journal.damaged-moved-aside';
 
 /** What is proven in a damaged journal is offered to the city by the device itself. */
-function damageCare(config: EdgeConfig, device: Device, { log, probe = noProbe }: EdgeDeps): DamageCare {
+function damageCare(
+  config: EdgeConfig,
+  deviceId: string,
+  { signingKeys }: Pick<DeviceIdentity, 'signingKeys'>,
+  { log, probe = noProbe }: EdgeDeps,
+): DamageCare {
   return {
     onDamage: (damage) => log.error(damage, DAMAGED),
     salvor: {
-      deviceId: device.deviceId,
-      privateKey: device.privateKey,
+      deviceId,
+      keys: signingKeys,
       runningEpoch: () => knownEpoch(config.deviceDir),
       probe,
       report: (report) => log.warn(report, 'edge.journal.salvaged'),

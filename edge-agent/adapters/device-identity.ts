@@ -19,6 +19,8 @@ export interface DeviceIdentity {
   tls(): DeviceCertificate;
   /** Signs a head with the present key. */
   sign(message: Uint8Array): string;
+  /** Keys that signed heads since the start, the present one first: what was written before a renewal is proven by them. */
+  signingKeys(): readonly [KeyObject, ...KeyObject[]];
   validity(): Validity;
   /** Asks the city for successors once and goes over to them; never rejects. */
   renew(): Promise<RenewalOutcome>;
@@ -30,12 +32,16 @@ export interface IdentityDeps {
   readonly probe?: Probe;
 }
 
+/** A renewal comes in months; the journal holds no heads of so many keys. */
+const FORMER_KEYS_MAX = 8;
+
 const PENDING = 'renewal-pending.json';
 
 /** Holds the identity of a loaded device that has a certificate; without one only `sign` may be called. */
 export function holdIdentity(device: Device, deps: IdentityDeps): DeviceIdentity {
   const { deviceDir: dir, log, probe = noProbe } = deps;
   let signingKey: KeyObject = device.privateKey;
+  let formerKeys: readonly KeyObject[] = [];
   let certificate = device.certificate;
   const present = (): DeviceCertificate => {
     if (certificate === undefined) throw new Error(`${device.deviceId} has no certificate`);
@@ -72,6 +78,7 @@ export function holdIdentity(device: Device, deps: IdentityDeps): DeviceIdentity
     await probe('renew.after-answer');
     await adoptRenewal(dir, { cert: asked.answer.certificate, ca, keys }, probe);
     certificate = { cert: asked.answer.certificate, key: keys.tlsKeyPem, ca };
+    formerKeys = [signingKey, ...formerKeys].slice(0, FORMER_KEYS_MAX);
     signingKey = freshKey;
     dropPending(dir, PENDING);
     log.info({ serial: readCertificate(certificate.cert).serial }, 'edge.certificate.renewed');
@@ -81,6 +88,7 @@ export function holdIdentity(device: Device, deps: IdentityDeps): DeviceIdentity
   return {
     tls: present,
     sign: (message) => signBytes(message, signingKey),
+    signingKeys: () => [signingKey, ...formerKeys],
     validity: () => readCertificate(present().cert),
     renew() {
       const url = device.enrolmentUrl;

@@ -7,7 +7,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { headMessage, signBytes, verifyBytes } from '#contracts/hash-chain.ts';
+import { headMessage, sha256Hex, signBytes, verifyBytes } from '#contracts/hash-chain.ts';
 import { parseRecord } from '#contracts/record.ts';
 import { type EpochHead, SALVAGED_HEAD, type SalvageReport } from '../ports.ts';
 import { movedAside } from './journal-file.ts';
@@ -17,7 +17,8 @@ import { isWalWhole } from './wal-frames.ts';
 /** Whose journal is salvaged. */
 export interface Salvor {
   readonly deviceId: string;
-  readonly privateKey: KeyObject;
+  /** Signing keys of the device as they are known now, the present one first; the journal may be signed with any. */
+  readonly keys: () => readonly [KeyObject, ...KeyObject[]];
   /** The epoch that ran last, as the mark beside the journal says; null when there is none. */
   readonly runningEpoch: () => string | null;
   /** Passed after each transaction: {@link SALVAGE_POINT}. */
@@ -35,6 +36,10 @@ const FILES_MAX = 16;
 const EPOCHS_DEEP_MAX = 1000;
 const stagingOf = (path: string): string => `${path}.salvage`;
 const doneNote = (name: string): string => `salvaged:${name}`;
+/** Value of a done note when nothing is left unproven; otherwise the keys that were tried: another may prove more. */
+const ALL = 'all';
+const fingerprintOf = (key: KeyObject): string =>
+  sha256Hex(createPublicKey(key).export({ type: 'spki', format: 'der' }));
 
 /**
  * Salvages every file beside the journal that this journal has not salvaged yet. May be killed anywhere and begun
@@ -42,8 +47,15 @@ const doneNote = (name: string): string => `salvaged:${name}`;
  */
 export function salvageMovedAside(db: DatabaseSync, path: string, salvor: Salvor): void {
   rmSync(stagingOf(path), { force: true });
-  const done = db.prepare('SELECT 1 FROM note WHERE key = ?');
-  const names = movedAside(path).filter((name) => !done.get(doneNote(name)));
+  const keys = salvor.keys().map(fingerprintOf);
+  const note = db.prepare('SELECT value FROM note WHERE key = ?');
+  const isDone = (name: string): boolean => {
+    const row = note.get(doneNote(name)) as { value: string } | undefined;
+    return (
+      row !== undefined && (row.value === ALL || keys.every((key) => row.value.split(' ').includes(key)))
+    );
+  };
+  const names = movedAside(path).filter((name) => !isDone(name));
   for (const name of names.slice(-FILES_MAX)) {
     try {
       salvor.report(salvageFile(db, join(dirname(path), name), stagingOf(path), salvor));
@@ -58,21 +70,23 @@ export function salvageMovedAside(db: DatabaseSync, path: string, salvor: Salvor
 function salvageFile(db: DatabaseSync, file: string, stagingPath: string, salvor: Salvor): SalvageReport {
   const staged = stageDamaged(file, stagingPath, salvor.deviceId);
   try {
-    const writer = new SalvageWriter(db, salvor);
-    const proofs = new Proofs(salvor);
+    const keys = salvor.keys();
+    const writer = new SalvageWriter(db, salvor, keys[0]);
+    const proofs = new Proofs(salvor.deviceId, keys);
     for (const epoch of epochsLastFirst(staged.db)) {
       for (const text of proofs.genuine(staged.db, epoch)) writer.write(text);
     }
     const end = provenEnd(staged, file, writer, salvor.runningEpoch());
-    writer.finish(basename(file), end);
     const { n } = staged.db.prepare('SELECT count(*) AS n FROM text').get() as { n: number };
     const { salvaged, contested, missing } = writer;
+    const unproven = n - salvaged - contested - proofs.contested;
+    writer.finish(basename(file), unproven === 0 ? ALL : keys.map(fingerprintOf).join(' '), end);
     return {
       file: basename(file),
       read: n,
       salvaged,
       contested: contested + proofs.contested,
-      unproven: n - salvaged - contested - proofs.contested,
+      unproven,
       unreadable: staged.unreadable,
       missing,
       endProven: end !== undefined,
@@ -115,13 +129,13 @@ function formerOf(bytes: Uint8Array): { readonly epoch: string; readonly head: s
 class Proofs {
   /** Texts under a number for which another one stands, or two stand with equal right. */
   contested = 0;
-  private readonly salvor: Salvor;
-  private readonly publicKey: KeyObject;
+  private readonly deviceId: string;
+  private readonly publicKeys: readonly KeyObject[];
   private readonly formerHeads = new Set<string>();
 
-  constructor(salvor: Salvor) {
-    this.salvor = salvor;
-    this.publicKey = createPublicKey(salvor.privateKey);
+  constructor(deviceId: string, keys: readonly KeyObject[]) {
+    this.deviceId = deviceId;
+    this.publicKeys = keys.map((key) => createPublicKey(key));
   }
 
   *genuine(staging: DatabaseSync, epoch: string): Generator<StagedText> {
@@ -174,8 +188,8 @@ class Proofs {
   }
 
   private isSigned({ epoch, seq, hash, sigs }: StagedText): boolean {
-    const message = headMessage({ deviceId: this.salvor.deviceId, epoch, seq, hash });
-    return sigs.split(' ').some((sig) => verifyBytes(message, sig, this.publicKey));
+    const message = headMessage({ deviceId: this.deviceId, epoch, seq, hash });
+    return sigs.split(' ').some((sig) => this.publicKeys.some((key) => verifyBytes(message, sig, key)));
   }
 }
 
@@ -188,13 +202,15 @@ class SalvageWriter {
   readonly ends = new Map<string, EpochHead>();
   private readonly db: DatabaseSync;
   private readonly salvor: Salvor;
+  private readonly privateKey: KeyObject;
   private readonly statements: ReturnType<typeof statementsOf>;
   private before: { epoch: string; seq: number } | undefined;
   private inTransaction = 0;
 
-  constructor(db: DatabaseSync, salvor: Salvor) {
+  constructor(db: DatabaseSync, salvor: Salvor, privateKey: KeyObject) {
     this.db = db;
     this.salvor = salvor;
+    this.privateKey = privateKey;
     this.statements = statementsOf(db);
   }
 
@@ -233,17 +249,17 @@ class SalvageWriter {
       sql.newEpoch.run(epoch, seq, hash);
       known = sql.epoch.get(epoch) as { n: number; seq: number };
     }
-    const { deviceId, privateKey } = this.salvor;
-    const sig = signBytes(headMessage({ deviceId, epoch, seq, hash }), privateKey);
+    const { deviceId } = this.salvor;
+    const sig = signBytes(headMessage({ deviceId, epoch, seq, hash }), this.privateKey);
     // What the city may hold already is offered again: a mark in a damaged file is no receipt.
     sql.insert.run(known.n, seq, kind, receipted === 1 ? 3 : 0, hash, sig, bytes);
     return true;
   }
 
-  /** Notes in one transaction that the file is done, and at which head the next epoch may go on. */
-  finish(name: string, end: EpochHead | undefined): void {
+  /** Notes in one transaction that the file is done with which keys ({@link ALL}: with any), and at which head the next epoch may go on. */
+  finish(name: string, triedKeys: string, end: EpochHead | undefined): void {
     if (!this.db.isTransaction) this.db.exec('BEGIN IMMEDIATE');
-    this.statements.note.run(doneNote(name), '1');
+    this.statements.note.run(doneNote(name), triedKeys);
     if (end) this.statements.note.run(SALVAGED_HEAD, JSON.stringify(end));
     this.db.exec('COMMIT');
     this.salvor.probe(SALVAGE_POINT);

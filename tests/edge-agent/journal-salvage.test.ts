@@ -1,5 +1,5 @@
 /** Salvage from damaged journal files: whatever was hit, all that is intact and provable comes out, and nothing else. */
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -47,12 +47,12 @@ function open(store: JournalStore, key = KEYS.privateKey): Journal {
 }
 
 /** Opens the journal with salvage, as the validator does. */
-function openWithSalvage(runningEpoch: string | null, deviceKey = KEYS.privateKey) {
+function openWithSalvage(runningEpoch: string | null, ...keys: KeyObject[]) {
   const reports: SalvageReport[] = [];
   const opened = openSqliteJournal({ path }, 'x', {
     salvor: {
       deviceId: 'val-1',
-      privateKey: deviceKey,
+      keys: () => [keys[0] ?? KEYS.privateKey, ...keys.slice(1)],
       runningEpoch: () => runningEpoch,
       probe: () => {},
       report: (report) => void reports.push(report),
@@ -260,6 +260,18 @@ describe('salvage', () => {
     expect(everyOffer(opened.store)).toEqual([]);
     expect(opened.reports).toMatchObject([{ read: 90, salvaged: 0, unproven: 90, endProven: false }]);
     opened.store.close();
+  });
+
+  it('what one key did not prove is tried again with another, once; what is all proven never', () => {
+    lay(`${path}.damaged-1`, whole.file, whole.wal);
+    const wrong = generateKeyPairSync('ed25519').privateKey;
+    const tries = [[wrong], [wrong], [KEYS.privateKey, wrong], [wrong], [KEYS.privateKey]];
+    const salvaged = tries.map((keys) => {
+      const { store, reports } = openWithSalvage(whole.epoch, ...keys);
+      store.close();
+      return reports.map((report) => report.salvaged);
+    });
+    expect(salvaged).toEqual([[0], [], [90], [], []]);
   });
 
   it('records of an earlier key are proven by the epoch that followed them', () => {
