@@ -62,9 +62,11 @@ export function createWalWriter(folder: string, timeline: number, startAt: bigin
   }
 
   async function flush(): Promise<typeof file> {
-    if (file !== undefined && at > durableUpTo) await file.handle.datasync();
-    durableUpTo = at;
-    return file;
+    // What is written while the disk works may not be on it: only what was there before is promised.
+    const [upTo, flushed] = [at, file];
+    if (flushed !== undefined && upTo > durableUpTo) await flushed.handle.datasync();
+    if (upTo > durableUpTo) durableUpTo = upTo;
+    return flushed;
   }
 
   return {
