@@ -34,12 +34,21 @@ export function createLeaderLock(pool: pg.Pool, key: number): LeaderLock {
         }
       }
       const client = await pool.connect();
-      const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [key]);
-      if (rows[0]?.got === true) {
-        session = client;
-        // A leader whose network has vanished without a word is given up by the server within seconds, not hours.
-        await client.query(KEEPALIVES);
-      } else client.release();
+      try {
+        const { rows } = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [
+          key,
+        ]);
+        if (rows[0]?.got === true) {
+          session = client;
+          // A leader whose network has vanished without a word is given up by the server within seconds, not hours.
+          await client.query(KEEPALIVES);
+        } else client.release();
+      } catch (error) {
+        // Destroyed: a session that failed may hold the lock, and one that is not handed back is lost to the pool.
+        if (session === client) session = undefined;
+        client.release(true);
+        throw error;
+      }
       return session !== undefined;
     },
     async release() {
