@@ -60,15 +60,26 @@ async function list(pool: pg.Pool, { reason, waiting }: QuarantineOptions, io: C
 
 async function show(pool: pg.Pool, id: string, io: CommandIo): Promise<number> {
   if (!/^[1-9][0-9]{0,17}$/.test(id)) throw new UsageError(`an item has a number, not ${id.slice(0, 40)}`);
-  const { rows } = await pool.query<Record<string, unknown>>(
-    `SELECT i.*, convert_from(b.payload, 'UTF8') AS record
+  const { rows } = await pool.query<Record<string, unknown> & { payload: Buffer }>(
+    `SELECT i.*, b.payload
      FROM ingest.published_quarantine_item AS i JOIN ingest.published_quarantine_bytes AS b USING (quarantine_id)
      WHERE quarantine_id = $1`,
     [id],
   );
-  if (rows.length > 0) write(io, rows[0]);
-  else io.stderr.write(`There is no item ${id} in quarantine.\n`);
+  if (rows[0] !== undefined) {
+    const { payload, ...item } = rows[0];
+    write(io, { ...item, ...recordOf(payload) });
+  } else io.stderr.write(`There is no item ${id} in quarantine.\n`);
   return rows.length > 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** The bytes as text, or as base64 when they are none: malformed ones lie in quarantine too. */
+export function recordOf(payload: Uint8Array): { record: string } | { recordBase64: string } {
+  try {
+    return { record: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(payload) };
+  } catch {
+    return { recordBase64: Buffer.from(payload).toString('base64') };
+  }
 }
 
 async function replay(pool: pg.Pool, { who }: QuarantineOptions, io: CommandIo): Promise<number> {
