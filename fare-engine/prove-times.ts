@@ -49,6 +49,7 @@ const QUESTIONABLE = `
   SELECT tap_id FROM fare.unsure_tap WHERE tap_id = ANY ($1::text[])
   UNION SELECT tap_id FROM fare.tap_time WHERE tap_id = ANY ($1::text[])
   UNION SELECT t.tap_id FROM fare.tap t JOIN fare.clock_correction c ON c.device_id = t.device_id
+     AND c.valid_from_ms <= t.fare_at_ms AND t.fare_at_ms < c.valid_until_ms
    WHERE t.tap_id = ANY ($1::text[])`;
 
 /**

@@ -85,7 +85,7 @@ WITH new_tap AS (
     "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text,
     "directionId" smallint, "stopId" text, "stopConfidencePct" smallint, "stopSource" text, "stopUnsure" boolean,
     "passBackOf" text, flags text[], "receivedAtMs" bigint)
-  ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id, device_id),
+  ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id, device_id, fare_at_ms),
 new_unsure AS (
   INSERT INTO fare.unsure_tap (tap_id, device_id, epoch, seq, boot_id, mono_ms, evidence)
   SELECT "tapId", "deviceId", epoch, seq, evidence->>'bootId', (evidence->>'monoMs')::bigint, evidence
@@ -103,7 +103,8 @@ look_again AS (
   SELECT 'tap', tap_id FROM new_unsure
   UNION
   SELECT 'tap', tap_id FROM new_tap n
-   WHERE EXISTS (SELECT FROM fare.clock_correction c WHERE c.device_id = n.device_id)
+   WHERE EXISTS (SELECT FROM fare.clock_correction c WHERE c.device_id = n.device_id
+                    AND c.valid_from_ms <= n.fare_at_ms AND n.fare_at_ms < c.valid_until_ms)
   UNION ALL
   SELECT 'sync', record_id FROM new_sync s WHERE EXISTS (${TAPS_OF_SYNC})),
 new_refused AS (

@@ -5,7 +5,9 @@
  */
 import type pg from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
+import { derivedAccountId } from '../facts/account-of.ts';
 import type { Close } from '../facts/facts.ts';
+import { calendarInstant } from '../facts/fare-at.ts';
 import { LOAD_TAPS } from '../prove-times.ts';
 import type { ClockStore, ClockTransaction, MovedTap, TapInHand } from '../work-clock.ts';
 import { FACTS_GATE, TAPS_OF_SYNC } from './fare-statements.ts';
@@ -14,6 +16,11 @@ const CLAIM = `
   DELETE FROM fare.clock_queue WHERE queue_id = ANY (ARRAY(
     SELECT queue_id FROM fare.clock_queue ORDER BY queue_id LIMIT $1 FOR UPDATE SKIP LOCKED))
   RETURNING sort, ref`;
+
+/** The UTC date of an instant, as far as taps can have one: an office may say "from ever" and "for ever". */
+const dateOf = (instantMs: string): string => `
+  (to_timestamp(least(greatest(${instantMs}, ${calendarInstant(Number.NEGATIVE_INFINITY)}),
+     ${calendarInstant(Number.POSITIVE_INFINITY)}) / 1000.0) AT TIME ZONE 'UTC')::date`;
 
 /** $1 taps, $2 syncs, $3 corrections. */
 const CONCERNED = `
@@ -24,8 +31,7 @@ const CONCERNED = `
   UNION
   SELECT t.tap_id FROM fare.clock_correction c
     JOIN fare.tap t ON t.device_id = c.device_id
-     AND t.fare_day BETWEEN (to_timestamp(c.valid_from_ms / 1000.0) AT TIME ZONE 'UTC')::date - 2
-                        AND (to_timestamp(c.valid_until_ms / 1000.0) AT TIME ZONE 'UTC')::date + 2
+     AND t.fare_day BETWEEN ${dateOf('c.valid_from_ms')} - 2 AND ${dateOf('c.valid_until_ms')} + 2
      AND t.fare_at_ms >= c.valid_from_ms AND t.fare_at_ms < c.valid_until_ms
      AND (c.epoch IS NULL OR c.epoch = t.epoch)
      AND (c.from_seq IS NULL OR c.from_seq <= t.seq) AND (c.to_seq IS NULL OR t.seq <= c.to_seq)
@@ -34,7 +40,10 @@ const CONCERNED = `
 const CLOSES = `
   SELECT fare_day::text AS "fareDay", known_from_ms::float8 AS "knownFromMs" FROM fare.close ORDER BY fare_day`;
 
-/** $1 moved taps, $2 ids of taps that are back to their own time, $3 account-days (JSON). */
+/**
+ * $1 moved taps, $2 ids of taps that are back to their own time, $3 account-days, $4 the mediums' own accounts (JSON). A
+ * tap that moves out of its medium's link falls to the medium's own account, which perhaps nobody has made so far.
+ */
 const WRITE = `
 WITH moved AS (
   INSERT INTO fare.tap_time AS m (tap_id, token_id, device_id, fare_day, fare_at_ms, uncertainty_ms, flags,
@@ -45,7 +54,13 @@ WITH moved AS (
   ON CONFLICT (tap_id) DO UPDATE SET fare_day = excluded.fare_day, fare_at_ms = excluded.fare_at_ms,
     uncertainty_ms = excluded.uncertainty_ms, flags = excluded.flags, known_from_ms = excluded.known_from_ms),
 back AS (
-  DELETE FROM fare.tap_time WHERE tap_id = ANY ($2::text[]))
+  DELETE FROM fare.tap_time WHERE tap_id = ANY ($2::text[])),
+own AS (
+  INSERT INTO fare.account AS a (account_id, derived_token_id, version)
+  SELECT DISTINCT "accountId", "tokenId", 0::bigint
+  FROM json_to_recordset($4) AS r ("accountId" text, "tokenId" text)
+  ON CONFLICT (account_id) DO UPDATE SET derived_token_id = excluded.derived_token_id
+    WHERE a.derived_token_id IS NULL)
 INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
 SELECT "accountId", "fareDay", 'tap-time' FROM json_to_recordset($3) AS r ("accountId" text, "fareDay" date)`;
 
@@ -82,9 +97,14 @@ function transaction(client: pg.PoolClient): ClockTransaction {
         JSON.stringify(moved.flatMap(timeRow)),
         moved.filter(({ time }) => time === null).map(({ tap }) => tap.tapId),
         JSON.stringify(enqueue),
+        JSON.stringify(moved.map(({ tap }) => ownAccountRow(tap.tokenId))),
       ]);
     },
   };
+}
+
+function ownAccountRow(tokenId: string): object {
+  return { accountId: derivedAccountId(tokenId), tokenId };
 }
 
 function timeRow({ tap, time }: MovedTap): object[] {

@@ -228,8 +228,11 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }
 
-/** Open account-days that the new facts may change. Too many do no harm: pricing them changes nothing. */
-const ENQUEUE = `
+/**
+ * Open account-days that the new facts may change. Too many do no harm: pricing them changes nothing. LATERAL and OFFSET 0
+ * bring each key into the branches of `timed_tap`, where indices answer it; a plain join would read every tap there is.
+ */
+export const ENQUEUE = `
 WITH touched AS (
   SELECT kind, ref, "derivedId", "fromDay", "untilDay", "fromMs", coalesce("untilMs", ${FOREVER}) AS "untilMs"
   FROM json_to_recordset($1) AS r (kind text, ref text, "derivedId" text, "fromDay" date, "untilDay" date,
@@ -238,7 +241,8 @@ open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close),
 hit AS (
   SELECT whose.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open
-  JOIN fare.timed_tap t ON t.token_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+  CROSS JOIN LATERAL (SELECT t.fare_day FROM fare.timed_tap t WHERE t.token_id = x.ref
+    AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after OFFSET 0) AS t
   CROSS JOIN LATERAL (SELECT l.account_id FROM fare.media_link l WHERE l.token_id = x.ref
                       UNION SELECT x."derivedId") AS whose
   WHERE x.kind = 'media-link'
@@ -251,8 +255,9 @@ hit AS (
   UNION
   SELECT d.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open
-  JOIN fare.timed_tap t ON t.device_id = x.ref AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
-    AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
+  CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t WHERE t.device_id = x.ref
+    AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+    AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs" OFFSET 0) AS t
   JOIN fare.decision d ON d.tap_id = t.tap_id
   WHERE x.kind IN ('assignment', 'device')
   UNION
@@ -260,9 +265,10 @@ hit AS (
   FROM touched x CROSS JOIN open
   JOIN fare.device_assignment m ON m.vehicle_id = x.ref AND m.valid_from_ms < x."untilMs"
     AND (m.valid_until_ms IS NULL OR m.valid_until_ms > x."fromMs")
-  JOIN fare.timed_tap t ON t.device_id = m.device_id AND t.fare_day BETWEEN x."fromDay" AND x."untilDay"
-    AND t.fare_day > open.after AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
-    AND ${vehicleAt('t.device_id', 't.fare_at_ms', FOREVER)} = x.ref
+  CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t WHERE t.device_id = m.device_id
+    AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
+    AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
+    AND ${vehicleAt('t.device_id', 't.fare_at_ms', FOREVER)} = x.ref OFFSET 0) AS t
   JOIN fare.decision d ON d.tap_id = t.tap_id
   WHERE x.kind = 'vehicle'
   UNION
@@ -275,7 +281,8 @@ hit AS (
   JOIN fare.device_assignment o ON o.device_id = x.ref AND o.valid_from_ms <= s.at_ms
     AND (o.valid_until_ms IS NULL OR o.valid_until_ms > s.at_ms)
   JOIN fare.device_assignment m ON m.vehicle_id = o.vehicle_id
-  JOIN fare.timed_tap t ON t.device_id = m.device_id AND t.fare_day = s.fare_day AND t.fare_at_ms >= s.at_ms
+  CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t WHERE t.device_id = m.device_id
+    AND t.fare_day = s.fare_day AND t.fare_at_ms >= s.at_ms OFFSET 0) AS t
   JOIN fare.decision d ON d.tap_id = t.tap_id
   WHERE x.kind = 'assignment')
 INSERT INTO fare.account_day_queue (account_id, fare_day, reason)

@@ -14,7 +14,7 @@ import { closedAt, FOREVER, vehicleAt } from './place-statements.ts';
  * A shift holds on its vehicle until the next record of one of the vehicle's devices, within its fare day; all as known at
  * that day's close, or now while it is open. Shifts that were not known at the close change nothing.
  */
-const ENQUEUE_SHIFTS = `
+export const ENQUEUE_SHIFTS = `
 WITH taken AS (
   DELETE FROM fare.shift_queue WHERE queue_id = ANY (ARRAY(
     SELECT queue_id FROM fare.shift_queue ORDER BY queue_id LIMIT $1))
@@ -46,9 +46,10 @@ queued AS (
   INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
   SELECT DISTINCT d.account_id, t.fare_day, 'shift'
     FROM mate m LEFT JOIN following f USING (record_id)
-    JOIN fare.timed_tap t ON t.device_id = m.device_id AND t.fare_day = m.fare_day AND t.fare_at_ms >= m.at_ms
-     AND t.fare_at_ms < coalesce(f.at_ms, ${FOREVER})
-     AND ${vehicleAt('t.device_id', 't.fare_at_ms', 'm.known_ms')} IS NOT DISTINCT FROM m.vehicle_id
+   CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t
+       WHERE t.device_id = m.device_id AND t.fare_day = m.fare_day AND t.fare_at_ms >= m.at_ms
+         AND t.fare_at_ms < coalesce(f.at_ms, ${FOREVER})
+         AND ${vehicleAt('t.device_id', 't.fare_at_ms', 'm.known_ms')} IS NOT DISTINCT FROM m.vehicle_id OFFSET 0) AS t
     JOIN fare.decision d ON d.tap_id = t.tap_id)
 SELECT count(*) AS taken FROM taken`;
 

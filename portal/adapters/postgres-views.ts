@@ -90,13 +90,7 @@ export function createPostgresViews(pool: Pool): CityViews {
   const rows = async (sql: string, values: unknown[] = []): Promise<Raw[]> =>
     (await pool.query<Raw>(sql, values)).rows;
   return {
-    latestTaps: async (limit) =>
-      (
-        await rows(
-          `SELECT ${TAP_COLUMNS} FROM fare.published_tap ORDER BY decided_at_ms DESC, tap_id LIMIT $1`,
-          [limit],
-        )
-      ).map(tapRow),
+    latestTaps: async (limit) => (await rows(LATEST_SQL, [limit])).map(tapRow),
     tap: async (tapId) =>
       (await rows(`SELECT ${TAP_COLUMNS} FROM fare.published_tap WHERE tap_id = $1 LIMIT 1`, [tapId])).map(
         tapRow,
@@ -160,8 +154,12 @@ const COUNTS_SQL = `
          i.records, i.taps AS tap_records, i.quarantined
     FROM fare.published_counts f CROSS JOIN ingest.published_counts i LIMIT 1`;
 
-// By the time of decision, which is indexed; a decision that was taken again says nothing of the pipeline's speed.
-const PACE_SQL = `
+/** By the time of decision, which is indexed. */
+export const LATEST_SQL = `
+  SELECT ${TAP_COLUMNS} FROM fare.published_tap ORDER BY decided_at_ms DESC, tap_id LIMIT $1`;
+
+/** By the time of decision, too; a decision that was taken again says nothing of the pipeline's speed. */
+export const PACE_SQL = `
   SELECT (decided_at_ms / $2::bigint) * $2::bigint AS start_ms, count(*) AS taps,
          percentile_disc(0.5) WITHIN GROUP (ORDER BY decided_at_ms - received_at_ms) AS median_ms,
          percentile_disc(0.95) WITHIN GROUP (ORDER BY decided_at_ms - received_at_ms) AS p95_ms

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClockEvidence } from '#contracts/record.ts';
+import { derivedAccountId } from '../../fare-engine/facts/account-of.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
 import { clockSyncRow, type RowWish, tapIdOf, tapRow, token } from './support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
@@ -215,6 +216,68 @@ describe('the office corrects a clock', () => {
     ]);
     expect(rows).toEqual([]);
   });
+});
+
+test('a tap that moves out of its link is charged to the medium itself', async () => {
+  const who = own();
+  const begunMs = MORNING - HOUR_MS;
+  await command(engine, 'link-medium', {
+    tokenId: who.token,
+    accountId: `acc-linked-${who.device}`,
+    validFromMs: MORNING,
+  });
+  const trueMs = MORNING - 2 * MINUTE_MS;
+  const wallMs = MORNING + 3 * MINUTE_MS;
+  await engine.deliver([tapRow({ ...who, seq: 1, atMs: trueMs, clock: unsure(4, begunMs, trueMs, wallMs) })]);
+  await engine.drain();
+  const clock = synced(4, begunMs, MORNING + MINUTE_MS);
+  await engine.deliver([clockSyncRow({ ...who, seq: 2, atMs: MORNING + MINUTE_MS, clock })]);
+  await engine.drain();
+  expect(await lines(who.device)).toMatchObject([{ at: trueMs, kind: 'ride', rider: 1200 }]);
+  const { rows } = await engine.admin.query('SELECT account_id FROM fare.latest_decision WHERE tap_id = $1', [
+    tapIdOf(who.device, 1),
+  ]);
+  expect(rows).toEqual([{ account_id: derivedAccountId(who.token) }]);
+  await reconciled();
+});
+
+test('a correction from ever and for ever moves the taps like any other', async () => {
+  const who = own();
+  await engine.deliver([tapRow({ ...who, seq: 1, atMs: MORNING })]);
+  await engine.drain();
+  await command(engine, 'correct-clock', {
+    deviceId: who.device,
+    validFromMs: -8_640_000_000_000_000,
+    validUntilMs: 8_640_000_000_000_000,
+    offsetMs: -MINUTE_MS,
+    reason: 'the clock had always been wrong',
+  });
+  await engine.drain();
+  expect(await lines(who.device)).toMatchObject([{ at: MORNING - MINUTE_MS, flags: ['CLOCK_CORRECTED'] }]);
+  await reconciled();
+});
+
+test('a corrected interval concerns later taps within it only: others need no second look', async () => {
+  const who = own();
+  const [validFromMs, validUntilMs] = [MORNING, MORNING + MINUTE_MS];
+  await command(engine, 'correct-clock', {
+    deviceId: who.device,
+    validFromMs,
+    validUntilMs,
+    offsetMs: 5,
+    reason: 'x',
+  });
+  await engine.drain();
+  const instants = [validFromMs - 1, validFromMs, validUntilMs - 1, validUntilMs];
+  await engine.deliver(instants.map((atMs, n) => tapRow({ ...who, seq: n + 1, atMs })));
+  const { workInbox } = await import('../../fare-engine/work-chunk.ts');
+  await workInbox(engine.deps(), 100);
+  const { rows } = await engine.admin.query('SELECT ref FROM fare.clock_queue ORDER BY ref');
+  expect(rows.map((row) => row.ref)).toEqual([tapIdOf(who.device, 2), tapIdOf(who.device, 3)]);
+  await engine.drain();
+  expect((await lines(who.device)).map((line) => line.at)).toEqual(
+    instants.map((atMs, n) => (n === 1 || n === 2 ? atMs + 5 : atMs)),
+  );
 });
 
 test('costs follow the taps concerned: a sync of a device without unsure taps queues nothing', async () => {
