@@ -211,7 +211,7 @@ function openDeviceJournal(
       damageCare(config, device.deviceId, identity, deps),
     );
     store = opened.store;
-    if (opened.damage) deps.log.error(opened.damage, DAMAGED);
+    if (opened.damage) deps.log.error(opened.damage, 'edge.journal.damaged-moved-aside');
     const owner = ownerOf(store, device);
     if (owner === 'another-device') throw journalOfAnother(path, device.deviceId);
     const hadEpoch =
@@ -240,8 +240,6 @@ function openDeviceJournal(
   }
 }
 
-const DAMAGED = 'edge.journal.damaged-moved-aside';
-
 /** What is proven in a damaged journal is offered to the city by the device itself. */
 function damageCare(
   config: EdgeConfig,
@@ -250,7 +248,7 @@ function damageCare(
   { log, probe = noProbe }: EdgeDeps,
 ): DamageCare {
   return {
-    onDamage: (damage) => log.error(damage, DAMAGED),
+    onDamage: (damage) => log.error(damage, 'edge.journal.damaged-moved-aside'),
     salvor: {
       deviceId,
       keys: signingKeys,

@@ -124,6 +124,12 @@ async function measure(
   const before = await decided(rig);
   const taps = journals.reduce((sum, { lastSeq }) => sum + lastSeq - 1, 0);
   const began = performance.now();
+  const decidedAfter = async (failed: AbortSignal): Promise<number> => {
+    const signal = AbortSignal.any([context.signal, failed]);
+    while ((await decided(rig)) < before + taps) await delay(50, undefined, { signal });
+    return (performance.now() - began) / 1000;
+  };
+  const failed = new AbortController();
   const sending = sendJournals({
     journals,
     connections,
@@ -132,10 +138,16 @@ async function measure(
     ingestKeys: ingestKeys(context.folder),
     monotonicMs: () => performance.now(),
     signal: context.signal,
+  }).catch((error: unknown) => {
+    // Nobody waits for taps that will not come.
+    failed.abort();
+    throw error;
   });
-  while ((await decided(rig)) < before + taps) await delay(50, undefined, { signal: context.signal });
-  const decidedAfterS = (performance.now() - began) / 1000;
-  const { seconds: receiptedAfterS, roundTripsMs } = await sending;
+  const [sent, waited] = await Promise.allSettled([sending, decidedAfter(failed.signal)]);
+  if (sent.status === 'rejected') throw sent.reason;
+  if (waited.status === 'rejected') throw waited.reason;
+  const { seconds: receiptedAfterS, roundTripsMs } = sent.value;
+  const decidedAfterS = waited.value;
   await Promise.all(connections.map((connection: MqttConnection) => connection.stop()));
   const tapsPerSecond = taps / Math.max(decidedAfterS, receiptedAfterS);
   const sorted = roundTripsMs.toSorted((a, b) => a - b);

@@ -162,7 +162,7 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
     const why = whyNotReceipted(terms, issuedAtMs);
     if (why !== null) {
       // One line at the first and then at each thousandth: a flood must not fill the log.
-      if (counts.unreceipted % 1000 === 0) log.error({ ...terms, issuedAtMs }, why);
+      if (counts.unreceipted % 1000 === 0) sayWhyNotReceipted(log, why, { ...terms, issuedAtMs });
       counts.unreceipted += batches;
       return;
     }
@@ -238,13 +238,26 @@ export function createGroupHandler(options: GroupHandlerOptions): GroupHandler {
 }
 
 /** Why a commit may not be receipted: its device keeps the records and offers them again, which changes nothing. */
-function whyNotReceipted(terms: ReceiptTerms, issuedAtMs: number): string | null {
-  if (!terms.sameLife)
-    return 'ingest.database.other-life: it was restored or failed over; nothing is receipted until this ingest is started anew';
+type NoReceipt = 'other-life' | 'behind-backup';
+
+function whyNotReceipted(terms: ReceiptTerms, issuedAtMs: number): NoReceipt | null {
+  if (!terms.sameLife) return 'other-life';
   // A device would take such a receipt for one that the backup holds already (docs/decisions/0056).
-  if (terms.announcedMs !== null && issuedAtMs <= terms.announcedMs)
-    return 'ingest.clock.behind-backup: the clock here is behind what a backup has announced; mend the clocks';
-  return null;
+  return terms.announcedMs !== null && issuedAtMs <= terms.announcedMs ? 'behind-backup' : null;
+}
+
+function sayWhyNotReceipted(log: Logger, why: NoReceipt, fields: object): void {
+  if (why === 'other-life') {
+    log.error(
+      fields,
+      'ingest.database.other-life: it was restored or failed over; nothing is receipted until this ingest is started anew',
+    );
+    return;
+  }
+  log.error(
+    fields,
+    'ingest.clock.behind-backup: the clock here is behind what a backup has announced; mend the clocks',
+  );
 }
 
 function* senders(group: readonly Arrival[]): Generator<string> {

@@ -120,7 +120,9 @@ describe('a validator that cannot write', () => {
     expect(rig.records().map((record) => record.seq)).toEqual([1, 2, 3, 4]);
     rig.timers.advance(5000);
     expect(rig.agent.view()).toMatchObject({ sign: 'out-of-order', reason: 'VALIDATOR_OUT_OF_ORDER' });
-    expect(rig.agent.health().journal).toEqual({ unreceipted: 4, kept: 0, capacity: 4 });
+    expect(rig.agent.health().journal).toEqual({
+      ...{ unreceipted: 4, kept: 0, capacity: 4, forgottenUnsaved: 0 },
+    });
   });
 
   it('a receipt makes room again', async () => {

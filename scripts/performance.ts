@@ -1,0 +1,69 @@
+/**
+ * Writes docs/PERFORMANCE.md from the reports in docs/measured/, which `kvytok bench NAME --json FILE` writes. No figure is
+ * written by hand.
+ *   node scripts/performance.ts
+ */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { BenchFigure, BenchReport } from '../cli/bench/bench.ts';
+import { figureText, meets } from '../cli/bench/report-text.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** Benchmarks on the page, with what a reader should know of each. */
+const SECTIONS: readonly { readonly bench: string; readonly about: string }[] = [
+  {
+    bench: 'taps',
+    about:
+      'The whole way of a tap, everything on one machine: devices, broker, ingest, fare engine and PostgreSQL share its cores. Signed taps by MQTT until they are priced, posted and receipted, durable settings on. The plain flow takes the same way into one table, unsigned, unpriced, one row each.',
+  },
+  {
+    bench: 'posting',
+    about:
+      'The fare engine alone: from its inbox to decisions, double entry and audit leaves, against the transactions of pgbench on the same server.',
+  },
+];
+
+/** The page's text. */
+export function performanceText(reports: ReadonlyMap<string, BenchReport>): string {
+  const sections = SECTIONS.map(({ bench, about }) => section(bench, about, reports.get(bench)));
+  return `# Performance
+
+Measured by \`npx kvytok bench NAME\` on the machine named with each run; this page is written by \`node scripts/performance.ts\`
+from the reports in [measured/](measured/). Absolute figures drift with the machine, so the ratios are what counts: both
+sides of a ratio come from one run. A figure that is slower than the one before needs a reason in the change that makes
+it so. A target that is not reached yet stands here as such.
+
+${sections.join('\n')}`;
+}
+
+function section(bench: string, about: string, report: BenchReport | undefined): string {
+  if (report === undefined) return `## ${bench}\n\n${about}\n\nNot measured yet.\n`;
+  const setting = Object.entries(report.setting).map(([name, value]) => `${name} ${value}`);
+  return `## ${bench}
+
+${about}
+
+${report.startedAt.slice(0, 10)}, ${Math.round(report.seconds)} s, ${report.machine}; ${setting.join(', ')}. ${report.exact ? 'The books were exact.' : '**The books were NOT exact: these figures are worth nothing.**'}
+${report.notes.map((note) => `\n- ${note}`).join('')}
+| figure | value | target |
+|---|---|---|
+${report.figures.map(row).join('\n')}
+`;
+}
+
+function row(figure: BenchFigure): string {
+  const target =
+    figure.target === undefined ? '' : `${figure.target}: ${meets(figure) ? 'reached' : 'not reached'}`;
+  return `| ${figure.name} | ${figureText(figure)} | ${target} |`;
+}
+
+/** The reports there are, by benchmark. */
+export function readPerformanceReports(): Map<string, BenchReport> {
+  const files = SECTIONS.map(({ bench }) => join(ROOT, 'docs/measured', `${bench}.json`)).filter(existsSync);
+  const reports = files.map((file) => JSON.parse(readFileSync(file, 'utf8')) as BenchReport);
+  return new Map(reports.map((report) => [report.bench, report]));
+}
+
+if (import.meta.main)
+  writeFileSync(join(ROOT, 'docs/PERFORMANCE.md'), performanceText(readPerformanceReports()));
