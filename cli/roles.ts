@@ -2,7 +2,9 @@
  * The roles that `kvytok serve` starts, by name. Each role's code is loaded only when it is asked for, and none of it
  * is a simulator.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Static, TObject } from 'typebox';
+import { awaitDatabase } from '#platform/await-database.ts';
 import type { Clock } from '#platform/clock.ts';
 import { readEnvironment } from '#platform/config.ts';
 import type { Logger } from '#platform/logger.ts';
@@ -14,6 +16,8 @@ export interface RoleDeps {
   readonly log: Logger;
   /** Named points for fault tests; production hands in none. */
   readonly probe?: Probe;
+  /** Ends the waiting for a database that is away. */
+  readonly stopping?: AbortSignal;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -111,9 +115,24 @@ function entry<S extends TObject>(
 ): RoleEntry {
   return {
     names: async () => Object.keys((await schema()).properties),
-    start: async (env, known, deps) =>
-      start(readEnvironment(await schema(), env, { alsoKnown: known }), deps),
+    start: async (env, known, deps) => {
+      const config = readEnvironment(await schema(), env, { alsoKnown: known });
+      const { KVYTOK_POSTGRES_URL: url } = config as { KVYTOK_POSTGRES_URL?: string };
+      if (url !== undefined) await untilItAnswers(url, deps);
+      return start(config, deps);
+    },
   };
+}
+
+/** After a power cut role and database come up together. */
+async function untilItAnswers(url: string, { clock, log, stopping }: RoleDeps): Promise<void> {
+  await awaitDatabase({
+    url,
+    log,
+    nowMs: clock.monotonicMs,
+    chance: Math.random,
+    wait: (ms) => delay(ms, true, { signal: stopping }).catch(() => false),
+  });
 }
 
 /** A role's own value of a shared name: `KVYTOK_INGEST_POSTGRES_URL` stands above `KVYTOK_POSTGRES_URL`. */
@@ -126,7 +145,8 @@ function ownName(role: RoleName, name: string): string {
 
 /**
  * Starts one role from the environment. `together` are all roles of this process: their variables are no strangers.
- * @throws OperatorError CONFIG_INVALID naming every problem.
+ * A database that is away is waited for.
+ * @throws OperatorError CONFIG_INVALID naming every problem, DATABASE_AWAY
  */
 export async function startRole(
   role: RoleName,

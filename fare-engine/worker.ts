@@ -2,6 +2,7 @@
  * A pricing worker: turns without end until it is stopped. Several may run, in one process or in many; they need no
  * order among them, and a dead one's rows are another's.
  */
+import { isPassing } from '#platform/await-database.ts';
 import type { Logger } from '#platform/logger.ts';
 
 /** One sort of work. Returns how many rows it took; 0 = there was nothing. */
@@ -30,27 +31,6 @@ export interface Worker {
 
 const IDLE_MS = 40;
 const BACKOFF_MS_MAX = 5000;
-
-// The transaction was rolled back for the sake of another one, or the connection broke: the rows are sound.
-const RETRY_STATES = new Set([
-  '40001',
-  '40P01',
-  '23505',
-  '57P01',
-  '57P02',
-  '57P03',
-  '25P03',
-  '57014',
-  '53300',
-]);
-
-/** Whether an error speaks of the database's state and not of the rows. */
-export function isPassing(failure: unknown): boolean {
-  const error = (failure as Error).cause ?? failure;
-  const code = (error as { code?: unknown }).code;
-  if (typeof code !== 'string') return (error as Error).message?.includes('Connection terminated') ?? false;
-  return RETRY_STATES.has(code) || code.startsWith('08') || code.startsWith('E') || code.startsWith('53');
-}
 
 /** Starts a worker. It never throws: what goes wrong is logged and tried again, in smaller portions if need be. */
 export function startWorker(options: WorkerOptions): Worker {

@@ -26,19 +26,29 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const lifecycle = createLifecycle(log);
   const signals = onSignals(log);
   const started: Role[] = [];
+  const stopping = new AbortController();
+  void signals.received.then(() => stopping.abort());
   try {
     const listen = opsListen(io.env);
     // First of all: a supervisor sees a role that waits for its database as alive and not ready.
     const ops = lifecycle.add(await startOpsServer({ listen, roles: () => started, log }));
     io.stdout.write(`figures at ${ops.url}/metrics\n`);
     for (const name of roles) {
-      const deps = { clock: systemClock, log: log.child({ component: name }) };
+      const deps = {
+        clock: systemClock,
+        log: log.child({ component: name }),
+        stopping: stopping.signal,
+      };
       const { role, address } = await startRole(name, io.env, roles, deps);
       started.push(lifecycle.add(role));
       io.stdout.write(`${name} ready${address === undefined ? '' : ` at ${address}`}\n`);
     }
     await signals.received;
     return EXIT.ok;
+  } catch (error) {
+    // What could not be begun is nobody's trouble once it is to be stopped.
+    if (stopping.signal.aborted) return EXIT.ok;
+    throw error;
   } finally {
     await lifecycle.stop();
     signals.forget();

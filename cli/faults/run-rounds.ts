@@ -55,10 +55,11 @@ export async function runRound(rig: CityRig, round: Round): Promise<RoundOutcome
   );
   const together = round.kills.filter(({ alone }) => alone === undefined);
   const byProcess = Map.groupBy(together, ({ process }) => process as RigProcess);
-  const killed = await Promise.all(
-    [...byProcess].map(([name, kills]) => killInTurn(rig, name, kills, problems)),
-  );
-  await faults;
+  // All of it, or the round ends while its faults go on.
+  const [killed] = await Promise.all([
+    Promise.all([...byProcess].map(([name, kills]) => killInTurn(rig, name, kills, problems))),
+    faults,
+  ]);
   for (const fault of round.faults) if (fault.kind === 'disk-errors') await bring(rig, fault);
   for (const kill of round.kills)
     if (kill.alone !== undefined) killed.push(await killAlone(rig, kill, problems));

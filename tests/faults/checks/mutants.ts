@@ -49,7 +49,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     foundBy: 'full-disk',
   },
   'a journal that does not sync': {
-    file: 'edge-agent/adapters/sqlite-journal.ts',
+    file: 'edge-agent/adapters/journal-file.ts',
     line: 'PRAGMA synchronous = FULL',
     becomes: 'PRAGMA synchronous = OFF',
     foundBy: 'synced-greens',

@@ -1,0 +1,88 @@
+/**
+ * A role that comes up while its database is away or still recovering (after a power cut both come up at once) waits
+ * for it, rather than ending and leaving the waiting to whoever supervises it.
+ */
+import pg from 'pg';
+import { backoffMs } from './backoff.ts';
+import { OperatorError } from './errors.ts';
+import type { Logger } from './logger.ts';
+import { clientConfig } from './postgres.ts';
+
+export interface DatabaseWait {
+  readonly url: string;
+  readonly log: Logger;
+  /** Monotonic milliseconds. */
+  readonly nowMs: () => number;
+  /** Resolves after the time, or when it was told to stop; `false` = stop waiting. */
+  readonly wait: (ms: number) => Promise<boolean>;
+  /** Chance for the waits between tries, 0 ≤ x < 1. */
+  readonly chance: () => number;
+  /** How long the database may be away; two minutes by default. */
+  readonly waitMsMax?: number;
+}
+
+const WAIT_MS_MAX = 120_000;
+const BETWEEN = { firstMs: 200, maxMs: 2000 };
+
+// The transaction was rolled back for the sake of another one, or the connection broke: the rows are sound.
+const PASSING_STATES = new Set([
+  '40001',
+  '40P01',
+  '23505',
+  '57P01',
+  '57P02',
+  '57P03',
+  '25P03',
+  '57014',
+  '53300',
+]);
+
+/** Whether an error speaks of the database's state (away, stopping, recovering, full) and not of what was asked. */
+export function isPassing(failure: unknown): boolean {
+  const error = (failure as Error).cause ?? failure;
+  const code = (error as { code?: unknown }).code;
+  if (typeof code !== 'string') return (error as Error).message?.includes('Connection terminated') ?? false;
+  return PASSING_STATES.has(code) || code.startsWith('08') || code.startsWith('E') || code.startsWith('53');
+}
+
+/**
+ * Returns when the database answers, or refuses for a reason that time does not heal (a wrong password, a missing
+ * database): whoever asks next then hears that reason. Also when waiting was given up.
+ * @throws OperatorError DATABASE_AWAY when it stays away too long.
+ */
+export async function awaitDatabase(options: DatabaseWait): Promise<void> {
+  const beganMs = options.nowMs();
+  for (let failures = 1; ; failures++) {
+    const failure = await refusalOf(options.url);
+    if (failure === null || !isPassing(failure)) return;
+    const err = (failure as Error).message || String((failure as { code?: unknown }).code);
+    const awayMs = options.nowMs() - beganMs;
+    if (awayMs >= (options.waitMsMax ?? WAIT_MS_MAX)) throw away(err, awayMs, failure);
+    if (failures === 1) options.log.warn({ err }, 'postgres.awaited');
+    if (!(await options.wait(backoffMs(BETWEEN, failures, options.chance()) + 50))) return;
+  }
+}
+
+async function refusalOf(url: string): Promise<unknown> {
+  const client = new pg.Client(clientConfig({ url, applicationName: 'kvytok-await' }));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('SELECT 1');
+    return null;
+  } catch (error) {
+    return error;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function away(err: string, awayMs: number, cause: unknown): OperatorError {
+  return new OperatorError({
+    code: 'DATABASE_AWAY',
+    happened: `The database did not answer for ${Math.round(awayMs / 1000)} s: ${err}.`,
+    kept: 'Nothing was begun; validators keep what they record until it is back.',
+    todo: 'Start PostgreSQL, or mend KVYTOK_POSTGRES_URL, and start this role again.',
+    cause,
+  });
+}
