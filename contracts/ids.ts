@@ -30,6 +30,12 @@ export const Signature = Type.String({ pattern: '^[A-Za-z0-9_-]{86}$' });
  */
 export const TokenId = Type.String({ pattern: '^k[0-9]{1,4}\\.[0-9a-f]{32}$' });
 
+/** Payment account reference (EMV tag 9F24): names a payment account, and is no card number. */
+export const Par = Type.String({ pattern: '^[0-9A-Z]{29}$' });
+
+/** Names a public key of the acquirer, under which authorisation data was sealed. */
+export const AcquirerKeyId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,31}$' });
+
 /** An identifier of the feed or of the city's data (GTFS "ID": any UTF-8; ours are bounded and printable). */
 export const FeedId = Type.String({ minLength: 1, maxLength: 128, pattern: '^[^\\u0000-\\u001f\\u007f]+$' });
 

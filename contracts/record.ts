@@ -6,7 +6,18 @@
  * (`prev`), so the last hash stands for them all.
  */
 import { type Static, Type } from 'typebox';
-import { BootId, DeviceId, EpochId, FeedId, InstantMs, Seq, Sha256Hex, TokenId } from './ids.ts';
+import {
+  AcquirerKeyId,
+  BootId,
+  DeviceId,
+  EpochId,
+  FeedId,
+  InstantMs,
+  Par,
+  Seq,
+  Sha256Hex,
+  TokenId,
+} from './ids.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { RefusalCode } from './reason-codes.ts';
 
@@ -67,9 +78,26 @@ export const DenyListVersion = Type.Object({
 });
 export type DenyListVersion = Static<typeof DenyListVersion>;
 
+/** Longest sealed authorisation, characters of base64url: with all else a record stays under {@link RECORD_BYTES_MAX}. */
+export const AUTHORISATION_CHARS_MAX = 2048;
+
+/** What a bank card proved, and what its later authorisation needs. No card number is in it in the clear. */
+export const BankEvidence = Type.Object({
+  /** Where the card carries it; the acquirer returns it with the authorisation otherwise. */
+  par: Type.Optional(Par),
+  /** How the card proved to be genuine: combined (Mastercard, Amex) or fast (Visa) data authentication. */
+  oda: Type.Union([Type.Literal('cda'), Type.Literal('fdda')]),
+  /** The card's data for the authorisation, sealed for the acquirer's key, base64url. */
+  authorisation: Type.String({ pattern: '^[A-Za-z0-9_-]+$', maxLength: AUTHORISATION_CHARS_MAX }),
+  acquirerKeyId: AcquirerKeyId,
+});
+export type BankEvidence = Static<typeof BankEvidence>;
+
 /** Green: a passenger was let on. */
 export const TapBody = Type.Object({
   tokenId: TokenId,
+  /** The same medium's token under the key before this one, while a rotation of token keys runs. */
+  formerTokenId: Type.Optional(TokenId),
   mediumKind: MediumKind,
   /** Which way: this platform's buses know boarding only; `out` is for networks that tap twice. */
   direction: Type.Union([Type.Literal('in'), Type.Literal('out')]),
@@ -78,6 +106,8 @@ export const TapBody = Type.Object({
   companions: Type.Integer({ minimum: 0, maximum: 20 }),
   /** Set when the device took this touch for a repetition of an earlier one (same medium, same vehicle). */
   passBackOfSeq: Type.Optional(Seq),
+  /** Of a bank card. */
+  bank: Type.Optional(BankEvidence),
   denyList: DenyListVersion,
 });
 export type TapBody = Static<typeof TapBody>;
@@ -87,6 +117,7 @@ export const RefusedBody = Type.Object({
   reason: RefusalCode,
   /** Absent when the card could not be read so far. */
   tokenId: Type.Optional(TokenId),
+  formerTokenId: Type.Optional(TokenId),
   mediumKind: Type.Optional(MediumKind),
   where: Whereabouts,
   denyList: DenyListVersion,
