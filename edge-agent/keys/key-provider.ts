@@ -1,0 +1,47 @@
+/**
+ * Where the reader's secrets are. What is asked for is an operation, never a key: the software adapter holds keys in
+ * memory, a SAM (secure access module) does not give them away, and whoever uses this port cannot tell.
+ *
+ * A key has a name and versions. While a key rotates two versions live: new cards and tokens are made under the newest,
+ * what was made under the one before is still understood.
+ */
+
+/** Names of keys that the edge uses. A city may have others, for cards of other issuers. */
+export const KEY_NAMES = {
+  /** Token of a medium's number. */
+  token: 'token',
+  /** Token of a bank card's number. */
+  panToken: 'pan-token',
+} as const;
+
+/** Most versions of one key that live at a time. */
+export const LIVE_VERSIONS_MAX = 2;
+
+/** A key, or a version of it, that this provider does not have. A caller asks `versions` first: this is a bug. */
+export class UnknownKey extends Error {
+  override name = 'UnknownKey';
+}
+
+/** The reader's secrets. */
+export interface KeyProvider {
+  /** Live versions of a named key, newest (highest) first; at most {@link LIVE_VERSIONS_MAX}; none for an unknown name. */
+  versions(name: string): readonly number[];
+  /**
+   * HMAC-SHA256 under a version of a token key.
+   * @throws UnknownKey
+   */
+  tokenMac(name: string, version: number, message: Uint8Array): Promise<Uint8Array>;
+}
+
+/**
+ * The token that stands for a number everywhere beyond the reader: `k` + version + `.` + the first 16 bytes of the MAC in
+ * hex. `prefix` tells kinds of number apart, where there are several.
+ */
+export async function tokenOf(
+  keys: KeyProvider,
+  key: { readonly name: string; readonly version: number; readonly prefix?: string },
+  message: Uint8Array,
+): Promise<string> {
+  const mac = await keys.tokenMac(key.name, key.version, message);
+  return `${key.prefix ?? 'k'}${key.version}.${Buffer.from(mac).toString('hex', 0, 16)}`;
+}
