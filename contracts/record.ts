@@ -18,6 +18,7 @@ import {
   Sha256Hex,
   TokenId,
 } from './ids.ts';
+import { Currency } from './money.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { RefusalCode } from './reason-codes.ts';
 
@@ -151,6 +152,112 @@ export const EpochBody = Type.Object({
 });
 export type EpochBody = Static<typeof EpochBody>;
 
+/** Staff in a record: the token of a service card, or a personnel number. Never a name. */
+export const StaffId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' });
+
+const MinorDigits = Type.String({ pattern: '^(0|[1-9][0-9]{0,11})$' });
+
+/** What a law asks of a passenger without a ride: prepared at a check, charged by nobody here. */
+export const PenaltyProtocol = Type.Object({
+  /** Stands on the paper too. */
+  number: Type.String({ pattern: '^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}$' }),
+  /** Full price of one ride, minor units. */
+  fareMinor: MinorDigits,
+  /** How many times the fare. */
+  factor: Type.Integer({ minimum: 1, maximum: 1000 }),
+  penaltyMinor: MinorDigits,
+  currency: Currency,
+  /** `act_id` of the tariff package. */
+  act: FeedId,
+  article: Type.String({ minLength: 1, maxLength: 200 }),
+  /** Hash of the tariff package that says so. */
+  packageHash: Sha256Hex,
+});
+export type PenaltyProtocol = Static<typeof PenaltyProtocol>;
+
+/**
+ * What a check found. `unclear`: no log on the medium and no validator of the vehicle could be asked; like
+ * `validator-out-of-order` it is the passenger's doubt, and nobody is fined.
+ */
+export const CheckResult = Type.Union([
+  Type.Literal('ride-stands'),
+  Type.Literal('no-ride'),
+  Type.Literal('validator-out-of-order'),
+  Type.Literal('unclear'),
+  Type.Literal('refused'),
+  Type.Literal('not-readable'),
+]);
+export type CheckResult = Static<typeof CheckResult>;
+
+/** An inspector held a passenger's medium to a device. Never charged, never a name or a category. */
+export const CheckBody = Type.Object({
+  result: CheckResult,
+  /** Why the medium was not taken, where it was not. */
+  reason: Type.Optional(RefusalCode),
+  /** What the result stands on: the medium's own log, or the validators of the vehicle. */
+  evidence: Type.Union([Type.Literal('card-log'), Type.Literal('vehicle'), Type.Literal('none')]),
+  tokenId: Type.Optional(TokenId),
+  mediumKind: Type.Optional(MediumKind),
+  where: Whereabouts,
+  staffId: StaffId,
+  /** The ride that stands: who wrote it down, and when, by that device's clock. */
+  ride: Type.Optional(
+    Type.Object({
+      atMs: InstantMs,
+      /** First bytes of the SHA-256 of the device id, as the medium's log has it. */
+      deviceTag: Type.Optional(Type.String({ pattern: '^[0-9a-f]{8}$' })),
+      deviceId: Type.Optional(DeviceId),
+      seq: Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    }),
+  ),
+  /** What the validators of the vehicle said of themselves. */
+  validators: Type.Optional(
+    Type.Array(
+      Type.Object({
+        deviceId: DeviceId,
+        state: Type.Union([Type.Literal('in-order'), Type.Literal('out-of-order')]),
+      }),
+      { maxItems: 8 },
+    ),
+  ),
+  protocol: Type.Optional(PenaltyProtocol),
+});
+export type CheckBody = Static<typeof CheckBody>;
+
+/** Cards that are issued: passengers' media and service cards. */
+export const CardKind = Type.Union([
+  Type.Literal('social'),
+  Type.Literal('wallet'),
+  Type.Literal('driver'),
+  Type.Literal('inspector'),
+  Type.Literal('technician'),
+]);
+export type CardKind = Static<typeof CardKind>;
+
+/**
+ * What an issuing station did with a card. `begun` stands on the disk before the card is touched, so that no medium exists
+ * that nobody wrote down; `issued`, `rekeyed` and `wiped` after the card was read back; `given-up`: a card that was begun
+ * and cannot be found again.
+ */
+export const CardActBody = Type.Object({
+  act: Type.Union([
+    Type.Literal('begun'),
+    Type.Literal('issued'),
+    Type.Literal('rekeyed'),
+    Type.Literal('wiped'),
+    Type.Literal('given-up'),
+  ]),
+  tokenId: TokenId,
+  cardKind: CardKind,
+  staffId: StaffId,
+  /** The medium whose place it takes: everything moves, and the old one is denied. */
+  replacesTokenId: Type.Optional(TokenId),
+  /** Generation of the card's keys. */
+  keyVersion: Type.Integer({ minimum: 0, maximum: 255 }),
+  batch: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' })),
+});
+export type CardActBody = Static<typeof CardActBody>;
+
 function recordOf<K extends string, B extends ReturnType<typeof Type.Object>>(kind: K, body: B) {
   return Type.Object({
     v: Type.Literal(1),
@@ -175,6 +282,11 @@ export const ClockSyncRecord = recordOf('clock-sync', ClockSyncBody);
 /** An epoch begins. */
 export const EpochRecord = recordOf('epoch', EpochBody);
 
+/** An inspector checked a medium. */
+export const CheckRecord = recordOf('check', CheckBody);
+/** An issuing station did something with a card. */
+export const CardActRecord = recordOf('card-act', CardActBody);
+
 /** Any record of version 1. */
 export const JournalRecord = Type.Union([
   TapRecord,
@@ -182,12 +294,22 @@ export const JournalRecord = Type.Union([
   ShiftRecord,
   ClockSyncRecord,
   EpochRecord,
+  CheckRecord,
+  CardActRecord,
 ]);
 export type JournalRecord = Static<typeof JournalRecord>;
 export type RecordKind = JournalRecord['kind'];
 
 /** Kinds of version 1; another kind is kept in quarantine with UNSUPPORTED_KIND until this city learns it. */
-export const RECORD_KINDS: readonly RecordKind[] = ['tap', 'refused', 'shift', 'clock-sync', 'epoch'];
+export const RECORD_KINDS: readonly RecordKind[] = [
+  'tap',
+  'refused',
+  'shift',
+  'clock-sync',
+  'epoch',
+  'check',
+  'card-act',
+];
 
 const parsers = {
   tap: parserOf(TapRecord),
@@ -195,6 +317,8 @@ const parsers = {
   shift: parserOf(ShiftRecord),
   'clock-sync': parserOf(ClockSyncRecord),
   epoch: parserOf(EpochRecord),
+  check: parserOf(CheckRecord),
+  'card-act': parserOf(CardActRecord),
 } as const;
 
 /** Parses one record's bytes. The problems name the field; an unknown kind or version is named as such. */

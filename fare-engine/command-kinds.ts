@@ -108,6 +108,15 @@ export const COMMANDS = {
     validUntilMs: Until,
   }),
   'allow-account': strict({ accountId: Name }),
+  /** The account of the old medium, linked or derived, goes over to the new one; the old one is denied. */
+  'replace-medium': strict({ tokenId: TokenId, replacesTokenId: TokenId, validFromMs: InstantMs }),
+  /** Whether a device may issue and replace cards. */
+  'say-station': strict({
+    deviceId: DeviceId,
+    allowed: Type.Boolean(),
+    validFromMs: InstantMs,
+    validUntilMs: Until,
+  }),
 } as const;
 
 export type CommandKind = keyof typeof COMMANDS;

@@ -13,10 +13,12 @@ import {
   span,
 } from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
+import { replaceMedium, type StationFact, sayStation } from './card-commands.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
 import { closeDay } from './close-command.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
-import { entryIdOf, isAccountDenial, mediaNow } from './deny-list/account-denials.ts';
+import { isAccountDenial } from './deny-list/account-denials.ts';
+import { allowAccount, allowMedium, denyAccount, denyMedium } from './deny-list/deny-commands.ts';
 import type {
   Close,
   DeviceAssignment,
@@ -93,6 +95,8 @@ export interface CommandContext {
   readonly entitlements: ReadonlyMap<string, Entitlement>;
   /** Media linked at this instant, by the accounts that these commands deny or allow. */
   readonly media: ReadonlyMap<string, readonly string[]>;
+  /** Links of media that these commands replace. */
+  readonly replacedLinks: readonly MediaLink[];
   readonly latestClose: Close | null;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
@@ -121,6 +125,7 @@ export interface CommandWrites {
   readonly closes: Close[];
   readonly credits: WalletCredit[];
   readonly denials: DenyFact[];
+  readonly stations: StationFact[];
   readonly postings: Posting[];
   readonly leaves: AuditLeaf[];
   readonly touched: Touched[];
@@ -167,6 +172,7 @@ export function decideCommands(
     closes: [],
     credits: [],
     denials: [],
+    stations: [],
     postings: [],
     leaves: [],
     touched: [],
@@ -213,12 +219,13 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   if (before !== undefined) {
     return { reason: 'COMMAND_KEY_REUSED', detail: `${key} was obeyed before with other inputs` };
   }
-  if (isAccountDenial(kind)) desk.known.ms += 1;
+  const many = isAccountDenial(kind) || kind === 'replace-medium';
+  if (many) desk.known.ms += 1;
   const knownFromMs = instantFor(parsed.value, desk);
   const refusal = obey(kind, parsed.value, { commandId, knownFromMs }, desk);
   if (refusal !== null) return refusal;
-  // A close ends what counts as known, a denied account speaks of many media: what comes after is known strictly later.
-  if (kind === 'close-day' || isAccountDenial(kind)) desk.known.ms += 1;
+  // A close ends what counts as known, others speak of many media: what comes after is known strictly later.
+  if (kind === 'close-day' || many) desk.known.ms += 1;
   desk.seen.set(key, inputSha256);
   desk.writes.accepted.push({ idempotencyKey: key, commandId, kind, inputSha256, submittedBy, knownFromMs });
   desk.writes.leaves.push(commandLeaf({ commandId, kind, submittedBy, knownFromMs, inputs }));
@@ -275,24 +282,18 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return correctClock(payload as Payload<'correct-clock'>, naming, desk);
     case 'close-day':
       return closeDay(payload as Payload<'close-day'>, naming, desk);
-    case 'deny-medium': {
-      const { tokenId, reason, scope, ...rest } = payload as Payload<'deny-medium'>;
-      return deny({ tokenId, action: 'deny', reason, scope, ...span(rest) }, naming, desk);
-    }
-    case 'deny-account': {
-      const { accountId, reason, scope, ...rest } = payload as Payload<'deny-account'>;
-      return denyAll(accountId, { action: 'deny', reason, scope, ...span(rest) }, naming, desk);
-    }
-    case 'allow-account': {
-      const { accountId } = payload as Payload<'allow-account'>;
-      const always = { validFromMs: naming.knownFromMs, validUntilMs: null };
-      return denyAll(accountId, { action: 'allow', reason: null, scope: null, ...always }, naming, desk);
-    }
-    case 'allow-medium': {
-      const { tokenId } = payload as Payload<'allow-medium'>;
-      const always = { validFromMs: naming.knownFromMs, validUntilMs: null };
-      return deny({ tokenId, action: 'allow', reason: null, scope: null, ...always }, naming, desk);
-    }
+    case 'deny-medium':
+      return denyMedium(payload as Payload<'deny-medium'>, naming, desk);
+    case 'deny-account':
+      return denyAccount(payload as Payload<'deny-account'>, naming, desk);
+    case 'allow-account':
+      return allowAccount(payload as Payload<'allow-account'>, naming, desk);
+    case 'allow-medium':
+      return allowMedium(payload as Payload<'allow-medium'>, naming, desk);
+    case 'replace-medium':
+      return replaceMedium(payload as Payload<'replace-medium'>, naming, desk);
+    case 'say-station':
+      return sayStation(payload as Payload<'say-station'>, naming, desk);
   }
 }
 
@@ -356,29 +357,6 @@ function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, desk: De
   desk.writes.revocations.push({ revocationId: commandId, entitlementId, validUntilMs, knownFromMs });
   const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
   desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
-  return null;
-}
-
-function deny(fact: Omit<DenyFact, 'entryId' | 'knownFromMs'>, naming: Naming, desk: Desk): Refusal {
-  desk.writes.denials.push({ ...fact, entryId: naming.commandId, knownFromMs: naming.knownFromMs });
-  return null;
-}
-
-function denyAll(
-  accountId: string,
-  fact: Omit<DenyFact, 'entryId' | 'knownFromMs' | 'tokenId'>,
-  { commandId, knownFromMs }: Naming,
-  desk: Desk,
-): Refusal {
-  const tokens = mediaNow(
-    accountId,
-    desk.context.media.get(accountId) ?? [],
-    desk.writes.links,
-    desk.context.nowMs,
-  );
-  if (tokens.size === 0) return { reason: 'ACCOUNT_WITHOUT_MEDIA', detail: accountId };
-  for (const tokenId of tokens)
-    desk.writes.denials.push({ ...fact, tokenId, entryId: entryIdOf(commandId, tokenId), knownFromMs });
   return null;
 }
 

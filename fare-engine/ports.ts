@@ -6,6 +6,7 @@ import type { DayPricer } from '#pricing/close-rules.ts';
 import type { TapFact } from '#pricing/model.ts';
 import type { Facts } from './facts/account-day.ts';
 import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
+import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
 import type { InboxRow, StoredRefusal, StoredShift } from './facts/tap-of-record.ts';
 import type { StoredSync, UnsureTap } from './facts/tap-time.ts';
 import type { Decided, Decision } from './ledger/decision.ts';
@@ -110,6 +111,11 @@ export interface FareTransaction {
     },
     keys: readonly AccountDayKey[],
   ): Promise<DayMaterial>;
+  /** Stores what inspectors and issuing stations recorded, and hands on the commands that follow from it. */
+  storeStaffRecords(records: {
+    checks: readonly StoredCheck[];
+    cardActs: readonly StoredCardAct[];
+  }): Promise<void>;
   write(writes: PricingWrites): Promise<void>;
 }
 

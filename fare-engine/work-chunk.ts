@@ -8,6 +8,7 @@ import type { Probe } from '#platform/probe.ts';
 import { closeOf } from './facts/account-day.ts';
 import { accountOf, derivedAccountId } from './facts/account-of.ts';
 import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
+import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
 import {
   factOfRecord,
   type InboxRow,
@@ -83,6 +84,7 @@ async function priceInbox(tx: FareTransaction, deps: WorkDeps, rows: readonly In
   const tokens = [...new Set(records.taps.map((tap) => tap.tokenId))];
   const days = [...new Set(records.taps.map((tap) => tap.fareDay))];
   const { links, closes } = await tx.loadLinks(tokens, days);
+  if (records.checks.length + records.cardActs.length > 0) await tx.storeStaffRecords(records);
   const whose = ownersOf(records.taps, links, closes);
   const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
   await deps.probe('fare.before-commit');
@@ -103,7 +105,7 @@ export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked
       accountId,
       derivedTokenId: null,
     }));
-    const records = { taps: [], refused: [], shifts: [], unsure: [], syncs: [] };
+    const records = { taps: [], refused: [], shifts: [], unsure: [], syncs: [], checks: [], cardActs: [] };
     const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records);
     await deps.probe('fare.before-commit');
     return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
@@ -118,6 +120,8 @@ interface Records {
   readonly shifts: StoredShift[];
   readonly unsure: UnsureTap[];
   readonly syncs: StoredSync[];
+  readonly checks: StoredCheck[];
+  readonly cardActs: StoredCardAct[];
 }
 
 function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
@@ -126,15 +130,19 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
   const shifts: StoredShift[] = [];
   const unsure = new Map<string, UnsureTap>();
   const syncs = new Map<string, StoredSync>();
+  const checks: StoredCheck[] = [];
+  const cardActs: StoredCardAct[] = [];
   for (const row of rows) {
     const fact = factOfRecord(row, rules);
     // The same record twice in one chunk is one tap; ingest has seen to it that both have the same bytes.
     if (fact.kind === 'tap') taps.set(fact.tap.tapId, fact.tap);
     if (fact.kind === 'tap' && fact.unsure !== null) unsure.set(fact.tap.tapId, fact.unsure);
-    if ((fact.kind === 'shift' || fact.kind === 'none') && fact.sync !== null)
+    if (fact.kind !== 'tap' && fact.kind !== 'refused' && fact.sync !== null)
       syncs.set(fact.sync.recordId, fact.sync);
     if (fact.kind === 'refused') refused.push(fact.refused);
     else if (fact.kind === 'shift') shifts.push(fact.shift);
+    else if (fact.kind === 'check') checks.push(fact.check);
+    else if (fact.kind === 'card-act') cardActs.push(fact.cardAct);
   }
   return {
     taps: [...taps.values()],
@@ -142,6 +150,8 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
     shifts,
     unsure: [...unsure.values()],
     syncs: [...syncs.values()],
+    checks,
+    cardActs,
   };
 }
 

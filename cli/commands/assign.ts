@@ -23,6 +23,7 @@ export const usage = `Usage: kvytok assign show VEHICLE --at INSTANT [--lang uk|
        kvytok assign clock DEVICE --from INSTANT --until INSTANT --reason TEXT --who NAME
                            --offset=SECONDS | --true-at INSTANT [--unsure SECONDS] [--act TEXT]
                            [--epoch EPOCH [--from-seq N] [--to-seq N]]
+       kvytok assign station DEVICE --from INSTANT [--until INSTANT] [--withdraw]
 
 show      which facts say carrier and route of a vehicle, and which of them holds
 device    the device rides on the vehicle
@@ -31,6 +32,7 @@ plan      the vehicle is to drive the route
 route     the vehicle drove another route than was recorded: open days are priced and settled anew, closed days stay
 clock     taps of a validator with a wrong clock took place at another time: those whose own records say one from --from
           until --until; open days are priced and settled anew, closed days stay
+station   the device may issue and replace cards: what another device says of cards has no effect; --withdraw ends it
 
 INSTANT is local time of the city, 2025-10-14T07:30, or has a zone: 2025-10-14T04:30Z. Times are half-open.
 
@@ -57,11 +59,14 @@ const OPTIONS = {
   epoch: { type: 'string' },
   'from-seq': { type: 'string' },
   'to-seq': { type: 'string' },
+  withdraw: { type: 'boolean' },
   lang: { type: 'string' },
   json: { type: 'boolean' },
   data: { type: 'string' },
 } as const;
-type Options = { [K in keyof typeof OPTIONS]?: (K extends 'json' ? boolean : string) | undefined };
+type Options = {
+  [K in keyof typeof OPTIONS]?: (K extends 'json' | 'withdraw' ? boolean : string) | undefined;
+};
 
 const KINDS = {
   device: 'assign-device',
@@ -69,6 +74,7 @@ const KINDS = {
   plan: 'assign-route',
   route: 'correct-route',
   clock: 'correct-clock',
+  station: 'say-station',
 } as const;
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
@@ -77,7 +83,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   if (rest.length > 0) throw new UsageError(`too much: ${rest.join(' ')}`);
   if (what === 'show' && subject !== undefined) return show(subject, values, io);
   if (what === undefined || !Object.hasOwn(KINDS, what)) {
-    throw new UsageError('show VEHICLE, device, vehicle, plan, route or clock is needed');
+    throw new UsageError('show VEHICLE, device, vehicle, plan, route, clock or station is needed');
   }
   return submit(what as keyof typeof KINDS, subject, values, io);
 }
@@ -170,6 +176,7 @@ function payloadOf(
       who: options.who,
     },
     clock: clockFields(subject, options, city),
+    station: { deviceId: subject, allowed: options.withdraw !== true },
   }[what];
   const given = Object.entries({ ...fields, ...interval }).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given);

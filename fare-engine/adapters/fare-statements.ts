@@ -18,7 +18,8 @@ export const CLAIM_QUEUE = `
     SELECT queue_id FROM fare.account_day_queue ORDER BY queue_id LIMIT $1 FOR UPDATE SKIP LOCKED))
   RETURNING account_id, fare_day::text AS fare_day, attempts`;
 
-const LINK_COLUMNS = `json_build_object('linkId', l.link_id, 'tokenId', l.token_id, 'accountId', l.account_id,
+/** A link of `fare.media_link l`, as JSON. */
+export const LINK_COLUMNS = `json_build_object('linkId', l.link_id, 'tokenId', l.token_id, 'accountId', l.account_id,
   'validFromMs', l.valid_from_ms, 'validUntilMs', l.valid_until_ms, 'knownFromMs', l.known_from_ms)`;
 
 /** Closes that cover the days of `days` (a set of fare_day): the first at or after each. */

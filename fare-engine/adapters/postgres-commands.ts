@@ -4,6 +4,7 @@
  */
 import type pg from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
+import { mediaReplaced } from '../card-commands.ts';
 import {
   type CommandContext,
   type CommandRefusal,
@@ -15,9 +16,9 @@ import {
 } from '../commands.ts';
 import { accountsDenied } from '../deny-list/account-denials.ts';
 import { derivedAccountId } from '../facts/account-of.ts';
-import type { Close, Entitlement, FareDays } from '../facts/facts.ts';
+import type { Close, Entitlement, FareDays, MediaLink } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
-import { FACTS_GATE } from './fare-statements.ts';
+import { FACTS_GATE, LINK_COLUMNS } from './fare-statements.ts';
 import { FOREVER, vehicleAt } from './place-statements.ts';
 
 export interface CommandOutcome {
@@ -92,6 +93,7 @@ async function loadContext(
     entitlements: Entitlement[] | null;
     latest: Close | null;
     media: [string, string[]][] | null;
+    replaced: MediaLink[] | null;
     after_ms: bigint;
   }>(
     `SELECT
@@ -110,8 +112,15 @@ async function loadContext(
               AND l.valid_from_ms <= $4 AND (l.valid_until_ms IS NULL OR l.valid_until_ms > $4)
             ORDER BY l.token_id, l.known_from_ms DESC, l.link_id DESC) AS latest
           GROUP BY account_id) AS linked) AS media,
+      (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l WHERE l.token_id = ANY ($5::text[])) AS replaced,
       (SELECT after_ms FROM fare.known_clock) AS after_ms`,
-    [commands.map(idempotencyKey), entitlementsNamed(commands), accountsDenied(commands), nowMs],
+    [
+      commands.map(idempotencyKey),
+      entitlementsNamed(commands),
+      accountsDenied(commands),
+      nowMs,
+      mediaReplaced(commands),
+    ],
   );
   const row = rows[0] as (typeof rows)[number];
   return {
@@ -119,6 +128,7 @@ async function loadContext(
     entitlements: new Map((row.entitlements ?? []).map((fact) => [fact.entitlementId, fact])),
     latestClose: row.latest,
     media: new Map(row.media ?? []),
+    replacedLinks: row.replaced ?? [],
     knownAfterMs: Number(row.after_ms),
     nowMs,
   };
@@ -185,6 +195,11 @@ denied AS (
   SELECT "entryId", "tokenId", action, reason, scope, "validFromMs", "validUntilMs", "knownFromMs"
   FROM json_to_recordset($8) AS r ("entryId" uuid, "tokenId" text, action text, reason text, scope text,
     "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint)),
+stations AS (
+  INSERT INTO fare.issuing_station (station_id, device_id, allowed, valid_from_ms, valid_until_ms, known_from_ms)
+  SELECT "stationId", "deviceId", allowed, "validFromMs", "validUntilMs", "knownFromMs"
+  FROM json_to_recordset($16) AS r ("stationId" uuid, "deviceId" text, allowed boolean, "validFromMs" bigint,
+    "validUntilMs" bigint, "knownFromMs" bigint)),
 corrected AS (
   INSERT INTO fare.clock_correction (correction_id, device_id, valid_from_ms, valid_until_ms, epoch, from_seq, to_seq,
     offset_ms, true_at_ms, uncertainty_ms, reason, act, known_from_ms)
@@ -224,6 +239,7 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.carriers),
     toJson(writes.routes),
     toJson(writes.corrections),
+    toJson(writes.stations),
   ]);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }

@@ -22,6 +22,7 @@ import {
   STORE_AND_LOAD,
   WRITE,
 } from './fare-statements.ts';
+import { storeStaffRecords } from './staff-statements.ts';
 
 /**
  * Makes a store on the pool of the role `fare_runtime`. `activations`: how many tariff packages this process knows to be
@@ -71,6 +72,7 @@ function transaction(client: pg.PoolClient): FareTransaction {
       return new Map(rows.map((row) => [row.account_id, row.version]));
     },
     storeAndLoad: (records, keys) => storeAndLoad(client, records, keys),
+    storeStaffRecords: (records) => storeStaffRecords(client, records),
     write: (writes) => write(client, writes),
   };
 }

@@ -13,6 +13,7 @@ import {
 } from '#contracts/record.ts';
 import type { FareDays, ShiftEvent, StoredTap } from './facts.ts';
 import { type ClockRules, fareAt } from './fare-at.ts';
+import { type StoredCardAct, type StoredCheck, storedCardAct, storedCheck } from './staff-records.ts';
 import { isUnsure, type StoredSync, type UnsureTap } from './tap-time.ts';
 
 /** A row of the inbox (`fare.record_inbox`). */
@@ -50,6 +51,8 @@ export type RecordFact =
   | { readonly kind: 'tap'; readonly tap: StoredTap; readonly unsure: UnsureTap | null }
   | { readonly kind: 'refused'; readonly refused: StoredRefusal }
   | { readonly kind: 'shift'; readonly shift: StoredShift; readonly sync: StoredSync | null }
+  | { readonly kind: 'check'; readonly check: StoredCheck; readonly sync: StoredSync | null }
+  | { readonly kind: 'card-act'; readonly cardAct: StoredCardAct; readonly sync: StoredSync | null }
   | { readonly kind: 'none'; readonly sync: StoredSync | null };
 
 export interface RecordContext {
@@ -73,6 +76,13 @@ export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact 
   if (record.kind === 'refused') return { kind: 'refused', refused: storedRefusal(record, row, context) };
   const sync = syncOf(record, row);
   if (record.kind === 'shift') return { kind: 'shift', shift: storedShift(record, row, context), sync };
+  if (record.kind === 'check' || record.kind === 'card-act') {
+    const { fareAtMs: atMs } = fareAt(record.at, row.receivedAtMs, context.clock);
+    const times = { epoch: row.epoch, atMs, receivedAtMs: row.receivedAtMs };
+    return record.kind === 'check'
+      ? { kind: 'check', check: storedCheck(record, times), sync }
+      : { kind: 'card-act', cardAct: storedCardAct(record, times), sync };
+  }
   return { kind: 'none', sync };
 }
 

@@ -120,3 +120,15 @@ test('the office corrects a clock: the tap takes place when it says, and the exp
   ])
     await expect(assign('clock', 'val-9', ...wrong)).rejects.toThrow(UsageError);
 });
+
+test('the office names issuing stations, and takes the word back', async () => {
+  await assign('station', 'desk-1', '--from', '2025-10-01T00:00');
+  await assign('station', 'desk-1', '--from', '2025-11-01T00:00', '--withdraw');
+  const { rows } = await engine.admin.query(
+    'SELECT device_id, allowed FROM fare.issuing_station ORDER BY valid_from_ms',
+  );
+  expect(rows).toEqual([
+    { device_id: 'desk-1', allowed: true },
+    { device_id: 'desk-1', allowed: false },
+  ]);
+});

@@ -81,7 +81,7 @@ describe('bad input', () => {
     expect(parsed).toMatchObject({ ok: false, problems: [{ path: '/kind' }] });
   });
 
-  it.each(['tap', 'refused', 'shift', 'clock-sync', 'epoch'])(
+  it.each(['tap', 'refused', 'shift', 'clock-sync', 'epoch', 'check', 'card-act'])(
     'no single byte lost from a %s record goes unseen',
     (kind) => {
       const bytes = example(`record-${kind}.v1.json`);

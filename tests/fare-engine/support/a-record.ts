@@ -87,7 +87,8 @@ export function clockSyncRow(wish: TapWish & { readonly clock: ClockEvidence }):
   return rowOf('clock-sync', wish, { serverMs, offsetMs: serverMs - wallMs, rttMs: sync?.rttMs ?? 0 });
 }
 
-function rowOf(kind: string, wish: TapWish, body: unknown): RowWish {
+/** The row of any record. */
+export function rowOf(kind: string, wish: TapWish, body: unknown): RowWish {
   const deviceId = wish.device ?? 'val-1';
   const sync = { serverMs: wish.atMs - 1000, monoMs: 50_000, bootId: BOOT, rttMs: 0 };
   const at = wish.clock ?? { wallMs: wish.atMs, monoMs: 51_000, bootId: BOOT, sync };

@@ -151,6 +151,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
         decided: [...latest.values()],
       };
     },
+    storeStaffRecords: async () => {},
     write: async (writes) => {
       store.decisions.push(...writes.decisions);
       for (const posting of writes.postings) {
