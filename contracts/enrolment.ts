@@ -4,7 +4,8 @@
  */
 import { type Static, Type } from 'typebox';
 import { sha256Hex } from './hash-chain.ts';
-import { DeviceId, FeedId, Signature } from './ids.ts';
+import { DeviceId, FeedId, InstantMs, Sha256Hex, Signature } from './ids.ts';
+import { Currency } from './money.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { MediumKind } from './record.ts';
 
@@ -57,11 +58,53 @@ export type RenewRequest = Static<typeof RenewRequest>;
 
 const PublicKeys = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 1024 }));
 
+const Names = Type.Object({
+  uk: Type.String({ maxLength: 500 }),
+  en: Type.String({ maxLength: 500 }),
+  de: Type.String({ maxLength: 500 }),
+  pl: Type.String({ maxLength: 500 }),
+});
+const MinorDigits = Type.String({ pattern: '^(0|[1-9][0-9]{0,11})$' });
+
+/** What the law asks of a passenger without a ride, worked out from one tariff package. */
+export const PenaltyRule = Type.Object({
+  /** Full price of one ride, minor units. */
+  fareMinor: MinorDigits,
+  factor: Type.Integer({ minimum: 1, maximum: 1000 }),
+  penaltyMinor: MinorDigits,
+  currency: Currency,
+  /** `act_id` of the package, and its names for people. */
+  act: FeedId,
+  actNames: Names,
+  article: Type.String({ minLength: 1, maxLength: 200 }),
+  packageHash: Sha256Hex,
+});
+export type PenaltyRule = Static<typeof PenaltyRule>;
+
+/** What inspectors may ask on some routes during the time of one tariff package. */
+export const InspectionRule = Type.Object({
+  validFromMs: InstantMs,
+  /** Exclusive; null = open. */
+  validUntilMs: Type.Union([InstantMs, Type.Null()]),
+  /** Absent = every route that no other rule of its time names, and an unknown one. */
+  routeIds: Type.Optional(Type.Array(FeedId, { minItems: 1, maxItems: 2000 })),
+  /** So long after its tap a ride stands in the vehicle of the tap. */
+  rideWindowS: Type.Integer({ minimum: 60, maximum: 86_400 }),
+  /** Absent = nothing is asked. */
+  penalty: Type.Optional(PenaltyRule),
+});
+export type InspectionRule = Static<typeof InspectionRule>;
+
+/** The tariffs' word for inspectors' devices. */
+export const InspectionRules = Type.Array(InspectionRule, { maxItems: 500 });
+
 /** The city's rules for a validator. */
 export const DevicePolicyFile = Type.Object({
   passBackS: Type.Integer({ minimum: 0, maximum: 86_400 }),
   mediumKinds: Type.Array(MediumKind, { minItems: 1, maxItems: 16 }),
   journalRecordsMax: Type.Integer({ minimum: 2, maximum: 10_000_000 }),
+  /** For inspectors. */
+  inspection: Type.Optional(InspectionRules),
 });
 
 /** Everything a device folder is made of, but for the private keys. */

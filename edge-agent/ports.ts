@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import type { KeyUse } from '#contracts/command.ts';
 import type { DenyChunk, DenyDelta, DenyEntry, DenyManifest } from '#contracts/deny-list.ts';
 import type { DeviceHealth } from '#contracts/device-report.ts';
+import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import type { DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
@@ -313,4 +314,6 @@ export interface DevicePolicy {
   readonly mediumKinds: readonly MediumKind[];
   /** Most records without a receipt; at that many the validator is out of order. */
   readonly journalRecordsMax: number;
+  /** What inspectors may ask, by the tariffs of the time. */
+  readonly inspection?: readonly InspectionRule[];
 }

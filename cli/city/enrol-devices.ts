@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
@@ -17,6 +18,7 @@ export interface ValidatorPolicy {
   readonly passBackS: number;
   readonly mediumKinds: readonly MediumKind[];
   readonly journalRecordsMax: number;
+  readonly inspection?: readonly InspectionRule[];
 }
 
 /** A device to be enrolled. */

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { CityData } from '#platform/city-data.ts';
 import { policyOf } from '../../ingest/enrolment/config.ts';
 import type { CityKeys } from './city-keys.ts';
@@ -41,6 +42,8 @@ export interface ToldToDevices {
   readonly enrolmentUrl?: string;
   /** Text of `stops.json` ({@link stopsOf}, half a second's work for a city). */
   readonly stops: string | undefined;
+  /** What inspectors may ask. */
+  readonly inspection?: readonly InspectionRule[];
 }
 
 /** Makes or completes the folder of every planned device; repeating it changes nothing. */
@@ -50,7 +53,8 @@ export function openDeviceFolders(
   keys: CityKeys,
   told: ToldToDevices,
 ): EnrolledDevice[] {
-  const context = { keys, policy: policyOf(data.city), ...told };
+  const { inspection, ...rest } = told;
+  const context = { keys, policy: policyOf(data.city, inspection), ...rest };
   return data.devices.map((device) => enrolDevice(join(dataFolder, 'devices'), device, context));
 }
 

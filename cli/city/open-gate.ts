@@ -16,7 +16,8 @@ import { type CityCertificates, certifyCity } from './certify-city.ts';
 import { type CityKeys, type NamedKey, publicPem } from './city-keys.ts';
 import { type CityCa, openCityCa } from './device-ca.ts';
 import type { EnrolledDevice } from './enrol-devices.ts';
-import { identitiesFile, openDeviceFolders, stopsOf } from './identities.ts';
+import { identitiesFile, openDeviceFolders, stopsOf, type ToldToDevices } from './identities.ts';
+import { inspectionOf } from './inspection-of.ts';
 import type { CityDatabase } from './open-database.ts';
 
 export interface GateOptions {
@@ -51,8 +52,10 @@ export async function openGate(options: GateOptions): Promise<Gate> {
   const file = identitiesFile(folder);
   const ca = await openCityCa(secretsFolder);
   const stops = stopsOf(data);
+  const inspection = await inspectionOf(data.dir);
   // The folders first, with an address that is mended below: only then is it known.
-  const drafts = openDeviceFolders(folder, data, keys, { mqttUrl: 'mqtts://127.0.0.1:8883', stops });
+  const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, inspection };
+  const drafts = openDeviceFolders(folder, data, keys, draft);
   const certificates = await certifyCity(ca, options.office, {
     secretsFolder,
     devices: drafts,
@@ -65,8 +68,8 @@ export async function openGate(options: GateOptions): Promise<Gate> {
     ),
   );
   const broker = lifecycle.add(await openBroker(certificates, file, options));
-  const enrolment = lifecycle.add(await openEnrolment(ca, broker.url, stops, options));
-  const told = { mqttUrl: broker.url, enrolmentUrl: enrolment.url, stops };
+  const enrolment = lifecycle.add(await openEnrolment(ca, broker.url, { stops, inspection }, options));
+  const told = { mqttUrl: broker.url, enrolmentUrl: enrolment.url, stops, inspection };
   const devices = openDeviceFolders(folder, data, keys, told);
   return {
     broker,
@@ -81,7 +84,7 @@ export async function openGate(options: GateOptions): Promise<Gate> {
 function openEnrolment(
   ca: CityCa,
   mqttUrl: string,
-  stops: string | undefined,
+  told: Pick<ToldToDevices, 'stops' | 'inspection'>,
   { data, database, keys, part }: GateOptions,
 ) {
   const pin = ({ keyId, privateKey }: NamedKey) => ({ [keyId]: publicPem(privateKey) });
@@ -97,9 +100,9 @@ function openEnrolment(
         listGenerationKeys: pin(keys.listGeneration),
         issuerKeys: pin(keys.issuer),
       },
-      stops,
+      stops: told.stops,
       tokenKey: keys.tokenKey.toString('hex'),
-      policy: policyOf(data.city),
+      policy: policyOf(data.city, told.inspection),
       certificateMs: CERTIFICATE_MS,
       oldKeyMs: OLD_KEY_MS,
     },

@@ -3,14 +3,19 @@ import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type FileProblem, formatFileProblem, hasErrors } from '../../fare-engine/pricing/file-problem.ts';
+import { inspectionRules } from '../../fare-engine/pricing/inspection.ts';
 import { loadFeed, loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
+       kvytok tariff inspection DIR
 
 Checks a tariff package (a folder with tariff.yaml), all packages of a city (a folder of such folders, also for overlaps
 in time), or a GTFS feed with Fares v2. Prints each problem as file:line:column with how to mend it.
 Exit code 0 without errors (warnings do not fail), 1 with errors.
+
+inspection prints what inspectors' devices are told from all packages of a city: how long a ride stands, and the penalty
+with its act and article. It is the file that KVYTOK_ENROLMENT_INSPECTION_FILE names.
 `;
 
 interface Checked {
@@ -26,8 +31,9 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     options: { json: { type: 'boolean', default: false } },
   });
   const [verb, folder, ...rest] = positionals;
-  if (verb !== 'check' || folder === undefined || rest.length > 0)
-    throw new UsageError('write: kvytok tariff check DIR');
+  if ((verb !== 'check' && verb !== 'inspection') || folder === undefined || rest.length > 0)
+    throw new UsageError('write: kvytok tariff check DIR, or kvytok tariff inspection DIR');
+  if (verb === 'inspection') return printInspection(resolve(io.cwd, folder), io);
   const { problems, good } = await check(resolve(io.cwd, folder));
   const failed = hasErrors(problems);
   if (values.json) {
@@ -37,6 +43,16 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     for (const line of failed ? [] : good) io.stdout.write(`${line}\n`);
   }
   return failed ? EXIT.failed : EXIT.ok;
+}
+
+async function printInspection(dir: string, io: CommandIo): Promise<number> {
+  const loaded = await loadTariffTimeline(dir);
+  if (loaded.ok) {
+    io.stdout.write(`${JSON.stringify(inspectionRules(loaded.timeline.packages))}\n`);
+    return EXIT.ok;
+  }
+  for (const problem of loaded.problems) io.stderr.write(`${formatFileProblem(problem)}\n`);
+  return EXIT.failed;
 }
 
 async function check(dir: string): Promise<Checked> {

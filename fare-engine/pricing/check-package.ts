@@ -1,4 +1,5 @@
 /** What a package of our own must hold beyond the GTFS standard: acts, dates, references, one currency. */
+import { checkInspection } from './check-inspection.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import { parseIsoDate } from './gtfs/cells.ts';
@@ -13,6 +14,7 @@ export function checkPackage(feed: FareFeed, yaml: PackageYaml): FileProblem[] {
     ...checkCitations(feed, yaml),
     ...checkConcessions(feed, yaml),
     ...checkTapPolicy(feed, yaml),
+    ...checkInspection(feed, yaml),
     ...checkFares(feed, yaml),
   ];
 }
@@ -74,7 +76,8 @@ function checkDates<T extends { valid_from: string; valid_to: string | null }>(
   return problems;
 }
 
-function unknownAct(file: YamlFile<unknown>, path: YamlPath, act: string): FileProblem {
+/** A cited act that tariff.yaml does not list. */
+export function unknownAct(file: YamlFile<unknown>, path: YamlPath, act: string): FileProblem {
   return file.problemAt(
     path,
     `act ${act} is not in tariff.yaml`,
@@ -175,7 +178,8 @@ function checkConcessions(feed: FareFeed, { concessions, funding }: PackageYaml)
   return problems;
 }
 
-function networkIds(feed: FareFeed): Set<string> {
+/** Networks that routes or rules name. */
+export function networkIds(feed: FareFeed): Set<string> {
   return new Set([
     ...(feed.networkOfRoute?.values() ?? []),
     ...feed.legRules.map((r) => r.networkId).filter((id) => id !== ''),

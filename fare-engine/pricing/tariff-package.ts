@@ -17,6 +17,8 @@ import {
   type Concession,
   ConcessionsFile,
   FundingFile,
+  InspectionFile,
+  type InspectionRow,
   type NetworkTapPolicy,
   ProductTermsFile,
   TapPolicyFile,
@@ -44,6 +46,8 @@ export interface TariffPackage {
   readonly concessions: readonly DatedConcession[];
   readonly funding: FundingFile['funding'];
   readonly productTerms: ProductTermsFile['products'];
+  /** What inspectors may ask, by network; empty = no inspection.yaml. */
+  readonly inspection: readonly InspectionRow[];
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
   /** Tap policy of a network; that of '' where it has none of its own. */
   policyOf(networkId: string | null): NetworkTapPolicy;
@@ -72,6 +76,7 @@ export interface PackageYaml {
   readonly funding: YamlFile<FundingFile>;
   readonly tapPolicy: YamlFile<TapPolicyFile>;
   readonly productTerms: YamlFile<ProductTermsFile> | undefined;
+  readonly inspection: YamlFile<InspectionFile> | undefined;
 }
 
 /** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
@@ -107,8 +112,9 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
   const productTerms = files.has('product-terms.yaml')
     ? open('product-terms.yaml', ProductTermsFile)
     : undefined;
+  const inspection = files.has('inspection.yaml') ? open('inspection.yaml', InspectionFile) : undefined;
   return tariff && concessions && funding && tapPolicy
-    ? { tariff, concessions, funding, tapPolicy, productTerms }
+    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection }
     : undefined;
 }
 
@@ -137,6 +143,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     concessions,
     funding: yaml.funding.value.funding,
     productTerms: yaml.productTerms?.value.products ?? [],
+    inspection: yaml.inspection?.value.inspection ?? [],
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
     passBackMsMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.passback_s)) * 1000,

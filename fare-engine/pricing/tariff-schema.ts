@@ -128,6 +128,33 @@ export const ProductTerm = strict({
 });
 export type ProductTerm = Static<typeof ProductTerm>;
 
+/** What an inspector of a network may ask. */
+export const InspectionRow = strict({
+  /** '' = every network without a row of its own, and unknown routes. */
+  network_id: Type.String({ maxLength: 128 }),
+  /** So long after its tap a ride stands in the vehicle of the tap. */
+  ride_window_s: Type.Integer({ minimum: 60, maximum: 86_400 }),
+  act: Id,
+  article: Text,
+  /** Absent = nothing is asked of a passenger without a ride. */
+  penalty: Type.Optional(
+    strict({
+      fare_multiple: Type.Integer({ minimum: 1, maximum: 1000 }),
+      /** Of which medium the full price counts. */
+      fare_media_id: Id,
+      act: Id,
+      article: Text,
+    }),
+  ),
+});
+export type InspectionRow = Static<typeof InspectionRow>;
+
+/** inspection.yaml */
+export const InspectionFile = strict({
+  inspection: Type.Array(InspectionRow, { minItems: 1, maxItems: 500 }),
+});
+export type InspectionFile = Static<typeof InspectionFile>;
+
 /** product-terms.yaml */
 export const ProductTermsFile = strict({ products: Type.Array(ProductTerm, { maxItems: 1000 }) });
 export type ProductTermsFile = Static<typeof ProductTermsFile>;

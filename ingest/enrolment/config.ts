@@ -1,7 +1,7 @@
 /** What enrolment, and the follower of identities beside a broker, are told by their environment. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { type Static, Type } from 'typebox';
-import type { DevicePolicyFile } from '#contracts/enrolment.ts';
+import { type DevicePolicyFile, type InspectionRule, InspectionRules } from '#contracts/enrolment.ts';
 import { decodeJson, describeProblems, parserOf } from '#contracts/parse.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -35,6 +35,9 @@ export const EnrolmentEnvironment = Type.Object({
     'JSON with ingestKeys, listKeys, issuerKeys: public keys by id that devices pin',
   ),
   KVYTOK_ENROLMENT_STOPS_FILE: Type.Optional(file('stops.json for devices; read at the start')),
+  KVYTOK_ENROLMENT_INSPECTION_FILE: Type.Optional(
+    file('what inspectors may ask, from "kvytok tariff inspection"; read at the start'),
+  ),
   KVYTOK_TOKEN_KEY_FILE: file('file with the key that turns media numbers into tokens, hex'),
   KVYTOK_CITY_DIR: file("the city's data: its rules for validators"),
   KVYTOK_ENROLMENT_CERTIFICATE_DAYS: Type.Integer({
@@ -120,7 +123,12 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
       stops: readSecretFile(env.KVYTOK_ENROLMENT_STOPS_FILE),
     }),
     tokenKey: readSecretFile(env.KVYTOK_TOKEN_KEY_FILE),
-    policy: policyOf(loadCity(env.KVYTOK_CITY_DIR).city),
+    policy: policyOf(
+      loadCity(env.KVYTOK_CITY_DIR).city,
+      env.KVYTOK_ENROLMENT_INSPECTION_FILE === undefined
+        ? undefined
+        : readInspection(env.KVYTOK_ENROLMENT_INSPECTION_FILE),
+    ),
     certificateMs: env.KVYTOK_ENROLMENT_CERTIFICATE_DAYS * DAY_MS,
     oldKeyMs: env.KVYTOK_ENROLMENT_OLD_KEY_DAYS * DAY_MS,
   };
@@ -130,11 +138,15 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
 const DEFAULT_MEDIA = ['social', 'wallet'] as const;
 
 /** A city's rules as its validators get them. */
-export function policyOf({ validator }: City): EnrolmentConfig['policy'] {
+export function policyOf(
+  { validator }: City,
+  inspection?: readonly InspectionRule[],
+): EnrolmentConfig['policy'] {
   return {
     passBackS: validator.passBackS,
     mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
     journalRecordsMax: validator.journalRecordsMax,
+    ...(inspection !== undefined && inspection.length > 0 && { inspection: [...inspection] }),
   };
 }
 
@@ -150,5 +162,19 @@ function readPins(path: string): CityPins {
     happened: `The file ${path} does not name the city's public keys: ${describeProblems(pins.problems)}.`,
     kept: 'Nothing was started and nothing was changed.',
     todo: 'Write it as {"ingestKeys":{"ID":"PEM"},"listKeys":{…},"issuerKeys":{…}} and start again.',
+  });
+}
+
+const INSPECTION_BYTES_MAX = 1024 * 1024;
+
+function readInspection(path: string): InspectionRule[] {
+  const json = decodeJson(Buffer.from(readSecretFile(path), 'utf8'), INSPECTION_BYTES_MAX);
+  const rules = json.ok ? parserOf(InspectionRules)(json.value) : json;
+  if (rules.ok) return rules.value;
+  throw new OperatorError({
+    code: 'ENROLMENT_INSPECTION_INVALID',
+    happened: `The file ${path} does not say what inspectors may ask: ${describeProblems(rules.problems)}.`,
+    kept: 'Nothing was started and nothing was changed.',
+    todo: 'Write it with "kvytok tariff inspection DIR" from the folder of the city\'s tariffs and start again.',
   });
 }

@@ -163,3 +163,15 @@ describe('kvytok price', () => {
     await expect(runCommand(price, [])).rejects.toThrow(UsageError);
   });
 });
+
+describe('kvytok tariff inspection', () => {
+  it('prints what inspectors of the city may ask, or what is wrong with its tariffs', async () => {
+    const { code, stdout } = await runCommand(tariff, ['inspection', join(city, 'tariff')]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject([{ rideWindowS: 5400, penalty: { penaltyMinor: '24000' } }]);
+    write('broken-city/2020', { ...PACKAGE, 'funding.yaml': 'x' });
+    const broken = await runCommand(tariff, ['inspection', 'broken-city'], '', root);
+    expect([broken.code, broken.stdout]).toEqual([1, '']);
+    expect(broken.stderr).toContain('2020/funding.yaml:1');
+  });
+});
