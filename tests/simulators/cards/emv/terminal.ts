@@ -84,9 +84,9 @@ export async function transact(
   if (name === undefined) return { ...result, pdolValues: empty, cdolValues: empty, acAnswer: empty };
   take(await ask(`00a40400${hexLength(name)}${name.toString('hex')}00`));
   const pdolValues = fill(tags.get('9F38') ?? empty);
-  const options = await ask(
-    `80a80000${hexLength(pdolValues, 2)}83${hexLength(pdolValues)}${pdolValues.toString('hex')}00`,
-  );
+  const template = pdolValues.length > 127 ? `8381${hexLength(pdolValues)}` : `83${hexLength(pdolValues)}`;
+  const asked = `${template}${pdolValues.toString('hex')}`;
+  const options = await ask(`80a80000${hexByte(asked.length / 2)}${asked}00`);
   const none = { ...result, pdolValues, cdolValues: empty, acAnswer: empty };
   if (options.length === 0) return none;
   if (options[0] === 0x80) {
@@ -144,8 +144,8 @@ function hexByte(value: number): string {
   return value.toString(16).padStart(2, '0');
 }
 
-function hexLength(value: Buffer, more = 0): string {
-  return hexByte(value.length + more);
+function hexLength(value: Buffer): string {
+  return hexByte(value.length);
 }
 
 /** The block under a signature; throws for one that is not between 6A and BC. */
