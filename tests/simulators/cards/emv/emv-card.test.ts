@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { withCheckDigit } from '../../../../simulators/cards/emv/personalise.ts';
-import { bankCard, bankCardOrders, TEST_PANS, TEST_PAR } from '../../../../simulators/cards/emv/profiles.ts';
+import {
+  BANK_CARDS,
+  bankCard,
+  bankCardOrders,
+  TEST_PANS,
+  TEST_PAR,
+} from '../../../../simulators/cards/emv/profiles.ts';
 import { TEST_AUTHORITIES, type TestAuthority } from '../../../../simulators/cards/emv/test-ca.ts';
 import type { VirtualCard } from '../../../../simulators/cards/virtual-card.ts';
 import { dynamicHolds, openChain, readTlv, sha1, TERMINAL, type Transaction, transact } from './terminal.ts';
@@ -96,6 +102,24 @@ describe('cards in order', () => {
     expect(card.tags.has('9F6E')).toBe(false);
     expect(tag(await transact(bankCard('visa-phone')), '9F6E').toString('hex')).toBe('23880000');
     expect(tag(await transact(bankCard('visa')), '9F6E').toString('hex')).toBe('20700000');
+  });
+
+  it('answers find room on the virtual reader, but for the longest keys', async () => {
+    for (const kind of BANK_CARDS) {
+      const lengths: number[] = [];
+      const card = bankCard(kind);
+      await transact({
+        ...card,
+        transmit: async (apdu) => {
+          const answer = await card.transmit(apdu);
+          lengths.push(answer.length);
+          return answer;
+        },
+      });
+      const longest = Math.max(...lengths);
+      if (kind === 'mastercard-long-keys') expect(longest).toBe(257);
+      else expect(longest).toBeLessThanOrEqual(255);
+    }
   });
 
   it('numbers have their check digit', () => {
