@@ -38,6 +38,26 @@ describe('data objects', () => {
     expect(read(hex)).toBeUndefined();
   });
 
+  it.each([
+    ['tags under 1F in two bytes', '9f0201019f1e00', ['9f02=01', '9f1e=']],
+    ['tags of three bytes', 'df810100df8f0201ff', ['df8101=', 'df8f02=ff']],
+    ['filler before, between and behind', '0084000000500101000000', ['84=', '50=01']],
+  ])('of EMV have %s', (_what, hex, objects) => {
+    const found = readObjects(Buffer.from(hex, 'hex'), 'emv') ?? [];
+    expect(found.map(({ tag, value }) => `${tag.toString(16)}=${value.toString('hex')}`)).toEqual(objects);
+    expect(readObjects(Buffer.from(hex, 'hex'))).toBeUndefined();
+  });
+
+  it.each([
+    ['9F00', '9f0001ff'],
+    ['9F80', '9f800101ff'],
+    ['a tag of four bytes', 'df81810100'],
+    ['an indefinite length', '708000000000'],
+    ['65 objects', '8400'.repeat(65)],
+  ])('of EMV do not have %s', (_what, hex) => {
+    expect(readObjects(Buffer.from(hex, 'hex'), 'emv')).toBeUndefined();
+  });
+
   it('account for every byte of what they were read from', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
