@@ -27,7 +27,7 @@ export interface ReferenceKernelOptions {
   readonly terminal: TerminalValues;
   readonly keys: KeyProvider;
   readonly acquirer: AcquirerKey;
-  readonly randomBytes: RandomBytes;
+  readonly draw: RandomBytes;
   readonly asked?: AskedCryptogram;
 }
 
@@ -53,7 +53,7 @@ async function transact(
   talk: Talk,
   request: KernelRequest,
 ): Promise<KernelResult> {
-  const values = transactionValues(options.terminal, request, options.randomBytes(4));
+  const values = transactionValues(options.terminal, request, options.draw(4));
   const opened = await openApplication(talk, options.supported, values);
   if (opened === 'absent') return { outcome: 'absent' };
   if ('refused' in opened) return refused(opened.refused);
@@ -97,7 +97,7 @@ async function genuine(
     languages: languagesIn(languages),
     authorisation: {
       keyId: options.acquirer.keyId,
-      sealed: seal(plain, options.acquirer, options.randomBytes),
+      sealed: seal(plain, options.acquirer, options.draw),
     },
   };
   return { outcome: 'genuine', card };

@@ -41,14 +41,14 @@ export function isSealingKey(key: KeyObject): boolean {
 }
 
 /** Seals `plain` for the acquirer. The caller wipes `plain`. */
-export function seal(plain: Buffer, { keyId, publicKey }: AcquirerKey, randomBytes: RandomBytes): Buffer {
+export function seal(plain: Buffer, { keyId, publicKey }: AcquirerKey, draw: RandomBytes): Buffer {
   const info = Buffer.from(`kvytok bank v1\n${keyId}`, 'latin1');
   const { head, key } =
     publicKey.asymmetricKeyType === 'x25519'
-      ? agreedKey(publicKey, info, randomBytes)
-      : wrappedKey(publicKey, randomBytes);
+      ? agreedKey(publicKey, info, draw)
+      : wrappedKey(publicKey, draw);
   try {
-    const iv = randomBytes(12);
+    const iv = draw(12);
     const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(info);
     return Buffer.concat([head, iv, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   } finally {
@@ -59,9 +59,9 @@ export function seal(plain: Buffer, { keyId, publicKey }: AcquirerKey, randomByt
 function agreedKey(
   recipient: KeyObject,
   info: Buffer,
-  randomBytes: RandomBytes,
+  draw: RandomBytes,
 ): { head: Buffer; key: Buffer } {
-  const pkcs8 = Buffer.concat([PKCS8_X25519, randomBytes(32)]);
+  const pkcs8 = Buffer.concat([PKCS8_X25519, draw(32)]);
   const ephemeral = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   pkcs8.fill(0);
   const shared = diffieHellman({ privateKey: ephemeral, publicKey: recipient });
@@ -71,8 +71,8 @@ function agreedKey(
   return { head: Buffer.concat([Buffer.of(0x01), ours]), key };
 }
 
-function wrappedKey(recipient: KeyObject, randomBytes: RandomBytes): { head: Buffer; key: Buffer } {
-  const key = randomBytes(32);
+function wrappedKey(recipient: KeyObject, draw: RandomBytes): { head: Buffer; key: Buffer } {
+  const key = draw(32);
   const padding = { padding: constants.RSA_PKCS1_OAEP_PADDING, oaepHash: 'sha256' };
   const wrapped = publicEncrypt({ key: recipient, ...padding }, key);
   const length = Buffer.alloc(2);

@@ -75,7 +75,7 @@ export function amexKernel(changes: Partial<ReferenceKernelOptions> = {}): EmvKe
     }),
     keys: createSoftwareKeys({ tokens: new Map([['pan-token', panTokenKeys]]) }),
     acquirer: { keyId: 'acq-test', publicKey: createPublicKey(acquirerPair.privateKey) },
-    randomBytes: (bytes) => (bytes === 4 ? hex('327273b9') : systemRandom(bytes)),
+    draw: (bytes) => (bytes === 4 ? hex('327273b9') : systemRandom(bytes)),
     ...changes,
   });
 }
