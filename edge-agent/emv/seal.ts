@@ -44,9 +44,7 @@ export function isSealingKey(key: KeyObject): boolean {
 export function seal(plain: Buffer, { keyId, publicKey }: AcquirerKey, draw: RandomBytes): Buffer {
   const info = Buffer.from(`kvytok bank v1\n${keyId}`, 'latin1');
   const { head, key } =
-    publicKey.asymmetricKeyType === 'x25519'
-      ? agreedKey(publicKey, info, draw)
-      : wrappedKey(publicKey, draw);
+    publicKey.asymmetricKeyType === 'x25519' ? agreedKey(publicKey, info, draw) : wrappedKey(publicKey, draw);
   try {
     const iv = draw(12);
     const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(info);
@@ -56,11 +54,7 @@ export function seal(plain: Buffer, { keyId, publicKey }: AcquirerKey, draw: Ran
   }
 }
 
-function agreedKey(
-  recipient: KeyObject,
-  info: Buffer,
-  draw: RandomBytes,
-): { head: Buffer; key: Buffer } {
+function agreedKey(recipient: KeyObject, info: Buffer, draw: RandomBytes): { head: Buffer; key: Buffer } {
   const pkcs8 = Buffer.concat([PKCS8_X25519, draw(32)]);
   const ephemeral = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
   pkcs8.fill(0);
