@@ -314,6 +314,8 @@ export interface DevicePolicy {
   readonly mediumKinds: readonly MediumKind[];
   /** Most records without a receipt; at that many the validator is out of order. */
   readonly journalRecordsMax: number;
+  /** IANA zone in which people of the city read times; UTC where nobody said. */
+  readonly zone?: string;
   /** What inspectors may ask, by the tariffs of the time. */
   readonly inspection?: readonly InspectionRule[];
 }

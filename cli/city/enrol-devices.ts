@@ -18,6 +18,7 @@ export interface ValidatorPolicy {
   readonly passBackS: number;
   readonly mediumKinds: readonly MediumKind[];
   readonly journalRecordsMax: number;
+  readonly zone?: string;
   readonly inspection?: readonly InspectionRule[];
 }
 

@@ -139,13 +139,14 @@ const DEFAULT_MEDIA = ['social', 'wallet'] as const;
 
 /** A city's rules as its validators get them. */
 export function policyOf(
-  { validator }: City,
+  { validator, zone }: City,
   inspection?: readonly InspectionRule[],
 ): EnrolmentConfig['policy'] {
   return {
     passBackS: validator.passBackS,
     mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
     journalRecordsMax: validator.journalRecordsMax,
+    zone,
     ...(inspection !== undefined && inspection.length > 0 && { inspection: [...inspection] }),
   };
 }
