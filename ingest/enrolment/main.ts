@@ -2,6 +2,7 @@
  * Enrolment: HTTPS → core → facts in PostgreSQL; and beside a broker the follower that writes who may connect.
  */
 import { createPublicKey, randomBytes } from 'node:crypto';
+import type { Pool } from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import { systemClock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
@@ -23,6 +24,7 @@ import { DEFAULT_LIMITS, type EnrolmentConfig, type IdentitiesEnvironment } from
 import { createEnrolment } from './enrolment.ts';
 import { createGuessLimiter } from './guess-limiter.ts';
 import type { DeviceCa } from './ports.ts';
+import { remember } from './remember.ts';
 import { enrolmentVitals } from './vitals.ts';
 
 export interface EnrolmentRole extends Role {
@@ -34,8 +36,10 @@ const DAY_MS = 86_400_000;
 /** The service's own certificate is made at its start and made anew well before it ends. */
 const OWN_CERTIFICATE_MS = 30 * DAY_MS;
 const OWN_RENEWAL_MS = DAY_MS;
-/** A revocation list is good for so long; it is made anew for whoever asks. */
+/** A revocation list is good for so long. */
 const CRL_MS = 7 * DAY_MS;
+/** Whoever asks within this gets the same one: anybody may ask, and each costs a signature. */
+const CRL_KEPT_MS = 10_000;
 const POOL_MAX = 4;
 
 /**
@@ -89,15 +93,10 @@ export async function startEnrolment(
     enrolment,
     limiter: createGuessLimiter(limits),
     monotonicMs: () => clock.monotonicMs(),
-    crl: async () => {
-      const { rows } = await pool.query<{ serial: string; revoked_at_ms: bigint }>(
-        `SELECT serial, revoked_at_ms FROM ingest.published_certificate_revocation WHERE not_after_ms > $1 ORDER BY serial`,
-        [Math.floor(systemClock.nowMs())],
-      );
-      const revoked = rows.map((row) => ({ serial: row.serial, atMs: Number(row.revoked_at_ms) }));
-      const issuedAtMs = systemClock.nowMs();
-      return createRevocationList(ca, { revoked, issuedAtMs, nextAtMs: issuedAtMs + CRL_MS });
-    },
+    crl: remember(() => newRevocationList(pool, ca), {
+      forMs: CRL_KEPT_MS,
+      monotonicMs: () => systemClock.monotonicMs(),
+    }),
     log,
     count: (outcome) => {
       counts[outcome] = (counts[outcome] ?? 0) + 1;
@@ -135,6 +134,16 @@ export async function startEnrolment(
     ),
     stop: () => (stopping ??= stop()),
   };
+}
+
+async function newRevocationList(pool: Pool, ca: DeviceCa): Promise<string> {
+  const { rows } = await pool.query<{ serial: string; revoked_at_ms: bigint }>(
+    `SELECT serial, revoked_at_ms FROM ingest.published_certificate_revocation WHERE not_after_ms > $1 ORDER BY serial`,
+    [Math.floor(systemClock.nowMs())],
+  );
+  const revoked = rows.map((row) => ({ serial: row.serial, atMs: Number(row.revoked_at_ms) }));
+  const issuedAtMs = systemClock.nowMs();
+  return createRevocationList(ca, { revoked, issuedAtMs, nextAtMs: issuedAtMs + CRL_MS });
 }
 
 /** A key that lives in this process alone, and a certificate for the names under which it is reached. */
