@@ -5,11 +5,13 @@ import { createPublicKey, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import { systemClock } from '#platform/clock.ts';
+import { OperatorError } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { databaseProblems, registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import type { Role } from '#platform/role.ts';
+import { readSecretFile } from '#platform/secret-files.ts';
 import {
   createRevocationList,
   issueCertificate,
@@ -17,6 +19,7 @@ import {
   serialOf,
   signingKeyOf,
 } from '#platform/x509.ts';
+import { type CrlKeeper, keepCrl } from './adapters/crl-file.ts';
 import { openEnrolmentStore } from './adapters/enrolment-store.ts';
 import { startHttps } from './adapters/https-server.ts';
 import { followIdentities, type IdentitiesFollower } from './adapters/identities-file.ts';
@@ -173,31 +176,66 @@ export interface IdentitiesRole extends Role {
 
 /** How often it is looked who may connect: a revocation reaches the broker within twice this. */
 const LOOK_EVERY_MS = 500;
+/** Enrolment's own list may be {@link CRL_KEPT_MS} old: fetched later, it has whoever was revoked before. */
+const CRL_AFTER_CHANGE_MS = CRL_KEPT_MS + 1_000;
+const CRL_AGAIN_MS = 30_000;
 
-/** Starts the follower beside a broker. @throws when the database cannot be reached at the start. */
+/**
+ * Starts the follower beside a broker.
+ * @throws OperatorError BROKER_CRL_SETTINGS; and when the database cannot be reached at the start.
+ */
 export async function startIdentities(
   config: IdentitiesEnvironment,
   deps: { readonly log: Logger },
 ): Promise<IdentitiesRole> {
   const { log } = deps;
   const url = config.KVYTOK_POSTGRES_URL;
+  const crl = crlKeeper(config, log);
   const pool = createPool({ url, applicationName: 'kvytok-identities', max: 1, log });
   const follower = await followIdentities(pool, {
     path: config.KVYTOK_BROKER_IDENTITIES,
     everyMs: LOOK_EVERY_MS,
     nowMs: () => systemClock.nowMs(),
     log,
+    ...(crl && { onWritten: crl.changed }),
   }).catch(async (error: unknown) => {
+    crl?.stop();
     await pool.end();
     throw error;
   });
   const metrics = createMetrics();
   registerPool(metrics, 'kvytok_identities', pool);
-  const problems = async () => (follower.inStep() ? [] : ['the identities file is behind the database']);
+  const problems = async () => [
+    ...(follower.inStep() ? [] : ['the identities file is behind the database']),
+    ...(crl?.problems() ?? []),
+  ];
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     follower.stop();
+    crl?.stop();
     await pool.end();
   };
   return { name: 'identities', follower, vitals: { metrics, problems }, stop: () => (stopping ??= stop()) };
+}
+
+/** @throws OperatorError BROKER_CRL_SETTINGS when only some of its settings are there. */
+function crlKeeper(config: IdentitiesEnvironment, log: Logger): CrlKeeper | undefined {
+  const { KVYTOK_BROKER_CRL: path, KVYTOK_ENROLMENT_URL: enrolmentUrl, KVYTOK_CA_CERT_FILE: caFile } = config;
+  if (path === undefined) return undefined;
+  if (enrolmentUrl === undefined || caFile === undefined)
+    throw new OperatorError({
+      code: 'BROKER_CRL_SETTINGS',
+      happened: 'KVYTOK_BROKER_CRL is set, and nothing says where its list comes from.',
+      kept: 'Nothing was started and no file was changed.',
+      todo: 'Set KVYTOK_ENROLMENT_URL and KVYTOK_CA_CERT_FILE too, or leave KVYTOK_BROKER_CRL out.',
+    });
+  return keepCrl({
+    path,
+    enrolmentUrl,
+    caPem: () => readSecretFile(caFile),
+    afterChangeMs: CRL_AFTER_CHANGE_MS,
+    againMs: CRL_AGAIN_MS,
+    nowMs: () => systemClock.nowMs(),
+    log,
+  });
 }
