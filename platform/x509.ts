@@ -189,6 +189,22 @@ export async function createRevocationList(
   return pemText(crl.toString('pem')).replaceAll(/-----(BEGIN|END) CRL-----/g, '-----$1 X509 CRL-----');
 }
 
+/** Until when a revocation list holds, once its signature by this authority has been checked. @throws when it is none. */
+export async function readRevocationList(
+  pem: string,
+  caPem: string,
+): Promise<{ readonly nextAtMs: number; readonly serials: readonly string[] }> {
+  const x509 = await library();
+  const crl = new x509.X509Crl(pem.replaceAll('X509 CRL-----', 'CRL-----'));
+  if (!(await crl.verify({ publicKey: new x509.X509Certificate(caPem).publicKey })))
+    throw new Error('the revocation list is not signed by this authority');
+  if (crl.nextUpdate === undefined) throw new Error('the revocation list does not say until when it holds');
+  return {
+    nextAtMs: crl.nextUpdate.getTime(),
+    serials: crl.entries.map(({ serialNumber }) => serialNumber.toLowerCase()),
+  };
+}
+
 /** What a certificate in PEM says of itself. @throws when it is none. */
 export function readCertificate(pem: string): {
   readonly name: string;

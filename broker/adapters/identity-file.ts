@@ -54,7 +54,8 @@ export function openIdentityFile(options: IdentitySourceOptions): IdentitySource
   return { current: () => identities, stop: () => clearInterval(timer) };
 }
 
-function stampOf(path: string): string {
+/** Differs whenever the file was written or replaced. */
+export function stampOf(path: string): string {
   try {
     const { mtimeNs, size, ino } = statSync(path, { bigint: true });
     return `${mtimeNs} ${size} ${ino}`;

@@ -50,8 +50,9 @@ export async function startAll(rig: CityRig): Promise<void> {
 /** One round, to its healed end. */
 export async function runRound(rig: CityRig, round: Round): Promise<RoundOutcome> {
   const problems: string[] = [];
-  const faults = Promise.all(
-    round.faults.filter((fault) => fault.kind !== 'disk-errors').map((fault) => bring(rig, fault)),
+  const faults = bringFaults(
+    rig,
+    round.faults.filter((fault) => fault.kind !== 'disk-errors'),
   );
   const together = round.kills.filter(({ alone }) => alone === undefined);
   const byProcess = Map.groupBy(together, ({ process }) => process as RigProcess);
@@ -101,6 +102,11 @@ async function killAlone(rig: CityRig, kill: Kill, problems: string[]): Promise<
   done.push(...(await killInTurn(rig, kill.process as RigProcess, [kill], problems)));
   await startAll(rig);
   return done;
+}
+
+/** All at once; resolves when the last is over. */
+export async function bringFaults(rig: CityRig, faults: readonly Fault[]): Promise<void> {
+  await Promise.all(faults.map((fault) => bring(rig, fault)));
 }
 
 async function bring(rig: CityRig, fault: Fault): Promise<void> {

@@ -61,6 +61,13 @@ export const IdentitiesEnvironment = Type.Object({
     description: 'address of PostgreSQL, role broker_runtime',
   }),
   KVYTOK_BROKER_IDENTITIES: file('the file that the broker reads; written here'),
+  KVYTOK_BROKER_CRL: Type.Optional(
+    file('revocation list for a broker that reads one; written here, needs the two below'),
+  ),
+  KVYTOK_ENROLMENT_URL: Type.Optional(
+    Type.String({ pattern: '^https://', description: 'address of enrolment, which makes the list' }),
+  ),
+  KVYTOK_CA_CERT_FILE: Type.Optional(file("PEM file with the device authority's certificate")),
 });
 export type IdentitiesEnvironment = Static<typeof IdentitiesEnvironment>;
 

@@ -2,13 +2,16 @@
  * Enrolment: HTTPS → core → facts in PostgreSQL; and beside a broker the follower that writes who may connect.
  */
 import { createPublicKey, randomBytes } from 'node:crypto';
+import type { Pool } from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import { systemClock } from '#platform/clock.ts';
+import { OperatorError } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { databaseProblems, registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import type { Role } from '#platform/role.ts';
+import { readSecretFile } from '#platform/secret-files.ts';
 import {
   createRevocationList,
   issueCertificate,
@@ -16,6 +19,7 @@ import {
   serialOf,
   signingKeyOf,
 } from '#platform/x509.ts';
+import { type CrlKeeper, keepCrl } from './adapters/crl-file.ts';
 import { openEnrolmentStore } from './adapters/enrolment-store.ts';
 import { startHttps } from './adapters/https-server.ts';
 import { followIdentities, type IdentitiesFollower } from './adapters/identities-file.ts';
@@ -23,6 +27,7 @@ import { DEFAULT_LIMITS, type EnrolmentConfig, type IdentitiesEnvironment } from
 import { createEnrolment } from './enrolment.ts';
 import { createGuessLimiter } from './guess-limiter.ts';
 import type { DeviceCa } from './ports.ts';
+import { remember } from './remember.ts';
 import { enrolmentVitals } from './vitals.ts';
 
 export interface EnrolmentRole extends Role {
@@ -34,8 +39,10 @@ const DAY_MS = 86_400_000;
 /** The service's own certificate is made at its start and made anew well before it ends. */
 const OWN_CERTIFICATE_MS = 30 * DAY_MS;
 const OWN_RENEWAL_MS = DAY_MS;
-/** A revocation list is good for so long; it is made anew for whoever asks. */
+/** A revocation list is good for so long. */
 const CRL_MS = 7 * DAY_MS;
+/** Whoever asks within this gets the same one: anybody may ask, and each costs a signature. */
+const CRL_KEPT_MS = 10_000;
 const POOL_MAX = 4;
 
 /**
@@ -89,15 +96,10 @@ export async function startEnrolment(
     enrolment,
     limiter: createGuessLimiter(limits),
     monotonicMs: () => clock.monotonicMs(),
-    crl: async () => {
-      const { rows } = await pool.query<{ serial: string; revoked_at_ms: bigint }>(
-        `SELECT serial, revoked_at_ms FROM ingest.published_certificate_revocation WHERE not_after_ms > $1 ORDER BY serial`,
-        [Math.floor(systemClock.nowMs())],
-      );
-      const revoked = rows.map((row) => ({ serial: row.serial, atMs: Number(row.revoked_at_ms) }));
-      const issuedAtMs = systemClock.nowMs();
-      return createRevocationList(ca, { revoked, issuedAtMs, nextAtMs: issuedAtMs + CRL_MS });
-    },
+    crl: remember(() => newRevocationList(pool, ca), {
+      forMs: CRL_KEPT_MS,
+      monotonicMs: () => systemClock.monotonicMs(),
+    }),
     log,
     count: (outcome) => {
       counts[outcome] = (counts[outcome] ?? 0) + 1;
@@ -137,6 +139,16 @@ export async function startEnrolment(
   };
 }
 
+async function newRevocationList(pool: Pool, ca: DeviceCa): Promise<string> {
+  const { rows } = await pool.query<{ serial: string; revoked_at_ms: bigint }>(
+    `SELECT serial, revoked_at_ms FROM ingest.published_certificate_revocation WHERE not_after_ms > $1 ORDER BY serial`,
+    [Math.floor(systemClock.nowMs())],
+  );
+  const revoked = rows.map((row) => ({ serial: row.serial, atMs: Number(row.revoked_at_ms) }));
+  const issuedAtMs = systemClock.nowMs();
+  return createRevocationList(ca, { revoked, issuedAtMs, nextAtMs: issuedAtMs + CRL_MS });
+}
+
 /** A key that lives in this process alone, and a certificate for the names under which it is reached. */
 async function ownTls(ca: DeviceCa, names: readonly string[]) {
   const key = newCertificateKey();
@@ -164,31 +176,66 @@ export interface IdentitiesRole extends Role {
 
 /** How often it is looked who may connect: a revocation reaches the broker within twice this. */
 const LOOK_EVERY_MS = 500;
+/** Enrolment's own list may be {@link CRL_KEPT_MS} old: fetched later, it has whoever was revoked before. */
+const CRL_AFTER_CHANGE_MS = CRL_KEPT_MS + 1_000;
+const CRL_AGAIN_MS = 30_000;
 
-/** Starts the follower beside a broker. @throws when the database cannot be reached at the start. */
+/**
+ * Starts the follower beside a broker.
+ * @throws OperatorError BROKER_CRL_SETTINGS; and when the database cannot be reached at the start.
+ */
 export async function startIdentities(
   config: IdentitiesEnvironment,
   deps: { readonly log: Logger },
 ): Promise<IdentitiesRole> {
   const { log } = deps;
   const url = config.KVYTOK_POSTGRES_URL;
+  const crl = crlKeeper(config, log);
   const pool = createPool({ url, applicationName: 'kvytok-identities', max: 1, log });
   const follower = await followIdentities(pool, {
     path: config.KVYTOK_BROKER_IDENTITIES,
     everyMs: LOOK_EVERY_MS,
     nowMs: () => systemClock.nowMs(),
     log,
+    ...(crl && { onWritten: crl.changed }),
   }).catch(async (error: unknown) => {
+    crl?.stop();
     await pool.end();
     throw error;
   });
   const metrics = createMetrics();
   registerPool(metrics, 'kvytok_identities', pool);
-  const problems = async () => (follower.inStep() ? [] : ['the identities file is behind the database']);
+  const problems = async () => [
+    ...(follower.inStep() ? [] : ['the identities file is behind the database']),
+    ...(crl?.problems() ?? []),
+  ];
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     follower.stop();
+    crl?.stop();
     await pool.end();
   };
   return { name: 'identities', follower, vitals: { metrics, problems }, stop: () => (stopping ??= stop()) };
+}
+
+/** @throws OperatorError BROKER_CRL_SETTINGS when only some of its settings are there. */
+function crlKeeper(config: IdentitiesEnvironment, log: Logger): CrlKeeper | undefined {
+  const { KVYTOK_BROKER_CRL: path, KVYTOK_ENROLMENT_URL: enrolmentUrl, KVYTOK_CA_CERT_FILE: caFile } = config;
+  if (path === undefined) return undefined;
+  if (enrolmentUrl === undefined || caFile === undefined)
+    throw new OperatorError({
+      code: 'BROKER_CRL_SETTINGS',
+      happened: 'KVYTOK_BROKER_CRL is set, and nothing says where its list comes from.',
+      kept: 'Nothing was started and no file was changed.',
+      todo: 'Set KVYTOK_ENROLMENT_URL and KVYTOK_CA_CERT_FILE too, or leave KVYTOK_BROKER_CRL out.',
+    });
+  return keepCrl({
+    path,
+    enrolmentUrl,
+    caPem: () => readSecretFile(caFile),
+    afterChangeMs: CRL_AFTER_CHANGE_MS,
+    againMs: CRL_AGAIN_MS,
+    nowMs: () => systemClock.nowMs(),
+    log,
+  });
 }

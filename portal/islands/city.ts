@@ -55,6 +55,8 @@ async function startMap(): Promise<void> {
   const element = document.getElementById('map');
   if (!element) return;
   try {
+    // An old phone without WebGL need not load the map's megabyte to learn that it cannot draw it.
+    if (!document.createElement('canvas').getContext('webgl2')) throw new Error('no WebGL 2');
     const { createCityMap } = await import('./city-map.ts');
     map = await createCityMap(element);
     map.moveVehicles(vehicles);

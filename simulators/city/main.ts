@@ -235,11 +235,10 @@ function drive(
   const stop = async () => {
     await quiet();
     const untilMs = performance.now() + (options.drainMsMax ?? DRAIN_MS_MAX);
-    // The last top-ups and the journals' last records; what does not get through stays in the journals.
-    while ((clerk.waiting > 0 || unreceipted() > 0) && performance.now() < untilMs) {
-      await clerk.work(1000);
+    // The journals' last records; what does not get through stays in them. Riders who still wait to top up come again
+    // after the next start: they need not keep the city open.
+    while (unreceipted() > 0 && performance.now() < untilMs)
       await new Promise((resolve) => setTimeout(resolve, 50));
-    }
     await garage.close();
     log.info({ ...fleet.stats(), commandsLeft: clerk.waiting }, 'fleet.stopped');
   };

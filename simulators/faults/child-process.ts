@@ -20,6 +20,16 @@ export interface TestChild {
 
 const ERROR_LINES_KEPT = 40;
 
+/**
+ * What every child is given: a dozen processes that each compile the same sources would take most of a test's time.
+ */
+export const CHILD_ENV: Readonly<Record<string, string>> = {
+  PATH: process.env['PATH'] ?? '',
+  NODE_COMPILE_CACHE:
+    process.env['NODE_COMPILE_CACHE'] ??
+    fileURLToPath(new URL('../../node_modules/.cache/kvytok', import.meta.url)),
+};
+
 export interface ChildOrder {
   /** A TypeScript file, run under this Node. */
   readonly file: URL;
@@ -45,7 +55,7 @@ export function startChild(order: ChildOrder): TestChild {
     ...args,
   ];
   const child = spawn(command[0] as string, command.slice(1), {
-    env: { PATH: process.env['PATH'] ?? '', ...order.env },
+    env: { ...CHILD_ENV, ...order.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const errorLines: string[] = [];

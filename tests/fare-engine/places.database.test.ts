@@ -202,7 +202,7 @@ test('every decision says what the rules make of all facts', { timeout: 180_000 
         });
       }
     }),
-    { numRuns: 25 },
+    { numRuns: 12 },
   );
   expect((await reconcile(engine.admin)).problems).toEqual([]);
 });

@@ -348,7 +348,7 @@ test('in any order and any split the same times, lines and books come out', {
         (await lines(device)).map(({ tap, revision: _, ...rest }) => ({ ...rest, tap: tap.split('.')[2] }));
       expect(await bare(other)).toEqual(await bare(one));
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
   await reconciled();
 });

@@ -9,6 +9,7 @@ import { bootstrapDatabase } from '#platform/database.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '#platform/embedded-postgres.ts';
 import { createLogger } from '#platform/logger.ts';
 import { migrate } from '#platform/migrate.ts';
+import { CHILD_ENV } from '../../simulators/faults/child-process.ts';
 import { secretOf } from '../broker/harness.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import type { TestDatabase } from '../support/test-database.ts';
@@ -34,7 +35,7 @@ async function startChild(city: City, probe = ''): Promise<{ child: ChildProcess
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', CHILD, probe], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: {
-      PATH: process.env['PATH'],
+      ...CHILD_ENV,
       KVYTOK_POSTGRES_URL: city.database.url('ingest_runtime'),
       KVYTOK_MQTT_URL: city.broker.broker.url,
       KVYTOK_INGEST_MQTT_SECRET_FILE: secretFile,

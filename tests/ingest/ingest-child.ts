@@ -1,4 +1,5 @@
 /** Ingest in a process of its own, from its environment, with a probe that may end it. Says `ready` when it listens. */
+import { flushCompileCache } from 'node:module';
 import { readEnvironment } from '#platform/config.ts';
 import { createLogger } from '#platform/logger.ts';
 import { IngestEnvironment, ingestConfig } from '../../ingest/config.ts';
@@ -16,5 +17,7 @@ const role = await startIngest(
   { clock: manualClock(NOW_MS), log, probe: killProbe(process.argv[2]) },
 );
 process.once('SIGTERM', () => void role.stop().then(() => process.exit(0)));
+// Whoever is killed leaves no compiled code behind for the next; what is there now is kept.
+flushCompileCache();
 await role.ready();
 process.stdout.write('ready\n');

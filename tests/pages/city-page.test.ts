@@ -93,18 +93,30 @@ async function device(deviceId: string, different: Parameters<typeof aHealth>[1]
   ]);
 }
 
-async function open(path = '/?lang=uk', options: Parameters<Browser['newContext']>[0] = {}): Promise<Page> {
+type OpenOptions = Parameters<Browser['newContext']>[0] & { readonly map?: boolean };
+
+/** Without a map where the test is not about it: drawn by the processor it takes most of a test's time. */
+async function open(path = '/?lang=uk', { map = false, ...options }: OpenOptions = {}): Promise<Page> {
   context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options });
   const page = await context.newPage();
+  if (!map) await page.addInitScript(withoutWebGl);
   await page.goto(`${portal.url}${path}`);
   return page;
+}
+
+/** Runs in the page. */
+function withoutWebGl(): void {
+  const { getContext } = HTMLCanvasElement.prototype as { getContext: (...args: unknown[]) => unknown };
+  HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: unknown[]) {
+    return args[0] === 'webgl2' ? null : getContext.apply(this, args);
+  } as HTMLCanvasElement['getContext'];
 }
 
 const rows = (page: Page) => page.locator('#taps .tap');
 
 describe('the city page', () => {
   it('stands, with the map drawn from our own data', async () => {
-    const page = await open();
+    const page = await open('/?lang=uk', { map: true });
     await page.waitForSelector('.map canvas');
     await page.waitForSelector('.map-buttons');
     expect(await page.locator('#figures').innerText()).toContain('Поїздки обліковано');
@@ -138,7 +150,7 @@ describe('the city page', () => {
       Number(document.querySelector('#figures .figure-value')?.textContent?.replaceAll(/\s/g, ''));
     const before = await page.evaluate(ridesOf);
     const tapId = await tap(true);
-    await page.waitForSelector(`[data-tap="${tapId}/1"]`, { timeout: 5000 });
+    await page.waitForSelector(`[data-tap="${tapId}/1"]`);
     expect(await rows(page).first().getAttribute('data-tap')).toBe(`${tapId}/1`);
     expect(await rows(page).first().innerText()).toContain('12,00');
     await page.waitForFunction(
@@ -213,7 +225,7 @@ describe('the city page', () => {
 
 describe('an explanation', () => {
   it('opens over the city with its own address; back closes it and returns to the row', async () => {
-    const page = await open();
+    const page = await open('/?lang=uk', { map: true });
     await page.waitForSelector('.map canvas');
     const link = rows(page).nth(1).locator('a');
     const href = await link.getAttribute('href');
@@ -281,6 +293,7 @@ describe('for everybody', () => {
     const page = await open(path === 'tap' ? `/taps/${await tap(true)}` : path, {
       colorScheme,
       reducedMotion: 'reduce',
+      map: path.startsWith('/?'),
     });
     if (path.startsWith('/?')) await page.waitForSelector('.map-buttons');
     const { violations } = await new AxeBuilder({ page })
@@ -338,7 +351,7 @@ describe('bad input', () => {
     expect(await page.locator('#sheet').innerText()).toContain(EVIL);
     expect(await page.evaluate(() => (window as unknown as { pwned?: number }).pwned)).toBeUndefined();
     expect(await page.locator('img').count()).toBe(0);
-    const reloaded = await open();
+    const reloaded = await open('/?lang=uk', { map: true });
     await reloaded.waitForSelector('.map-buttons');
     expect(await reloaded.evaluate(() => (window as unknown as { pwned?: number }).pwned)).toBeUndefined();
   });
@@ -346,12 +359,7 @@ describe('bad input', () => {
 
 describe('when something is away', () => {
   it('the map alone: the page says so and the table has it all', async () => {
-    context = await browser.newContext();
-    const page = await context.newPage();
-    await page.addInitScript(() => {
-      HTMLCanvasElement.prototype.getContext = () => null as never;
-    });
-    await page.goto(`${portal.url}/?lang=uk`);
+    const page = await open();
     await page.waitForSelector('.map-failed');
     expect(await page.locator('#map').innerText()).toBe(CATALOGUES.uk['map.failed']);
     expect(await page.locator('#vehicles table').count()).toBe(1);
@@ -370,8 +378,9 @@ describe('when something is away', () => {
     const first = await start('127.0.0.1:0');
     context = await browser.newContext();
     const page = await context.newPage();
+    await page.addInitScript(withoutWebGl);
     await page.goto(`${first.url}/?lang=uk`);
-    await page.waitForSelector('.map-buttons');
+    await page.waitForSelector('.map-failed');
     await first.stop();
     await page.waitForSelector('.live-off');
     expect(await page.locator('#live').innerText()).toBe(CATALOGUES.uk['live.off']);

@@ -38,7 +38,7 @@ export function runKvytok(args: readonly string[], env: Record<string, string> =
     stdout: () => out,
     stderr: () => err,
     ended,
-    printed: async (text, withinMs = 60_000) => {
+    printed: async (text, withinMs = 120_000) => {
       await until(() => out.includes(text) || over, { withinMs, what: `"${text}" on stdout` });
       if (!out.includes(text)) throw new Error(`ended without printing "${text}"\n${out}\n${err}`);
     },

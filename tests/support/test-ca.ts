@@ -4,6 +4,7 @@ import type { TlsIdentity } from '#platform/pinned-tls.ts';
 import {
   type CertificateUse,
   createCaCertificate,
+  createRevocationList,
   issueCertificate,
   newCertificateKey,
   readCertificate,
@@ -25,6 +26,8 @@ export interface TestCa {
     use: CertificateUse,
     when?: { fromMs?: number; toMs?: number },
   ): Promise<TestCertificate>;
+  /** A revocation list that holds for so long from now. */
+  revocationList(serials: readonly string[], forMs: number): Promise<string>;
 }
 
 /** Makes an authority. */
@@ -46,6 +49,11 @@ export async function createTestCa(name = 'test authority'): Promise<TestCa> {
         use,
       });
       return { ca: caPem, cert, key: own, serial: readCertificate(cert).serial };
+    },
+    revocationList: (serials, forMs) => {
+      const atMs = Date.now();
+      const revoked = serials.map((serial) => ({ serial, atMs }));
+      return createRevocationList(signer, { revoked, issuedAtMs: atMs - 60_000, nextAtMs: atMs + forMs });
     },
   };
 }

@@ -1,5 +1,6 @@
 /** What the office does about devices and certificates, under the role `office_runtime`. */
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
+import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import { codeOf, hashOfCode } from '../codes.ts';
 import type { NewCertificate } from '../ports.ts';
@@ -56,8 +57,40 @@ export interface Revocation {
 }
 
 /**
+ * Takes back every certificate of a part of the city. May be repeated; how many were good until now.
+ * @throws OperatorError CLIENT_NOT_A_SERVICE when the name is a device's or nobody's.
+ */
+export function revokeService(
+  pool: Pool,
+  order: { readonly clientId: string; readonly reason: string; readonly nowMs: number },
+): Promise<number> {
+  const { clientId, reason, nowMs } = order;
+  return inTransaction(pool, async (client) => {
+    const { rows } = await client.query<{ role: string }>(
+      'SELECT role FROM ingest.broker_client WHERE client_id = $1',
+      [clientId],
+    );
+    const role = rows[0]?.role;
+    if (role === undefined || role === 'device')
+      throw new OperatorError({
+        code: 'CLIENT_NOT_A_SERVICE',
+        happened: `${clientId} is ${role === undefined ? 'nobody that is known' : 'a device'}, not a part of the city.`,
+        kept: 'Nothing was taken back.',
+        todo: `A device is taken out of service by: kvytok device revoke ${clientId} --reason TEXT`,
+      });
+    const { rowCount } = await client.query(REVOKE_CERTIFICATES, [clientId, nowMs, reason]);
+    return rowCount ?? 0;
+  });
+}
+
+const REVOKE_CERTIFICATES = `
+  INSERT INTO ingest.client_certificate_revocation (serial, revoked_at_ms, reason)
+  SELECT serial, $2, $3 FROM ingest.client_certificate WHERE client_id = $1 ON CONFLICT DO NOTHING`;
+
+/**
  * Takes a device out of service: its keys and certificates at once, and every code from before. What it has signed and
  * not delivered yet is quarantined from now on, not lost. May be repeated.
+ * @throws OperatorError CLIENT_NOT_A_DEVICE when the name belongs to a part of the city.
  */
 export function revokeDevice(
   pool: Pool,
@@ -72,6 +105,7 @@ export function revokeDevice(
   return inTransaction(pool, async (client) => {
     // An enrolment or renewal under way ends first: what it records is taken back too.
     await lockDevice(client, deviceId);
+    await refuseService(client, deviceId);
     await client.query(
       `INSERT INTO ingest.device_revocation (device_id, revoked_at_ms, reason, revoked_by)
        VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`,
@@ -83,12 +117,23 @@ export function revokeDevice(
        SELECT device_id, key_id, 0, $2 FROM ingest.device_key WHERE device_id = $1 ON CONFLICT DO NOTHING`,
       [deviceId, reason],
     );
-    const certificates = await client.query(
-      `INSERT INTO ingest.client_certificate_revocation (serial, revoked_at_ms, reason)
-       SELECT serial, $2, $3 FROM ingest.client_certificate WHERE client_id = $1 ON CONFLICT DO NOTHING`,
-      [deviceId, nowMs, reason],
-    );
+    const certificates = await client.query(REVOKE_CERTIFICATES, [deviceId, nowMs, reason]);
     return { keys: keys.rowCount ?? 0, certificates: certificates.rowCount ?? 0 };
+  });
+}
+
+async function refuseService(client: PoolClient, deviceId: string): Promise<void> {
+  const { rows } = await client.query<{ role: string }>(
+    `SELECT role FROM ingest.broker_client WHERE client_id = $1 AND role <> 'device'`,
+    [deviceId],
+  );
+  const role = rows[0]?.role;
+  if (role === undefined) return;
+  throw new OperatorError({
+    code: 'CLIENT_NOT_A_DEVICE',
+    happened: `${deviceId} is a part of the city, a client of role ${role}, and not a device.`,
+    kept: 'Nothing was taken back; it goes on.',
+    todo: `Its certificates are taken back by: kvytok ca revoke ${deviceId} --reason TEXT`,
   });
 }
 

@@ -18,7 +18,7 @@ import type { Parsed } from '#contracts/parse.ts';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Enrolment, Outcome } from '../enrolment.ts';
-import type { GuessLimiter } from '../guess-limiter.ts';
+import type { Caller, GuessLimiter } from '../guess-limiter.ts';
 import type { ProvenClient } from '../ports.ts';
 
 export interface HttpsOptions {
@@ -106,13 +106,16 @@ async function answer(
       return send(response, 200, 'application/x-pem-file', options.tls.ca);
     if (route === `GET ${ENROLMENT_PATHS.crl}`)
       return send(response, 200, 'application/x-pem-file', await options.crl());
+    const exchange: Exchange = { request, response, caller: { address: addressOf(request) } };
     if (route === `POST ${ENROLMENT_PATHS.enrol}`)
-      return await handle(options, request, response, parseEnrolRequest, options.enrolment.enrol);
+      return await handle(options, exchange, parseEnrolRequest, options.enrolment.enrol);
     if (route === `POST ${ENROLMENT_PATHS.renew}`) {
       const client = provenBy(request.socket as TLSSocket);
-      if (!client) return refuse(options, request, response, 'CERTIFICATE_REFUSED');
+      if (!client) return refuse(options, exchange, 'CERTIFICATE_REFUSED');
       const renew = options.enrolment.renew;
-      return await handle(options, request, response, parseRenewRequest, (body) => renew(body, client));
+      // TLS has proven who this is: what others guess from the same address does not hold it up.
+      const proven: Exchange = { ...exchange, caller: { serial: client.serial } };
+      return await handle(options, proven, parseRenewRequest, (body) => renew(body, client));
     }
     send(response, 404, 'application/json', '{"v":1}');
   } catch (err) {
@@ -122,34 +125,38 @@ async function answer(
   }
 }
 
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly caller: Caller;
+}
+
 async function handle<B, A>(
   options: HttpsOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
+  exchange: Exchange,
   parse: (bytes: Uint8Array) => Parsed<B>,
   work: (body: B) => Promise<Outcome<A>>,
 ): Promise<void> {
-  if (!options.limiter.mayTry(addressOf(request), options.monotonicMs()))
-    return refuse(options, request, response, 'TOO_MANY_TRIES');
-  const bytes = await bodyOf(request);
+  if (!options.limiter.mayTry(exchange.caller, options.monotonicMs()))
+    return refuse(options, exchange, 'TOO_MANY_TRIES');
+  const bytes = await bodyOf(exchange.request);
   const body = bytes && parse(bytes);
-  if (!body?.ok) return refuse(options, request, response, 'REQUEST_MALFORMED');
+  if (!body?.ok) return refuse(options, exchange, 'REQUEST_MALFORMED');
   const outcome = await work(body.value);
-  if (!outcome.ok) return refuse(options, request, response, outcome.refused);
+  if (!outcome.ok) return refuse(options, exchange, outcome.refused);
   options.count('ok');
-  send(response, 200, 'application/json', JSON.stringify(outcome.answer));
+  send(exchange.response, 200, 'application/json', JSON.stringify(outcome.answer));
 }
 
 function refuse(
   options: HttpsOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
+  { request, response, caller }: Exchange,
   refused: EnrolmentRefusal,
 ): void {
   options.count(refused);
   const address = addressOf(request);
   if (refused === 'TOO_MANY_TRIES') response.setHeader('retry-after', '60');
-  else options.limiter.refused(address, options.monotonicMs());
+  else options.limiter.refused(caller, refused === 'CODE_REFUSED', options.monotonicMs());
   options.log.debug({ address, refused, path: request.url?.slice(0, 40) }, 'enrolment.refused');
   // What is left of the request is not read.
   if (!request.complete) response.setHeader('connection', 'close');
@@ -160,14 +167,18 @@ function send(response: ServerResponse, status: number, type: string, body: stri
   response.writeHead(status, { 'content-type': type }).end(body);
 }
 
-/** The whole body, or nothing when it is larger than anything we take. */
+/** The whole body, or nothing when it is larger than anything we take or was broken off. */
 async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > ENROLMENT_BYTES_MAX) return undefined;
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      length += chunk.length;
+      if (length > ENROLMENT_BYTES_MAX) return undefined;
+      chunks.push(chunk);
+    }
+  } catch {
+    return undefined; // Who asked has gone, or sent what is no HTTP.
   }
   return Buffer.concat(chunks);
 }

@@ -33,6 +33,8 @@ export async function followIdentities(
     readonly everyMs: number;
     readonly nowMs: () => number;
     readonly log: Logger;
+    /** Told after each writing. */
+    readonly onWritten?: () => void;
   },
 ): Promise<IdentitiesFollower> {
   const { path, log } = options;
@@ -51,6 +53,7 @@ export async function followIdentities(
     written = text;
     stamp = stampOf(path);
     log.info({ clients: clients.length }, 'identities.written');
+    options.onWritten?.();
   }
   const refresh = (): Promise<void> => {
     // A look that is under way may have read before the caller's change.

@@ -54,7 +54,7 @@ describe('damaged files', () => {
         }
         if (!read.ok) expect(read.problems.length).toBeGreaterThan(0);
       }),
-      { numRuns: 1500 },
+      { numRuns: 500 },
     );
   });
 

@@ -12,7 +12,6 @@ import { enrolDeviceFolder, newKeys } from '../../../edge-agent/adapters/enrol-d
 import { askToEnrol, fetchAuthority } from '../../../edge-agent/adapters/enrolment-client.ts';
 import { loadDevice } from '../../../edge-agent/adapters/load-device.ts';
 import { codeOf, hashOfCode } from '../../../ingest/enrolment/codes.ts';
-import { createGuessLimiter } from '../../../ingest/enrolment/guess-limiter.ts';
 import { type EnrolmentRig, HOUR_MS, startEnrolmentRig } from './rig.ts';
 
 let rig: EnrolmentRig;
@@ -180,20 +179,6 @@ describe('codes and guesses', () => {
     );
     expect(rows[0].code_sha256).toEqual(hashOfCode(code));
     expect(JSON.stringify(rows)).not.toContain(normalCode(code));
-  });
-
-  it('after the last allowed refusal of a minute nothing is looked at any more, and the next minute begins anew', () => {
-    const limiter = createGuessLimiter({ refusalsPerAddressMax: 2, refusalsMax: 3 });
-    const at = 120_000;
-    limiter.refused('a', at);
-    expect(limiter.mayTry('a', at)).toBe(true);
-    limiter.refused('a', at);
-    expect(limiter.mayTry('a', at)).toBe(false);
-    expect(limiter.mayTry('b', at)).toBe(true);
-    limiter.refused('b', at);
-    expect(limiter.mayTry('c', at)).toBe(false);
-    expect(limiter.mayTry('a', 179_999)).toBe(false);
-    expect(limiter.mayTry('a', 180_000)).toBe(true);
   });
 
   it('a flood of guesses is told to wait, also with a good code', async () => {

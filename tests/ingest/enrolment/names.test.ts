@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inTransaction } from '#platform/postgres.ts';
 import { openCertificate, openCityCa } from '../../../cli/city/device-ca.ts';
-import { recordClients } from '../../../ingest/enrolment/adapters/device-office.ts';
+import { recordClients, revokeService } from '../../../ingest/enrolment/adapters/device-office.ts';
 import { lockDevice, openEnrolmentStore } from '../../../ingest/enrolment/adapters/enrolment-store.ts';
 import { until } from '../../support/until.ts';
 import { type EnrolmentRig, startEnrolmentRig } from './rig.ts';
@@ -50,6 +50,30 @@ describe('the name of a part of the city', () => {
     await rig.enrol('val-name');
     await expect(recordService('val-name')).rejects.toMatchObject({ code: 'CLIENT_ROLE_TAKEN' });
     expect(await standing('val-name')).toEqual([{ role: 'device', certificates: 1 }]);
+  });
+});
+
+describe('taking back by the wrong name', () => {
+  const order = { reason: 'test', nowMs: Date.now() };
+  it('a part of the city is no device: the error names the command for it, and it goes on', async () => {
+    await recordService('ingest-c');
+    await expect(rig.revoke('ingest-c')).rejects.toMatchObject({
+      code: 'CLIENT_NOT_A_DEVICE',
+      todo: expect.stringContaining('kvytok ca revoke ingest-c'),
+    });
+    expect(await standing('ingest-c')).toEqual([{ role: 'ingest', certificates: 1 }]);
+    expect(await revokeService(rig.office, { clientId: 'ingest-c', ...order })).toBe(1);
+    expect(await standing('ingest-c')).toEqual([]);
+    expect(await revokeService(rig.office, { clientId: 'ingest-c', ...order })).toBe(0);
+  });
+
+  it.each(['val-part', 'nobody'])('%s is no part of the city', async (clientId) => {
+    if (clientId === 'val-part') await rig.enrol(clientId);
+    await expect(revokeService(rig.office, { clientId, ...order })).rejects.toMatchObject({
+      code: 'CLIENT_NOT_A_SERVICE',
+      todo: expect.stringContaining('kvytok device revoke'),
+    });
+    expect(await standing(clientId)).toHaveLength(clientId === 'val-part' ? 1 : 0);
   });
 });
 
