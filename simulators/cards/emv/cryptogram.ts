@@ -8,24 +8,29 @@ import { createCipheriv } from 'node:crypto';
 const ISSUER_MASTER_KEY = Buffer.from('4B5659544F4B20544553542049535352', 'hex');
 const NO_IV = Buffer.alloc(8);
 
-/** The card's own key, from its number and sequence number. */
-export function cardMasterKey(pan: string, panSequence: number): Buffer {
+/** The card's own key, from its number, its sequence number and the issuer's key. */
+export function cardMasterKey(
+  pan: string,
+  panSequence: number,
+  issuerKey: Buffer = ISSUER_MASTER_KEY,
+): Buffer {
   const digits = `${pan}${String(panSequence).padStart(2, '0')}`.slice(-16).padStart(16, '0');
   const left = Buffer.from(digits, 'hex');
   const right = Buffer.from(left.map((byte) => byte ^ 0xff));
-  return tripleDes(ISSUER_MASTER_KEY, Buffer.concat([left, right]));
+  return tripleDes(issuerKey, Buffer.concat([left, right]));
 }
 
-/** The key of one transaction, from its counter. */
-function sessionKey(masterKey: Buffer, atc: Buffer): Buffer {
-  const left = Buffer.concat([atc, Buffer.from('F00000000000', 'hex')]);
-  const right = Buffer.concat([atc, Buffer.from('0F0000000000', 'hex')]);
+/** The key of one transaction: two halves from its diversifier, whose third byte tells them apart. */
+function sessionKey(masterKey: Buffer, diversifier: Uint8Array): Buffer {
+  const [left, right] = [Buffer.from(diversifier), Buffer.from(diversifier)];
+  left[2] = 0xf0;
+  right[2] = 0x0f;
   return tripleDes(masterKey, Buffer.concat([left, right]));
 }
 
-/** The 8 bytes of tag 9F26 over the transaction's data. `atc` has 2 bytes. */
-export function applicationCryptogram(masterKey: Buffer, atc: Buffer, data: Uint8Array): Buffer {
-  const key = sessionKey(masterKey, atc);
+/** The 8 bytes of tag 9F26 over the transaction's data. `diversifier`: 8 bytes, the counter and zeros behind it. */
+export function applicationCryptogram(masterKey: Buffer, diversifier: Uint8Array, data: Uint8Array): Buffer {
+  const key = sessionKey(masterKey, diversifier);
   const [first, second] = [key.subarray(0, 8), key.subarray(8, 16)];
   const padded = Buffer.alloc(Math.ceil((data.length + 1) / 8) * 8);
   padded.set(data);

@@ -119,7 +119,7 @@ function cryptogramOf(deed: Deed, values: ReadonlyMap<string, Buffer>): Buffer {
   const { application, atc } = deed;
   const terminal = CRYPTOGRAM_TAGS.map((tag, i) => values.get(tag) ?? Buffer.alloc(CRYPTOGRAM_BYTES[i] ?? 0));
   const data = Buffer.concat([...terminal, application.aip, atc, application.issuerApplicationData]);
-  return applicationCryptogram(application.masterKey, atc, data);
+  return applicationCryptogram(application.masterKey, Buffer.concat([atc, Buffer.alloc(6)]), data);
 }
 
 /** A number of the card's own: different for each transaction, the same in each run. */

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { applicationCryptogram, cardMasterKey } from '../../../../simulators/cards/emv/cryptogram.ts';
 import { withCheckDigit } from '../../../../simulators/cards/emv/personalise.ts';
 import {
   BANK_CARDS,
@@ -125,6 +126,14 @@ describe('cards in order', () => {
   it('numbers have their check digit', () => {
     for (const pan of [...Object.values(TEST_PANS), ...bankCardOrders('visa-phone').map(({ pan }) => pan)])
       expect(withCheckDigit(pan.slice(0, -1))).toBe(pan);
+  });
+
+  it('cryptograms are those of the published example (pyemv, tests/test_ac_hsm.py)', () => {
+    const hex = (text: string): Buffer => Buffer.from(text, 'hex');
+    const key = cardMasterKey('9901234567890123', 45, hex('0123456789ABCDEFFEDCBA9876543210'));
+    const data = hex('0123456789ABCDEF0123456789ABCDEF');
+    const made = applicationCryptogram(key, hex('1234567890123456'), data);
+    expect(made.toString('hex').toUpperCase()).toBe('4B46013359B7A58B');
   });
 
   it('cryptograms differ between cards, counters and terminals', async () => {
