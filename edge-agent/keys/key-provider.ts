@@ -5,6 +5,7 @@
  * A key has a name and versions. While a key rotates two versions live: new cards and tokens are made under the newest,
  * what was made under the one before is still understood.
  */
+import type { CardKey, HandshakeKind } from '../desfire/card-key.ts';
 
 /** Names of keys that the edge uses. A city may have others, for cards of other issuers. */
 export const KEY_NAMES = {
@@ -12,6 +13,13 @@ export const KEY_NAMES = {
   token: 'token',
   /** Token of a bank card's number. */
   panToken: 'pan-token',
+  /** Keys on cards of layout 2 (docs/CARD-LAYOUT.md), by what they open. */
+  desfirePicc: 'desfire-picc',
+  desfireMaster: 'desfire-master',
+  desfireRead: 'desfire-read',
+  desfireLog: 'desfire-log',
+  desfireUid: 'desfire-uid',
+  desfireHint: 'desfire-hint',
 } as const;
 
 /** Most versions of one key that live at a time. */
@@ -22,10 +30,22 @@ export class UnknownKey extends Error {
   override name = 'UnknownKey';
 }
 
+/** The keys cannot be used now: a SAM is gone, or refuses. The validator is out of order for cards that need them. */
+export class KeysUnavailable extends Error {
+  override name = 'KeysUnavailable';
+}
+
 /** The reader's secrets. */
 export interface KeyProvider {
   /** Live versions of a named key, newest (highest) first; at most {@link LIVE_VERSIONS_MAX}; none for an unknown name. */
   versions(name: string): readonly number[];
+  /** Handshakes that card keys of this provider can make. */
+  readonly handshakes: ReadonlySet<HandshakeKind>;
+  /**
+   * A version of a card key, diversified with 1 to 31 bytes (AN10922), or as it is with `null`.
+   * @throws UnknownKey; KeysUnavailable, also from what is done with the key.
+   */
+  cardKey(name: string, version: number, diversification: Uint8Array | null): Promise<CardKey>;
   /**
    * HMAC-SHA256 under a version of a token key.
    * @throws UnknownKey
