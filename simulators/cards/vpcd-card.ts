@@ -19,6 +19,8 @@ export interface VpcdOptions {
   readonly card: VirtualCard;
   /** Answer to reset; the default is that of a contactless card without historical bytes (PC/SC part 3). */
   readonly atr?: Uint8Array;
+  /** The card may answer more than 255 bytes at a time. Each command then costs what the early byte saves, 44 ms. */
+  readonly longAnswers?: boolean;
 }
 
 /** A card lying on the virtual reader. */
@@ -43,7 +45,7 @@ export async function insertIntoVpcd(options: VpcdOptions): Promise<InsertedCard
     socket.once('close', () => resolve());
   });
   socket.on('error', () => socket.destroy());
-  const leave = serve(socket, options.card, options.atr ?? CONTACTLESS_ATR);
+  const leave = serve(socket, options);
   return {
     closed,
     remove: () => {
@@ -71,7 +73,8 @@ async function connectTo(host: string, port: number): Promise<Socket> {
 }
 
 /** Answers vpcd's messages one after the other. The result takes the card off the reader. */
-function serve(socket: Socket, card: VirtualCard, atr: Uint8Array): () => void {
+function serve(socket: Socket, options: VpcdOptions): () => void {
+  const { card, atr = CONTACTLESS_ATR, longAnswers = false } = options;
   let buffered: Buffer = Buffer.alloc(0);
   let early = false;
   let busy = false;
@@ -110,7 +113,7 @@ function serve(socket: Socket, card: VirtualCard, atr: Uint8Array): () => void {
       if (buffered.length < 2 + length) {
         // vpcd sends header and body in two writes, and its kernel holds the second back until the first is
         // acknowledged (44 ms). The high byte of our answer's length, sent now, carries that acknowledgement.
-        if (length > 1 && !early) {
+        if (length > 1 && !early && !longAnswers) {
           early = true;
           socket.write(Uint8Array.of(0));
         }

@@ -6,8 +6,9 @@
  * its `eeprom`; `reset()` is the field going off and on.
  */
 import { randomBytes } from 'node:crypto';
+import { type Command as Apdu, status } from '../short-apdu.ts';
 import type { VirtualCard } from '../virtual-card.ts';
-import { type Apdu, parseApdu } from './apdu.ts';
+import { parseApdu } from './apdu.ts';
 import { AUTHENTICATE, beginAuthentication, finishAuthentication } from './authenticate.ts';
 import { CARD_COMMANDS } from './card-commands.ts';
 import { type Chip, type Command, emptyRam, enter, isOutcome, newTransaction } from './chip.ts';
@@ -80,32 +81,33 @@ export function createDesfireCard(options: DesfireOptions): DesfireCard {
 
 function answerApdu(chip: Chip, bytes: Uint8Array): Buffer {
   const apdu = parseApdu(bytes);
-  if (apdu === undefined) return iso(0x6700);
-  if (apdu.cla === 0x00) return apdu.ins === 0xa4 ? select(chip, apdu) : iso(0x6d00);
-  if (apdu.cla !== 0x90) return iso(0x6e00);
-  if (apdu.p1 !== 0 || apdu.p2 !== 0) return iso(0x6a86);
-  if (chip.eeprom.model === 'EV1' && apdu.data.length > EV1_COMMAND_BYTES_MAX)
+  if (apdu === undefined) return status(0x6700);
+  if (apdu.cla === 0x00) return apdu.ins === 0xa4 ? select(chip, apdu) : status(0x6d00);
+  if (apdu.cla !== 0x90) return status(0x6e00);
+  if (apdu.p1 !== 0 || apdu.p2 !== 0) return status(0x6a86);
+  const { data = Buffer.alloc(0) } = apdu;
+  if (chip.eeprom.model === 'EV1' && data.length > EV1_COMMAND_BYTES_MAX)
     return native(fail(chip, STATUS.length));
-  return native(run(chip, apdu));
+  return native(run(chip, apdu.ins, data, apdu.le ?? 0));
 }
 
 /** ISO SELECT of an application, or of the card itself, by DF name or file id. */
-function select(chip: Chip, { p1, p2, data }: Apdu): Buffer {
-  if ((p1 !== 0x04 && p1 !== 0x00) || (p2 !== 0x00 && p2 !== 0x0c)) return iso(0x6a86);
+function select(chip: Chip, { p1, p2, data = Buffer.alloc(0) }: Apdu): Buffer {
+  if ((p1 !== 0x04 && p1 !== 0x00) || (p2 !== 0x00 && p2 !== 0x0c)) return status(0x6a86);
   const fileId = data.length === 2 ? data.readUInt16BE() : undefined;
   const named = (app: Application) =>
     p1 === 0x04 ? app.dfName?.equals(data) === true : fileId !== undefined && app.isoFileId === fileId;
   const card = p1 === 0x04 ? CARD_NAMES.includes(data.toString('hex')) : fileId === CARD_FILE_ID;
   const app = card ? undefined : [...chip.eeprom.applications.values()].find(named);
-  if (app === undefined && !card) return iso(0x6a82);
+  if (app === undefined && !card) return status(0x6a82);
   chip.ram.incoming = undefined;
   chip.ram.outgoing = [];
   enter(chip, app);
-  return iso(0x9000);
+  return status(0x9000);
 }
 
 /** Frames first, then the commands. */
-function run(chip: Chip, { ins, data, le }: Apdu): Outcome {
+function run(chip: Chip, ins: number, data: Buffer, le: number): Outcome {
   const { outgoing, incoming, half } = chip.ram;
   if (ins === ADDITIONAL_FRAME) {
     if (half !== undefined) return failing(chip, finishAuthentication(chip, data));
@@ -124,7 +126,7 @@ function run(chip: Chip, { ins, data, le }: Apdu): Outcome {
   return execute(chip, ins, data, le);
 }
 
-function execute(chip: Chip, ins: number, body: Buffer, le: number | undefined): Outcome {
+function execute(chip: Chip, ins: number, body: Buffer, le: number): Outcome {
   const command = COMMANDS.get(ins);
   if (command === undefined || (command.sinceEv2 === true && chip.eeprom.model === 'EV1'))
     return fail(chip, STATUS.illegal);
@@ -150,7 +152,7 @@ function execute(chip: Chip, ins: number, body: Buffer, le: number | undefined):
     endMarked: outcome.endMarked === true,
     flaws: chip.flaws,
   });
-  if (command.whole === true && sealed.length > (le ?? 0)) return fail(chip, STATUS.length);
+  if (command.whole === true && sealed.length > le) return fail(chip, STATUS.length);
   return inFrames(chip, sealed, command.whole === true ? [sealed.length] : (outcome.frameBytes ?? []));
 }
 
@@ -176,19 +178,15 @@ function failing(chip: Chip, outcome: Outcome): Outcome {
 }
 
 /** Any error ends the session, and what was begun is as if it had never been. */
-function fail(chip: Chip, status: number): Outcome {
+function fail(chip: Chip, reason: number): Outcome {
   chip.ram.session = undefined;
   chip.ram.half = undefined;
   chip.ram.incoming = undefined;
   chip.ram.outgoing = [];
   chip.ram.transaction = newTransaction();
-  return refuse(status);
+  return refuse(reason);
 }
 
-function native({ status, data = Buffer.alloc(0) }: Outcome): Buffer {
-  return Buffer.concat([data, Buffer.of(0x91, status)]);
-}
-
-function iso(word: number): Buffer {
-  return Buffer.of(word >> 8, word & 0xff);
+function native(outcome: Outcome): Buffer {
+  return Buffer.concat([outcome.data ?? Buffer.alloc(0), status(0x9100 | outcome.status)]);
 }

@@ -27,6 +27,8 @@ export interface MessagingFlaws {
   readonly wrongTi?: boolean;
   /** The end of enciphered data is not marked as it has to be. */
   readonly wrongPadding?: boolean;
+  /** This byte of each MAC, 0 to 7, is wrong. */
+  readonly macByte?: number;
 }
 
 /** How a command lies on the air. */
@@ -101,7 +103,7 @@ function sealEv2(session: Ev2Session, mode: CommMode, data: Buffer, flaws: Messa
     sent = encryptCbc(session.enc, padded(data, flaws.wrongPadding === true ? 0x81 : 0x80), iv);
   }
   const mac = oddBytes(cmac(session.mac, Buffer.concat([Uint8Array.of(0), counter, ti, sent])));
-  return Buffer.concat([sent, mac]);
+  return Buffer.concat([sent, spoilt(mac, flaws.macByte)]);
 }
 
 function openEv1(session: Ev1Session, shape: CommandShape, body: Uint8Array): Buffer | undefined {
@@ -140,7 +142,11 @@ function sealEv1(
     return sent;
   }
   session.iv = cmac(session.key, Buffer.concat([data, status]), { iv: session.iv });
-  return Buffer.concat([data, session.iv.subarray(0, MAC_BYTES)]);
+  return Buffer.concat([data, spoilt(session.iv.subarray(0, MAC_BYTES), flaws.macByte)]);
+}
+
+function spoilt(mac: Buffer, at: number | undefined): Buffer {
+  return at === undefined ? mac : Buffer.from(mac.map((byte, i) => (i === at ? byte ^ 0x01 : byte)));
 }
 
 function ivInput(label: readonly number[], ti: Uint8Array, counter: Uint8Array): Buffer {

@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DESFIRE_ATR } from '../../../simulators/cards/desfire/behind-reader.ts';
 import type { Misbehaviour } from '../../../simulators/cards/misbehaviour.ts';
 import { createVirtualCard, type VirtualCard } from '../../../simulators/cards/virtual-card.ts';
-import { type InsertedCard, insertIntoVpcd } from '../../../simulators/cards/vpcd-card.ts';
+import { type InsertedCard, insertIntoVpcd, type VpcdOptions } from '../../../simulators/cards/vpcd-card.ts';
 import { order } from './sample-card.ts';
 
 const SELECT = Buffer.from('00a4040008f04b5659544f4b0100', 'hex');
@@ -31,9 +32,9 @@ function port(): number {
   return (server.address() as { port: number }).port;
 }
 
-async function insert(virtual: VirtualCard): Promise<void> {
+async function insert(virtual: VirtualCard, options: Partial<VpcdOptions> = {}): Promise<void> {
   const connected = once(server, 'connection');
-  card = await insertIntoVpcd({ port: port(), card: virtual });
+  card = await insertIntoVpcd({ port: port(), card: virtual, ...options });
   [reader] = (await connected) as [Socket];
   reader.on('error', () => {});
   reader.on('data', (chunk) => {
@@ -97,6 +98,16 @@ describe('a card on the virtual reader', () => {
     reader.write(Buffer.from([0, 1]));
     reader.write(Buffer.from([4]));
     expect(await take(7)).toBe('00053b80800101');
+  });
+
+  it('gives an answer above 255 bytes when the card was laid down for that, and not one byte early', async () => {
+    const long = { ...createVirtualCard(order()), transmit: async () => Buffer.alloc(300, 0xab) };
+    await insert(long, { longAnswers: true, atr: DESFIRE_ATR });
+    reader.write(frame(Uint8Array.of(4)));
+    expect(await take(8)).toBe('00063b8180018080');
+    reader.write(frame(SELECT).subarray(0, 2));
+    reader.write(SELECT);
+    expect(await take(302)).toBe(`012c${'ab'.repeat(300)}`);
   });
 
   it('answers two commands that come at once, in order', async () => {

@@ -27,9 +27,13 @@ export function wrap(ins: number, data: Uint8Array = new Uint8Array(0)): Buffer 
   return Buffer.from([0x90, ins, 0, 0, ...body, 0]);
 }
 
+/** Commands that come in one piece whatever their length. */
+const WHOLE = [0x8d, 0x8b, 0xba];
+
 /** Sends one command with all its frames; no session. */
-export function plain(card: DesfireCard, ins: number, data = '', frameBytes = 55): Heard {
+export function plain(card: DesfireCard, ins: number, data = ''): Heard {
   const bytes = unhex(data);
+  const frameBytes = WHOLE.includes(ins) ? 255 : 55;
   let answer = card.answer(wrap(ins, bytes.subarray(0, frameBytes)));
   for (let at = frameBytes; at < bytes.length; at += frameBytes) {
     if (hex(answer) !== '91af') break;
