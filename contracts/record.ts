@@ -86,6 +86,8 @@ export const AUTHORISATION_CHARS_MAX = 2048;
 export const BankEvidence = Type.Object({
   /** Where the card carries it; the acquirer returns it with the authorisation otherwise. */
   par: Type.Optional(Par),
+  /** Whether the card's signature covers the PAR. Without it a PAR joins no accounts before the acquirer has said the same. */
+  parProven: Type.Optional(Type.Boolean()),
   /** How the card proved to be genuine: combined (Mastercard, Amex) or fast (Visa) data authentication. */
   oda: Type.Union([Type.Literal('cda'), Type.Literal('fdda')]),
   /** The card's data for the authorisation, sealed for the acquirer's key, base64url. */

@@ -23,11 +23,12 @@ const CaKeyEntry = Type.Object({
   modulus: Hex(MODULUS_BYTES.min, MODULUS_BYTES.max),
   exponent: Type.Union([Type.Literal('03'), Type.Literal('010001')]),
   /** SHA-1 over RID, index, modulus and exponent (EMV Book 2, 11.2.2). */
-  sha1: Hex(20, 20),
-  /** First and last day, `YYYY-MM-DD`, UTC. */
+  checksum: Hex(20, 20),
+  /** First day, and the first day no longer, `YYYY-MM-DD`, UTC. */
   validFrom: Type.Optional(Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' })),
   validUntil: Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' }),
-  use: Type.Union([Type.Literal('test'), Type.Literal('live')]),
+  /** Not of a scheme's live network. */
+  test: Type.Boolean(),
 });
 
 /** The file: `ca-keys.json` of a device folder. */
@@ -73,12 +74,13 @@ export function loadCaKeys(file: unknown, rules: CaKeyRules): CaKeys {
   const keys = new Map<string, CaKey[]>();
   const seen = new Set<string>();
   for (const entry of parsed.value.keys) {
-    const name = `${entry.rid.toUpperCase()}/${entry.index.toUpperCase()} (${entry.use})`;
-    if (entry.use === 'live' && !rules.allowLive) throw liveRefused(name);
+    const use = entry.test ? 'test' : 'live';
+    const name = `${entry.rid.toUpperCase()}/${entry.index.toUpperCase()} (${use})`;
+    if (!entry.test && !rules.allowLive) throw liveRefused(name);
     const sum = checksum(entry);
-    if (sum !== entry.sha1.toLowerCase()) throw invalid(`The checksum of key ${name} does not match.`);
-    if (seen.has(`${sum} ${entry.use}`)) throw invalid(`Key ${name} is there twice.`);
-    seen.add(`${sum} ${entry.use}`);
+    if (sum !== entry.checksum.toLowerCase()) throw invalid(`The checksum of key ${name} does not match.`);
+    if (seen.has(`${sum} ${use}`)) throw invalid(`Key ${name} is there twice.`);
+    seen.add(`${sum} ${use}`);
     const place = `${entry.rid.toLowerCase()} ${Number.parseInt(entry.index, 16)}`;
     keys.set(place, [...(keys.get(place) ?? []), toKey(entry, name)]);
   }
@@ -100,11 +102,17 @@ export function checksum(key: { rid: string; index: string; modulus: string; exp
 function toKey(entry: Static<typeof CaKeyEntry>, name: string): CaKey {
   const modulus = Buffer.from(entry.modulus, 'hex');
   const from = entry.validFrom === undefined ? 0 : dayMs(entry.validFrom, name);
-  const until = dayMs(entry.validUntil, name) + 86_400_000;
+  const until = dayMs(entry.validUntil, name);
   if (until <= from) throw invalid(`Key ${name} ends before it begins.`);
   const key = rsaKey(modulus, Buffer.from(entry.exponent, 'hex'));
   if (key === undefined) throw invalid(`Key ${name} is no RSA key.`);
-  return { key, bytes: modulus.length, use: entry.use, validFromMs: from, validUntilMs: until };
+  return {
+    key,
+    bytes: modulus.length,
+    use: entry.test ? 'test' : 'live',
+    validFromMs: from,
+    validUntilMs: until,
+  };
 }
 
 /** An RSA key from its numbers; `undefined` when they cannot be one. */

@@ -1,6 +1,7 @@
 /**
  * What a card has said in one conversation, by tag, and which of it a signature covers. EMV allows each primitive data
- * object once (Book 3, 7.5): a card that says one twice is refused, so that nothing signed can be shadowed.
+ * object once (Book 3, 7.5). Visa cards repeat some of their options in a record: the same value twice shadows nothing and
+ * is taken; another value is not, so that nothing signed can be contradicted outside of the signature.
  */
 import type { DataObject } from '../tlv.ts';
 
@@ -15,10 +16,16 @@ const OBJECTS_MAX = 256;
 export class CardData {
   readonly #said = new Map<number, Said>();
 
-  /** Takes objects in. `false`: one was there already, or there are too many. */
+  /** Takes objects in. `false`: one was there with another value, or there are too many. */
   add(objects: readonly DataObject[], covered: boolean): boolean {
     for (const { tag, value } of objects) {
-      if (this.#said.has(tag) || this.#said.size === OBJECTS_MAX) return false;
+      const earlier = this.#said.get(tag);
+      if (earlier) {
+        if (!earlier.value.equals(value)) return false;
+        earlier.covered ||= covered;
+        continue;
+      }
+      if (this.#said.size === OBJECTS_MAX) return false;
       this.#said.set(tag, { value, covered });
     }
     return true;

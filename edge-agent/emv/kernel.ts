@@ -56,8 +56,8 @@ export interface KernelCard {
   readonly tokenId: string;
   /** Its token under the key before, while a rotation runs. */
   readonly formerTokenId?: string;
-  /** 29 characters; only where a signature covers it. */
-  readonly par?: string;
+  /** Payment account reference, 29 characters. `proven`: a signature covers it. */
+  readonly par?: { readonly value: string; readonly proven: boolean };
   readonly oda: 'cda' | 'fdda';
   readonly validFromMs: number;
   /** Exclusive; never later than the card's own certificate. */

@@ -158,12 +158,11 @@ function yearAndMonth(track2: Buffer, at: number, expiry: Buffer): boolean {
 
 const PAR_BYTES = 29;
 
-/** Only where a signature covers it: a wrong one would join two people's accounts. */
-function parOf(data: CardData): string | undefined {
-  const par = data.getCovered(TAG.par);
-  return par?.length === PAR_BYTES && /^[0-9A-Z]+$/.test(par.toString('latin1'))
-    ? par.toString('latin1')
-    : undefined;
+/** Cards say it in signed and in unsigned records. An unproven one may name a payer, and must join no accounts. */
+function parOf(data: CardData): KernelCard['par'] {
+  const value = data.get(TAG.par)?.toString('latin1');
+  if (value?.length !== PAR_BYTES || !/^[0-9A-Z]+$/.test(value)) return undefined;
+  return { value, proven: data.getCovered(TAG.par) !== undefined };
 }
 
 /** Two lower-case letters each, at most four (Book 3, annex A). */

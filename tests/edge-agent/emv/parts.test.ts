@@ -128,14 +128,14 @@ describe('digits', () => {
 describe('the list of the schemes’ keys', () => {
   const entry = (changes = {}) => ({
     ...amexCaKey,
-    sha1: checksum({ ...amexCaKey, ...changes }),
+    checksum: checksum({ ...amexCaKey, ...changes }),
     ...changes,
   });
   const load = (keys: unknown[], allowLive = false) => loadCaKeys({ v: 1, keys }, { allowLive });
   const rid = hex('a000000025');
 
   it('has keys from their first to their last day', () => {
-    const keys = load([entry({ validFrom: '2020-01-01', validUntil: '2029-12-31' })]);
+    const keys = load([entry({ validFrom: '2020-01-01', validUntil: '2030-01-01' })]);
     const valid = (nowMs: number) => keys.find(rid, 0xa1, nowMs).length;
     expect(
       [Date.UTC(2020, 0, 1) - 1, Date.UTC(2020, 0, 1), Date.UTC(2030, 0, 1) - 1, Date.UTC(2030, 0, 1)].map(
@@ -146,26 +146,26 @@ describe('the list of the schemes’ keys', () => {
     expect(keys.find(hex('a000000003'), 0xa1, Date.UTC(2025, 0, 1))).toEqual([]);
   });
   it('may have a test and a live key of one RID and index', () => {
-    const keys = load([entry(), entry({ use: 'live' })], true);
+    const keys = load([entry(), entry({ test: false })], true);
     expect(keys.find(rid, 0xa1, Date.UTC(2025, 0, 1)).map(({ use }) => use)).toEqual(['test', 'live']);
   });
   it('is refused with a wrong checksum, which is named', () => {
-    const wrong = { ...entry(), sha1: '00'.repeat(20) };
+    const wrong = { ...entry(), checksum: '00'.repeat(20) };
     expect(() => load([entry({ index: 'A2' }), wrong])).toThrow(/CA_KEYS_INVALID.*A000000025\/A1 \(test\)/);
   });
   it('is refused with a live key unless that was allowed', () => {
-    expect(() => load([entry({ use: 'live' })])).toThrow(/CA_KEYS_LIVE.*A000000025\/A1/);
-    expect(load([entry({ use: 'live' })], true).size).toBe(1);
+    expect(() => load([entry({ test: false })])).toThrow(/CA_KEYS_LIVE.*A000000025\/A1/);
+    expect(load([entry({ test: false })], true).size).toBe(1);
   });
   it.each([
     ['no keys', []],
     ['a key twice', [entry(), entry()]],
-    ['a key that ends before it begins', [entry({ validFrom: '2031-01-02', validUntil: '2031-01-01' })]],
+    ['a key that ends before it begins', [entry({ validFrom: '2031-01-01', validUntil: '2031-01-01' })]],
     ['a day that is none', [entry({ validUntil: '2030-02-30' })]],
     ['an even modulus', [entry({ modulus: `${amexCaKey.modulus.slice(0, -2)}80` })]],
     ['a modulus with leading zeroes', [entry({ modulus: `00${amexCaKey.modulus}` })]],
     ['another exponent', [entry({ exponent: '05' })]],
-    ['no use', [entry({ use: undefined })]],
+    ['no use', [entry({ test: undefined })]],
   ])('is refused with %s', (_what, keys) => {
     expect(() => load(keys)).toThrow(/CA_KEYS_INVALID/);
   });
@@ -253,11 +253,16 @@ describe('secret bytes', () => {
 });
 
 describe('what a card has said', () => {
-  it('is said once', () => {
+  it('is said once, or again in the same words', () => {
     const data = new CardData();
-    const said = (tag: number) => ({ tag, value: Buffer.of(tag & 0xff), raw: Buffer.alloc(3) });
+    const said = (tag: number, value = tag & 0xff) => ({
+      tag,
+      value: Buffer.of(value),
+      raw: Buffer.alloc(3),
+    });
     expect(data.add([said(0x5a), said(0x57)], false)).toBe(true);
-    expect(data.add([said(0x5a)], true)).toBe(false);
+    expect(data.add([said(0x5a, 1)], true)).toBe(false);
+    expect(data.add([said(0x5a)], false)).toBe(true);
     expect(data.getCovered(0x5a)).toBeUndefined();
     data.cover([0x5a, 0x99]);
     expect(data.getCovered(0x5a)).toEqual(Buffer.of(0x5a));

@@ -49,11 +49,11 @@ export const amexCaKey = {
   modulus: AMEX_CA_MODULUS,
   exponent: '010001' as const,
   validUntil: '2030-12-31',
-  use: 'test' as const,
+  test: true,
 };
 
 export function caKeysOf(...keys: (typeof amexCaKey)[]): CaKeys {
-  const listed = keys.map((key) => ({ ...key, sha1: checksum(key) }));
+  const listed = keys.map((key) => ({ ...key, checksum: checksum(key) }));
   return loadCaKeys({ v: 1, keys: listed }, { allowLive: false });
 }
 
