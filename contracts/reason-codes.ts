@@ -17,7 +17,14 @@ export const REFUSAL_CODES = [
   'CARD_EXPIRED',
   'CARD_NOT_YET_VALID',
   'CARD_DENIED',
+  'CARD_BLOCKED',
+  'CARD_REPLACED',
+  'CARD_LOCKED',
+  'CARD_FOREIGN',
+  'CARD_NOT_GENUINE',
+  'CARDS_SEVERAL',
   'MEDIUM_NOT_TAKEN',
+  'BANK_CARD_NOT_TAKEN',
   'VALIDATOR_OUT_OF_ORDER',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
@@ -92,11 +99,53 @@ export const REASON_TEXTS: Readonly<Record<ReasonCode, Text>> = {
     de: 'Die Karte ist gesperrt. Den Grund nennt Ihr Konto oder eine Servicestelle.',
     pl: 'Karta jest zablokowana. Powód poda konto pasażera lub punkt obsługi.',
   },
+  CARD_BLOCKED: {
+    uk: 'Картку заявлено загубленою або викраденою. Зверніться до пункту обслуговування.',
+    en: 'This card was reported lost or stolen. Please go to a service point.',
+    de: 'Diese Karte wurde als verloren oder gestohlen gemeldet. Bitte wenden Sie sich an eine Servicestelle.',
+    pl: 'Karta została zgłoszona jako zgubiona lub skradziona. Zgłoś się do punktu obsługi.',
+  },
+  CARD_REPLACED: {
+    uk: 'Цю картку замінено на нову. Користуйтеся новою.',
+    en: 'This card was replaced. Please use the new one.',
+    de: 'Diese Karte wurde ersetzt. Bitte benutzen Sie die neue.',
+    pl: 'Tę kartę wymieniono. Użyj nowej.',
+  },
+  CARD_LOCKED: {
+    uk: 'Картка заблокована всередині й не відповідає. Її треба замінити.',
+    en: 'The card itself is locked. It has to be replaced.',
+    de: 'Die Karte selbst ist gesperrt. Sie muss ersetzt werden.',
+    pl: 'Karta sama jest zablokowana. Trzeba ją wymienić.',
+  },
+  CARD_FOREIGN: {
+    uk: 'Це картка іншого міста чи перевізника. Тут вона не діє.',
+    en: 'This card belongs to another city or carrier. It is not valid here.',
+    de: 'Diese Karte gehört zu einer anderen Stadt oder einem anderen Betrieb. Hier gilt sie nicht.',
+    pl: 'To karta innego miasta lub przewoźnika. Tutaj nie jest ważna.',
+  },
+  CARD_NOT_GENUINE: {
+    uk: 'Картка не довела, що вона справжня. Спробуйте ще раз або зверніться до пункту обслуговування.',
+    en: 'The card could not prove that it is genuine. Try again, or go to a service point.',
+    de: 'Die Karte konnte ihre Echtheit nicht beweisen. Noch einmal versuchen oder zur Servicestelle gehen.',
+    pl: 'Karta nie potwierdziła autentyczności. Spróbuj ponownie lub zgłoś się do punktu obsługi.',
+  },
+  CARDS_SEVERAL: {
+    uk: 'Біля зчитувача кілька карток. Приберіть усі й прикладіть одну.',
+    en: 'There are several cards at the reader. Take all away, then hold one.',
+    de: 'Es sind mehrere Karten am Leser. Alle wegnehmen, dann eine anhalten.',
+    pl: 'Przy czytniku jest kilka kart. Zabierz wszystkie i przyłóż jedną.',
+  },
   MEDIUM_NOT_TAKEN: {
     uk: 'Такі картки тут не приймають.',
     en: 'Cards of this kind are not taken here.',
     de: 'Karten dieser Art werden hier nicht angenommen.',
     pl: 'Takich kart tutaj się nie przyjmuje.',
+  },
+  BANK_CARD_NOT_TAKEN: {
+    uk: 'Цю банківську картку тут не приймають. Спробуйте іншу картку.',
+    en: 'This bank card is not taken here. Try another card.',
+    de: 'Diese Bankkarte wird hier nicht angenommen. Bitte eine andere Karte versuchen.',
+    pl: 'Ta karta bankowa nie jest tu przyjmowana. Użyj innej karty.',
   },
   VALIDATOR_OUT_OF_ORDER: {
     uk: 'Валідатор не працює. Скористайтеся іншим; штрафу за це не буде.',

@@ -13,6 +13,7 @@ import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { AgentLimits } from './agent-limits.ts';
 import type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
+import { tagOf } from './card-log.ts';
 import { type CityLink, createCityLink, type LinkCounters } from './city-link.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import type { TapDecision } from './decide-tap.ts';
@@ -21,9 +22,10 @@ import { type BelievedKeys, reportHealth } from './health.ts';
 import type { AppendResult, Journal } from './journal.ts';
 import type { KeyPins } from './key-pins.ts';
 import type {
+  CardFacts,
   CardReader,
   CardReading,
-  CardTransport,
+  CardVisit,
   Chance,
   Device,
   Screen,
@@ -48,7 +50,6 @@ export interface AgentDeps {
   readonly timers: Timers;
   readonly chance: Chance;
   readonly reader: CardReader;
-  readonly readCard: (card: CardTransport) => Promise<CardReading>;
   readonly uplink: Uplink;
   readonly screen: Screen;
   readonly probe: Probe;
@@ -139,7 +140,7 @@ class ValidatorAgent implements Agent {
       onDenyManifest: (payload) => this.link.denyManifest(payload),
     });
     this.scheduleHealth();
-    await reader.start((card) => this.present(card));
+    await reader.start((visit) => this.present(visit));
   }
 
   async stop(): Promise<void> {
@@ -162,17 +163,17 @@ class ValidatorAgent implements Agent {
   }
 
   /** One card after the other; resolves when this one has its answer. */
-  private present(card: CardTransport): Promise<void> {
-    const touch = this.lane.then(() => (this.running ? this.answered(card) : undefined));
+  private present(visit: CardVisit): Promise<void> {
+    const touch = this.lane.then(() => (this.running ? this.answered(visit) : undefined));
     this.lane = touch.catch(() => {});
     return touch;
   }
 
   /** A rider gets an answer also from a validator with a bug; whoever presented the card gets the bug. */
-  private async answered(card: CardTransport): Promise<void> {
+  private async answered(visit: CardVisit): Promise<void> {
     const beganMs = this.deps.timers.nowMs();
     try {
-      await this.touch(card, beganMs);
+      await this.touch(visit, beganMs);
     } catch (err) {
       this.deps.log.error({ err }, 'edge.touch.failed');
       this.answer(this.refusedView('VALIDATOR_OUT_OF_ORDER', this.deps.language), null, beganMs);
@@ -180,7 +181,7 @@ class ValidatorAgent implements Agent {
     }
   }
 
-  private async touch(card: CardTransport, beganMs: number): Promise<void> {
+  private async touch(visit: CardVisit, beganMs: number): Promise<void> {
     const { journal, probe } = this.deps;
     this.cancelAnswer?.();
     if (!journal.hasRoom() || (journal.broken() && !this.recovered())) {
@@ -188,26 +189,47 @@ class ValidatorAgent implements Agent {
       return;
     }
     this.phase = 'reading';
-    const reading = await this.read(card);
+    const reading = await this.read(visit);
+    const card = cardOf(reading);
     const where = this.place.now();
-    const decision: TapDecision = reading.ok
-      ? this.desk.decide(reading.card, where)
-      : { accepted: false, reason: reading.reason };
+    const decision: TapDecision = card
+      ? this.desk.decide(card, where)
+      : { accepted: false, reason: reading.ok ? 'MEDIUM_NOT_TAKEN' : reading.reason };
     await probe('edge.before-append');
-    const written = this.desk.write(decision, reading.ok ? reading.card : undefined, where);
+    const written = this.desk.write(decision, card, where);
     await probe('edge.after-append');
     this.show(decision, reading, written, beganMs);
     await probe('edge.after-answer');
     this.upload.pump();
+    if (decision.accepted && written?.ok) await this.settle(visit, written.record.seq, where);
   }
 
-  private async read(card: CardTransport): Promise<CardReading> {
+  private async read(visit: CardVisit): Promise<CardReading> {
     try {
-      return await this.deps.readCard(card);
+      return await visit.read();
     } catch (error) {
       // A reader that throws is a reader that did not read; its adapter heals itself.
       this.deps.log.warn({ reason: (error as Error).message }, 'edge.reader.failed');
       return { ok: false, reason: 'CARD_UNREADABLE' };
+    }
+  }
+
+  /** The light has been shown: whatever becomes of the card's own log changes nothing of it. */
+  private async settle(visit: CardVisit, seq: number, where: Whereabouts): Promise<void> {
+    const { device, keeper, log } = this.deps;
+    try {
+      const outcome = await visit.settle({
+        atMs: keeper.nowMs(),
+        vehicleTag: tagOf(where.vehicleId),
+        routeTag: tagOf(where.routeId),
+        deviceTag: tagOf(device.deviceId),
+        seq,
+        companions: 0,
+        clockUnsure: keeper.state().syncAgeMs === null,
+      });
+      log.debug({ outcome }, 'edge.card.settled');
+    } catch (error) {
+      log.warn({ reason: (error as Error).message }, 'edge.card.not-settled');
     }
   }
 
@@ -217,7 +239,7 @@ class ValidatorAgent implements Agent {
     written: AppendResult | undefined,
     beganMs: number,
   ): void {
-    const language = reading.ok ? reading.card.language : this.deps.language;
+    const language = languageOf(reading) ?? this.deps.language;
     if (written === undefined && !decision.accepted) {
       this.own.refusalsNotRecorded++;
       this.answer(this.refusedView(decision.reason, language), null, beganMs, 'cooling');
@@ -387,4 +409,13 @@ class ValidatorAgent implements Agent {
     if (written.ok) this.upload.pump();
     return written.ok;
   }
+}
+
+function cardOf(reading: CardReading): CardFacts | undefined {
+  return reading.ok && 'card' in reading ? reading.card : undefined;
+}
+
+function languageOf(reading: CardReading): Language | undefined {
+  if (!reading.ok) return undefined;
+  return 'card' in reading ? reading.card.language : reading.service.language;
 }

@@ -2,9 +2,17 @@
  * Green or red: the whole rule of a validator, pure. It knows the card, the deny list, the city's policy, the time
  * and what it answered a moment ago; it never asks the network and never knows a rider's category.
  */
-import type { DenyEntry } from '#contracts/deny-list.ts';
+import type { DenyEntry, DenyReason } from '#contracts/deny-list.ts';
 import type { RefusalCode } from '#contracts/reason-codes.ts';
 import type { CardFacts, DevicePolicy } from './ports.ts';
+
+/** What the passenger is told of a denial. A debt and a suspicion of fraud are nobody's business at the door. */
+const DENIALS: Readonly<Record<DenyReason, RefusalCode>> = {
+  lost: 'CARD_BLOCKED',
+  replaced: 'CARD_REPLACED',
+  debt: 'CARD_DENIED',
+  fraud: 'CARD_DENIED',
+};
 
 /** An earlier green of the same medium in the same vehicle. */
 export interface EarlierRide {
@@ -46,7 +54,7 @@ export function decideTap(question: TapQuestion): TapDecision {
   if (nowMs >= card.validUntilMs) return refused('CARD_EXPIRED');
   const denied = deny !== null && holds(deny, question);
   // An empty wallet (scope `paid`) must never keep out a rider whom a concession or a pass carries.
-  if (denied && deny.scope === 'all') return refused('CARD_DENIED');
+  if (denied && deny.scope === 'all') return refused(DENIALS[deny.reason]);
   const repeated = earlier !== null && earlier.elapsedMs < policy.passBackS * 1000;
   return {
     accepted: true,

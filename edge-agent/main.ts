@@ -30,7 +30,6 @@ import { createDenyList, type DenyList } from './deny-list.ts';
 import { type Journal, openJournal } from './journal.ts';
 import { createKeyPins } from './key-pins.ts';
 import { type CardReader, type Device, type JournalStore, type Screen, StoreFailure } from './ports.ts';
-import { CARD_APDUS_MAX, readCard } from './read-card.ts';
 import { keepRenewed, type RenewalOutcome } from './renewal.ts';
 
 /** What an agent says it runs; goes into status and epoch records. */
@@ -38,8 +37,6 @@ export const SOFTWARE = 'kvytok-edge 0.1.0';
 
 /** Receipted records kept for a restored database unless configured otherwise. */
 const KEPT_RECORDS_MAX = 10_000;
-/** Real milliseconds for reading one card; the passenger waits. */
-const CARD_TIME_MS_MAX = 1000;
 
 export interface EdgeDeps {
   readonly clock: Clock;
@@ -99,12 +96,6 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
       timers: realTimers,
       chance: Math.random,
       reader: deps.reader ?? (await pcscReader(config, log)),
-      readCard: (card) =>
-        readCard(card, device.cardKeys, {
-          timers: realTimers,
-          timeMsMax: CARD_TIME_MS_MAX,
-          apdusMax: CARD_APDUS_MAX,
-        }),
       pins: createKeyPins({
         keys: { ingest: device.ingestKeys, lists: device.listKeys },
         announcedAtMs: device.keysAnnouncedAtMs,
@@ -189,6 +180,7 @@ async function pcscReader(config: EdgeConfig, log: Logger): Promise<CardReader> 
   // Only a device with a real reader loads its native parts.
   const { createPcscCardReader } = await import('./adapters/pcsc-card-reader.ts');
   return createPcscCardReader({
+    deviceDir: config.deviceDir,
     log,
     ...(config.readerName !== undefined && { readerName: config.readerName }),
   });

@@ -8,7 +8,7 @@ import type { DenyChunk, DenyDelta, DenyEntry, DenyManifest } from '#contracts/d
 import type { DeviceHealth } from '#contracts/device-report.ts';
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
-import type { DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
+import type { BankEvidence, DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import type { ChangingKeys } from './key-pins.ts';
 import type { StopPlan } from './stops/stop-plan.ts';
@@ -28,39 +28,84 @@ export interface ReaderState {
   readonly recoveries: number;
 }
 
-/** A contactless reader. It offers a card once per presentation and waits for `onCard` before the next. */
+/**
+ * A contactless reader. It offers a card once per presentation and waits for `onCard` before the next. The card is read on
+ * the reader's side (`media/`): numbers and keys stay there, the agent hears a token.
+ */
 export interface CardReader {
   /** Begins to look for cards; resolves as soon as looking has begun, also when no reader is there yet. */
-  start(onCard: (card: CardTransport) => Promise<void>): Promise<void>;
+  start(onCard: (visit: CardVisit) => Promise<void>): Promise<void>;
   stop(): Promise<void>;
   state(): ReaderState;
+}
+
+/** One card's stay at the reader. */
+export interface CardVisit {
+  /** What the card says; the same answer however often it is asked. A reader that was lost is CARD_UNREADABLE. */
+  read(): Promise<CardReading>;
+  /** After the journal holds the green: writes it into the card's own log where it has one. Never decides a colour. */
+  settle(entry: CardLogEntry): Promise<SettleOutcome>;
+}
+
+/** What became of a card's log. `unknown`: the answer to the commit was lost. `no-log`: the medium has none. */
+export type SettleOutcome = 'written' | 'not-written' | 'unknown' | 'no-log';
+
+/** One ride in a card's own log. Tags are {@link tagOf} ids (`card-log.ts`). */
+export interface CardLogEntry {
+  readonly atMs: number;
+  readonly vehicleTag: string;
+  readonly routeTag: string;
+  readonly deviceTag: string;
+  /** Sequence number in that device's journal. */
+  readonly seq: number;
+  readonly companions: number;
+  readonly clockUnsure: boolean;
 }
 
 /** What a validator learns from a card: a token instead of its number, never a category or a name. */
 export interface CardFacts {
   readonly tokenId: string;
+  /** The same medium's token under the key before, while a rotation runs: deny list and pass-back ask for both. */
+  readonly formerTokenId?: string;
   readonly mediumKind: MediumKind;
   readonly validFromMs: number;
   /** Exclusive. */
   readonly validUntilMs: number;
   /** Language in which the card's holder wants to be answered. */
   readonly language: Language;
+  /** A pass: its opaque id with its end (exclusive), signed by the issuer together with the identity. */
+  readonly product?: { readonly productId: string; readonly validUntilMs: number };
+  /** The card's own log, newest first; absent where the medium has none or it could not be read. */
+  readonly log?: readonly CardLogEntry[];
+  /** What the city knew at an instant, signed by it. */
+  readonly hint?: CardHint;
+  readonly bank?: BankEvidence;
 }
 
-/** An expected refusal is a value: CARD_UNREADABLE (gone, malformed) or CARD_UNKNOWN (foreign, bad signature). */
+/** What stood in the account when the card was last at a point of sale. */
+export interface CardHint {
+  readonly asOfMs: number;
+  /** Minor units as digits, with a minus before a debt. */
+  readonly balanceMinor?: string;
+  /** Rides left. */
+  readonly quotaLeft?: number;
+}
+
+/** A card of staff. It opens no door for a ride; what it may do is its role's. */
+export interface ServiceCard {
+  readonly role: 'driver' | 'inspector' | 'technician';
+  readonly staffTokenId: string;
+  readonly validFromMs: number;
+  /** Exclusive. */
+  readonly validUntilMs: number;
+  readonly language: Language;
+}
+
+/** An expected refusal is a value with its reason code. */
 export type CardReading =
   | { readonly ok: true; readonly card: CardFacts }
+  | { readonly ok: true; readonly service: ServiceCard }
   | { readonly ok: false; readonly reason: RefusalCode };
-
-/** Keys with which a card is checked and named. */
-export interface CardKeys {
-  /** Public keys of the city's card issuers, by key id. */
-  readonly issuerKeys: PinnedKeys;
-  /** Secret with which a medium id becomes a token; never logged. */
-  readonly tokenKey: Uint8Array;
-  /** Version of the token key: the `1` of `k1.…`. */
-  readonly tokenKeyVersion: number;
-}
 
 /** Time for waiting, in real milliseconds: a simulated city's clock may run faster, a network does not. */
 export interface Timers {
@@ -291,7 +336,6 @@ export interface Device {
   readonly keysAnnouncedAtMs: Partial<Record<KeyUse, number>>;
   /** Offline keys that begin a generation of lists. Without one no generation after the first is believed. */
   readonly listGenerationKeys: PinnedKeys;
-  readonly cardKeys: CardKeys;
   readonly policy: DevicePolicy;
   /** An epoch that the enrolment knows of: without a journal it is lost. */
   readonly epoch?: string;

@@ -1,6 +1,7 @@
 /**
  * Where a read card becomes a decision and the decision a record: the pure rules with the memory they need.
  */
+import type { DenyEntry } from '#contracts/deny-list.ts';
 import { parseRecord, type Whereabouts } from '#contracts/record.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import { decideTap, type TapDecision } from './decide-tap.ts';
@@ -44,6 +45,11 @@ function rememberTime(keeper: Timekeeper, newestFirst: readonly StoredRecord[]):
   }
 }
 
+/** What a record says of the medium. */
+function mediumOf({ tokenId, formerTokenId, mediumKind }: CardFacts) {
+  return { tokenId, ...(formerTokenId !== undefined && { formerTokenId }), mediumKind };
+}
+
 /** Makes the desk; rides of a moment ago are read back from the journal. */
 export function createTapDesk(deps: TapDeskDeps): TapDesk {
   const { device, journal, denyList, keeper, timers, limits } = deps;
@@ -54,9 +60,22 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
   passBack.rebuild(newest);
   const moment = (): Moment => ({ nowMs: keeper.nowMs(), monoMs: keeper.monoMs() });
 
+  /** While a token key rotates a medium may stand under either of its tokens; what refuses it counts. */
+  function denialOf({ tokenId, formerTokenId }: CardFacts): DenyEntry | null {
+    const entry = denyList.find(tokenId);
+    if (formerTokenId === undefined || entry?.scope === 'all') return entry;
+    return denyList.find(formerTokenId) ?? entry;
+  }
+
+  function earlierOf({ tokenId, formerTokenId }: CardFacts, vehicleId: string | undefined, now: Moment) {
+    const earlier = passBack.earlier(tokenId, vehicleId, now);
+    if (earlier !== null || formerTokenId === undefined) return earlier;
+    return passBack.earlier(formerTokenId, vehicleId, now);
+  }
+
   function write(decision: TapDecision, card: CardFacts | undefined, where: Whereabouts) {
     const at = keeper.evidence();
-    const medium = card && { tokenId: card.tokenId, mediumKind: card.mediumKind };
+    const medium = card && mediumOf(card);
     const common = { where, denyList: denyList.state().version };
     if (!decision.accepted) {
       if (!quota.take(timers.nowMs())) return undefined;
@@ -66,7 +85,8 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
     if (!medium) throw new Error('a green without a card');
     const { passBackOfSeq } = decision;
     const repetition = passBackOfSeq === undefined ? {} : { passBackOfSeq };
-    const body = { ...medium, direction: 'in' as const, companions: 0, ...repetition, ...common };
+    const bank = card?.bank && { bank: card.bank };
+    const body = { ...medium, direction: 'in' as const, companions: 0, ...repetition, ...bank, ...common };
     const written = journal.append({ kind: 'tap', at, body });
     if (written.ok && passBackOfSeq === undefined) {
       passBack.remember(medium.tokenId, { seq: written.record.seq, vehicleId: where.vehicleId }, moment());
@@ -81,10 +101,10 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
         card,
         nowMs: now.nowMs,
         policy: device.policy,
-        deny: denyList.find(card.tokenId),
+        deny: denialOf(card),
         uncertaintyMs: keeper.uncertaintyMs(),
         listVouchedAtMs: denyList.state().vouchedAtMs,
-        earlier: passBack.earlier(card.tokenId, where.vehicleId, now),
+        earlier: earlierOf(card, where.vehicleId, now),
       });
     },
     write,

@@ -84,7 +84,7 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     holds: 'No clear card number beyond the reader: not on disk, in MQTT, logs, dumps.',
-    tests: ['tests/edge-agent/read-card.test.ts', 'tests/platform/logger.test.ts'],
+    tests: ['tests/edge-agent/media/kvytok-plain.test.ts', 'tests/platform/logger.test.ts'],
   },
   {
     holds: 'Category and name never enter telemetry; each look at a person’s data is logged with a reason.',

@@ -9,7 +9,7 @@ import {
   type InProcessCardReader,
 } from '../../edge-agent/adapters/in-process-card-reader.ts';
 import { type EdgeRole, startEdge } from '../../edge-agent/main.ts';
-import { tokenIdOf } from '../../edge-agent/read-card.ts';
+import { cardTokenId } from '../../simulators/cards/issue-card.ts';
 import { createVirtualCard } from '../../simulators/cards/virtual-card.ts';
 import { type CityKeys, openCityKeys } from '../city/city-keys.ts';
 import { deviceFolder, LISTS_CLIENT, openIdentities } from '../city/identities.ts';
@@ -100,7 +100,7 @@ function mediumId(n: number): Buffer {
 }
 
 async function startValidator(deviceDir: string, keys: CityKeys, shiftMs: number): Promise<BenchValidator> {
-  const reader: InProcessCardReader = createInProcessCardReader();
+  const reader: InProcessCardReader = createInProcessCardReader(deviceDir);
   const edge = await startEdge(
     { deviceDir },
     {
@@ -111,7 +111,7 @@ async function startValidator(deviceDir: string, keys: CityKeys, shiftMs: number
   );
   let denied = false;
   edge.agent.onAnswer(({ reason }) => {
-    denied = reason === 'CARD_DENIED';
+    denied = reason === 'CARD_BLOCKED';
   });
   return {
     edge,
@@ -129,7 +129,7 @@ async function startValidator(deviceDir: string, keys: CityKeys, shiftMs: number
 }
 
 function denialOf(n: number, { tokenKey }: CityKeys) {
-  const tokenId = tokenIdOf(mediumId(n), { tokenKey, tokenKeyVersion: 1 });
+  const tokenId = cardTokenId(mediumId(n), tokenKey);
   const payload = { tokenId, reason: 'lost', scope: 'all', validFromMs: 0 };
   return { commandId: randomUUID(), kind: 'deny-medium', payload };
 }

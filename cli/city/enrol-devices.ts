@@ -10,7 +10,7 @@ import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
-import type { DeviceFile } from '../../edge-agent/adapters/load-device.ts';
+import type { DeviceFile } from '../../edge-agent/adapters/folder-parts.ts';
 import { type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
 /** What the city decides for each of its validators. */

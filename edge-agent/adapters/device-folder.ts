@@ -10,7 +10,7 @@ import { sha256Hex } from '#contracts/hash-chain.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import { readCertificate } from '#platform/x509.ts';
-import type { DeviceFile } from './load-device.ts';
+import type { DeviceFile } from './folder-parts.ts';
 
 /** Private keys as they are made here, PKCS#8 in PEM, with the public half of the signing key. */
 export interface OwnKeys {

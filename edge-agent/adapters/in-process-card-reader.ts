@@ -1,7 +1,12 @@
 /**
- * A reader without hardware: whoever drives the agent (fleet, tests) presents cards by a call.
+ * A reader without hardware: whoever drives the agent (fleet, tests) presents cards by a call. Cards are read here by the
+ * media of a device folder, as the reader process does it with real ones.
  */
-import type { CardReader, CardTransport, ReaderState } from '../ports.ts';
+import type { Medium } from '../media/medium.ts';
+import { type OpenedCard, openCard, VISIT_MS_MAX } from '../media/read-medium.ts';
+import type { CardReader, CardTransport, CardVisit, ReaderState } from '../ports.ts';
+import { loadMedia } from './load-media.ts';
+import { realTimers } from './timers.ts';
 
 export interface InProcessCardReader extends CardReader {
   /**
@@ -14,18 +19,36 @@ export interface InProcessCardReader extends CardReader {
 /** Most cards waiting in front of one reader: a crowd longer than this is a mistake of the caller. */
 const WAITING_MAX = 1000;
 
-export function createInProcessCardReader(): InProcessCardReader {
-  let onCard: ((card: CardTransport) => Promise<void>) | undefined;
+/** A reader with the media of a device folder (read when it starts), or with given ones. */
+export function createInProcessCardReader(media: string | readonly Medium[]): InProcessCardReader {
+  let onCard: ((visit: CardVisit) => Promise<void>) | undefined;
+  let loaded: readonly Medium[] = [];
   let last: Promise<void> = Promise.resolve();
   let waiting = 0;
 
   const presentNow = async (card: CardTransport): Promise<void> => {
     if (!onCard) throw new Error('the reader is not started');
-    await onCard(card);
+    let opened: Promise<OpenedCard> | undefined;
+    const open = (): Promise<OpenedCard> => {
+      opened ??= openCard(card, loaded, { timers: realTimers, timeMsMax: VISIT_MS_MAX });
+      return opened;
+    };
+    try {
+      await onCard({
+        read: async () => (await open()).reading,
+        settle: async (entry) => (await open()).settle(entry),
+      });
+    } finally {
+      await opened?.then(
+        (session) => session.end(),
+        () => {}, // whoever asked for the reading has heard of it
+      );
+    }
   };
 
   return {
     start: async (handler) => {
+      loaded = typeof media === 'string' ? loadMedia(media) : media;
       onCard = handler;
     },
     stop: async () => {

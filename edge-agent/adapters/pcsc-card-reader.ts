@@ -6,17 +6,26 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Logger } from '#platform/logger.ts';
-import type { CardReader, CardTransport, ReaderState } from '../ports.ts';
+import type {
+  CardLogEntry,
+  CardReader,
+  CardReading,
+  CardVisit,
+  ReaderState,
+  SettleOutcome,
+} from '../ports.ts';
 import type { FromReader, ToReader } from './pcsc-messages.ts';
 
 export interface PcscReaderOptions {
+  /** The device folder: the reader process takes its keys from there. */
+  readonly deviceDir: string;
   /** Part of the PC/SC name of the readers to use; all when absent. */
   readonly readerName?: string;
   readonly log: Logger;
   /** Socket of another pcscd than the machine's own (`PCSCLITE_CSOCK_NAME`). */
   readonly socketPath?: string;
   /** An APDU that takes longer means that PC/SC hangs. The longest card answer that standards allow is 5 s away. */
-  readonly transmitMsMax?: number;
+  readonly apduMsMax?: number;
   /** No sign of life for this long means that the process hangs. */
   readonly silenceMsMax?: number;
 }
@@ -24,11 +33,11 @@ export interface PcscReaderOptions {
 const CHILD = fileURLToPath(new URL('./pcsc-child.ts', import.meta.url));
 const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 2000;
-const TRANSMIT_MS_MAX = 3000;
+const APDU_MS_MAX = 3000;
 const SILENCE_MS_MAX = 5000;
-const EMPTY = new Uint8Array(0);
+const UNREADABLE: CardReading = { ok: false, reason: 'CARD_UNREADABLE' };
 
-type OnCard = (card: CardTransport) => Promise<void>;
+type OnCard = (visit: CardVisit) => Promise<void>;
 
 /** A PC/SC reader that survives its service. `state()` says whether a card would be read now. */
 export function createPcscCardReader(options: PcscReaderOptions): CardReader {
@@ -67,8 +76,8 @@ export function createPcscCardReader(options: PcscReaderOptions): CardReader {
     session = startSession(options, {
       onReaders: (names) => (names.length > 0 ? ready(names) : absent('no PC/SC reader is connected')),
       // One at a time, also when a fresh process offers a card while the answer to the last one is being written.
-      onCard: (card) => {
-        lastCard = lastCard.then(() => handle(card));
+      onCard: (visit) => {
+        lastCard = lastCard.then(() => handle(visit));
         return lastCard;
       },
       onEnd: (why, noService) => {
@@ -83,9 +92,9 @@ export function createPcscCardReader(options: PcscReaderOptions): CardReader {
     });
   };
 
-  const handle = async (card: CardTransport): Promise<void> => {
+  const handle = async (visit: CardVisit): Promise<void> => {
     try {
-      await onCard?.(card);
+      await onCard?.(visit);
     } catch (error) {
       // The agent answers every card with a view; a throw is its bug and must not stop the reader.
       log.error({ err: error }, 'reader.card handler failed');
@@ -124,8 +133,7 @@ interface Session {
 /** One life of the reader process. */
 function startSession(options: PcscReaderOptions, events: SessionEvents): Session {
   const child = forkChild(options);
-  const answers = new Map<number, (bytes: Uint8Array) => void>();
-  let nextId = 1;
+  let visit: Visit | undefined;
   let why = '';
   let noService = false;
 
@@ -142,25 +150,13 @@ function startSession(options: PcscReaderOptions, events: SessionEvents): Sessio
     if (child.connected) child.send(message, () => {});
   };
 
-  const transmit = (apdu: Uint8Array): Promise<Uint8Array> => {
-    if (!child.connected) return Promise.resolve(EMPTY);
-    const id = nextId++;
-    return new Promise((resolve) => {
-      const watchdog = setTimeout(
-        () => kill('PC/SC did not answer in time'),
-        options.transmitMsMax ?? TRANSMIT_MS_MAX,
-      );
-      answers.set(id, (bytes) => {
-        clearTimeout(watchdog);
-        answers.delete(id);
-        resolve(bytes);
-      });
-      send({ kind: 'transmit', id, apdu });
-    });
-  };
-
   const offer = async (): Promise<void> => {
-    await events.onCard({ transmit });
+    const mine = startVisit((entry) => {
+      if (child.connected) send({ kind: 'settle', entry });
+      return child.connected;
+    });
+    visit = mine;
+    await events.onCard(mine);
     send({ kind: 'done' });
   };
 
@@ -168,9 +164,14 @@ function startSession(options: PcscReaderOptions, events: SessionEvents): Sessio
     silence.refresh();
     if (message.kind === 'readers') events.onReaders(message.names);
     else if (message.kind === 'card') void offer();
-    else if (message.kind === 'answer') answers.get(message.id)?.(message.bytes);
+    else if (message.kind === 'reading') visit?.says(message.reading);
+    else if (message.kind === 'settled') visit?.settled(message.outcome);
     else if (message.kind === 'removed') options.log.debug('reader.card removed');
-    else if (message.kind === 'fault') ({ why, absent: noService } = message);
+    else if (message.kind === 'fault') {
+      noService = message.absent;
+      // It wants to end and may not be able to: a thread of PC/SC may hang.
+      kill(message.why);
+    }
   });
   const ended = once(child, 'exit').then(
     ([code, signal]) => `the reader process ended (${signal ?? code})`,
@@ -178,7 +179,7 @@ function startSession(options: PcscReaderOptions, events: SessionEvents): Sessio
   );
   void ended.then((how) => {
     clearTimeout(silence);
-    for (const answer of [...answers.values()]) answer(EMPTY);
+    visit?.lost();
     events.onEnd(why || how, noService);
   });
 
@@ -190,11 +191,36 @@ function startSession(options: PcscReaderOptions, events: SessionEvents): Sessio
   };
 }
 
+/** A card's stay, as the agent sees it, and what the reader process says of it. */
+interface Visit extends CardVisit {
+  says(reading: CardReading): void;
+  settled(outcome: SettleOutcome): void;
+  /** The process died: what was not read is unreadable, what was to be settled is unknown. */
+  lost(): void;
+}
+
+/** `ask` says whether the wish to settle could be sent. */
+function startVisit(ask: (entry: CardLogEntry) => boolean): Visit {
+  const reading = Promise.withResolvers<CardReading>();
+  const settling = Promise.withResolvers<SettleOutcome>();
+  return {
+    read: () => reading.promise,
+    settle: async (entry) => (ask(entry) ? settling.promise : 'not-written'),
+    says: reading.resolve,
+    settled: settling.resolve,
+    lost: () => {
+      reading.resolve(UNREADABLE);
+      settling.resolve('unknown');
+    },
+  };
+}
+
 function forkChild(options: PcscReaderOptions): ChildProcess {
   // Only what the process needs: it has no business with the agent's environment.
   const socketPath = options.socketPath ?? process.env['PCSCLITE_CSOCK_NAME'];
   const env: NodeJS.ProcessEnv = socketPath === undefined ? {} : { PCSCLITE_CSOCK_NAME: socketPath };
-  return fork(CHILD, [options.readerName ?? ''], {
+  const apduMsMax = String(options.apduMsMax ?? APDU_MS_MAX);
+  return fork(CHILD, [options.deviceDir, apduMsMax, options.readerName ?? ''], {
     execPath: process.execPath,
     execArgv: [],
     env,

@@ -3,10 +3,19 @@
  * ends, and its supervisor starts a fresh one. (The binding never recovers from a restarted pcscd, and a native fault
  * must not take the validator with it.)
  *
- * Argument 1: part of the name of the readers to use, or nothing for all.
+ * It reads the cards itself (`media/`), with the keys of the device folder: numbers of cards and keys are in no other
+ * process.
+ *
+ * Arguments: the device folder; real milliseconds that one APDU may take; part of the name of the readers to use, or
+ * nothing for all.
  */
 import type { CardInterface, ContextInterface, MonitorEvent, ReaderMonitorInterface } from 'smartcard';
+import type { Medium } from '../media/medium.ts';
+import { type OpenedCard, openCard, VISIT_MS_MAX } from '../media/read-medium.ts';
+import type { CardLogEntry, CardReading, SettleOutcome } from '../ports.ts';
+import { loadMedia } from './load-media.ts';
 import { type FromReader, HEARTBEAT_MS, type ToReader } from './pcsc-messages.ts';
+import { realTimers } from './timers.ts';
 
 type Smartcard = typeof import('smartcard');
 
@@ -15,6 +24,8 @@ interface Visit {
   readonly reader: string;
   /** `null` for a card that could not be connected: it is offered and answers nothing. */
   card: CardInterface | null;
+  /** The conversation with it, once it is read. */
+  opened?: OpenedCard;
   state: 'connecting' | 'waiting' | 'offered' | 'done';
   gone: boolean;
 }
@@ -24,10 +35,14 @@ const CARD_FAULT =
   /removed|unresponsive|unpowered|no smart ?card|was reset|not supported|protocol mismatch|transaction failed/i;
 
 const EMPTY = new Uint8Array(0);
-const wantedReader = process.argv[2] ?? '';
+const [deviceDir = '', apduMs = '', wantedReader = ''] = process.argv.slice(2);
+const apduMsMax = Number(apduMs);
+let media: readonly Medium[] = [];
 const readers = new Set<string>();
 /** Cards in the field now, by reader, oldest first. */
 const visits = new Map<string, Visit>();
+/** More than one card at once: all have to leave before one is read again. */
+const SEVERAL: CardReading = { ok: false, reason: 'CARDS_SEVERAL' };
 /** The card on offer; the next is offered when this one is done and gone. */
 let offered: Visit | undefined;
 /** Held here so that it is not collected as garbage while its thread watches. */
@@ -49,6 +64,27 @@ function offerNext(): void {
   if (!offered) return;
   offered.state = 'offered';
   say({ kind: 'card', reader: offered.reader });
+  void readOffered(offered);
+}
+
+/** Cards in the field beside this one that were not answered yet. */
+function others(visit: Visit): Visit[] {
+  return [...visits.values()].filter((other) => other !== visit && other.state !== 'done');
+}
+
+async function readOffered(visit: Visit): Promise<void> {
+  visit.opened = await openCard({ transmit: (apdu) => transmit(visit, apdu) }, media, {
+    timers: realTimers,
+    timeMsMax: VISIT_MS_MAX,
+  });
+  const beside = others(visit);
+  for (const other of beside) other.state = 'done';
+  say({ kind: 'reading', reading: beside.length > 0 ? SEVERAL : visit.opened.reading });
+}
+
+async function settle(entry: CardLogEntry): Promise<void> {
+  const outcome: SettleOutcome = (await offered?.opened?.settle(entry)) ?? 'not-written';
+  say({ kind: 'settled', outcome });
 }
 
 async function cardCame(reader: string, context: ContextInterface, smartcard: Smartcard): Promise<void> {
@@ -69,7 +105,7 @@ async function cardCame(reader: string, context: ContextInterface, smartcard: Sm
     disconnect(visit);
     return;
   }
-  visit.state = 'waiting';
+  if (visit.state === 'connecting') visit.state = 'waiting';
   offerNext();
 }
 
@@ -91,22 +127,27 @@ function disconnect(visit: Visit): void {
   }
 }
 
-async function transmit(id: number, apdu: Uint8Array): Promise<void> {
-  const card = offered && !offered.gone ? offered.card : null;
+async function transmit(visit: Visit, apdu: Uint8Array): Promise<Uint8Array> {
+  const { card } = visit;
+  if (visit.gone || card === null) return EMPTY;
+  // A call that hangs has its thread for ever: only a fresh process helps.
+  const watchdog = setTimeout(() => fail('PC/SC did not answer in time'), apduMsMax);
   try {
     // The binding gives an empty buffer for a card that left in the middle: that is our word for it as well.
-    const bytes = card ? await card.transmit(Buffer.from(apdu)) : EMPTY;
-    say({ kind: 'answer', id, bytes });
+    return await card.transmit(Buffer.from(apdu));
   } catch (error) {
-    say({ kind: 'answer', id, bytes: EMPTY });
     const why = (error as Error).message;
-    if (!CARD_FAULT.test(why) && !offered?.gone) fail(why);
+    if (!CARD_FAULT.test(why) && !visit.gone) fail(why);
+    return EMPTY;
+  } finally {
+    clearTimeout(watchdog);
   }
 }
 
 function onMessage(message: ToReader): void {
-  if (message.kind === 'transmit') void transmit(message.id, message.apdu);
+  if (message.kind === 'settle') void settle(message.entry);
   else if (offered) {
+    offered.opened?.end();
     offered.state = 'done';
     offerNext();
   }
@@ -136,6 +177,12 @@ async function main(): Promise<void> {
   process.on('disconnect', () => process.exit(0));
   process.on('message', onMessage);
   let smartcard: Smartcard;
+  try {
+    media = loadMedia(deviceDir);
+  } catch (error) {
+    fail(firstLine(error), true);
+    return;
+  }
   try {
     smartcard = await import('smartcard');
   } catch (error) {

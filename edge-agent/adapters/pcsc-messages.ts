@@ -1,12 +1,13 @@
 /**
- * What the reader process and its supervisor say to each other over the fork's channel (advanced serialisation, so
- * byte arrays travel as they are).
+ * What the reader process and its supervisor say to each other over the fork's channel (advanced serialisation). Neither
+ * APDUs nor keys nor card numbers pass here: the reading is what the card came to.
  */
+import type { CardLogEntry, CardReading, SettleOutcome } from '../ports.ts';
 
 /** From the supervisor. */
 export type ToReader =
-  /** Send these bytes to the card; the answer carries the same id. */
-  | { readonly kind: 'transmit'; readonly id: number; readonly apdu: Uint8Array }
+  /** Write the card's own log; answered by `settled`. */
+  | { readonly kind: 'settle'; readonly entry: CardLogEntry }
   /** The card has been answered: the next may come as soon as this one is gone. */
   | { readonly kind: 'done' };
 
@@ -14,9 +15,11 @@ export type ToReader =
 export type FromReader =
   /** Readers that can be used now; none means that PC/SC runs but has no reader of ours. */
   | { readonly kind: 'readers'; readonly names: string[] }
-  /** A card to read. None other is offered until this one is done and gone. */
+  /** A card came and is being read. None other is offered until this one is done and gone. */
   | { readonly kind: 'card'; readonly reader: string }
-  | { readonly kind: 'answer'; readonly id: number; readonly bytes: Uint8Array }
+  /** What the card offered last says. */
+  | { readonly kind: 'reading'; readonly reading: CardReading }
+  | { readonly kind: 'settled'; readonly outcome: SettleOutcome }
   /** The card offered last has left the field. */
   | { readonly kind: 'removed' }
   /** Its event loop turns: sent each {@link HEARTBEAT_MS}. */

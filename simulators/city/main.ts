@@ -169,10 +169,11 @@ async function openGarage(
       if (vehicleId === undefined || blockId === undefined) continue;
       const radio = withRadio ? await startRadio(options.mqttUrl) : undefined;
       if (radio) radios.set(vehicleId, radio);
-      const reader = createInProcessCardReader();
+      const deviceDir = await options.deviceFolder(deviceId);
+      const reader = createInProcessCardReader(deviceDir);
       const edge = await startEdge(
         {
-          deviceDir: await options.deviceFolder(deviceId),
+          deviceDir,
           mqttUrl: radio?.url ?? options.mqttUrl,
           healthIntervalMs: options.healthIntervalMs ?? HEALTH_INTERVAL_MS,
         },

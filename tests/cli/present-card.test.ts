@@ -64,7 +64,7 @@ describe.skipIf(skipWithoutPcsc('Presenting cards'))('a virtual card at a valida
 
   it.each<[string, Partial<VirtualCardOptions>, string]>([
     ['has expired', { validFromS: 1, validUntilS: 2 }, 'CARD_EXPIRED'],
-    ['has a forged signature', { misbehaviour: { kind: 'bad-signature' } }, 'CARD_UNKNOWN'],
+    ['has a forged signature', { misbehaviour: { kind: 'bad-signature' } }, 'CARD_NOT_GENUINE'],
     ['is pulled away', { misbehaviour: { kind: 'gone-after', apdus: 2 } }, 'CARD_UNREADABLE'],
   ])('is refused when it %s', async (_what, changes, reason) => {
     expect(await validator.present(card(changes))).toMatchObject({ sign: 'refused', reason });

@@ -50,9 +50,17 @@ describe('the kind of medium', () => {
 });
 
 describe('the deny list', () => {
-  it('a medium denied for everything is refused', () => {
-    expect(ask({ deny: denied() })).toEqual(red('CARD_DENIED'));
-  });
+  it.each([
+    ['lost', 'CARD_BLOCKED'],
+    ['replaced', 'CARD_REPLACED'],
+    ['debt', 'CARD_DENIED'],
+    ['fraud', 'CARD_DENIED'],
+  ] as const)(
+    'a medium denied for everything as %s is refused, and says what is for the door',
+    (reason, code) => {
+      expect(ask({ deny: denied({ reason }) })).toEqual(red(code));
+    },
+  );
 
   it('an empty wallet never refuses: the ride may be a concession, so it is let on and marked', () => {
     expect(ask({ deny: denied({ reason: 'debt', scope: 'paid' }) })).toEqual({
@@ -64,8 +72,8 @@ describe('the deny list', () => {
   it('an entry holds from its first instant until just before its last', () => {
     const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
     expect(ask({ deny, nowMs: NOON - 1 })).toEqual(green);
-    expect(ask({ deny, nowMs: NOON })).toEqual(red('CARD_DENIED'));
-    expect(ask({ deny, nowMs: NOON + 999 })).toEqual(red('CARD_DENIED'));
+    expect(ask({ deny, nowMs: NOON })).toEqual(red('CARD_BLOCKED'));
+    expect(ask({ deny, nowMs: NOON + 999 })).toEqual(red('CARD_BLOCKED'));
     expect(ask({ deny, nowMs: NOON + 1000 })).toEqual(green);
   });
 
@@ -73,8 +81,8 @@ describe('the deny list', () => {
     const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
     const unsure = { deny, uncertaintyMs: 100 };
     expect(ask({ ...unsure, nowMs: NOON + 99 })).toEqual(green);
-    expect(ask({ ...unsure, nowMs: NOON + 100 })).toEqual(red('CARD_DENIED'));
-    expect(ask({ ...unsure, nowMs: NOON + 899 })).toEqual(red('CARD_DENIED'));
+    expect(ask({ ...unsure, nowMs: NOON + 100 })).toEqual(red('CARD_BLOCKED'));
+    expect(ask({ ...unsure, nowMs: NOON + 899 })).toEqual(red('CARD_BLOCKED'));
     expect(ask({ ...unsure, nowMs: NOON + 900 })).toEqual(green);
   });
 
@@ -82,7 +90,7 @@ describe('the deny list', () => {
     const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
     const wrong = { deny, nowMs: NOON - 10_000, uncertaintyMs: 100 };
     expect(ask({ ...wrong, listVouchedAtMs: NOON - 1 })).toEqual(green);
-    expect(ask({ ...wrong, listVouchedAtMs: NOON })).toEqual(red('CARD_DENIED'));
+    expect(ask({ ...wrong, listVouchedAtMs: NOON })).toEqual(red('CARD_BLOCKED'));
     expect(ask({ ...wrong, listVouchedAtMs: NOON + 1000 })).toEqual(green);
   });
 });
@@ -99,6 +107,6 @@ describe('pass-back', () => {
   });
 
   it('a card denied since its first touch is refused, repetition or not', () => {
-    expect(ask({ deny: denied(), earlier: { seq: 7, elapsedMs: 1 } })).toEqual(red('CARD_DENIED'));
+    expect(ask({ deny: denied(), earlier: { seq: 7, elapsedMs: 1 } })).toEqual(red('CARD_BLOCKED'));
   });
 });

@@ -252,7 +252,7 @@ describe('in the validator', () => {
       rig.timers.advance(1000);
       return rig.agent.health().denyList.version.n === 1;
     });
-    expect(await rig.touch(CARD)).toMatchObject({ sign: 'refused', reason: 'CARD_DENIED' });
+    expect(await rig.touch(CARD)).toMatchObject({ sign: 'refused' });
     expect(rig.records().at(-1)?.body).toMatchObject({ denyList: { generation: 1, n: 1 } });
     rig.denyManifest(current);
     rig.clock.advance(90_000);

@@ -44,7 +44,7 @@ interface Running {
 }
 
 async function run(config: Partial<EdgeConfig> = {}): Promise<Running> {
-  const reader = createInProcessCardReader();
+  const reader = createInProcessCardReader(device.dir);
   const logs: string[] = [];
   const log = createLogger({ component: 'edge', write: (line) => void logs.push(line) });
   const edge = await startEdge({ deviceDir: device.dir, ...config }, { clock: systemClock, log, reader });
@@ -132,7 +132,7 @@ describe('with the city', () => {
     await ingest.publish(LISTS.denyDelta(1, 1), sealEnvelope('deny-delta', delta, city.lists), true);
     const { edge, tap } = await run({ mqttUrl: ingest.url });
     await until(() => edge.agent.health().denyList.version.n === 1);
-    expect(await tap(3)).toMatchObject({ sign: 'refused', reason: 'CARD_DENIED' });
+    expect(await tap(3)).toMatchObject({ sign: 'refused', reason: 'CARD_BLOCKED' });
     expect((await tap(4)).sign).toBe('accepted');
     const healths = ingest.healths.length;
     await ingest.command('val-1', {
@@ -149,7 +149,7 @@ describe('with the city', () => {
 
   async function tokenOf(number: number): Promise<string> {
     const scratch = enrol(join(folder.path, 'scratch'), city, { deviceId: 'val-9' });
-    const reader = createInProcessCardReader();
+    const reader = createInProcessCardReader(scratch.dir);
     const log = createLogger({ component: 'edge', level: 'silent' });
     const edge = await startEdge({ deviceDir: scratch.dir }, { clock: systemClock, log, reader });
     await reader.present(cardOf(city, number));
@@ -237,7 +237,7 @@ describe('a folder that cannot be used', () => {
   });
 
   it('all problems of a device folder are named at once, and no secret with them', async () => {
-    writeFileSync(join(device.dir, 'token-key'), 'xyz-secret-token');
+    rmSync(join(device.dir, 'token-key'));
     writeFileSync(join(device.dir, 'device-key.pem'), 'not a key');
     rmSync(join(device.dir, 'mqtt-secret'));
     const file = JSON.parse(readFileSync(join(device.dir, 'device.json'), 'utf8'));
@@ -248,14 +248,21 @@ describe('a folder that cannot be used', () => {
     expect(error).toMatchObject({ code: 'DEVICE_FOLDER_INVALID' });
     const text = (error as Error).message;
     for (const part of [
-      'token-key does not',
+      'token-key is missing',
       'device-key.pem is not',
       'mqtt-secret is missing',
       'ingestKeys/ingest-1',
       'listKeys is empty',
     ])
       expect(text).toContain(part);
-    expect(text).not.toContain('xyz-secret');
+  });
+
+  it("a bad secret of cards is the reader's to refuse, and is not quoted", async () => {
+    writeFileSync(join(device.dir, 'token-key'), 'xyz-secret-token');
+    const error = await run().catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'DEVICE_FOLDER_INVALID' });
+    expect((error as Error).message).toContain('token-key does not');
+    expect((error as Error).message).not.toContain('xyz-secret');
   });
 
   it('a device.json with wrong fields names each of them', async () => {

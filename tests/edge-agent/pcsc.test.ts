@@ -1,33 +1,21 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createPcscCardReader, type PcscReaderOptions } from '../../edge-agent/adapters/pcsc-card-reader.ts';
-import type { CardKeys, CardReader, CardReading, CardTransport, Timers } from '../../edge-agent/ports.ts';
-import { CARD_APDUS_MAX, readCard } from '../../edge-agent/read-card.ts';
+import type { CardLogEntry, CardReader, CardReading, CardVisit } from '../../edge-agent/ports.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { cardTokenId } from '../../simulators/cards/issue-card.ts';
 import { type PrivatePcscd, startPrivatePcscd } from '../../simulators/cards/pcscd.ts';
 import { createVirtualCard, type VirtualCard } from '../../simulators/cards/virtual-card.ts';
 import { type InsertedCard, insertIntoVpcd } from '../../simulators/cards/vpcd-card.ts';
-import { issuerKeys, order, tokenKey } from '../simulators/cards/sample-card.ts';
+import { issuer, order, tokenKey } from '../simulators/cards/sample-card.ts';
 import { skipWithoutPcsc } from '../support/pcsc-here.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
-
-const keys: CardKeys = {
-  issuerKeys: new Map([['i001', issuerKeys.publicKey]]),
-  tokenKey,
-  tokenKeyVersion: 1,
-};
-const timers: Timers = {
-  nowMs: () => performance.now(),
-  after: (delayMs, call) => {
-    const timer = setTimeout(call, delayMs);
-    return () => clearTimeout(timer);
-  },
-  rest: async () => {},
-};
+import { createTestCity, enrol } from './support/edge-city.ts';
 
 describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd and smartcard', () => {
   let pcscd: PrivatePcscd;
+  let folder: ReturnType<typeof tempFolder>;
   let reader: CardReader;
   let logged: string[];
   let readings: CardReading[];
@@ -38,6 +26,8 @@ describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd an
   // One daemon for each test: it looks at its readers every 0.4 s, so it would take a card of one test for the next's.
   beforeEach(async () => {
     pcscd = await startPrivatePcscd();
+    folder = tempFolder('pcsc');
+    enrol(folder.path, { ...createTestCity(), issuer, tokenKey: Buffer.from(tokenKey) });
     logged = [];
     readings = [];
     removalsBefore = [];
@@ -48,16 +38,17 @@ describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd an
     for (const card of inserted) await card.remove();
     await reader.stop();
     await pcscd.stop();
+    folder.remove();
   });
 
   function newReader(extra: Partial<PcscReaderOptions> = {}): CardReader {
     const log = createLogger({ component: 'test', level: 'debug', write: (line) => void logged.push(line) });
-    return createPcscCardReader({ log, socketPath: pcscd.socketPath, ...extra });
+    return createPcscCardReader({ deviceDir: folder.path, log, socketPath: pcscd.socketPath, ...extra });
   }
 
-  async function onCard(card: CardTransport): Promise<void> {
+  async function onCard(visit: CardVisit): Promise<void> {
     removalsBefore.push(removals());
-    readings.push(await readCard(card, keys, { timers, timeMsMax: 2000, apdusMax: CARD_APDUS_MAX }));
+    readings.push(await visit.read());
   }
 
   async function insert(card: VirtualCard, port = pcscd.vpcdPort): Promise<InsertedCard> {
@@ -140,6 +131,23 @@ describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd an
     expect(removalsBefore).toEqual([0, 1]);
   });
 
+  it('is one of several when another comes while it is read: neither is taken, also when one has left', async () => {
+    await reader.start(onCard);
+    await until(isReady);
+    const slow = (): VirtualCard =>
+      createVirtualCard({ ...order(), misbehaviour: { kind: 'slow', delayMs: 500 } });
+    // Which of the two PC/SC tells first is its own affair.
+    const [first, second] = [await insert(slow()), await insert(slow(), pcscd.vpcdPort + 1)];
+    await until(() => readings.length === 1);
+    expect(readings).toEqual([{ ok: false, reason: 'CARDS_SEVERAL' }]);
+    await first.remove();
+    await second.remove();
+    await until(() => removals() === 1);
+    await insert(createVirtualCard(order({ mediumKind: 'wallet' })));
+    await until(() => readings.length === 2);
+    expect(readings[1]).toMatchObject({ ok: true, card: { mediumKind: 'wallet' } });
+  });
+
   it('in another reader than the named one is left alone', async () => {
     await reader.stop();
     reader = newReader({ readerName: 'Virtual PCD 00 01' });
@@ -166,11 +174,11 @@ describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd an
   });
 
   it('is read after the reader process was killed in the middle of a conversation', async () => {
-    await reader.start(async (card) => {
+    await reader.start(async (visit) => {
       if (readings.length === 0) process.kill(readerProcess(), 'SIGKILL');
-      await onCard(card);
+      await onCard(visit);
     });
-    await insert(createVirtualCard(order()));
+    await insert(createVirtualCard({ ...order(), misbehaviour: { kind: 'slow', delayMs: 50 } }));
     await until(() => readings.length === 2);
     expect(readings).toMatchObject([{ ok: false, reason: 'CARD_UNREADABLE' }, { ok: true }]);
     expect(reader.state()).toEqual({ state: 'ready', recoveries: 1 });
@@ -191,7 +199,7 @@ describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd an
 
   it('whose command hangs for ever costs the reader process, not the reader', async () => {
     await reader.stop();
-    reader = newReader({ transmitMsMax: 300 });
+    reader = newReader({ apduMsMax: 300 });
     await reader.start(onCard);
     const silent = await insert(createVirtualCard({ ...order(), misbehaviour: { kind: 'silent' } }));
     await until(() => readings.length === 1);
@@ -204,26 +212,31 @@ describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd an
     expect(reader.state().recoveries).toBe(1);
   });
 
-  it('costs a fraction of a millisecond for each command', async () => {
-    const tookMs: number[] = [];
-    let finished = false;
-    await insert(createVirtualCard(order()));
-    await reader.start(async (card) => {
-      const select = Buffer.from('00a4040008f04b5659544f4b0100', 'hex');
-      for (let i = 0; i < 300; i++) {
-        const begin = performance.now();
-        const answer = await card.transmit(select);
-        tookMs.push(performance.now() - begin);
-        expect(answer).toHaveLength(14);
-      }
-      finished = true;
+  it('has no log to be settled in layout 1, and nothing is settled once the reader process is gone', async () => {
+    const outcomes: string[] = [];
+    await reader.start(async (visit) => {
+      await onCard(visit);
+      outcomes.push(await visit.settle(ENTRY));
+      process.kill(readerProcess(), 'SIGKILL');
+      await until(() => reader.state().state === 'recovering');
+      outcomes.push(await visit.settle(ENTRY));
     });
-    await until(() => finished);
-    tookMs.sort((a, b) => a - b);
-    const at = (share: number): string => (tookMs[Math.floor(tookMs.length * share)] as number).toFixed(2);
-    console.log(`transmit through pcscd and vpcd: p50 ${at(0.5)} ms, p95 ${at(0.95)} ms`);
+    const lying = await insert(createVirtualCard(order()));
+    await until(() => outcomes.length === 2);
+    expect(outcomes).toEqual(['no-log', 'not-written']);
+    await lying.remove();
   });
 });
+
+const ENTRY: CardLogEntry = {
+  atMs: Date.UTC(2026, 2, 2),
+  vehicleTag: '00000001',
+  routeTag: '00000002',
+  deviceTag: '00000003',
+  seq: 7,
+  companions: 0,
+  clockUnsure: false,
+};
 
 /** Process id of the one reader process that this test process has. */
 function readerProcess(): number {
@@ -246,13 +259,33 @@ function isReaderProcess(id: string): boolean {
 
 describe('without PC/SC', () => {
   it('the reader is absent, says why, and stops cleanly', async () => {
+    const folder = tempFolder('pcsc');
+    onTestFinished(() => folder.remove());
+    enrol(folder.path, createTestCity());
     const logged: string[] = [];
     const log = createLogger({ component: 'test', write: (line) => void logged.push(line) });
-    const reader = createPcscCardReader({ log, socketPath: '/nonexistent/pcscd.comm' });
+    const reader = createPcscCardReader({
+      deviceDir: folder.path,
+      log,
+      socketPath: '/nonexistent/pcscd.comm',
+    });
     await reader.start(async () => {});
     await until(() => logged.length > 0);
     expect(reader.state()).toEqual({ state: 'absent', recoveries: 0 });
     expect(logged[0]).toMatch(/service not running|not installed/);
+    await reader.stop();
+  });
+
+  it('a device folder without the keys of its cards is named as the reason', async () => {
+    const folder = tempFolder('pcsc');
+    onTestFinished(() => folder.remove());
+    const logged: string[] = [];
+    const log = createLogger({ component: 'test', write: (line) => void logged.push(line) });
+    const reader = createPcscCardReader({ deviceDir: folder.path, log });
+    await reader.start(async () => {});
+    await until(() => logged.length > 0);
+    expect(reader.state()).toEqual({ state: 'absent', recoveries: 0 });
+    expect(logged[0]).toMatch(/device\.json is missing; token-key is missing/);
     await reader.stop();
   });
 });

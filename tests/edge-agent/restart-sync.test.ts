@@ -25,7 +25,7 @@ afterEach(async () => {
 
 async function start(clock: ManualClock, bootId: string, mqttUrl: string): Promise<EdgeRole> {
   const log = createLogger({ component: 'edge', level: 'silent' });
-  const reader = createInProcessCardReader();
+  const reader = createInProcessCardReader(device.dir);
   const edge = await startEdge(
     { deviceDir: device.dir, mqttUrl },
     { clock: { ...clock, bootId }, log, reader },

@@ -183,7 +183,7 @@ describe('a validator', () => {
       const dir = join(disk, 'val-1');
       mkdirSync(dir, { recursive: true });
       const device = enrol(dir, city, { mqttUrl: 'mqtt://127.0.0.1:1', passBackS: 0 });
-      const reader = createInProcessCardReader();
+      const reader = createInProcessCardReader(device.dir);
       const edge = await startEdge(
         { deviceDir: device.dir, screenPort: null },
         { clock: systemClock, log, reader },

@@ -28,7 +28,7 @@ const NOWHERE = 'mqtt://127.0.0.1:1';
 /** Starts the validator whose folder this is. Its greens go into the rig's. */
 export async function holdValidator(rig: CityRig, deviceDir: string, online = true): Promise<HeldValidator> {
   const logs: string[] = [];
-  const reader = createInProcessCardReader();
+  const reader = createInProcessCardReader(deviceDir);
   const log = createLogger({ component: 'edge', level: 'warn', write: (line) => void logs.push(line) });
   const upload = { ...UPLOAD_LIMITS, receiptTimeoutMs: 1500, pauseMs: 100, pauseMsMax: 500 };
   const edge = await startEdge(

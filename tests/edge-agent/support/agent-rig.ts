@@ -15,8 +15,9 @@ import { createDenyList } from '../../../edge-agent/deny-list.ts';
 import { openJournal } from '../../../edge-agent/journal.ts';
 import type {
   CardFacts,
+  CardLogEntry,
   CardReading,
-  CardTransport,
+  CardVisit,
   JournalStore,
   ScreenView,
   Uplink,
@@ -27,8 +28,6 @@ import { tempFolder } from '../../support/temp-folder.ts';
 import { checkBatch, createTestCity, pinned, receiptFor, seal, type TestCity } from './edge-city.ts';
 import { createManualTimers, type ManualTimers } from './manual-timers.ts';
 import { createMemoryJournalStore } from './memory-journal-store.ts';
-
-export const ANSWERED: CardTransport = { transmit: async () => new Uint8Array([0x90, 0x00]) };
 
 export interface RigOptions {
   readonly store?: JournalStore;
@@ -53,6 +52,8 @@ export interface Rig {
   readonly city: TestCity;
   readonly store: JournalStore;
   readonly sent: Uint8Array[];
+  /** What was written into cards' logs. */
+  readonly settledEntries: CardLogEntry[];
   readonly healths: DeviceHealth[];
   readonly savedClocks: SavedClock[];
   readonly views: ScreenView[];
@@ -114,8 +115,8 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   );
   let handlers: UplinkHandlers | undefined;
   let connected = options.connected ?? false;
-  let onCard: ((card: CardTransport) => Promise<void>) | undefined;
-  let reading: CardReading = { ok: true, card: CARD };
+  let onCard: ((visit: CardVisit) => Promise<void>) | undefined;
+  const settledEntries: CardLogEntry[] = [];
   const asked: string[] = [];
   const lists = new Map<string, Uint8Array>();
   const folder = tempFolder('rig');
@@ -173,10 +174,6 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       stop: async () => {},
       state: () => ({ state: 'ready', recoveries: 0 }),
     },
-    readCard: async (card) => {
-      await card.transmit(new Uint8Array());
-      return reading;
-    },
     uplink,
     screen: { show: (view) => void views.push(view) },
     probe: options.probe ?? noProbe,
@@ -199,14 +196,21 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     city,
     store,
     sent,
+    settledEntries,
     healths,
     savedClocks,
     views,
     epochs,
     answers,
     async touch(what) {
-      reading = 'ok' in what ? what : { ok: true, card: what };
-      await onCard?.(ANSWERED);
+      const reading: CardReading = 'ok' in what ? what : { ok: true, card: what };
+      await onCard?.({
+        read: async () => reading,
+        settle: async (entry) => {
+          settledEntries.push(entry);
+          return 'written';
+        },
+      });
       return (answers.at(-1) as { view: ScreenView }).view;
     },
     connect() {

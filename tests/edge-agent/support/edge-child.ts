@@ -26,7 +26,7 @@ const probe = (point: string): void => {
   if (seen >= plan.kill.count) process.kill(process.pid, 'SIGKILL');
 };
 
-const reader = createInProcessCardReader();
+const reader = createInProcessCardReader(deviceDir);
 const edge = await startEdge(
   { deviceDir, mqttUrl, screenPort: null },
   {

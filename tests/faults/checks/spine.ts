@@ -111,7 +111,7 @@ export async function openSpine(): Promise<Spine> {
     },
     deviceKey: () => createPrivateKey(readFileSync(join(deviceDir, 'device-key.pem'))),
     async startValidator(config = {}) {
-      const reader = createInProcessCardReader();
+      const reader = createInProcessCardReader(deviceDir);
       const mqttUrl = `mqtt://127.0.0.1:${wire.port}`;
       const edge = await startEdge(
         { deviceDir, mqttUrl, limits: { upload: HASTY }, ...config },

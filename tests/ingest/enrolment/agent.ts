@@ -25,7 +25,7 @@ export async function runAgent(
   deviceDir: string,
   probe: Probe = noProbe,
 ): Promise<RunningAgent> {
-  const reader = createInProcessCardReader();
+  const reader = createInProcessCardReader(deviceDir);
   const lines: string[] = [];
   const log = createLogger({ component: 'edge', level: 'debug', write: (line) => void lines.push(line) });
   const edge = await startEdge(

@@ -1,11 +1,14 @@
-import { createHmac, generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync, randomBytes } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { CardKeys, CardReading, CardTransport, Timers } from '../../edge-agent/ports.ts';
-import { CARD_APDUS_MAX, readCard } from '../../edge-agent/read-card.ts';
-import { cardTokenId, issueCard, signIdentity } from '../../simulators/cards/issue-card.ts';
-import type { Misbehaviour } from '../../simulators/cards/misbehaviour.ts';
-import { createCardApplication, createVirtualCard } from '../../simulators/cards/virtual-card.ts';
+import { realTimers } from '../../../edge-agent/adapters/timers.ts';
+import { createSoftwareKeys } from '../../../edge-agent/keys/software-keys.ts';
+import { createKvytokPlain } from '../../../edge-agent/media/kvytok-plain.ts';
+import { openCard } from '../../../edge-agent/media/read-medium.ts';
+import type { CardReading, CardTransport } from '../../../edge-agent/ports.ts';
+import { cardTokenId, issueCard, signIdentity } from '../../../simulators/cards/issue-card.ts';
+import type { Misbehaviour } from '../../../simulators/cards/misbehaviour.ts';
+import { createCardApplication, createVirtualCard } from '../../../simulators/cards/virtual-card.ts';
 import {
   issuer,
   issuerKeys,
@@ -13,26 +16,28 @@ import {
   tokenKey,
   VALID_FROM_S,
   VALID_UNTIL_S,
-} from '../simulators/cards/sample-card.ts';
+} from '../../simulators/cards/sample-card.ts';
 
-const keys: CardKeys = {
-  issuerKeys: new Map([['i001', issuerKeys.publicKey]]),
-  tokenKey,
-  tokenKeyVersion: 1,
-};
-
-const timers: Timers = {
-  nowMs: () => performance.now(),
-  after: (delayMs, call) => {
-    const timer = setTimeout(call, delayMs);
-    return () => clearTimeout(timer);
-  },
-  rest: async () => {},
-};
-
-function read(card: CardTransport, timeMsMax = 5000, cardKeys = keys): Promise<CardReading> {
-  return readCard(card, cardKeys, { timers, timeMsMax, apdusMax: CARD_APDUS_MAX });
+/** The reader with versions of the token key. */
+function mediumWith(versions: readonly (readonly [number, Uint8Array])[]) {
+  return createKvytokPlain({
+    issuerKeys: new Map([['i001', issuerKeys.publicKey]]),
+    keys: createSoftwareKeys({ tokens: new Map([['token', new Map(versions)]]) }),
+  });
 }
+
+const plain = mediumWith([[1, tokenKey]]);
+const CARD_APDUS_MAX = plain.apdusMax;
+
+async function read(card: CardTransport, timeMsMax = 5000, medium = plain): Promise<CardReading> {
+  const opened = await openCard(card, [medium], { timers: realTimers, timeMsMax });
+  opened.end();
+  return opened.reading;
+}
+
+/** The token, or the reason. */
+const tokenOf = (reading: CardReading) =>
+  reading.ok ? 'card' in reading && reading.card.tokenId : reading.reason;
 
 function misread(misbehaviour: Misbehaviour, timeMsMax?: number): Promise<CardReading> {
   return read(createVirtualCard({ ...order(), misbehaviour }), timeMsMax);
@@ -40,6 +45,7 @@ function misread(misbehaviour: Misbehaviour, timeMsMax?: number): Promise<CardRe
 
 const UNREADABLE = { ok: false, reason: 'CARD_UNREADABLE' };
 const UNKNOWN = { ok: false, reason: 'CARD_UNKNOWN' };
+const NOT_GENUINE = { ok: false, reason: 'CARD_NOT_GENUINE' };
 
 /** Answers from a list, then nothing; counts the commands. */
 function scripted(answers: readonly string[]): CardTransport & { asked: string[] } {
@@ -83,9 +89,19 @@ describe('a good card', () => {
   });
 
   it('has a token made of the key version and half of an HMAC-SHA256', async () => {
-    const reading = await read(createVirtualCard(order()), 5000, { ...keys, tokenKeyVersion: 12 });
+    const reading = await read(createVirtualCard(order()), 5000, mediumWith([[12, tokenKey]]));
     const mac = createHmac('sha256', tokenKey).update(order().mediumId).digest('hex');
-    expect(reading.ok && reading.card.tokenId).toBe(`k12.${mac.slice(0, 32)}`);
+    expect(tokenOf(reading)).toBe(`k12.${mac.slice(0, 32)}`);
+  });
+
+  it('has the token of the key before beside it while a token key rotates', async () => {
+    const medium = mediumWith([
+      [1, tokenKey],
+      [2, randomBytes(32)],
+    ]);
+    const reading = await read(createVirtualCard(order()), 5000, medium);
+    expect(tokenOf(reading)).toMatch(/^k2\./);
+    expect(reading).toMatchObject({ card: { formerTokenId: cardTokenId(order().mediumId, tokenKey) } });
   });
 
   it('is read with three commands, exactly those of the layout page', async () => {
@@ -149,11 +165,9 @@ describe('a card on a bad day', () => {
     expect(await misread(misbehaviour)).toEqual(UNREADABLE);
   });
 
-  it.each<[string, Misbehaviour]>([
-    ['with a signature that does not hold', { kind: 'bad-signature' }],
-    ['of another system', { kind: 'no-application' }],
-  ])('%s is unknown', async (_what, misbehaviour) => {
-    expect(await misread(misbehaviour)).toEqual(UNKNOWN);
+  it('of another system is unknown, one whose signature does not hold is not genuine', async () => {
+    expect(await misread({ kind: 'no-application' })).toEqual(UNKNOWN);
+    expect(await misread({ kind: 'bad-signature' })).toEqual(NOT_GENUINE);
   });
 
   it('that never answers is given up when its time is over', async () => {
@@ -190,6 +204,7 @@ describe('what the reader makes of answers', () => {
     ['function not supported', ['6a81'], UNKNOWN],
     ['instruction not supported', ['6d00'], UNKNOWN],
     ['class not supported', ['6e00'], UNKNOWN],
+    ['an application that was invalidated', ['6283'], { ok: false, reason: 'CARD_LOCKED' }],
     ['a fault of the card', ['6f00'], UNREADABLE],
     ['one byte', ['90'], UNREADABLE],
     ['success without an FCI', ['9000'], UNREADABLE],
@@ -228,14 +243,16 @@ describe('what the reader makes of answers', () => {
 
   it('takes a card that is valid for one second', async () => {
     const reading = await read(signedWith((ef01) => ef01.writeUInt32BE(VALID_FROM_S + 1, 22)));
-    expect(reading.ok && reading.card.validUntilMs - reading.card.validFromMs).toBe(1000);
+    expect(reading).toMatchObject({
+      card: { validFromMs: VALID_FROM_S * 1000, validUntilMs: (VALID_FROM_S + 1) * 1000 },
+    });
   });
 
   it('takes no card signed by a stranger under our key id, nor by an issuer that is not pinned', async () => {
     const stranger = generateKeyPairSync('ed25519');
     const forged = createVirtualCard(order({ issuer: { keyId: 'i001', privateKey: stranger.privateKey } }));
     const foreign = createVirtualCard(order({ issuer: { ...issuer, keyId: 'i002' } }));
-    expect(await read(forged)).toEqual(UNKNOWN);
+    expect(await read(forged)).toEqual(NOT_GENUINE);
     expect(await read(foreign)).toEqual(UNKNOWN);
   });
 });
@@ -248,7 +265,9 @@ describe('property: only what the issuer signed is a card', () => {
         changed.writeUInt8(changed.readUInt8(bit >> 3) ^ (1 << (bit & 7)), bit >> 3);
         const application = createCardApplication({ ...files, [file]: changed });
         const reading = await read({ transmit: async (apdu) => application.answer(apdu) });
-        expect(reading, `${file} bit ${bit}`).toEqual(UNKNOWN);
+        const keyId = file === 'ef01' && bit >= 28 * 8 && bit < 32 * 8;
+        const layout = file === 'ef01' && bit < 8;
+        expect(reading, `${file} bit ${bit}`).toEqual(keyId || layout ? UNKNOWN : NOT_GENUINE);
       }
     }
   });
