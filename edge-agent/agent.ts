@@ -13,7 +13,6 @@ import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { AgentLimits } from './agent-limits.ts';
 import type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
-import { tagOf } from './card-log.ts';
 import { type CityLink, createCityLink, type LinkCounters } from './city-link.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import type { TapDecision } from './decide-tap.ts';
@@ -22,7 +21,6 @@ import { type BelievedKeys, reportHealth } from './health.ts';
 import type { AppendResult, Journal } from './journal.ts';
 import type { KeyPins } from './key-pins.ts';
 import type {
-  CardFacts,
   CardReader,
   CardReading,
   CardVisit,
@@ -33,6 +31,7 @@ import type {
   Timers,
   Uplink,
 } from './ports.ts';
+import { cardOf, logEntryOf, settleCard } from './settling.ts';
 import type { PositionFix } from './stops/find-stop.ts';
 import { createTapDesk, type TapDesk } from './tap-desk.ts';
 import { createUpload } from './upload.ts';
@@ -201,7 +200,12 @@ class ValidatorAgent implements Agent {
     this.show(decision, reading, written, beganMs);
     await probe('edge.after-answer');
     this.upload.pump();
-    if (decision.accepted && written?.ok) await this.settle(visit, written.record.seq, where);
+    if (!decision.accepted || !written?.ok) return;
+    const { device, keeper, log } = this.deps;
+    const green = { seq: written.record.seq, companions: 0, where };
+    const clockUnsure = keeper.state().syncAgeMs === null;
+    const entry = logEntryOf(green, { deviceId: device.deviceId, nowMs: keeper.nowMs(), clockUnsure });
+    await settleCard(visit, entry, log);
   }
 
   private async read(visit: CardVisit): Promise<CardReading> {
@@ -214,32 +218,13 @@ class ValidatorAgent implements Agent {
     }
   }
 
-  /** The light has been shown: whatever becomes of the card's own log changes nothing of it. */
-  private async settle(visit: CardVisit, seq: number, where: Whereabouts): Promise<void> {
-    const { device, keeper, log } = this.deps;
-    try {
-      const outcome = await visit.settle({
-        atMs: keeper.nowMs(),
-        vehicleTag: tagOf(where.vehicleId),
-        routeTag: tagOf(where.routeId),
-        deviceTag: tagOf(device.deviceId),
-        seq,
-        companions: 0,
-        clockUnsure: keeper.state().syncAgeMs === null,
-      });
-      log.debug({ outcome }, 'edge.card.settled');
-    } catch (error) {
-      log.warn({ reason: (error as Error).message }, 'edge.card.not-settled');
-    }
-  }
-
   private show(
     decision: TapDecision,
     reading: CardReading,
     written: AppendResult | undefined,
     beganMs: number,
   ): void {
-    const language = languageOf(reading) ?? this.deps.language;
+    const language = cardOf(reading)?.language ?? this.deps.language;
     if (written === undefined && !decision.accepted) {
       this.own.refusalsNotRecorded++;
       this.answer(this.refusedView(decision.reason, language), null, beganMs, 'cooling');
@@ -409,13 +394,4 @@ class ValidatorAgent implements Agent {
     if (written.ok) this.upload.pump();
     return written.ok;
   }
-}
-
-function cardOf(reading: CardReading): CardFacts | undefined {
-  return reading.ok && 'card' in reading ? reading.card : undefined;
-}
-
-function languageOf(reading: CardReading): Language | undefined {
-  if (!reading.ok) return undefined;
-  return 'card' in reading ? reading.card.language : reading.service.language;
 }
