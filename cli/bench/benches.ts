@@ -3,6 +3,11 @@ import type { BenchEntry } from './bench.ts';
 
 export const BENCHES: readonly BenchEntry[] = [
   {
+    name: 'tap',
+    summary: 'how long a passenger waits for us: one tap by its parts, with a deny list of a million entries',
+    load: () => import('./tap.ts'),
+  },
+  {
     name: 'taps',
     summary:
       'the whole way: MQTT to priced, posted and receipted, live and catching up, against a plain flow',

@@ -1,0 +1,27 @@
+/** Cards for measuring a tap: each kind by name, card n of a kind always another card. */
+import { createVirtualCard } from '../../simulators/cards/virtual-card.ts';
+import type { CityKeys } from '../city/city-keys.ts';
+import type { CardMaker } from './tap-inside.ts';
+
+/** Kinds that can be measured. */
+export const TAP_CARDS = ['plain'] as const;
+export type TapCard = (typeof TAP_CARDS)[number];
+
+/** Makes cards of a kind; making one takes no part of a measured time. */
+export function cardMaker(_kind: TapCard, keys: CityKeys): CardMaker {
+  return (n) =>
+    createVirtualCard({
+      mediumKind: 'wallet',
+      mediumId: mediumId(n),
+      validFromS: 0,
+      validUntilS: 0xffff_ffff,
+      language: 'uk',
+      issuer: keys.issuer,
+    });
+}
+
+function mediumId(n: number): Buffer {
+  const id = Buffer.alloc(16);
+  id.writeUInt32BE(n, 12);
+  return id;
+}
