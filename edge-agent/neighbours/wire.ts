@@ -1,0 +1,150 @@
+/**
+ * What the devices of one vehicle say to each other: one message in one UDP datagram, sealed with the vehicle's key. Who
+ * does not have the key can neither read a token nor make a message that is opened.
+ *
+ *   0 `4B 4E` · 2 version `01` · 3 nonce 12 · 15 AES-256-GCM ciphertext of UTF-8 JSON, with its tag of 16 bytes last
+ *
+ * The 3 bytes before the nonce are authenticated too. Times are ages in milliseconds at the moment of sending: the clocks
+ * of two devices may differ. A repeated datagram is recognised by `boot` and `n` (`peers.ts`).
+ */
+import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { type Static, Type } from 'typebox';
+import { BootId, DeviceId, EpochId, Seq, TokenId } from '#contracts/ids.ts';
+import { decodeJson, parserOf } from '#contracts/parse.ts';
+
+/** Largest datagram; it fits into one Ethernet frame. */
+export const DATAGRAM_BYTES_MAX = 1400;
+/** Rides and outages in one answer. */
+export const ANSWER_ITEMS_MAX = 5;
+
+const HEADER = Buffer.from('4b4e01', 'hex');
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const CIPHER = 'aes-256-gcm';
+
+const Age = Type.Integer({ minimum: 0, maximum: 366 * 86_400_000 });
+/** 128 random bits. */
+const Random = Type.String({ pattern: '^[0-9a-f]{32}$' });
+
+const sender = {
+  v: Type.Literal(1),
+  from: DeviceId,
+  /** This run of the sender. */
+  boot: BootId,
+  /** Number of the message in this run, rising. */
+  n: Type.Integer({ minimum: 0 }),
+};
+
+/** The sender let a passenger on. */
+export const RideMessage = Type.Object({
+  ...sender,
+  kind: Type.Literal('ride'),
+  tokenId: TokenId,
+  formerTokenId: Type.Optional(TokenId),
+  epoch: EpochId,
+  seq: Seq,
+  ageMs: Age,
+  companions: Type.Integer({ minimum: 0, maximum: 20 }),
+});
+export type RideMessage = Static<typeof RideMessage>;
+
+/** The sender has not met this run of `to` yet: is it there now, or is an old datagram sent again? */
+export const WhoMessage = Type.Object({
+  ...sender,
+  kind: Type.Literal('who'),
+  to: DeviceId,
+  challenge: Random,
+});
+export type WhoMessage = Static<typeof WhoMessage>;
+
+/** The answer to {@link WhoMessage}. */
+export const HereMessage = Type.Object({
+  ...sender,
+  kind: Type.Literal('here'),
+  to: DeviceId,
+  challenge: Random,
+});
+export type HereMessage = Static<typeof HereMessage>;
+
+/** An inspector asks every validator: did a medium ride here within this time, and were you out of order in it? */
+export const AskMessage = Type.Object({
+  ...sender,
+  kind: Type.Literal('ask'),
+  /** The answer carries it: an old answer is none. */
+  question: Random,
+  /** The medium's token, and the one before while a rotation runs. */
+  tokenIds: Type.Array(TokenId, { minItems: 1, maxItems: 2 }),
+  sinceAgeMs: Age,
+});
+export type AskMessage = Static<typeof AskMessage>;
+
+export const AnswerMessage = Type.Object({
+  ...sender,
+  kind: Type.Literal('answer'),
+  question: Random,
+  /** Newest first. */
+  rides: Type.Array(
+    Type.Object({
+      epoch: EpochId,
+      seq: Seq,
+      ageMs: Age,
+      companions: Type.Integer({ minimum: 0, maximum: 20 }),
+    }),
+    { maxItems: ANSWER_ITEMS_MAX },
+  ),
+  /** Times in which it took no cards, newest first; `untilAgeMs` null = it still takes none. */
+  outOfOrder: Type.Array(Type.Object({ fromAgeMs: Age, untilAgeMs: Type.Union([Age, Type.Null()]) }), {
+    maxItems: ANSWER_ITEMS_MAX,
+  }),
+  /** So far back it can say: before, it was switched off or remembers nothing. */
+  knowsSinceAgeMs: Age,
+});
+export type AnswerMessage = Static<typeof AnswerMessage>;
+
+export const NeighbourMessage = Type.Union([RideMessage, WhoMessage, HereMessage, AskMessage, AnswerMessage]);
+export type NeighbourMessage = Static<typeof NeighbourMessage>;
+
+const parse = parserOf(NeighbourMessage);
+
+/** Key of one vehicle, from the city's inspection key: inspectors can talk to any vehicle, a vehicle only to itself. */
+export function vehicleKeyOf(inspectionKey: Uint8Array, vehicleId: string): Buffer {
+  return createHmac('sha256', inspectionKey).update('kvytok vehicle v1\n').update(vehicleId, 'utf8').digest();
+}
+
+/**
+ * Seals a message. `nonce` is 12 random bytes, never used again under this key.
+ * @throws RangeError when the message does not fit into a datagram.
+ */
+export function sealMessage(message: NeighbourMessage, key: Uint8Array, nonce: Uint8Array): Buffer {
+  const cipher = createCipheriv(CIPHER, key, nonce).setAAD(HEADER);
+  const sealed = cipher.update(JSON.stringify(message), 'utf8');
+  const datagram = Buffer.concat([HEADER, nonce, sealed, cipher.final(), cipher.getAuthTag()]);
+  if (datagram.length > DATAGRAM_BYTES_MAX)
+    throw new RangeError(`a message of ${datagram.length} bytes does not fit into a datagram`);
+  return datagram;
+}
+
+/** Opens a datagram; `undefined` for anything that the vehicle's key did not seal, or that is no message. */
+export function openMessage(datagram: Uint8Array, key: Uint8Array): NeighbourMessage | undefined {
+  const bytes = Buffer.from(datagram.buffer, datagram.byteOffset, datagram.byteLength);
+  const tagAt = bytes.length - TAG_BYTES;
+  const textAt = HEADER.length + NONCE_BYTES;
+  if (bytes.length > DATAGRAM_BYTES_MAX || tagAt < textAt) return undefined;
+  if (!bytes.subarray(0, HEADER.length).equals(HEADER)) return undefined;
+  const opened = decipher(bytes, key, textAt, tagAt);
+  if (opened === undefined) return undefined;
+  const json = decodeJson(opened, DATAGRAM_BYTES_MAX);
+  const message = json.ok ? parse(json.value) : json;
+  return message.ok ? message.value : undefined;
+}
+
+function decipher(bytes: Buffer, key: Uint8Array, textAt: number, tagAt: number): Buffer | undefined {
+  const nonce = bytes.subarray(HEADER.length, textAt);
+  const opener = createDecipheriv(CIPHER, key, nonce, { authTagLength: TAG_BYTES }).setAAD(HEADER);
+  opener.setAuthTag(bytes.subarray(tagAt));
+  try {
+    return Buffer.concat([opener.update(bytes.subarray(textAt, tagAt)), opener.final()]);
+  } catch {
+    return undefined; // another key, or changed on the way
+  }
+}
