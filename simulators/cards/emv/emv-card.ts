@@ -210,7 +210,8 @@ function send(data: Buffer, le: number | undefined, state: CardState, done = 0x9
   const now = le ?? 0;
   if (data.length <= now) return Buffer.concat([data, status(done)]);
   state.waiting = data.subarray(now);
-  return Buffer.concat([data.subarray(0, now), status(0x6100 | Math.min(state.waiting.length, 0xff))]);
+  const more = state.waiting.length > 0xff ? 0x00 : state.waiting.length; // 00: 256 or more
+  return Buffer.concat([data.subarray(0, now), status(0x6100 | more)]);
 }
 
 /** A record has its length: another Le is answered by the right one. */

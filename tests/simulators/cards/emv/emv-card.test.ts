@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { applicationCryptogram, cardMasterKey } from '../../../../simulators/cards/emv/cryptogram.ts';
 import { withCheckDigit } from '../../../../simulators/cards/emv/personalise.ts';
@@ -246,6 +247,18 @@ describe('status words', () => {
     expect(answer.slice(-4)).toBe('6283');
     expect(answer).toContain('8407a0000000041010');
     expect(await end('80a8000002830000')).toBe('6985');
+  });
+
+  it('answers any bytes at all with a status word, and never more than a short answer', async () => {
+    const head = fc.constantFrom('00a404', '00b2', '80a8', '80ae', '80ca', '00c0', '');
+    await fc.assert(
+      fc.asyncProperty(head, fc.uint8Array({ maxLength: 265 }), async (start, rest) => {
+        const answer = await card.transmit(Buffer.concat([Buffer.from(start, 'hex'), rest]));
+        expect(answer.length).toBeGreaterThanOrEqual(2);
+        expect(answer.length).toBeLessThanOrEqual(258);
+      }),
+      { numRuns: 1500 },
+    );
   });
 
   it('answers in format 1 where the order says so', async () => {
