@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { openVirtualReader, type VirtualReader } from '../simulators/cards/pcscd.ts';
-import { createVirtualCard, type VirtualCardOptions } from '../simulators/cards/virtual-card.ts';
+import type { VirtualCard } from '../simulators/cards/virtual-card.ts';
 import { insertIntoVpcd } from '../simulators/cards/vpcd-card.ts';
 
 /** What the passenger saw, as `kvytok edge --events` tells it. */
@@ -43,7 +43,7 @@ export interface PcscValidatorOptions {
 /** A running validator. It goes on uploading its records until it is stopped. */
 export interface PcscValidator {
   /** Lays a card on the reader, waits for the answer, takes the card away. One card at a time. */
-  present(card: VirtualCardOptions): Promise<CardAnswer>;
+  present(card: VirtualCard): Promise<CardAnswer>;
   stop(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ const LINES_MAX = 20;
  * @throws OperatorError when a package is missing, the folder is in use, or no answer comes in time.
  */
 export async function presentCard(
-  options: PcscValidatorOptions & { readonly card: VirtualCardOptions },
+  options: PcscValidatorOptions & { readonly card: VirtualCard },
 ): Promise<CardAnswer> {
   const validator = await openPcscValidator(options);
   try {
@@ -91,14 +91,14 @@ export async function openPcscValidator(options: PcscValidatorOptions): Promise<
 }
 
 async function present(
-  card: VirtualCardOptions,
+  card: VirtualCard,
   edge: EdgeProcess,
   reader: VirtualReader,
   answerMsMax: number,
 ): Promise<CardAnswer> {
   // An answer that came too late for the card before is not this card's.
   edge.dropLines();
-  const lying = await insertIntoVpcd({ port: reader.vpcdPort, card: createVirtualCard(card) });
+  const lying = await insertIntoVpcd({ port: reader.vpcdPort, card });
   try {
     const answer = await edge.nextLine(answerMsMax);
     if (typeof answer?.['sign'] !== 'string') throw noAnswer(answerMsMax, edge.lastWords());

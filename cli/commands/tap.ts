@@ -7,7 +7,9 @@ import { LANGUAGES, type Language, reasonText } from '#contracts/reason-codes.ts
 import { loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { type Explanation, explainTap, formatExplanation } from '../../fare-engine/explain-tap.ts';
+import { BANK_CARDS, type BankCardKind, bankCard } from '../../simulators/cards/emv/profiles.ts';
 import type { CardKind } from '../../simulators/cards/issue-card.ts';
+import { createVirtualCard, type VirtualCard } from '../../simulators/cards/virtual-card.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { dataFolderOf } from '../city/city-arguments.ts';
 import { type CityKeys, openCityKeys } from '../city/city-keys.ts';
@@ -17,13 +19,14 @@ import { simulatedTimeOption } from '../city/simulated-time.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { type CardAnswer, openPcscValidator } from '../present-card.ts';
 
-export const usage = `kvytok tap --medium social|wallet   holds a virtual card to a PC/SC validator of the running city
+export const usage = `kvytok tap --medium social|wallet|bank   holds a virtual card to a PC/SC validator of the running city
 
 The card goes the whole way: virtual card → vpcd → pcscd → validator → MQTT → fare → ledger. Printed is what the
 passenger saw, and what was posted.
 
-  --medium KIND    social (personal card) or wallet (card without a name)
-  --card NAME      which card; the same name is the same card (default: one for each medium)
+  --medium KIND    social (personal card), wallet (card without a name) or bank (bank card or phone)
+  --card NAME      which card; the same name is the same card (default: one for each medium). With bank: visa (default),
+                   mastercard, amex, maestro, phone, or one that must be refused (docs/EMV-TEST-CARDS.md)
   --lang LANGUAGE  uk (default), en, de, pl
   --data DIR       data folder of the city (default: .kvytok in the checkout)
 
@@ -34,6 +37,8 @@ Needs pcscd and vpcd; \`kvytok doctor\` says whether they are there.
 const POSTED_MS_MAX = 15_000;
 const LOOK_EVERY_MS = 100;
 const CARD_DAYS = 3650;
+/** Answers of the longest keys are too long for the virtual reader. */
+const BANK_KINDS: readonly string[] = BANK_CARDS.filter((kind) => kind !== 'mastercard-long-keys');
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
   const options = optionsOf(args);
@@ -72,7 +77,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
 }
 
 interface TapOptions {
-  readonly medium: CardKind;
+  readonly medium: CardKind | 'bank';
   readonly card: string;
   readonly language: Language;
   readonly data: string | undefined;
@@ -89,10 +94,14 @@ function optionsOf(args: string[]): TapOptions {
     },
   });
   const { medium, lang = 'uk' } = values;
-  if (medium !== 'social' && medium !== 'wallet') throw new UsageError('--medium takes social or wallet');
+  if (medium !== 'social' && medium !== 'wallet' && medium !== 'bank')
+    throw new UsageError('--medium takes social, wallet or bank');
+  const card = values.card ?? (medium === 'bank' ? 'visa' : 'demo');
+  if (medium === 'bank' && !BANK_KINDS.includes(card))
+    throw new UsageError(`--card takes with bank: ${BANK_KINDS.join(', ')}`);
   if (!(LANGUAGES as readonly string[]).includes(lang))
     throw new UsageError(`--lang takes ${LANGUAGES.join(', ')}`);
-  return { medium, card: values.card ?? 'demo', language: lang as Language, data: values.data };
+  return { medium, card, language: lang as Language, data: values.data };
 }
 
 /** The city's validator that rides in no vehicle. */
@@ -116,19 +125,27 @@ async function askCityTime(city: RunningCity): Promise<{ cityMs: number; machine
 }
 
 /** The same name is the same card: its number is drawn from the name. */
-function cardOf(options: TapOptions, keys: CityKeys, cityMs: number) {
+function cardOf({ medium, ...options }: TapOptions, keys: CityKeys, cityMs: number): VirtualCard {
+  if (medium === 'bank') return bankCard(options.card as BankCardKind, bankDates(cityMs));
   const daysMs = CARD_DAYS * 86_400_000;
-  return {
-    mediumKind: options.medium,
-    mediumId: createHash('sha256')
-      .update(`kvytok tap ${options.medium} ${options.card}`)
-      .digest()
-      .subarray(0, 16),
+  return createVirtualCard({
+    mediumKind: medium,
+    mediumId: createHash('sha256').update(`kvytok tap ${medium} ${options.card}`).digest().subarray(0, 16),
     validFromS: Math.max(0, Math.floor((cityMs - daysMs) / 1000)),
     validUntilS: Math.floor((cityMs + daysMs) / 1000),
     language: options.language,
     issuer: keys.issuer,
-  };
+  });
+}
+
+/** In use for two years, and for three more. */
+function bankDates(cityMs: number): { effective: string; expiry: string } {
+  const year = new Date(cityMs).getUTCFullYear() % 100;
+  return { effective: `${digits(year - 2)}0101`, expiry: `${digits(year + 3)}1231` };
+}
+
+function digits(number: number): string {
+  return String(number).padStart(2, '0');
 }
 
 const SEEN: Readonly<Record<CardAnswer['sign'], Readonly<Record<Language, string>>>> = {

@@ -5,6 +5,7 @@
 import type { Logger } from '#platform/logger.ts';
 import type { CardTransport, ScreenView } from '../../edge-agent/ports.ts';
 import type { Agenda } from './agenda.ts';
+import type { RiderCard } from './card-box.ts';
 import type { Clerk } from './clerk.ts';
 import type { Boarding } from './day-plan.ts';
 import type { OfficeDesk } from './office.ts';
@@ -43,8 +44,8 @@ export interface FleetParts {
   readonly agenda: Agenda;
   readonly desk: OfficeDesk;
   readonly clerk: Clerk;
-  /** The rider's card, and the token under which the city knows it. */
-  readonly cardOf: (rider: Rider) => { card: CardTransport; tokenId: string };
+  /** The rider's card. */
+  readonly cardOf: (rider: Rider) => RiderCard;
   /** A card that leaves the field too early. */
   readonly tornCardOf: (rider: Rider) => CardTransport;
   /** Connects or cuts a vehicle's radio. */

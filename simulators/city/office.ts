@@ -78,8 +78,11 @@ export type OfficeCommand = {
 export interface OfficeDesk {
   /** Device → vehicle, vehicle → carrier, and the route where the plan of devices names one. */
   assignDevice(device: PlannedDevice): OfficeCommand[];
-  /** Card, right and, for a lost card, the denial: in the order in which the city should learn them. */
-  registerRider(rider: Rider, tokenId: string): OfficeCommand[];
+  /**
+   * Card, right and, for a lost card, the denial: in the order in which the city should learn them. Nothing for a bank
+   * card (null): its account begins with its first ride.
+   */
+  registerRider(rider: Rider, tokenId: string | null): OfficeCommand[];
   /** `occasion` names the top-up: the same occasion is the same payment. */
   topUp(rider: Rider, amountMinor: string, occasion: string): OfficeCommand;
 }
@@ -118,6 +121,7 @@ export function createOfficeDesk(options: {
       return commands;
     },
     registerRider(rider, tokenId) {
+      if (tokenId === null) return [];
       const { accountId, concessionId, riderId } = rider;
       const commands: OfficeCommand[] = [
         {

@@ -3,6 +3,7 @@
  * makes the same people.
  */
 import { type Static, Type } from 'typebox';
+import type { BankCardKind } from '../cards/emv/profiles.ts';
 import type { CardKind, CardLanguage } from '../cards/issue-card.ts';
 import type { PathFinder } from './find-path.ts';
 import { type Random, randomOf } from './random.ts';
@@ -26,6 +27,10 @@ export const RiderShares = Type.Object({
   ),
   /** Of those who pay in full: how many carry the personal card. */
   fullFareSocialShare: share,
+  /** Of those who pay in full: how many pay with a bank card or a phone, whatever else they could carry. */
+  fullFareBankShare: share,
+  /** Which of them have what; together one. */
+  bankCards: Type.Object({ visa: share, mastercard: share, amex: share, maestro: share, phone: share }),
   languages: Type.Object({ en: share, pl: share, de: share }),
   wallet: Type.Object({
     topUpMinor: minorDigits,
@@ -46,8 +51,10 @@ export type RiderShares = Static<typeof RiderShares>;
 export interface Rider {
   readonly riderId: string;
   readonly accountId: string;
-  readonly mediumKind: CardKind;
-  /** 16 bytes in hex: the card's number, never sent anywhere but through the card. */
+  readonly mediumKind: CardKind | 'bank';
+  /** Which bank card; null for riders with a card of the city. */
+  readonly bankCard: BankCardKind | null;
+  /** 16 bytes in hex: the number of a city's card, never sent anywhere but through the card. */
   readonly mediumIdHex: string;
   readonly language: CardLanguage;
   readonly homeStopId: string;
@@ -94,10 +101,11 @@ function makeRider(
   const concessionId = concession?.concessionId ?? null;
   // Concessions are given on the personal card only.
   const social = concessionId !== null || random.chance(options.shares.fullFareSocialShare);
-  return {
+  const rider: Rider = {
     riderId,
     accountId: `acc-${hex(random, 8)}`,
     mediumKind: social ? 'social' : 'wallet',
+    bankCard: null,
     mediumIdHex: hex(random, 16),
     language: drawLanguage(random, options.shares),
     ...drawPlaces(random, options.paths, stopIds, busy),
@@ -106,6 +114,23 @@ function makeRider(
     retired: concession?.retired === true,
     fault: drawFault(random, options.shares),
   };
+  return concession === null ? withBankCard(rider, options) : rider;
+}
+
+/** Some pay with a bank card instead: nobody registers it, the bank asks for its money later. */
+function withBankCard(rider: Rider, { seed, shares }: { seed: number; shares: RiderShares }): Rider {
+  // Chance of its own, so that the share changes nobody's home, work or luck.
+  const random = randomOf(seed, 'bank-card', rider.riderId);
+  if (!random.chance(shares.fullFareBankShare)) return rider;
+  let left = random.next();
+  let bankCard: BankCardKind = 'visa';
+  for (const [kind, part] of Object.entries(shares.bankCards) as [keyof RiderShares['bankCards'], number][]) {
+    bankCard = kind;
+    if (left < part) break;
+    left -= part;
+  }
+  const fault = rider.fault === 'denied' ? 'none' : rider.fault;
+  return { ...rider, mediumKind: 'bank', bankCard, pays: false, fault };
 }
 
 function drawConcession(random: Random, shares: RiderShares): RiderShares['concessions'][number] | null {

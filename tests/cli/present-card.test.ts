@@ -7,7 +7,11 @@ import { type CityKeys, openCityKeys } from '../../cli/city/city-keys.ts';
 import { enrolDevice } from '../../cli/city/enrol-devices.ts';
 import { openPcscValidator, type PcscValidator, presentCard } from '../../cli/present-card.ts';
 import { parseRecordId } from '../../contracts/ids.ts';
-import type { VirtualCardOptions } from '../../simulators/cards/virtual-card.ts';
+import {
+  createVirtualCard,
+  type VirtualCard,
+  type VirtualCardOptions,
+} from '../../simulators/cards/virtual-card.ts';
 import { freePort } from '../support/free-port.ts';
 import { skipWithoutPcsc } from '../support/pcsc-here.ts';
 
@@ -31,9 +35,9 @@ describe.skipIf(skipWithoutPcsc('Presenting cards'))('a virtual card at a valida
     rmSync(folder, { recursive: true, force: true });
   });
 
-  function card(changes: Partial<VirtualCardOptions> = {}): VirtualCardOptions {
+  function card(changes: Partial<VirtualCardOptions> = {}): VirtualCard {
     const nowS = Math.floor(Date.now() / 1000);
-    return {
+    return createVirtualCard({
       mediumKind: 'social',
       mediumId: randomBytes(16),
       validFromS: nowS - 86_400,
@@ -41,7 +45,7 @@ describe.skipIf(skipWithoutPcsc('Presenting cards'))('a virtual card at a valida
       language: 'pl',
       issuer: keys.issuer,
       ...changes,
-    };
+    });
   }
 
   it.each(['social', 'wallet'] as const)(

@@ -59,9 +59,10 @@ describe('kvytok tap', () => {
   });
 
   it.each([
-    [[], '--medium takes social or wallet'],
-    [['--medium', 'gold'], '--medium takes social or wallet'],
+    [[], '--medium takes social, wallet or bank'],
+    [['--medium', 'gold'], '--medium takes social, wallet or bank'],
     [['--medium', 'social', '--lang', 'fr'], '--lang takes'],
+    [['--medium', 'bank', '--card', 'gold'], '--card takes with bank: visa, mastercard, amex'],
   ])('refuses %j by name', async (args, message) => {
     const { code, err } = await tap(...args);
     expect(code).toBe(64);

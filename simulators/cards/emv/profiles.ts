@@ -18,6 +18,8 @@ export const TEST_PANS = {
   phone: '5413330089020011',
 } as const;
 
+const VISA_PHONE_PAN = withCheckDigit('476173900102999');
+
 /** The same account behind card and phone: tag 9F24. */
 export const TEST_PAR = '5413KVYTOKTESTACCOUNT00000001';
 
@@ -49,8 +51,30 @@ export const BANK_CARDS = [
 ] as const;
 export type BankCardKind = (typeof BANK_CARDS)[number];
 
-/** What may differ from the profile; dates are `YYMMDD`. */
+/** What may differ from the profile, where the kind does not say it itself; dates are `YYMMDD`. */
 export type BankCardChanges = Partial<Omit<EmvOrder, 'flaw' | 'scheme'>>;
+
+/** Ranges of numbers for tests, by kind of card; what follows is counted. */
+const TEST_RANGES: Partial<Record<BankCardKind, string>> = {
+  visa: '4761730',
+  'visa-phone': '4761739',
+  mastercard: '541333008',
+  phone: '541333009',
+  amex: '374245',
+  maestro: '630490',
+};
+
+/** The n-th number of a kind's range (from 0), with its check digit: as many cards as a simulation needs. */
+export function testPan(kind: BankCardKind, n: number): string {
+  const range = TEST_RANGES[kind] ?? '541333008';
+  const digits = TEST_PANS[schemeOf(kind)].length - 1;
+  return withCheckDigit(`${range}${String(n).padStart(digits - range.length, '0')}`);
+}
+
+function schemeOf(kind: BankCardKind): Scheme {
+  if (kind === 'amex' || kind === 'maestro') return kind;
+  return kind.startsWith('visa') ? 'visa' : 'mastercard';
+}
 
 /** A card in the hand of a passenger. */
 export function bankCard(kind: BankCardKind, changes: BankCardChanges = {}): VirtualCard {
@@ -63,7 +87,7 @@ export function bankCard(kind: BankCardKind, changes: BankCardChanges = {}): Vir
 /** The orders behind a kind of card. */
 export function bankCardOrders(kind: BankCardKind, changes: BankCardChanges = {}): EmvOrder[] {
   const one = (scheme: Scheme, more: Partial<EmvOrder> = {}): EmvOrder[] => [
-    { ...plain(scheme), ...more, ...changes },
+    { ...plain(scheme), ...changes, ...more },
   ];
   switch (kind) {
     case 'visa':
@@ -73,11 +97,15 @@ export function bankCardOrders(kind: BankCardKind, changes: BankCardChanges = {}
     case 'locked':
       return one('mastercard');
     case 'mastercard':
-      return one('mastercard', { par: TEST_PAR });
+      return one('mastercard', { par: changes.par ?? TEST_PAR });
     case 'phone':
-      return one('mastercard', { form: 'phone', pan: TEST_PANS.phone, par: TEST_PAR });
+      return one('mastercard', {
+        form: 'phone',
+        pan: changes.pan ?? TEST_PANS.phone,
+        par: changes.par ?? TEST_PAR,
+      });
     case 'visa-phone':
-      return one('visa', { form: 'phone', signatureIn: 'record', pan: withCheckDigit('476173900102999') });
+      return one('visa', { form: 'phone', signatureIn: 'record', pan: changes.pan ?? VISA_PHONE_PAN });
     case 'two-applications':
       // The domestic application stands first in the directory, the international one is preferred.
       return [
@@ -91,7 +119,7 @@ export function bankCardOrders(kind: BankCardKind, changes: BankCardChanges = {}
     case 'mastercard-whole-records':
       return one('mastercard', { staticSfi: 11 });
     case 'expired':
-      return one('mastercard', { expiry: '191231' });
+      return one('mastercard', { expiry: '191231', effective: '150101' });
     case 'blocked':
       return one('mastercard', { blocked: true });
     case 'authority-over':

@@ -21,6 +21,7 @@ function riderOf(number: number, more: Partial<Rider> = {}): Rider {
     riderId: `r${number}`,
     accountId: `acc-${number}`,
     mediumKind: 'wallet',
+    bankCard: null,
     mediumIdHex: number.toString(16).padStart(32, '0'),
     language: 'uk',
     homeStopId: 'a',

@@ -68,6 +68,29 @@ describe('riders', () => {
     }
   });
 
+  test('pay with bank cards in the shares that were asked for, and then in full', () => {
+    const bankShare = 0.15;
+    const asked = { ...shares, fullFareBankShare: bankShare };
+    const riders = makeRiders({ seed: 5, count: 4000, shares: asked, timetable, paths });
+    const full = riders.filter((rider) => rider.concessionId === null);
+    const bank = riders.filter((rider) => rider.mediumKind === 'bank');
+    expect(Math.abs(bank.length / full.length - bankShare)).toBeLessThan(0.025);
+    const phones = bank.filter((rider) => rider.bankCard === 'phone').length / bank.length;
+    expect(Math.abs(phones - shares.bankCards.phone)).toBeLessThan(0.06);
+    for (const rider of riders) expect(rider.bankCard !== null).toBe(rider.mediumKind === 'bank');
+    expect(
+      bank.every((rider) => rider.concessionId === null && !rider.pays && rider.fault !== 'denied'),
+    ).toBe(true);
+  });
+
+  test('keep home, work and luck when more of them pay with a bank card', () => {
+    const all = { ...shares, fullFareBankShare: 1 };
+    const others = makeRiders({ seed: 5, count: 300, shares: all, timetable, paths });
+    const places = (r: { homeStopId: string; workStopId: string }) => [r.homeStopId, r.workStopId];
+    expect(others.map(places)).toEqual(ridersOf(5, 300).map(places));
+    expect(others.filter((r) => r.concessionId === null).every((r) => r.mediumKind === 'bank')).toBe(true);
+  });
+
   test('hold concessions in the shares that were asked for', () => {
     const riders = ridersOf(5, 4000);
     for (const { concessionId, share } of shares.concessions.filter((c) => c.share >= 0.1)) {
