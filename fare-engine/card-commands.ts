@@ -1,7 +1,7 @@
 /** Commands about cards and who may issue them: a lost card's successor, issuing stations. */
 import type { Payload } from './command-kinds.ts';
 import type { Desk, Naming, Refusal } from './commands.ts';
-import { accountOf } from './facts/account-of.ts';
+import { createMediaBook } from './facts/media-book.ts';
 
 /** Whether a device may issue cards, as it is kept. */
 export interface StationFact {
@@ -34,10 +34,10 @@ export function replaceMedium(
 ): Refusal {
   if (tokenId === replacesTokenId)
     return { reason: 'COMMAND_MALFORMED', detail: 'a medium does not replace itself' };
-  const links = [...context.replacedLinks, ...writes.links];
+  const media = createMediaBook([...context.replacedLinks, ...writes.links], context.replacedSuccessions);
   // A station's clock may be ahead: what was linked up to its instant counts.
   const asOfMs = Math.max(context.nowMs, validFromMs);
-  const accountId = accountOf(replacesTokenId, asOfMs, links, null);
+  const accountId = media.accountOf(replacesTokenId, asOfMs, null);
   writes.links.push({
     linkId: commandId,
     tokenId,

@@ -28,6 +28,7 @@ import type {
   MediaLink,
   VehicleAssignment,
 } from './facts/facts.ts';
+import type { MediumSuccession } from './facts/media-book.ts';
 import { riderAccount, tillAccount } from './ledger/chart-of-accounts.ts';
 import type { Posting } from './ledger/post-line.ts';
 import type { AuditLeaf } from './ports.ts';
@@ -97,6 +98,8 @@ export interface CommandContext {
   readonly media: ReadonlyMap<string, readonly string[]>;
   /** Links of media that these commands replace. */
   readonly replacedLinks: readonly MediaLink[];
+  /** What was said of those media's tokens. */
+  readonly replacedSuccessions: readonly MediumSuccession[];
   readonly latestClose: Close | null;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;

@@ -9,10 +9,10 @@ import { createFareCalendar } from '#pricing/fare-day.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { stateText } from '#pricing/state-text.ts';
 import { hashPackage } from '#pricing/tariff-package.ts';
+import { kinTable, successionColumn } from './adapters/kin-statements.ts';
 import { placeColumns, placeTables } from './adapters/place-statements.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 import { closeOf, tapFact } from './facts/account-day.ts';
-import { accountOf } from './facts/account-of.ts';
 import { createPlaceBook, type PlaceFacts } from './facts/assign.ts';
 import { entitlementFacts } from './facts/entitlement-facts.ts';
 import type {
@@ -24,6 +24,7 @@ import type {
   PricedTap,
 } from './facts/facts.ts';
 import type { ClockRules } from './facts/fare-at.ts';
+import { createMediaBook, type MediumSuccession } from './facts/media-book.ts';
 import { proveTimes } from './prove-times.ts';
 
 export interface ExportRequest {
@@ -142,25 +143,37 @@ async function nextTaps(client: Queryable): Promise<PricedTap[]> {
 }
 
 async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: readonly Close[]) {
+  const { kin, successions } = await kinOfTaps(client, taps);
   const links = await rowsOf<MediaLink>(
     client,
     `SELECT link_id::text AS "linkId", token_id AS "tokenId", account_id AS "accountId",
        valid_from_ms::float8 AS "validFromMs", valid_until_ms::float8 AS "validUntilMs",
        known_from_ms::float8 AS "knownFromMs" FROM fare.media_link WHERE token_id = ANY ($1::text[])`,
-    [[...new Set(taps.map((tap) => tap.tokenId))]],
+    [kin],
   );
   const places = createPlaceBook(await placeFacts(client, taps));
-  const linksOf = Map.groupBy(links, (link) => link.tokenId);
+  const media = createMediaBook(links, successions);
   return taps.map((tap) => {
     const knownAsOfMs = closeOf(tap.fareDay, closes)?.knownFromMs ?? null;
     const place = places.place(tap, knownAsOfMs);
     return {
       kind: 'tap' as const,
-      accountId: accountOf(tap.tokenId, tap.fareAtMs, linksOf.get(tap.tokenId) ?? [], knownAsOfMs),
-      ...tapFact(tap, place),
+      accountId: media.accountOf(tap.tokenId, tap.fareAtMs, knownAsOfMs),
+      ...tapFact(tap, place, media.mediumIdOf(tap.tokenId, knownAsOfMs)),
       receivedAtMs: tap.receivedAtMs,
     };
   });
+}
+
+/** All tokens of the taps' media, and what was said of them. */
+async function kinOfTaps(client: Queryable, taps: readonly PricedTap[]) {
+  const [found] = await rowsOf<{ kin: string[] | null; successions: MediumSuccession[] | null }>(
+    client,
+    `WITH RECURSIVE ${kinTable('kin', 'SELECT unnest($1::text[])')}
+     SELECT (SELECT json_agg(DISTINCT token_id) FROM kin) AS kin, ${successionColumn('kin')} AS successions`,
+    [[...new Set(taps.map((tap) => tap.tokenId))]],
+  );
+  return { kin: found?.kin ?? [], successions: found?.successions ?? [] };
 }
 
 /** Facts that say where these taps were: the same selection as the engine's own. */

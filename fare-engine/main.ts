@@ -30,6 +30,7 @@ import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
 import { requeueStuck } from './adapters/postgres-start.ts';
 import { readBacklog } from './adapters/read-backlog.ts';
 import { workShifts } from './adapters/shift-queue.ts';
+import { workSuccessions } from './adapters/succession-queue.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
 import { loadTariffTimeline } from './tariffs/load-tariff.ts';
@@ -204,6 +205,12 @@ function officeTasks(office: {
       limits.shiftsEveryMs,
       clock,
       async () => void (await workShifts(pool, limits.shiftRowsMax)),
+    ),
+    everyMs(
+      'media',
+      limits.shiftsEveryMs,
+      clock,
+      async () => void (await workSuccessions(pool, limits.shiftRowsMax)),
     ),
     everyMs('closes', limits.officeEveryMs, clock, async () => {
       const fareDay = await closeEndedDays(pool, rules, clock.nowMs());

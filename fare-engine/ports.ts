@@ -6,6 +6,7 @@ import type { DayPricer } from '#pricing/close-rules.ts';
 import type { TapFact } from '#pricing/model.ts';
 import type { Facts } from './facts/account-day.ts';
 import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
+import type { MediumSuccession } from './facts/media-book.ts';
 import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
 import type { InboxRow, StoredRefusal, StoredShift } from './facts/tap-of-record.ts';
 import type { StoredSync, UnsureTap } from './facts/tap-time.ts';
@@ -92,11 +93,11 @@ export interface PricingWrites {
 export interface FareTransaction {
   claimInbox(rowsMax: number): Promise<InboxRow[]>;
   claimQueue(rowsMax: number): Promise<QueueRow[]>;
-  /** Links of these media, and the closes that matter for these fare days. */
+  /** Links of these media under all their tokens, which tokens those are, and the closes that matter for these fare days. */
   loadLinks(
     tokenIds: readonly string[],
     fareDays: readonly string[],
-  ): Promise<{ links: MediaLink[]; closes: Close[] }>;
+  ): Promise<{ links: MediaLink[]; successions: MediumSuccession[]; closes: Close[] }>;
   /** Locks in id order, creating what is missing; returns each account's new version. */
   lockAccounts(accounts: readonly AccountToLock[]): Promise<Map<string, bigint>>;
   /** Stores the facts that are new and loads what pricing needs, as if they had been there before. */
@@ -108,6 +109,8 @@ export interface FareTransaction {
       /** What is known of clocks; queues what `work-clock.ts` has to look at. */
       unsure: readonly UnsureTap[];
       syncs: readonly StoredSync[];
+      /** What these taps say of tokens. */
+      successions: readonly MediumSuccession[];
     },
     keys: readonly AccountDayKey[],
   ): Promise<DayMaterial>;

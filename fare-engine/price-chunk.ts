@@ -12,6 +12,7 @@ import { type CarriedState, type ClosingRules, planDay } from './close-day.ts';
 import { accountDay, type Facts } from './facts/account-day.ts';
 import { derivedAccountId } from './facts/account-of.ts';
 import { createPlaceBook, type PlaceBook } from './facts/assign.ts';
+import { kinOf } from './facts/media-book.ts';
 import type { Decided, PlannedLine } from './ledger/decision.ts';
 import { type Difference, difference, withdrawal } from './ledger/difference.ts';
 import type {
@@ -233,6 +234,7 @@ function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
     [...taps].map(([day, list]) => [day, Map.groupBy(list, (tap) => tap.tokenId)]),
   );
   const linksByToken = Map.groupBy(facts.links, (link) => link.tokenId);
+  const successionsByToken = Map.groupBy(facts.successions, (said) => said.tokenId);
   const tokensByAccount = tokensOf(facts);
   const entitlements = Map.groupBy(facts.entitlements, (entitlement) => entitlement.accountId);
   const revocations = Map.groupBy(facts.revocations, (revocation) => revocation.entitlementId);
@@ -245,6 +247,7 @@ function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
       ...facts,
       taps: mine,
       links: tokens.flatMap((token) => linksByToken.get(token) ?? []),
+      successions: tokens.flatMap((token) => successionsByToken.get(token) ?? []),
       entitlements: granted,
       revocations: granted.flatMap(({ entitlementId }) => revocations.get(entitlementId) ?? []),
       passes: passes.get(accountId) ?? [],
@@ -252,7 +255,7 @@ function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
   };
 }
 
-/** Media that may stand for an account: those ever linked to it, and the one it was derived from. */
+/** Media that may stand for an account: those ever linked to it, and the one it was derived from, by all their tokens. */
 function tokensOf(facts: Facts): Map<string, Set<string>> {
   const tokens = new Map<string, Set<string>>();
   const add = (accountId: string, tokenId: string): void => {
@@ -260,9 +263,10 @@ function tokensOf(facts: Facts): Map<string, Set<string>> {
     if (known === undefined) tokens.set(accountId, new Set([tokenId]));
     else known.add(tokenId);
   };
+  const kin = kinOf(facts.successions);
   for (const tokenId of new Set(facts.taps.map((tap) => tap.tokenId)))
-    add(derivedAccountId(tokenId), tokenId);
-  for (const link of facts.links) add(link.accountId, link.tokenId);
+    for (const other of kin(tokenId)) add(derivedAccountId(other), tokenId);
+  for (const link of facts.links) for (const other of kin(link.tokenId)) add(link.accountId, other);
   return tokens;
 }
 

@@ -2,7 +2,9 @@
  * Times of taps worked out anew from the facts, for the auditor: what `tap_time` says is a projection that the fare
  * engine may change, so an export does not believe it.
  */
+
 import { OperatorError } from '#platform/errors.ts';
+import { accountsOfKin, kinTable } from './adapters/kin-statements.ts';
 import { type Queryable, rowsOf } from './database-reader.ts';
 import type { Close, PricedTap } from './facts/facts.ts';
 import { type TimeRules, timeOf } from './facts/tap-time.ts';
@@ -37,7 +39,8 @@ export const LOAD_TAPS = `
           AND c.valid_until_ms > t.fare_at_ms), '[]'::json)) AS tap,
     CASE WHEN m.tap_id IS NULL THEN NULL ELSE json_build_object('fareDay', m.fare_day, 'fareAtMs', m.fare_at_ms,
       'uncertaintyMs', m.uncertainty_ms, 'flags', m.flags, 'knownFromMs', m.known_from_ms) END AS before,
-    coalesce((SELECT json_agg(DISTINCT l.account_id) FROM fare.media_link l WHERE l.token_id = t.token_id),
+    coalesce((WITH RECURSIVE ${kinTable('kin', 'SELECT t.token_id')}
+        SELECT json_agg(DISTINCT w.account_id) FROM (${accountsOfKin('kin')}) AS w),
       '[]'::json) AS "linkedAccounts"
   FROM fare.tap t
   LEFT JOIN fare.unsure_tap u ON u.tap_id = t.tap_id

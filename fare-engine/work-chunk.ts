@@ -6,8 +6,8 @@
 import type { Clock } from '#platform/clock.ts';
 import type { Probe } from '#platform/probe.ts';
 import { closeOf } from './facts/account-day.ts';
-import { accountOf, derivedAccountId } from './facts/account-of.ts';
-import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
+import type { Close, StoredTap } from './facts/facts.ts';
+import { createMediaBook, type MediaBook, type MediumSuccession, successionsOf } from './facts/media-book.ts';
 import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
 import {
   factOfRecord,
@@ -81,11 +81,13 @@ async function naming<T>(rows: readonly InboxRow[], work: () => Promise<T>): Pro
 
 async function priceInbox(tx: FareTransaction, deps: WorkDeps, rows: readonly InboxRow[]): Promise<Worked> {
   const records = sortRecords(rows, deps.rules);
-  const tokens = [...new Set(records.taps.map((tap) => tap.tokenId))];
+  const former = records.successions.map(({ formerTokenId }) => formerTokenId);
+  const tokens = [...new Set([...records.taps.map((tap) => tap.tokenId), ...former])];
   const days = [...new Set(records.taps.map((tap) => tap.fareDay))];
-  const { links, closes } = await tx.loadLinks(tokens, days);
+  const { links, successions, closes } = await tx.loadLinks(tokens, days);
+  const media = createMediaBook(links, [...successions, ...records.successions]);
   if (records.checks.length + records.cardActs.length > 0) await tx.storeStaffRecords(records);
-  const whose = ownersOf(records.taps, links, closes);
+  const whose = ownersOf(records.taps, media, closes);
   const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
   await deps.probe('fare.before-commit');
   return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
@@ -105,7 +107,16 @@ export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked
       accountId,
       derivedTokenId: null,
     }));
-    const records = { taps: [], refused: [], shifts: [], unsure: [], syncs: [], checks: [], cardActs: [] };
+    const records = {
+      taps: [],
+      refused: [],
+      shifts: [],
+      unsure: [],
+      syncs: [],
+      successions: [],
+      checks: [],
+      cardActs: [],
+    };
     const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records);
     await deps.probe('fare.before-commit');
     return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
@@ -120,6 +131,7 @@ interface Records {
   readonly shifts: StoredShift[];
   readonly unsure: UnsureTap[];
   readonly syncs: StoredSync[];
+  readonly successions: MediumSuccession[];
   readonly checks: StoredCheck[];
   readonly cardActs: StoredCardAct[];
 }
@@ -150,6 +162,7 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
     shifts,
     unsure: [...unsure.values()],
     syncs: [...syncs.values()],
+    successions: successionsOf([...taps.values()]),
     checks,
     cardActs,
   };
@@ -157,17 +170,16 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
 
 function ownersOf(
   taps: readonly StoredTap[],
-  links: readonly MediaLink[],
+  media: MediaBook,
   closes: readonly Close[],
 ): { keys: (AccountDayKey & { attempts: number })[]; accounts: AccountToLock[] } {
-  const linksByToken = Map.groupBy(links, (link) => link.tokenId);
   const keys = new Map<string, AccountDayKey & { attempts: number }>();
   const accounts = new Map<string, AccountToLock>();
   for (const { tokenId, fareAtMs, fareDay } of taps) {
     const knownAsOfMs = closeOf(fareDay, closes)?.knownFromMs ?? null;
-    const accountId = accountOf(tokenId, fareAtMs, linksByToken.get(tokenId) ?? [], knownAsOfMs);
+    const accountId = media.accountOf(tokenId, fareAtMs, knownAsOfMs);
     keys.set(`${fareDay} ${accountId}`, { accountId, fareDay, attempts: 0 });
-    const derivedTokenId = accountId === derivedAccountId(tokenId) ? tokenId : null;
+    const derivedTokenId = media.derivedFrom(accountId, tokenId, knownAsOfMs);
     if (!accounts.has(accountId) || derivedTokenId !== null)
       accounts.set(accountId, { accountId, derivedTokenId });
   }

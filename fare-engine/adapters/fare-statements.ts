@@ -3,6 +3,7 @@
  * number of round trips with one tap as with a thousand.
  */
 
+import { kinTable, successionColumn } from './kin-statements.ts';
 import { placeColumns, placeTables } from './place-statements.ts';
 
 /** Readers (pricing) share it, writers of facts that move taps (commands) hold it alone. */
@@ -29,8 +30,14 @@ const closesOf = (days: string): string => `
     CROSS JOIN LATERAL (SELECT fare_day, known_from_ms FROM fare.close
                          WHERE fare_day >= d.fare_day ORDER BY fare_day LIMIT 1) AS c)`;
 
+/** Links of every token in a CTE. OFFSET 0 keeps it a look-up by index for each. */
+const linksOf = (tokens: string): string => `
+  (SELECT json_agg(${LINK_COLUMNS}) FROM (SELECT DISTINCT token_id FROM ${tokens}) AS k
+    CROSS JOIN LATERAL (SELECT * FROM fare.media_link l WHERE l.token_id = k.token_id OFFSET 0) AS l)`;
+
 export const LOAD_LINKS = `
-  SELECT (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l WHERE l.token_id = ANY ($1::text[])) AS links,
+  WITH RECURSIVE ${kinTable('kin', 'SELECT unnest($1::text[])')}
+  SELECT ${linksOf('kin')} AS links, ${successionColumn('kin')} AS successions,
          ${closesOf('unnest($2::date[]) AS fare_day')} AS closes`;
 
 /** One statement locks in id order, makes what is missing and raises the version. */
@@ -71,10 +78,10 @@ const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}
  * Stores facts and loads what pricing needs, on the snapshot before them; the caller adds the taps that were new.
  * OFFSET 0 keeps each look-up a look-up by index: the planner must not scan a table whose history grows for a few rows.
  * $1 taps, $2 refusals, $3 shifts (JSON); $4, $5 the keys; $6 first and last fare instant of the new taps, by device and
- * fare day (JSON); $7 taps whose clocks are not sure, $8 syncs (JSON).
+ * fare day (JSON); $7 taps whose clocks are not sure, $8 syncs, $9 what taps say of tokens (JSON).
  */
 export const STORE_AND_LOAD = `
-WITH new_tap AS (
+WITH RECURSIVE new_tap AS (
   INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions,
     fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id,
     belief_direction_id, stop_id, stop_confidence_pct, stop_source, stop_unsure, pass_back_of, flags, received_at_ms)
@@ -124,15 +131,27 @@ new_shift AS (
   ON CONFLICT (record_id) DO NOTHING RETURNING record_id),
 shift_to_look_at AS (
   INSERT INTO fare.shift_queue (record_id) SELECT record_id FROM new_shift),
+new_succession AS (
+  INSERT INTO fare.medium_succession (token_id, former_token_id, known_from_ms)
+  SELECT "tokenId", "formerTokenId", "knownFromMs"
+  FROM json_to_recordset($9) AS r ("tokenId" text, "formerTokenId" text, "knownFromMs" bigint)
+  WHERE NOT EXISTS (SELECT FROM fare.medium_succession s WHERE s.token_id = r."tokenId"
+                       AND s.former_token_id = r."formerTokenId" AND s.known_from_ms <= r."knownFromMs")
+  ON CONFLICT DO NOTHING RETURNING token_id),
+succession_to_look_at AS (
+  INSERT INTO fare.succession_queue (token_id) SELECT token_id FROM new_succession),
 key AS MATERIALIZED (
   SELECT account_id, fare_day FROM unnest($4::text[], $5::date[]) AS k (account_id, fare_day)),
-token_day AS MATERIALIZED (
+seed_day AS MATERIALIZED (
   SELECT a.derived_token_id AS token_id, k.fare_day FROM key k CROSS JOIN LATERAL (
     SELECT derived_token_id FROM fare.account a WHERE a.account_id = k.account_id OFFSET 0) AS a
    WHERE a.derived_token_id IS NOT NULL
   UNION
   SELECT l.token_id, k.fare_day FROM key k CROSS JOIN LATERAL (
     SELECT token_id FROM fare.media_link l WHERE l.account_id = k.account_id OFFSET 0) AS l),
+${kinTable('kin', 'SELECT DISTINCT token_id FROM seed_day')},
+token_day AS MATERIALIZED (
+  SELECT DISTINCT k.token_id, s.fare_day FROM seed_day s JOIN kin k ON k.seed = s.token_id),
 old_tap AS MATERIALIZED (
   SELECT t.* FROM token_day d
    CROSS JOIN LATERAL (SELECT * FROM fare.timed_tap t
@@ -160,8 +179,8 @@ SELECT
      'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
      'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
      'passBackOf', pass_back_of, 'receivedAtMs', known_from_ms)) FROM old_tap) AS taps,
-  (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
-    WHERE l.token_id IN (SELECT token_id FROM token_day)) AS links,
+  ${linksOf('token_day')} AS links,
+  ${successionColumn('token_day')} AS successions,
   ${placeColumns('span')},
   (SELECT json_agg(json_build_object('entitlementId', entitlement_id, 'accountId', account_id,
      'concessionId', concession_id, 'validFromMs', valid_from_ms, 'validUntilMs', valid_until_ms,

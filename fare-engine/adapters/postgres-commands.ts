@@ -15,10 +15,11 @@ import {
   type SubmittedCommand,
 } from '../commands.ts';
 import { accountsDenied } from '../deny-list/account-denials.ts';
-import { derivedAccountId } from '../facts/account-of.ts';
 import type { Close, Entitlement, FareDays, MediaLink } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
+import type { MediumSuccession } from '../facts/media-book.ts';
 import { FACTS_GATE, LINK_COLUMNS } from './fare-statements.ts';
+import { accountsOfKin, kinTable, successionColumn } from './kin-statements.ts';
 import { FOREVER, vehicleAt } from './place-statements.ts';
 
 export interface CommandOutcome {
@@ -94,9 +95,11 @@ async function loadContext(
     latest: Close | null;
     media: [string, string[]][] | null;
     replaced: MediaLink[] | null;
+    successions: MediumSuccession[] | null;
     after_ms: bigint;
   }>(
-    `SELECT
+    `WITH RECURSIVE ${kinTable('kin', 'SELECT unnest($5::text[])')}
+     SELECT
       (SELECT json_agg(json_build_array(idempotency_key, encode(input_sha256, 'hex')))
          FROM fare.command_accepted WHERE idempotency_key = ANY ($1::text[])) AS accepted,
       (SELECT json_agg(json_build_object('entitlementId', entitlement_id, 'accountId', account_id,
@@ -112,7 +115,9 @@ async function loadContext(
               AND l.valid_from_ms <= $4 AND (l.valid_until_ms IS NULL OR l.valid_until_ms > $4)
             ORDER BY l.token_id, l.known_from_ms DESC, l.link_id DESC) AS latest
           GROUP BY account_id) AS linked) AS media,
-      (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l WHERE l.token_id = ANY ($5::text[])) AS replaced,
+      (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
+        WHERE l.token_id IN (SELECT token_id FROM kin)) AS replaced,
+      ${successionColumn('kin')} AS successions,
       (SELECT after_ms FROM fare.known_clock) AS after_ms`,
     [
       commands.map(idempotencyKey),
@@ -129,6 +134,7 @@ async function loadContext(
     latestClose: row.latest,
     media: new Map(row.media ?? []),
     replacedLinks: row.replaced ?? [],
+    replacedSuccessions: row.successions ?? [],
     knownAfterMs: Number(row.after_ms),
     nowMs,
   };
@@ -249,18 +255,20 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
  * bring each key into the branches of `timed_tap`, where indices answer it; a plain join would read every tap there is.
  */
 export const ENQUEUE = `
-WITH touched AS (
-  SELECT kind, ref, "derivedId", "fromDay", "untilDay", "fromMs", coalesce("untilMs", ${FOREVER}) AS "untilMs"
-  FROM json_to_recordset($1) AS r (kind text, ref text, "derivedId" text, "fromDay" date, "untilDay" date,
+WITH RECURSIVE touched AS (
+  SELECT kind, ref, "fromDay", "untilDay", "fromMs", coalesce("untilMs", ${FOREVER}) AS "untilMs"
+  FROM json_to_recordset($1) AS r (kind text, ref text, "fromDay" date, "untilDay" date,
     "fromMs" bigint, "untilMs" bigint)),
 open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close),
+${kinTable('kin', "SELECT DISTINCT ref FROM touched WHERE kind = 'media-link'")},
+whose AS MATERIALIZED (${accountsOfKin('kin')}),
 hit AS (
-  SELECT whose.account_id, t.fare_day, x.kind
+  SELECT w.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open
-  CROSS JOIN LATERAL (SELECT t.fare_day FROM fare.timed_tap t WHERE t.token_id = x.ref
+  JOIN kin k ON k.seed = x.ref
+  CROSS JOIN LATERAL (SELECT t.fare_day FROM fare.timed_tap t WHERE t.token_id = k.token_id
     AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after OFFSET 0) AS t
-  CROSS JOIN LATERAL (SELECT l.account_id FROM fare.media_link l WHERE l.token_id = x.ref
-                      UNION SELECT x."derivedId") AS whose
+  JOIN whose w ON w.seed = x.ref
   WHERE x.kind = 'media-link'
   UNION
   SELECT d.account_id, d.fare_day, x.kind
@@ -310,7 +318,6 @@ async function enqueueTouched(client: pg.PoolClient, writes: CommandWrites, days
   const touched = writes.touched.map(({ kind, ref, fromMs, untilMs }) => ({
     kind,
     ref,
-    derivedId: kind === 'media-link' ? derivedAccountId(ref) : null,
     fromMs,
     untilMs,
     fromDay: dayOf(fromMs),

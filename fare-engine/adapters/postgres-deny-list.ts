@@ -9,6 +9,7 @@ import {
   type ListVersion,
   planDeltas,
 } from '../deny-list/plan-publication.ts';
+import { kinTable } from './kin-statements.ts';
 
 /** Where the list stands, and what of it is at the broker. */
 export interface ListStatus {
@@ -60,20 +61,27 @@ async function loadTouched(
   nowMs: number,
 ): Promise<{ states: DenyState[]; published: Map<string, DenyEntry> }> {
   const { rows } = await client.query<{ states: DenyState[] | null; published: DenyEntry[] | null }>(
-    `WITH waiting AS (
+    `WITH RECURSIVE waiting AS (
        DELETE FROM fare.deny_queue WHERE queue_id IN (
          SELECT queue_id FROM fare.deny_queue ORDER BY queue_id LIMIT $2)
        RETURNING token_id),
-     token AS MATERIALIZED (
+     touched AS MATERIALIZED (
        SELECT token_id FROM waiting
        UNION
-       (SELECT token_id FROM fare.deny_published WHERE valid_until_ms <= $1 LIMIT $2))
+       (SELECT token_id FROM fare.deny_published WHERE valid_until_ms <= $1 LIMIT $2)),
+     ${kinTable('kin', 'SELECT token_id FROM touched')},
+     token AS MATERIALIZED (SELECT DISTINCT token_id FROM kin),
+     said AS (
+       SELECT k.seed, d.* FROM kin k CROSS JOIN LATERAL (
+         SELECT entry_id, action, reason, scope, valid_from_ms, valid_until_ms, known_from_ms
+           FROM fare.deny_entry e WHERE e.token_id = k.token_id
+          ORDER BY known_from_ms DESC, entry_id DESC LIMIT 1) AS d),
+     -- The latest word on any token of a medium is the word on all of them.
+     last AS (SELECT DISTINCT ON (seed) * FROM said ORDER BY seed, known_from_ms DESC, entry_id DESC),
+     state AS (SELECT DISTINCT ON (k.token_id) k.token_id, last.* FROM kin k JOIN last USING (seed) ORDER BY k.token_id)
      SELECT
        (SELECT json_agg(json_build_object('tokenId', e.token_id, 'action', e.action, 'reason', e.reason,
-           'scope', e.scope, 'validFromMs', e.valid_from_ms, 'validUntilMs', e.valid_until_ms))
-          FROM token CROSS JOIN LATERAL (
-            SELECT * FROM fare.deny_entry d WHERE d.token_id = token.token_id
-             ORDER BY known_from_ms DESC, entry_id DESC LIMIT 1) AS e) AS states,
+           'scope', e.scope, 'validFromMs', e.valid_from_ms, 'validUntilMs', e.valid_until_ms)) FROM state e) AS states,
        (SELECT json_agg(p.entry) FROM token JOIN fare.deny_published p USING (token_id)) AS published`,
     [nowMs, TOKENS_MAX],
   );

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import type { Close, MediaLink, StoredTap } from '../facts/facts.ts';
+import type { MediumSuccession } from '../facts/media-book.ts';
 import type { InboxRow } from '../facts/tap-of-record.ts';
 import type { Decided, Decision } from '../ledger/decision.ts';
 import type {
@@ -58,11 +59,13 @@ function transaction(client: pg.PoolClient): FareTransaction {
     claimInbox: (rowsMax) => claimInbox(client, rowsMax),
     claimQueue: (rowsMax) => claimQueue(client, rowsMax),
     loadLinks: async (tokenIds, fareDays) => {
-      const { rows } = await client.query<{ links: MediaLink[] | null; closes: Close[] | null }>(LOAD_LINKS, [
-        tokenIds,
-        fareDays,
-      ]);
-      return { links: rows[0]?.links ?? [], closes: rows[0]?.closes ?? [] };
+      const { rows } = await client.query<{
+        links: MediaLink[] | null;
+        successions: MediumSuccession[] | null;
+        closes: Close[] | null;
+      }>(LOAD_LINKS, [tokenIds, fareDays]);
+      const { links, successions, closes } = rows[0] as (typeof rows)[number];
+      return { links: links ?? [], successions: successions ?? [], closes: closes ?? [] };
     },
     lockAccounts: async (accounts) => {
       const { rows } = await client.query<{ account_id: string; version: bigint }>(LOCK_ACCOUNTS, [
@@ -132,6 +135,7 @@ async function storeAndLoad(
     JSON.stringify(spans),
     JSON.stringify(records.unsure),
     JSON.stringify(records.syncs),
+    JSON.stringify(records.successions),
   ]);
   const row = rows[0] as MaterialRow;
   const isNew = new Set(row.newTapIds ?? []);
@@ -140,6 +144,7 @@ async function storeAndLoad(
     facts: {
       taps: [...(row.taps ?? []), ...fresh],
       links: row.links ?? [],
+      successions: [...(row.successions ?? []), ...records.successions],
       assignments: row.assignments ?? [],
       carriers: row.carriers ?? [],
       routes: row.routes ?? [],

@@ -3,7 +3,6 @@
  * which other facts count, as known at the day's close.
  */
 import type { AccountDay, TapFact } from '#pricing/model.ts';
-import { accountOf, mediumIdOf } from './account-of.ts';
 import { createPlaceBook, type Place, type PlaceBook, type PlaceFacts } from './assign.ts';
 import { entitlementFacts } from './entitlement-facts.ts';
 import type {
@@ -14,11 +13,13 @@ import type {
   PassHolding,
   PricedTap,
 } from './facts.ts';
+import { createMediaBook, type MediumSuccession } from './media-book.ts';
 
 /** Facts from which account-days are made; may hold more than one account's. */
 export interface Facts extends PlaceFacts {
   readonly taps: readonly PricedTap[];
   readonly links: readonly MediaLink[];
+  readonly successions: readonly MediumSuccession[];
   readonly entitlements: readonly Entitlement[];
   readonly revocations: readonly EntitlementRevocation[];
   readonly passes: readonly PassHolding[];
@@ -54,16 +55,18 @@ export function accountDay(
 ): ReadyDay {
   const close = closeOf(fareDay, facts.closes);
   const knownAsOfMs = close?.knownFromMs ?? null;
-  const taps = new Map<string, { tap: PricedTap; place: Place }>();
+  const media = createMediaBook(facts.links, facts.successions);
+  const taps = new Map<string, { tap: PricedTap; place: Place; mediumId: string }>();
   for (const tap of facts.taps) {
     if (tap.fareDay !== fareDay) continue;
-    if (accountOf(tap.tokenId, tap.fareAtMs, facts.links, knownAsOfMs) !== accountId) continue;
-    taps.set(tap.tapId, { tap, place: places.place(tap, knownAsOfMs) });
+    if (media.accountOf(tap.tokenId, tap.fareAtMs, knownAsOfMs) !== accountId) continue;
+    const mediumId = media.mediumIdOf(tap.tokenId, knownAsOfMs);
+    taps.set(tap.tapId, { tap, place: places.place(tap, knownAsOfMs), mediumId });
   }
   const day: AccountDay = {
     accountId,
     fareDay,
-    taps: [...taps.values()].map(({ tap, place }) => tapFact(tap, place)),
+    taps: [...taps.values()].map(({ tap, place, mediumId }) => tapFact(tap, place, mediumId)),
     entitlements: entitlementFacts(
       facts.entitlements.filter((entitlement) => entitlement.accountId === accountId),
       facts.revocations,
@@ -82,8 +85,8 @@ export function accountDay(
   return { day, close, taps };
 }
 
-/** What pricing reads of a tap at its place. */
-export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place): TapFact {
+/** What pricing reads of a tap at its place, with its medium. */
+export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place, mediumId: string): TapFact {
   return {
     tapId: tap.tapId,
     fareAtMs: tap.fareAtMs,
@@ -96,7 +99,7 @@ export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place): Tap
     routeId: place.routeId,
     stopId: tap.stopId,
     ...(tap.stopUnsure ? { stopUnsure: true } : {}),
-    mediumId: mediumIdOf(tap.tokenId),
+    mediumId,
     deviceId: tap.deviceId,
     passBackOf: tap.passBackOf,
   };

@@ -17,6 +17,8 @@ export interface StoredTap {
   /** SHA-256 of the record's bytes, hex. */
   readonly recordSha256: string;
   readonly tokenId: string;
+  /** The same medium's token under the key before, where the record names it. */
+  readonly formerTokenId: string | null;
   readonly mediumKind: MediumKind;
   readonly direction: 'in' | 'out';
   readonly companions: number;
@@ -46,7 +48,7 @@ export interface StoredTap {
 /** What pricing reads of a tap; who wrote it and how it was received is evidence, not price. */
 export type PricedTap = Omit<
   StoredTap,
-  'epoch' | 'seq' | 'recordSha256' | 'flags' | 'stopConfidencePct' | 'stopSource'
+  'epoch' | 'seq' | 'recordSha256' | 'formerTokenId' | 'flags' | 'stopConfidencePct' | 'stopSource'
 >;
 
 /** A medium stands for an account. */

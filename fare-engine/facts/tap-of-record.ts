@@ -124,6 +124,7 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
     seq,
     recordSha256: row.hash,
     tokenId: body.tokenId,
+    formerTokenId: body.formerTokenId ?? null,
     mediumKind: body.mediumKind,
     direction: body.direction,
     companions: body.companions,

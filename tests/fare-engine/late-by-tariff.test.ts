@@ -36,7 +36,7 @@ function charged(routeId: string, receivedAtMs: number, correctionKnownMs = CLOS
   const row = { inboxId: 1n, ...tapRow({ seq: 1, atMs: NOON, routeId, receivedAtMs }) };
   const fact = factOfRecord(row, RULES);
   if (fact.kind !== 'tap') throw new Error('no tap');
-  const facts = { links: [], ...NO_PLACES, entitlements: [], revocations: [], passes: [] };
+  const facts = { links: [], successions: [], ...NO_PLACES, entitlements: [], revocations: [], passes: [] };
   const link = {
     linkId: '1',
     tokenId: token(1),

@@ -179,6 +179,7 @@ describe('closing', () => {
       entitlements: [],
       revocations: [],
       passes: [],
+      successions: [],
       closes: [close],
     });
   const initial = { state: INITIAL_STATE, base: null };

@@ -11,6 +11,7 @@ export interface TapWish {
   /** Instant of the fare, UTC ms; the device is in sync. */
   readonly atMs: number;
   readonly token?: string;
+  readonly formerToken?: string;
   readonly mediumKind?: 'social' | 'wallet' | 'bank';
   readonly vehicleId?: string;
   readonly routeId?: string;
@@ -38,7 +39,8 @@ export interface RowWish {
 export const NO_PLACES = { assignments: [], carriers: [], routes: [], shifts: [] };
 
 /** Token number n. */
-export const token = (n: number): string => `k1.${n.toString(16).padStart(32, '0')}`;
+export const token = (n: number, keyVersion = 1): string =>
+  `k${keyVersion}.${n.toString(16).padStart(32, '0')}`;
 
 export const tapIdOf = (device: string, seq: number): string => `${device}.${EPOCH}.${seq}`;
 
@@ -46,6 +48,7 @@ export const tapIdOf = (device: string, seq: number): string => `${device}.${EPO
 export function tapRow(wish: TapWish): RowWish {
   const body = {
     tokenId: wish.token ?? token(1),
+    ...(wish.formerToken === undefined ? {} : { formerTokenId: wish.formerToken }),
     mediumKind: wish.mediumKind ?? 'social',
     direction: 'in',
     where: {

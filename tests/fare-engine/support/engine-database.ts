@@ -7,6 +7,7 @@ import { createFareCalendar } from '#pricing/fare-day.ts';
 import { createPostgresClockStore } from '../../../fare-engine/adapters/postgres-clock.ts';
 import { createPostgresFareStore } from '../../../fare-engine/adapters/postgres-fare-store.ts';
 import { workShifts } from '../../../fare-engine/adapters/shift-queue.ts';
+import { workSuccessions } from '../../../fare-engine/adapters/succession-queue.ts';
 import type { Pricer } from '../../../fare-engine/ports.ts';
 import { type WorkDeps, type WorkRules, workInbox, workQueue } from '../../../fare-engine/work-chunk.ts';
 import { workClock } from '../../../fare-engine/work-clock.ts';
@@ -67,6 +68,7 @@ export async function openEngineDatabase(): Promise<EngineDatabase> {
       const turn = async (): Promise<number> =>
         (await workInbox(using, rowsMax)).claimed +
         (await workShifts(pool, rowsMax)) +
+        (await workSuccessions(pool, rowsMax)) +
         (await workClock(createPostgresClockStore(pool), RULES, rowsMax)).claimed +
         (await workQueue(using, rowsMax)).claimed;
       while ((await turn()) > 0);

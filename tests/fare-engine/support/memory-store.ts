@@ -11,6 +11,7 @@ import type {
   StoredTap,
   VehicleAssignment,
 } from '../../../fare-engine/facts/facts.ts';
+import { kinOf, type MediumSuccession } from '../../../fare-engine/facts/media-book.ts';
 import type { InboxRow, StoredShift } from '../../../fare-engine/facts/tap-of-record.ts';
 import type {
   ClockCorrection,
@@ -36,6 +37,7 @@ export interface MemoryStore extends FareStore, ClockStore {
   readonly queue: QueueRow[];
   readonly taps: Map<string, StoredTap>;
   readonly links: MediaLink[];
+  readonly successions: MediumSuccession[];
   readonly assignments: DeviceAssignment[];
   readonly carriers: VehicleAssignment[];
   readonly routes: RouteAssignment[];
@@ -68,6 +70,7 @@ export function memoryStore(): MemoryStore {
     queue: [],
     taps: new Map(),
     links: [],
+    successions: [],
     assignments: [],
     carriers: [],
     routes: [],
@@ -91,8 +94,9 @@ export function memoryStore(): MemoryStore {
     },
     touchAll() {
       for (const { tokenId, fareDay } of timedTaps(store)) {
-        const accounts = store.links.filter((l) => l.tokenId === tokenId).map((l) => l.accountId);
-        for (const accountId of new Set([...accounts, derivedAccountId(tokenId)]))
+        const tokens = kinOf(store.successions)(tokenId);
+        const accounts = store.links.filter((l) => tokens.includes(l.tokenId)).map((l) => l.accountId);
+        for (const accountId of new Set([...accounts, ...tokens.map(derivedAccountId)]))
           store.queue.push({ accountId, fareDay, attempts: 0 });
       }
     },
@@ -115,7 +119,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
   return {
     claimInbox: async (rowsMax) => store.inbox.splice(0, rowsMax),
     claimQueue: async (rowsMax) => store.queue.splice(0, rowsMax),
-    loadLinks: async () => ({ links: store.links, closes: store.closes }),
+    loadLinks: async () => ({ links: store.links, successions: store.successions, closes: store.closes }),
     lockAccounts: async (accounts) => {
       for (const { accountId } of accounts) versions.set(accountId, (versions.get(accountId) ?? 0n) + 1n);
       return versions;
@@ -130,12 +134,16 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       const latest = new Map(store.decisions.map((decision) => [decision.tapId, decision]));
       const before = store.shifts.size;
       for (const shift of records.shifts) store.shifts.set(shift.recordId, shift);
+      const said = store.successions.length;
+      store.successions.push(...records.successions);
+      if (store.successions.length > said) store.touchAll();
       // The real store finds out which days a new shift touches; here it is all of them.
       if (store.shifts.size > before) store.touchAll();
-      const { links, assignments, carriers, routes, entitlements, revocations, closes } = store;
+      const { links, successions, assignments, carriers, routes, entitlements, revocations, closes } = store;
       const facts = {
         taps: [...known, ...fresh],
         links,
+        successions,
         assignments,
         carriers,
         routes,
