@@ -25,6 +25,7 @@ export const REFUSAL_CODES = [
   'CARDS_SEVERAL',
   'MEDIUM_NOT_TAKEN',
   'BANK_CARD_NOT_TAKEN',
+  'PHONE_LOCKED',
   'VALIDATOR_OUT_OF_ORDER',
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
@@ -146,6 +147,12 @@ export const REASON_TEXTS: Readonly<Record<ReasonCode, Text>> = {
     en: 'This bank card is not taken here. Try another card.',
     de: 'Diese Bankkarte wird hier nicht angenommen. Bitte eine andere Karte versuchen.',
     pl: 'Ta karta bankowa nie jest tu przyjmowana. Użyj innej karty.',
+  },
+  PHONE_LOCKED: {
+    uk: 'Розблокуйте телефон і прикладіть його ще раз.',
+    en: 'Unlock your phone and hold it to the reader again.',
+    de: 'Bitte das Telefon entsperren und noch einmal anhalten.',
+    pl: 'Odblokuj telefon i przyłóż go jeszcze raz.',
   },
   VALIDATOR_OUT_OF_ORDER: {
     uk: 'Валідатор не працює. Скористайтеся іншим; штрафу за це не буде.',

@@ -11,6 +11,8 @@ export interface CardBudget {
   readonly timeMsMax: number;
   /** Most command APDUs, repetitions and GET RESPONSE included. */
   readonly apdusMax: number;
+  /** Zeroes every answer when the conversation ends, those of the transport too: they are the conversation's then. */
+  readonly wipes?: boolean;
 }
 
 /** A whole answer: all bytes that the card had to say to one command, and its last status word. */
@@ -23,7 +25,7 @@ export interface CardAnswer {
 /** One conversation. `undefined` means that it is over: card gone, out of time, out of exchanges, or not ISO 7816. */
 export interface Conversation {
   send(command: Uint8Array): Promise<CardAnswer | undefined>;
-  /** Frees the timer; nothing can be sent afterwards. */
+  /** Frees the timer; nothing can be sent afterwards, and where answers are secret none is left. */
   end(): void;
 }
 
@@ -36,6 +38,11 @@ export const DONE = 0x9000;
 
 /** Opens a conversation; its time runs from now. */
 export function converse(card: CardTransport, budget: CardBudget): Conversation {
+  const held: Uint8Array[] = [];
+  const hold = <T extends Uint8Array>(bytes: T): T => {
+    if (budget.wipes) held.push(bytes);
+    return bytes;
+  };
   let apdusLeft = budget.apdusMax;
   let over = false;
   let expire: () => void = () => {};
@@ -52,9 +59,12 @@ export function converse(card: CardTransport, budget: CardBudget): Conversation 
     apdusLeft -= 1;
     // A reader that rejects has lost the card as well: the passenger holds it again, the adapter heals itself.
     const asked = (async () => card.transmit(command))().catch(() => undefined);
+    // An answer that comes when nobody waits for it any more is wiped as well.
+    if (budget.wipes) void asked.then((late) => over && late?.fill(0));
     const answer = await Promise.race([asked, expired]);
     if (answer === undefined || answer.length < 2 || answer.length > ANSWER_BYTES_MAX) over = true;
-    return over || answer === undefined ? undefined : splitAnswer(answer);
+    if (answer) hold(answer);
+    return over || answer === undefined ? undefined : splitAnswer(hold(copyOf(answer)));
   };
 
   return {
@@ -63,12 +73,14 @@ export function converse(card: CardTransport, budget: CardBudget): Conversation 
       const sized = first && (await withRightLength(command, first, exchange));
       const whole = sized && (await withWaitingBytes(sized, exchange));
       if (whole === undefined) over = true;
+      else hold(whole.data);
       return whole;
     },
     end: () => {
       over = true;
       cancel();
       expire();
+      for (const bytes of held.splice(0)) bytes.fill(0);
     },
   };
 }
@@ -104,8 +116,14 @@ async function withWaitingBytes(first: CardAnswer, exchange: Exchange): Promise<
   return last && { data: Buffer.concat(parts), status: last.status };
 }
 
-function splitAnswer(answer: Uint8Array): CardAnswer {
-  const bytes = Buffer.from(answer);
+/** Memory of its own: what is wiped must not lie beside something else in a pool. */
+function copyOf(answer: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(answer.length);
+  copy.set(answer);
+  return copy;
+}
+
+function splitAnswer(bytes: Buffer): CardAnswer {
   return { data: bytes.subarray(0, -2), status: bytes.readUInt16BE(bytes.length - 2) };
 }
 

@@ -30,7 +30,9 @@ export function createInProcessCardReader(media: string | readonly Medium[]): In
     if (!onCard) throw new Error('the reader is not started');
     let opened: Promise<OpenedCard> | undefined;
     const open = (): Promise<OpenedCard> => {
-      opened ??= openCard(card, loaded, { timers: realTimers, timeMsMax: VISIT_MS_MAX });
+      // A virtual card's own memory is not the reader's to wipe.
+      const copied = { transmit: async (apdu: Uint8Array) => Uint8Array.from(await card.transmit(apdu)) };
+      opened ??= openCard(copied, loaded, { timers: realTimers, timeMsMax: VISIT_MS_MAX });
       return opened;
     };
     try {

@@ -12,6 +12,8 @@ export interface Medium {
   readonly name: string;
   /** Most command APDUs of one visit, repetitions, GET RESPONSE and settling included. */
   readonly apdusMax: number;
+  /** What the card says holds its number: every answer is zeroed as soon as the conversation is over. */
+  readonly secret?: true;
   /** Opens a session. What a card says wrong is a reading with a reason; only a bug throws. */
   open(talk: Conversation): Promise<OpenedMedium>;
 }

@@ -33,10 +33,15 @@ export async function openCard(
       timers,
       timeMsMax: Math.max(0, untilMs - timers.nowMs()),
       apdusMax: medium.apdusMax,
+      ...(medium.secret && { wipes: true }),
     });
     try {
       const opened = await medium.open(talk);
-      if (opened !== 'not-mine') return openedCard(opened, talk);
+      if (opened !== 'not-mine') {
+        // Without a log there is nothing more to say to it, and what it said goes at once.
+        if (!opened.settle) talk.end();
+        return openedCard(opened, talk);
+      }
     } catch (error) {
       talk.end();
       throw error;

@@ -1,0 +1,72 @@
+/** Looks for card numbers where none may be: in files, texts, and the memory of processes. */
+import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A card number in every form in which it could lie around. */
+export function formsOf(pan: string): ReadonlyMap<string, Buffer> {
+  const packed = Buffer.from(pan.length % 2 === 0 ? pan : `${pan}f`, 'hex');
+  return new Map([
+    ['digits', Buffer.from(pan, 'latin1')],
+    ['digits in UTF-16', Buffer.from(pan, 'utf16le')],
+    // An odd number's last half-byte is filler or a track's separator: it is left out.
+    ['packed', packed.subarray(0, pan.length >> 1)],
+    ['packed, in base64', Buffer.from(packed.subarray(0, 6).toString('base64'), 'latin1')],
+    ['digits, in hex', Buffer.from(Buffer.from(pan, 'latin1').toString('hex'), 'latin1')],
+  ]);
+}
+
+/** Names of the forms that occur in some bytes. */
+export function formsIn(bytes: Buffer, forms: ReadonlyMap<string, Buffer>): string[] {
+  return [...forms].filter(([, form]) => bytes.includes(form)).map(([name]) => name);
+}
+
+/** Each file under a folder in which a form occurs, with the form. */
+export function scanFolder(dir: string, forms: ReadonlyMap<string, Buffer>): string[] {
+  return readdirSync(dir, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(dir, name)).isFile())
+    .flatMap((name) => formsIn(readFileSync(join(dir, name)), forms).map((form) => `${name}: ${form}`));
+}
+
+const CHUNK_BYTES = 1 << 22;
+
+/** Each region of a process's memory in which a form occurs, with the form. Linux; for processes of one's own. */
+export function scanMemory(pid: number, forms: ReadonlyMap<string, Buffer>): string[] {
+  const found: string[] = [];
+  const memory = openSync(`/proc/${pid}/mem`, 'r');
+  try {
+    for (const line of readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
+      const region = /^([0-9a-f]+)-([0-9a-f]+) (r\S*) \S+ \S+ \S+ *(.*)$/.exec(line);
+      if (!region || region[4]?.startsWith('[v')) continue;
+      const [from, until] = [BigInt(`0x${region[1]}`), BigInt(`0x${region[2]}`)];
+      for (const [at, form] of formsInRegion(memory, from, until, forms))
+        found.push(`${at.toString(16)} ${region[4] || 'anonymous'}: ${form}`);
+    }
+  } finally {
+    closeSync(memory);
+  }
+  return found;
+}
+
+function* formsInRegion(
+  memory: number,
+  from: bigint,
+  until: bigint,
+  forms: ReadonlyMap<string, Buffer>,
+): Generator<[bigint, string]> {
+  const overlap = 64;
+  const chunk = Buffer.alloc(CHUNK_BYTES + overlap);
+  for (let at = from; at < until; at += BigInt(CHUNK_BYTES)) {
+    const left = until - at;
+    const wanted = left < BigInt(chunk.length) ? Number(left) : chunk.length;
+    let bytes = 0;
+    try {
+      bytes = readSync(memory, chunk, 0, wanted, at as unknown as number);
+    } catch {
+      continue; // a guard page, or gone meanwhile
+    }
+    for (const [name, form] of forms) {
+      const found = chunk.subarray(0, bytes).indexOf(form);
+      if (found >= 0) yield [at + BigInt(found), name];
+    }
+  }
+}
