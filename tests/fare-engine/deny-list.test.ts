@@ -199,7 +199,7 @@ test('2,500 cards denied at once go out in messages of at most 1,000 entries', {
      SELECT gen_random_uuid(), 'deny-medium', payload, 'office', 0 FROM json_array_elements($1) AS payload`,
     [JSON.stringify(rows)],
   );
-  while ((await workCommands(engine.pool, calendar, engine.clock.nowMs(), 500)).claimed > 0);
+  while ((await workCommands(engine.pool, calendar, engine.clock, 500)).claimed > 0);
   expect(await publisher.turn()).toBe(3);
   expect(DENY_ENTRIES_MAX).toBe(1000);
   expect((await listOfNewDevice()).tokens.size).toBe(2500);
