@@ -23,7 +23,6 @@ import type {
   PassHolding,
   PricedTap,
 } from './facts/facts.ts';
-import type { ClockRules } from './facts/fare-at.ts';
 import { createMediaBook, type MediumSuccession } from './facts/media-book.ts';
 import { proveTimes } from './prove-times.ts';
 
@@ -34,8 +33,6 @@ export interface ExportRequest {
   readonly untilDay: string;
   readonly zone: string;
   readonly dayStart: string;
-  /** The city's numbers for clocks: times of unsure taps are worked out anew. */
-  readonly clock: ClockRules;
   /** Bytes of the tariff packages, file by file; those never activated in this database are left out. */
   readonly packages: readonly ReadonlyMap<string, Uint8Array>[];
 }
@@ -72,7 +69,7 @@ export function exportFacts(
     for (;;) {
       const page = await nextTaps(client);
       if (page.length === 0) break;
-      await proveTimes(client, page, closes, { clock: request.clock, days });
+      await proveTimes(client, page, closes, { days });
       const fresh = new Set<string>();
       for (const line of await tapLines(client, page, closes)) {
         if (!accounts.has(line.accountId)) fresh.add(line.accountId);

@@ -185,7 +185,7 @@ function officeTasks(office: {
       name: 'commands',
       rowsMax: limits.commandRowsMax,
       turn: async (rowsMax) => {
-        const outcome = await workCommands(pool, rules.days, clock.nowMs(), rowsMax);
+        const outcome = await workCommands(pool, rules.days, clock, rowsMax);
         if (outcome.refused > 0) log.warn({ refused: outcome.refused }, 'fare.commands.refused');
         return outcome.claimed;
       },

@@ -5,13 +5,44 @@
 
 import { OperatorError } from '#platform/errors.ts';
 import { accountsOfKin, kinTable } from './adapters/kin-statements.ts';
+import { FOREVER } from './adapters/place-statements.ts';
 import { type Queryable, rowsOf } from './database-reader.ts';
 import type { Close, PricedTap } from './facts/facts.ts';
 import { type TimeRules, timeOf } from './facts/tap-time.ts';
 import type { TapInHand } from './work-clock.ts';
 
-/** Syncs of its boot after a tap, and around it in its journal, that are looked at: the nearest ones. */
-const NEAREST_MAX = 20;
+/**
+ * Ids of the syncs that were the nearest one on a side of a tap at some time since the tap was received: beyond those no
+ * sync has a say, now or at a close. From the tap outwards, up to the first that was known when the tap came; of the
+ * others, whatever was received before everything nearer. No number bounds them: the answer depends on the facts alone.
+ */
+const nearest = (side: string, outward: string, reach: (place: string) => string): string => `
+  SELECT record_id FROM (
+    SELECT n.record_id, greatest(n.received_at_ms, t.received_at_ms) AS known_ms,
+      min(greatest(n.received_at_ms, t.received_at_ms)) OVER (
+        ORDER BY ${outward} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS nearer_known_ms
+    FROM fare.clock_sync n WHERE n.device_id = u.device_id AND ${side} AND ${reach(`
+      SELECT n.* FROM fare.clock_sync n WHERE n.device_id = u.device_id AND ${side}
+        AND n.received_at_ms <= t.received_at_ms ORDER BY ${outward} LIMIT 1`)}) AS seen
+  WHERE nearer_known_ms IS NULL OR known_ms < nearer_known_ms`;
+
+const NEAREST_SYNCS = [
+  nearest(
+    'n.boot_id = u.boot_id AND n.sync_mono_ms >= u.mono_ms',
+    'n.sync_mono_ms, n.rtt_ms, n.server_ms, n.record_id',
+    (found) => `n.sync_mono_ms <= coalesce((SELECT sync_mono_ms FROM (${found}) AS f), ${FOREVER})`,
+  ),
+  nearest(
+    'n.epoch = u.epoch AND n.seq < u.seq',
+    'n.seq DESC',
+    (found) => `n.seq >= coalesce((SELECT seq FROM (${found}) AS f), 0)`,
+  ),
+  nearest(
+    'n.epoch = u.epoch AND n.seq > u.seq',
+    'n.seq',
+    (found) => `n.seq <= coalesce((SELECT seq FROM (${found}) AS f), ${FOREVER})`,
+  ),
+].join('\n  UNION\n');
 
 const SYNC_COLUMNS = `json_build_object('recordId', n.record_id, 'deviceId', n.device_id, 'epoch', n.epoch, 'seq', n.seq,
   'bootId', n.boot_id, 'monoMs', n.mono_ms, 'syncMonoMs', n.sync_mono_ms, 'serverMs', n.server_ms, 'rttMs', n.rtt_ms,
@@ -21,16 +52,9 @@ const SYNC_COLUMNS = `json_build_object('recordId', n.record_id, 'deviceId', n.d
 export const LOAD_TAPS = `
   SELECT json_build_object('tapId', t.tap_id, 'tokenId', t.token_id, 'deviceId', t.device_id, 'epoch', t.epoch,
       'seq', t.seq, 'fareDay', t.fare_day, 'fareAtMs', t.fare_at_ms, 'uncertaintyMs', t.uncertainty_ms,
-      'receivedAtMs', t.received_at_ms, 'evidence', u.evidence,
-      'syncs', coalesce((SELECT json_agg(${SYNC_COLUMNS}) FROM (
-          (SELECT * FROM fare.clock_sync n WHERE n.device_id = u.device_id AND n.boot_id = u.boot_id
-             AND n.sync_mono_ms >= u.mono_ms ORDER BY n.sync_mono_ms LIMIT ${NEAREST_MAX})
-          UNION
-          (SELECT * FROM fare.clock_sync n WHERE n.device_id = u.device_id AND n.epoch = u.epoch AND n.seq < u.seq
-            ORDER BY n.seq DESC LIMIT ${NEAREST_MAX})
-          UNION
-          (SELECT * FROM fare.clock_sync n WHERE n.device_id = u.device_id AND n.epoch = u.epoch AND n.seq > u.seq
-            ORDER BY n.seq LIMIT ${NEAREST_MAX})) AS n), '[]'::json),
+      'receivedAtMs', t.received_at_ms, 'evidence', u.evidence, 'driftPpm', u.drift_ppm,
+      'syncs', coalesce((SELECT json_agg(${SYNC_COLUMNS}) FROM fare.clock_sync n
+          WHERE n.record_id IN (${NEAREST_SYNCS})), '[]'::json),
       'corrections', coalesce((SELECT json_agg(json_build_object('correctionId', c.correction_id,
           'deviceId', c.device_id, 'validFromMs', c.valid_from_ms, 'validUntilMs', c.valid_until_ms, 'epoch', c.epoch,
           'fromSeq', c.from_seq, 'toSeq', c.to_seq, 'offsetMs', c.offset_ms, 'trueAtMs', c.true_at_ms,

@@ -5,6 +5,9 @@
  */
 import { derivedAccountId } from './facts/account-of.ts';
 import type { Close } from './facts/facts.ts';
+import type { ClockRules } from './facts/fare-at.ts';
+import { isFarFromReceipt } from './facts/fare-at.ts';
+import { isLate, type RecordContext } from './facts/tap-of-record.ts';
 import { type TapTime, type TapToTime, type TimeRules, timeOf } from './facts/tap-time.ts';
 import type { AccountDayKey } from './ports.ts';
 
@@ -42,8 +45,12 @@ export interface ClockOutcome {
   readonly moved: number;
 }
 
+/** With what is said of a time's distance from its receipt. */
+export type SettleRules = TimeRules &
+  Pick<RecordContext, 'lateTapAcceptS'> & { readonly clock: Pick<ClockRules, 'farFromReceiptS'> };
+
 /** Works off what became known of clocks. */
-export function workClock(store: ClockStore, rules: TimeRules, rowsMax: number): Promise<ClockOutcome> {
+export function workClock(store: ClockStore, rules: SettleRules, rowsMax: number): Promise<ClockOutcome> {
   return store.settling<ClockOutcome>({ claimed: 0, moved: 0 }, async (tx) => {
     const { claimed, taps, closes } = await tx.claim(rowsMax);
     if (claimed === 0) return { claimed, moved: 0 };
@@ -57,12 +64,12 @@ export function workClock(store: ClockStore, rules: TimeRules, rowsMax: number):
 export function settleTaps(
   taps: readonly TapInHand[],
   closes: readonly Close[],
-  rules: TimeRules,
+  rules: SettleRules,
 ): { moved: MovedTap[]; enqueue: AccountDayKey[] } {
   const moved: MovedTap[] = [];
   const enqueue = new Map<string, AccountDayKey>();
   for (const { tap, before, linkedAccounts } of taps) {
-    const time = timeOf(tap, closes, rules);
+    const time = flagged(tap, timeOf(tap, closes, rules), rules);
     if (same(time, before)) continue;
     moved.push({ tap, time });
     for (const accountId of [...linkedAccounts, derivedAccountId(tap.tokenId)]) {
@@ -71,6 +78,19 @@ export function settleTaps(
     }
   }
   return { moved, enqueue: [...enqueue.values()] };
+}
+
+/** A time that moved is early or late by itself: what the own time had said of the receipt does not hold for it. */
+function flagged({ receivedAtMs }: TapToTime, time: TapTime | null, rules: SettleRules): TapTime | null {
+  if (time === null) return null;
+  const far = isFarFromReceipt(time.fareAtMs, receivedAtMs, rules.clock);
+  const late = isLate(time.fareDay, receivedAtMs, rules);
+  const flags = [
+    ...time.flags,
+    ...(far ? (['CLOCK_FAR_FROM_RECEIPT'] as const) : []),
+    ...(late ? (['LATE'] as const) : []),
+  ];
+  return { ...time, flags: flags.sort() };
 }
 
 function same(a: TapTime | null, b: TapTime | null): boolean {

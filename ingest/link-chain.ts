@@ -150,46 +150,83 @@ export function judgeDevice(epochs: readonly EpochFacts[]): DeviceSummary {
     }
   }
   forks.push(...rivals(epochs));
-  for (const [one, other] of liveTogether(epochs)) {
-    for (const { epoch } of [one, other]) forks.push({ kind: 'live-together', epoch, seq: 1 });
-  }
+  for (const { epoch } of liveTogether(epochs)) forks.push({ kind: 'live-together', epoch, seq: 1 });
   const sum = (pick: (summary: EpochFacts['summary']) => number): number =>
     epochs.reduce((total, { summary }) => total + pick(summary), 0);
   return { gaps: sum((s) => s.gaps) + missingEnds, unlinked: sum((s) => s.unlinked), forks };
 }
 
-/** Pairs of epochs of which neither can have come after the other. */
-export function liveTogether(epochs: readonly EpochFacts[]): [EpochFacts, EpochFacts][] {
-  const dated = epochs.filter(({ alive }) => alive !== undefined);
-  return dated.flatMap((one, i) =>
-    dated
-      .slice(i + 1)
-      .filter((other) => outlives(one, other) && outlives(other, one))
-      .map((other): [EpochFacts, EpochFacts] => [one, other]),
-  );
+/** An epoch that was written while another one was. */
+export interface LiveTogether {
+  readonly epoch: string;
+  /**
+   * From when on its records are of a second journal, UTC ms; null: from its first one on, for it began beside another,
+   * also before it heard the city's time.
+   */
+  readonly fromMs: number | null;
 }
 
-function outlives(one: EpochFacts, other: EpochFacts): boolean {
-  return one.alive !== undefined && other.alive !== undefined && one.alive.toMs > other.alive.fromMs;
+/**
+ * Epochs of which neither can have come after the other: each has a record from after the other had begun. Sorted by
+ * beginning, an epoch is compared with the longest before it and the next after it, so a long history costs little.
+ */
+export function liveTogether(epochs: readonly EpochFacts[]): LiveTogether[] {
+  const dated = epochs
+    .flatMap(({ epoch, alive }) => (alive === undefined ? [] : [{ epoch, ...alive }]))
+    .sort((a, b) => a.fromMs - b.fromMs || (a.epoch < b.epoch ? -1 : 1));
+  // What of them all up to each place was written longest.
+  const longestMs = [Number.NEGATIVE_INFINITY];
+  for (const { toMs } of dated) longestMs.push(Math.max(longestMs.at(-1) as number, toMs));
+  return dated.flatMap(({ epoch, fromMs, toMs }): LiveTogether[] => {
+    const sooner = countBefore(dated, Math.min(fromMs, toMs));
+    if ((longestMs[sooner] as number) > fromMs) return [{ epoch, fromMs: null }];
+    for (let i = countBefore(dated, fromMs); i < dated.length; i++) {
+      const other = dated[i] as (typeof dated)[number];
+      if (other.fromMs >= toMs) break;
+      if (other.epoch === epoch || other.toMs <= fromMs) continue;
+      return [{ epoch, fromMs: other.fromMs === fromMs ? null : other.fromMs }];
+    }
+    return [];
+  });
+}
+
+/** How many of them, sorted by beginning, began before an instant. */
+function countBefore(dated: readonly { readonly fromMs: number }[], atMs: number): number {
+  let [low, high] = [0, dated.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((dated[middle] as (typeof dated)[number]).fromMs < atMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 /** Epochs that claim the same place; every claimant is named, since which one is the copy cannot be known. */
 function rivals(epochs: readonly EpochFacts[]): Fork[] {
-  const forks: Fork[] = [];
-  for (const [i, one] of epochs.entries()) {
-    const rival = epochs.some((other, j) => i !== j && claimSamePlace(one, other));
-    const kind = one.follows.kind === 'none' ? 'two-beginnings' : 'same-predecessor';
-    if (rival) forks.push({ kind, epoch: one.epoch, seq: 1 });
-  }
+  const claims = epochs.map((facts) => ({ facts, places: placesOf(facts) }));
+  const claimants = new Map<string, number>();
+  for (const { places } of claims)
+    for (const place of places) claimants.set(place, (claimants.get(place) ?? 0) + 1);
+  const beginnings = epochs.filter(({ follows }) => follows.kind === 'none').length;
+  const withoutKey = claimants.get(ANY_KEY) ?? 0;
+  const forks = claims.flatMap(({ facts: { epoch, follows }, places }): Fork[] => {
+    const begins = follows.kind === 'none';
+    const shared = places.some((place) => (claimants.get(place) ?? 0) > 1);
+    const anyKey = begins && beginnings > 1 && withoutKey > 0;
+    const kind = begins ? 'two-beginnings' : 'same-predecessor';
+    return shared || anyKey ? [{ kind, epoch, seq: 1 }] : [];
+  });
   return forks.sort((a, b) => (a.epoch < b.epoch ? -1 : 1));
 }
 
-/** A device may begin with nothing once for each key: other hardware under its name was enrolled with another one. */
-function claimSamePlace(one: EpochFacts, other: EpochFacts): boolean {
-  if (one.follows.kind === 'epoch') {
-    return other.follows.kind === 'epoch' && other.follows.epoch === one.follows.epoch;
-  }
-  if (one.follows.kind !== 'none' || other.follows.kind !== 'none') return false;
-  const [keys, others] = [one.keyIds ?? [], other.keyIds ?? []];
-  return keys.length === 0 || others.length === 0 || keys.some((keyId) => others.includes(keyId));
+const ANY_KEY = 'begins under a key that is not known';
+
+/**
+ * A device may begin with nothing once for each key: other hardware under its name was enrolled with another one. Where
+ * its key is not known, it may be any.
+ */
+function placesOf({ follows, keyIds = [] }: EpochFacts): string[] {
+  if (follows.kind === 'epoch') return [`follows ${follows.epoch}`];
+  if (follows.kind !== 'none') return [];
+  return keyIds.length === 0 ? [ANY_KEY] : keyIds.map((keyId) => `begins ${keyId}`);
 }

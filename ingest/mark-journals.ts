@@ -19,18 +19,15 @@ export interface JournalMark {
 export function markJournals(epochs: readonly EpochFacts[], forks: readonly Fork[]): JournalMark[] {
   const fromSeq = new Map<string, number>();
   const fromMs = new Map<string, number>();
+  const successors = Map.groupBy(epochs, ({ follows }) => (follows.kind === 'epoch' ? follows.epoch : ''));
   for (const fork of forks) {
     if (fork.kind === 'live-together' || fork.kind === 'two-boots') continue;
     lower(fromSeq, fork.epoch, fork.seq);
-    for (const { epoch } of successorsAt(epochs, fork)) lower(fromSeq, epoch, 1);
+    for (const { epoch } of successorsAt(successors.get(fork.epoch) ?? [], fork)) lower(fromSeq, epoch, 1);
   }
-  for (const [one, other] of liveTogether(epochs)) {
-    const atMs = Math.max(one.alive?.fromMs as number, other.alive?.fromMs as number);
-    for (const { epoch, alive } of [one, other]) {
-      // The one that began later is a second journal from its first record on, also before it heard the city's time.
-      if (alive?.fromMs === atMs) lower(fromSeq, epoch, 1);
-      else lower(fromMs, epoch, atMs);
-    }
+  for (const { epoch, fromMs: besideMs } of liveTogether(epochs)) {
+    if (besideMs === null) lower(fromSeq, epoch, 1);
+    else lower(fromMs, epoch, besideMs);
   }
   return epochs.map(({ epoch, summary }) => ({
     epoch,

@@ -83,7 +83,7 @@ async function runExport(
   try {
     const counts = await exportFacts(
       pool,
-      { ...days, zone: city.zone, dayStart: city.dayStart, clock: city.clock, packages },
+      { ...days, zone: city.zone, dayStart: city.dayStart, packages },
       async (line) => {
         if (file.write(`${line}\n`)) return;
         await Promise.race([new Promise<void>((drained) => file.once('drain', () => drained())), done]);

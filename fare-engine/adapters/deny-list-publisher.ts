@@ -7,7 +7,12 @@
 import { createPublicKey } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { type DenyManifest, openDenyManifest, snapshotSha256 } from '#contracts/deny-list.ts';
+import {
+  compareVersions,
+  type DenyManifest,
+  openDenyManifest,
+  snapshotSha256,
+} from '#contracts/deny-list.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import { type CitySigner, sealEnvelope } from '#contracts/signed-envelope.ts';
 import { LISTS } from '#contracts/topics.ts';
@@ -74,7 +79,10 @@ class Publisher implements DenyListPublisher {
   private readonly ownKey;
   /** Manifest that the broker retains; undefined until it is known, null when it has none. */
   private atBroker: DenyManifest | null | undefined;
-  private heard = Promise.withResolvers<DenyManifest | null>();
+  /** What the broker was heard to retain last, by whoever published it. */
+  private latest: DenyManifest | null = null;
+  /** Resolves when something was heard on this connection. */
+  private heard = Promise.withResolvers<void>();
   private manifestAtMs = Number.NEGATIVE_INFINITY;
   private complainedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -86,15 +94,24 @@ class Publisher implements DenyListPublisher {
     this.ownKey = new Map([[signer.keyId, createPublicKey(signer.privateKey)]]);
     mqtt.onLost(() => {
       this.atBroker = undefined;
+      this.latest = null;
       this.heard = Promise.withResolvers();
     });
     mqtt
-      .subscribe(LISTS.denyManifest, (_topic, payload, { retain }) => {
+      .subscribe(LISTS.denyManifest, (_topic, payload) => {
         const opened = openDenyManifest(payload, this.ownKey);
-        if (retain) this.heard.resolve(opened.ok ? opened.value : null);
+        this.hear(opened.ok ? opened.value : null);
       })
       // A broker that does not let us look is treated as one that has nothing.
-      .catch(() => this.heard.resolve(null));
+      .catch(() => this.hear(null));
+  }
+
+  /** Every manifest is retained by the broker, ours and that of whoever led before and does not know yet that it is over. */
+  private hear(manifest: DenyManifest | null): void {
+    this.latest = manifest;
+    this.heard.resolve();
+    // Validators that come now would be led astray: ours goes out again at the next turn.
+    if (this.atBroker && !leadsTo(manifest, this.atBroker)) this.manifestAtMs = Number.NEGATIVE_INFINITY;
   }
 
   async turn(): Promise<number> {
@@ -104,8 +121,10 @@ class Publisher implements DenyListPublisher {
       this.atBroker = undefined;
       return 0;
     }
-    if (this.atBroker === undefined)
-      this.atBroker = await Promise.race([this.heard.promise, delay(RECALL_MS, null)]);
+    if (this.atBroker === undefined) {
+      await Promise.race([this.heard.promise, delay(RECALL_MS)]);
+      this.atBroker = this.latest;
+    }
     const before = await loadListStatus(pool);
     // Asked before the list goes on: a number that was published once must never get another content.
     if (standing(before.version, before.snapshot, this.atBroker) === 'ahead') {
@@ -155,18 +174,29 @@ class Publisher implements DenyListPublisher {
     }
   }
 
+  /** Whoever has lost the lead sends nothing more. @throws Error when another may lead by now. */
+  private async stillLeading(): Promise<void> {
+    if (await this.lock.held()) return;
+    this.atBroker = undefined;
+    throw new Error('another engine publishes the deny list by now');
+  }
+
   private async publishManifest(status: ListStatus, snapshot: SnapshotStatus): Promise<void> {
     const { signer, clock } = this.deps;
     const { version, entries, generationProof } = status;
     const manifest = planManifest({ version, snapshot, entries, generationProof, issuedAtMs: clock.nowMs() });
     await this.probe('fare.lists.before-manifest');
+    await this.stillLeading();
     await this.send(LISTS.denyManifest, sealEnvelope('deny-manifest', manifest, signer));
     await this.probe('fare.lists.after-manifest');
     this.atBroker = manifest;
     this.manifestAtMs = clock.monotonicMs();
   }
 
-  /** `standing`: the broker has an older snapshot of ours, by which validators go on while this one is sent. */
+  /**
+   * `standing`: the broker has an older snapshot of ours, by which validators go on while this one is sent, and news too.
+   * Without one no manifest could lead to news before the snapshot is there: they follow it at once.
+   */
   private async publishSnapshot(standing: boolean): Promise<void> {
     const { pool, signer, log } = this.deps;
     let version: ListVersion = { generation: 0, n: 0 };
@@ -182,7 +212,9 @@ class Publisher implements DenyListPublisher {
         const topic = LISTS.denyChunk(version.generation, version.n, chunk.chunk);
         await this.send(topic, sealEnvelope('deny-chunk', chunk, signer));
         hashes.push(sha256Hex(JSON.stringify(chunk)));
-        if (standing && hashes.length % CHUNKS_BETWEEN_NEWS === 0) await this.newsMeanwhile();
+        if (hashes.length % CHUNKS_BETWEEN_NEWS !== 0) return;
+        await this.stillLeading();
+        if (standing) await this.newsMeanwhile();
       },
     );
     const replaced = this.atBroker ?? null;
@@ -235,4 +267,14 @@ class Publisher implements DenyListPublisher {
     const { generation, n } = this.atBroker ?? { generation: 0, n: 0 };
     log.error({ ...version, published: { generation, n } }, 'fare.deny-list.database-older-than-published');
   }
+}
+
+/** Whether who follows a manifest ends where another leads. */
+function leadsTo(manifest: DenyManifest | null, ours: DenyManifest): boolean {
+  return (
+    manifest !== null &&
+    compareVersions(manifest, ours) >= 0 &&
+    manifest.snapshotN === ours.snapshotN &&
+    manifest.snapshotSha256 === ours.snapshotSha256
+  );
 }

@@ -95,9 +95,10 @@ WITH RECURSIVE new_tap AS (
     "passBackOf" text, flags text[], "receivedAtMs" bigint)
   ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id, device_id, fare_at_ms),
 new_unsure AS (
-  INSERT INTO fare.unsure_tap (tap_id, device_id, epoch, seq, boot_id, mono_ms, evidence)
-  SELECT "tapId", "deviceId", epoch, seq, evidence->>'bootId', (evidence->>'monoMs')::bigint, evidence
-  FROM json_to_recordset($7) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, evidence jsonb)
+  INSERT INTO fare.unsure_tap (tap_id, device_id, epoch, seq, boot_id, mono_ms, evidence, drift_ppm)
+  SELECT "tapId", "deviceId", epoch, seq, evidence->>'bootId', (evidence->>'monoMs')::bigint, evidence, "driftPpm"
+  FROM json_to_recordset($7) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, evidence jsonb,
+    "driftPpm" double precision)
   ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id),
 new_sync AS (
   INSERT INTO fare.clock_sync (record_id, device_id, epoch, seq, boot_id, mono_ms, sync_mono_ms, server_ms, rtt_ms,

@@ -3,6 +3,7 @@
  * written, no pricing transaction runs that might have read without them.
  */
 import type pg from 'pg';
+import type { Clock } from '#platform/clock.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import { mediaReplaced } from '../card-commands.ts';
 import {
@@ -28,11 +29,14 @@ export interface CommandOutcome {
   readonly refused: number;
 }
 
-/** Obeys up to `rowsMax` commands in order of arrival. */
+/**
+ * Obeys up to `rowsMax` commands in order of arrival. The clock is asked once the gate is held: what is decided here is
+ * known after everything that was stored before.
+ */
 export async function workCommands(
   pool: pg.Pool,
   days: FareDays,
-  nowMs: number,
+  clock: Pick<Clock, 'nowMs'>,
   rowsMax: number,
 ): Promise<CommandOutcome> {
   const waiting = await pool.query('SELECT FROM fare.command_inbox LIMIT 1');
@@ -41,6 +45,7 @@ export async function workCommands(
     await client.query('SELECT pg_advisory_xact_lock($1)', [FACTS_GATE]);
     const commands = await claim(client, rowsMax);
     if (commands.length === 0) return { claimed: 0, obeyed: 0, refused: 0 };
+    const nowMs = clock.nowMs();
     const context = await loadContext(client, commands, nowMs);
     const writes = decideCommands(commands, context, days);
     await writeFacts(client, writes, nowMs);
@@ -82,6 +87,28 @@ async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedC
     submittedBy: row.submitted_by,
     submittedAtMs: Number(row.submitted_at_ms),
   }));
+}
+
+/**
+ * The newest receipt at or after an instant. Receipts bear the clocks of those that received: one that is ahead of ours
+ * must not make a record later than the close of books that it stands in. $1 = the instant.
+ */
+export const NEWEST_RECEIPT = `
+  SELECT max(at_ms) AS at_ms FROM (
+    SELECT max(received_at_ms) AS at_ms FROM fare.tap WHERE received_at_ms >= $1
+    UNION ALL SELECT max(received_at_ms) FROM fare.shift WHERE received_at_ms >= $1
+    UNION ALL SELECT max(received_at_ms) FROM fare.clock_sync WHERE received_at_ms >= $1
+    UNION ALL SELECT max(received_at_ms) FROM fare.record_inbox WHERE received_at_ms >= $1) AS newest`;
+
+/** First instant after every record that is stored or waits, where one of these commands closes a day. */
+async function afterReceipts(
+  client: pg.PoolClient,
+  commands: readonly SubmittedCommand[],
+  nowMs: number,
+): Promise<number> {
+  if (!commands.some(({ kind }) => kind === 'close-day')) return nowMs;
+  const { rows } = await client.query<{ at_ms: bigint | null }>(NEWEST_RECEIPT, [nowMs]);
+  return Math.max(nowMs, Number(rows[0]?.at_ms ?? nowMs - 1) + 1);
 }
 
 async function loadContext(
@@ -135,7 +162,7 @@ async function loadContext(
     media: new Map(row.media ?? []),
     replacedLinks: row.replaced ?? [],
     replacedSuccessions: row.successions ?? [],
-    knownAfterMs: Number(row.after_ms),
+    knownAfterMs: Math.max(Number(row.after_ms), await afterReceipts(client, commands, nowMs)),
     nowMs,
   };
 }

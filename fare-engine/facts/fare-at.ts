@@ -19,6 +19,9 @@ export interface ClockRules {
   readonly settleBeyondS: number;
 }
 
+/** What of them is needed where a clock is read by its monotonic time. */
+export type Drift = Pick<ClockRules, 'driftPpm'>;
+
 /** When, and how sure. */
 export interface ClockReading {
   readonly fareAtMs: number;
@@ -44,12 +47,21 @@ export function calendarInstant(instantMs: number): number {
 export function fareAt(at: ClockEvidence, receivedAtMs: number, rules: ClockRules): FareInstant {
   const reading = readClock(at, rules);
   const fareAtMs = calendarInstant(reading.fareAtMs);
-  const far = Math.abs(fareAtMs - receivedAtMs) > rules.farFromReceiptS * 1000;
+  const far = isFarFromReceipt(fareAtMs, receivedAtMs, rules);
   return {
     fareAtMs,
     uncertaintyMs: reading.uncertaintyMs,
     flags: far ? [...reading.flags, 'CLOCK_FAR_FROM_RECEIPT'] : reading.flags,
   };
+}
+
+/** Whether a person should look at a time so far from its receipt. */
+export function isFarFromReceipt(
+  fareAtMs: number,
+  receivedAtMs: number,
+  { farFromReceiptS }: Pick<ClockRules, 'farFromReceiptS'>,
+): boolean {
+  return Math.abs(fareAtMs - receivedAtMs) > farFromReceiptS * 1000;
 }
 
 function readClock(at: ClockEvidence, rules: ClockRules): FareInstant {
@@ -75,6 +87,6 @@ export function earliestOf({ bootId, monoMs, sync }: ClockEvidence): number {
 }
 
 /** Error of a time that was carried over `elapsedMs` from an exchange of this round trip. */
-export function errorMs(rttMs: number, elapsedMs: number, { driftPpm }: ClockRules): number {
+export function errorMs(rttMs: number, elapsedMs: number, { driftPpm }: Drift): number {
   return Math.ceil(rttMs / 2 + (Math.abs(elapsedMs) * driftPpm) / 1_000_000);
 }

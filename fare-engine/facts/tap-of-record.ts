@@ -64,6 +64,15 @@ export interface RecordContext {
   readonly stopCountsFromPct: number;
 }
 
+/** Whether a tap of this day came later than any tariff charges one of a closed day. */
+export function isLate(
+  fareDay: string,
+  receivedAtMs: number,
+  { days, lateTapAcceptS }: Pick<RecordContext, 'days' | 'lateTapAcceptS'>,
+): boolean {
+  return receivedAtMs >= days.endOfMs(fareDay) + lateTapAcceptS * 1000;
+}
+
 /** @throws Error when the text is not a record: ingest has checked it, so this is a bug and the row is set aside. */
 export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact {
   const parsed = parseRecord(Buffer.from(row.record, 'utf8'));
@@ -71,7 +80,11 @@ export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact 
   const record = parsed.value;
   if (record.kind === 'tap') {
     const tap = storedTap(record, row, context);
-    return { kind: 'tap', tap, unsure: isUnsure(tap, context.clock) ? unsureTap(tap, record.at) : null };
+    return {
+      kind: 'tap',
+      tap,
+      unsure: isUnsure(tap, context.clock) ? unsureTap(tap, record.at, context.clock) : null,
+    };
   }
   if (record.kind === 'refused') return { kind: 'refused', refused: storedRefusal(record, row, context) };
   const sync = syncOf(record, row);
@@ -86,8 +99,12 @@ export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact 
   return { kind: 'none', sync };
 }
 
-function unsureTap({ tapId, deviceId, epoch, seq }: StoredTap, evidence: ClockEvidence): UnsureTap {
-  return { tapId, deviceId, epoch, seq, evidence };
+function unsureTap(
+  { tapId, deviceId, epoch, seq }: StoredTap,
+  evidence: ClockEvidence,
+  { driftPpm }: ClockRules,
+): UnsureTap {
+  return { tapId, deviceId, epoch, seq, evidence, driftPpm };
 }
 
 /** The sync that a record carries, if it is of the record's own boot. */
@@ -116,7 +133,7 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
   const { stopId, stopConfidencePct = null } = body.where;
   const unsure = stopConfidencePct !== null && stopConfidencePct < context.stopCountsFromPct;
   const stopUnsure = stopId !== undefined && unsure;
-  const late = row.receivedAtMs >= context.days.endOfMs(fareDay) + context.lateTapAcceptS * 1000;
+  const late = isLate(fareDay, row.receivedAtMs, context);
   return {
     tapId: recordId(deviceId, epoch, seq),
     deviceId,

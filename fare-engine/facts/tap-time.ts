@@ -9,7 +9,14 @@ import type { FlagCode } from '#contracts/reason-codes.ts';
 import type { ClockEvidence } from '#contracts/record.ts';
 import { closeOf } from './account-day.ts';
 import { type Close, covers, type FareDays } from './facts.ts';
-import { type ClockReading, type ClockRules, calendarInstant, earliestOf, errorMs } from './fare-at.ts';
+import {
+  type ClockReading,
+  type ClockRules,
+  calendarInstant,
+  type Drift,
+  earliestOf,
+  errorMs,
+} from './fare-at.ts';
 
 /** A record of a device whose clock had met the city's in the same boot. */
 export interface StoredSync {
@@ -33,6 +40,8 @@ export interface UnsureTap {
   readonly epoch: string;
   readonly seq: number;
   readonly evidence: ClockEvidence;
+  /** The city's number when the tap was stored: by it the tap is settled, whatever the number is later. */
+  readonly driftPpm: number;
 }
 
 /** The office says when taps of a device took place. */
@@ -64,7 +73,8 @@ export interface TapToTime extends ClockReading {
   readonly receivedAtMs: number;
   /** Only where the own record leaves the time open. */
   readonly evidence: ClockEvidence | null;
-  /** The nearest in its boot and around it in its journal. */
+  readonly driftPpm: number | null;
+  /** Those that were the nearest ones in its boot or around it in its journal at some time since the tap was received. */
   readonly syncs: readonly StoredSync[];
   /** Of its device. */
   readonly corrections: readonly ClockCorrection[];
@@ -79,7 +89,6 @@ export interface TapTime extends ClockReading {
 }
 
 export interface TimeRules {
-  readonly clock: ClockRules;
   readonly days: FareDays;
 }
 
@@ -92,10 +101,13 @@ export function isUnsure({ uncertaintyMs }: ClockReading, { settleBeyondS }: Clo
 export function timeOf(tap: TapToTime, closes: readonly Close[], rules: TimeRules): TapTime | null {
   const corrections = tap.corrections.filter((correction) => speaksOf(correction, tap));
   const syncs = tap.evidence === null ? [] : tap.syncs;
-  const steps = new Set([
-    ...syncs.map((sync) => sync.receivedAtMs),
-    ...corrections.map((correction) => correction.knownFromMs),
-  ]);
+  // What was known before the tap came is known of it from its receipt on, all at once.
+  const steps = new Set(
+    [
+      ...syncs.map((sync) => sync.receivedAtMs),
+      ...corrections.map((correction) => correction.knownFromMs),
+    ].map((knownMs) => Math.max(tap.receivedAtMs, knownMs)),
+  );
   const own: TapTime = { ...tap, flags: [], knownFromMs: tap.receivedAtMs };
   let current = own;
   for (const knownMs of [...steps].sort((a, b) => a - b)) {
@@ -107,19 +119,17 @@ export function timeOf(tap: TapToTime, closes: readonly Close[], rules: TimeRule
       settled(
         tap,
         syncs.filter((sync) => sync.receivedAtMs <= knownMs),
-        rules.clock,
       );
     if (said === null) continue;
     const fareAtMs = calendarInstant(said.fareAtMs);
     if (fareAtMs === current.fareAtMs && said.uncertaintyMs === current.uncertaintyMs) continue;
-    const knownFromMs = Math.max(tap.receivedAtMs, knownMs);
     const { uncertaintyMs, flag } = said;
     current = {
       fareAtMs,
       uncertaintyMs,
       fareDay: rules.days.fareDayOf(fareAtMs),
       flags: [flag],
-      knownFromMs,
+      knownFromMs: knownMs,
     };
   }
   return current === own ? null : current;
@@ -156,9 +166,10 @@ function isLater(a: ClockCorrection, b: ClockCorrection): boolean {
 }
 
 /** What syncs say: the next one of the same boot, or the records around the tap in its journal. */
-function settled(tap: TapToTime, syncs: readonly StoredSync[], rules: ClockRules): Said | null {
-  const { evidence } = tap;
-  if (evidence === null) return null;
+function settled(tap: TapToTime, syncs: readonly StoredSync[]): Said | null {
+  const { evidence, driftPpm } = tap;
+  if (evidence === null || driftPpm === null) return null;
+  const rules = { driftPpm };
   const next = nextOfBoot(tap, evidence, syncs);
   const reading =
     next === undefined ? bounded(tap, evidence, syncs, rules) : projected(evidence, next, rules);
@@ -195,7 +206,7 @@ const DRIFT_PART_MAX = 0.01;
 function projected(
   { monoMs, bootId, sync: own }: ClockEvidence,
   next: StoredSync,
-  rules: ClockRules,
+  rules: Drift,
 ): ClockReading | null {
   const backMs = next.syncMonoMs - monoMs;
   const fromNext = next.serverMs - backMs;
@@ -216,7 +227,7 @@ function bounded(
   tap: TapToTime,
   evidence: ClockEvidence,
   syncs: readonly StoredSync[],
-  rules: ClockRules,
+  rules: Drift,
 ): ClockReading | null {
   const chain = syncs.filter((sync) => sync.deviceId === tap.deviceId && sync.epoch === tap.epoch);
   const before = nearest(
@@ -258,11 +269,11 @@ function instantOf(sync: StoredSync): number {
   return sync.serverMs + (sync.monoMs - sync.syncMonoMs);
 }
 
-function errorOf(sync: StoredSync, rules: ClockRules): number {
+function errorOf(sync: StoredSync, rules: Drift): number {
   return errorMs(sync.rttMs, sync.monoMs - sync.syncMonoMs, rules);
 }
 
 /** A tap of a later boot came at least as long after the record before it as its boot had lasted. */
-function earliestAfter(before: StoredSync, { monoMs }: ClockEvidence, rules: ClockRules): number {
+function earliestAfter(before: StoredSync, { monoMs }: ClockEvidence, rules: Drift): number {
   return instantOf(before) - errorOf(before, rules) + monoMs - errorMs(0, monoMs, rules);
 }

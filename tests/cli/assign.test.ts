@@ -30,7 +30,7 @@ async function kvytok(
 
 const assign = async (...args: string[]) => {
   const { said } = await kvytok(run, args, 'office_runtime');
-  await workCommands(engine.pool, calendar, engine.clock.nowMs(), 10);
+  await workCommands(engine.pool, calendar, engine.clock, 10);
   return JSON.parse(said) as { commandId: string };
 };
 const show = (at: string, ...more: string[]) =>

@@ -32,7 +32,7 @@ async function deny(...args: string[]): Promise<{ code: number; said: string }> 
   const code = await run(args, { stdin: new PassThrough(), stdout, stderr, env, cwd: folder.path });
   stdout.end();
   if (args[0] === 'add' || args[0] === 'remove') {
-    await workCommands(engine.pool, calendar, engine.clock.nowMs(), 10);
+    await workCommands(engine.pool, calendar, engine.clock, 10);
     await advanceDenyList(engine.pool, engine.clock.nowMs());
   }
   return { code, said: await text(stdout) };

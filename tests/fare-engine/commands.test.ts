@@ -36,7 +36,7 @@ test('the same top-up submitted three times is booked once, from the till to the
   await command(engine, 'credit-wallet', credit('pay-1'));
   await submit(engine, 'credit-wallet', credit('pay-1'));
   await submit(engine, 'credit-wallet', { ...credit('pay-1') });
-  await workCommands(engine.pool, calendar, engine.clock.nowMs(), 100);
+  await workCommands(engine.pool, calendar, engine.clock, 100);
   const { rows } = await engine.admin.query(
     'SELECT posting_id, debit_account, credit_account, amount_minor FROM fare.posting',
   );
@@ -102,7 +102,7 @@ test('a grant, its revocation and a grant under the same id with other dates, al
   await submit(engine, 'grant-entitlement', grant);
   await submit(engine, 'revoke-entitlement', { entitlementId: 'e-1', validUntilMs: 2000 });
   await submit(engine, 'grant-entitlement', { ...grant, validFromMs: 999 });
-  await workCommands(engine.pool, calendar, engine.clock.nowMs(), 100);
+  await workCommands(engine.pool, calendar, engine.clock, 100);
   expect([await count('entitlement'), await count('entitlement_revocation')]).toEqual([1, 1]);
   expect((await refusals()).slice(from)).toEqual([['grant-entitlement', 'COMMAND_KEY_REUSED']]);
 });
@@ -123,7 +123,7 @@ test('the scheduler closes a day when it has ended for longer than late taps are
   expect(await closeEndedDays(engine.pool, RULES, due)).toBe('2025-10-14');
   expect(await closeEndedDays(engine.pool, RULES, due)).toBeNull();
   engine.clock.setWall(due);
-  await workCommands(engine.pool, calendar, due, 100);
+  await workCommands(engine.pool, calendar, { nowMs: () => due }, 100);
   const { rows } = await engine.admin.query('SELECT fare_day::text AS day FROM fare.close');
   expect(rows).toEqual([{ day: '2025-10-14' }]);
   expect(await closeEndedDays(engine.pool, RULES, due + 86_400_000)).toBeNull();

@@ -13,6 +13,7 @@ import {
   sealDenyGeneration,
 } from '#contracts/deny-list.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
+import { sealEnvelope } from '#contracts/signed-envelope.ts';
 import { LISTS } from '#contracts/topics.ts';
 import { createLogger } from '#platform/logger.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
@@ -199,7 +200,7 @@ test('2,500 cards denied at once go out in messages of at most 1,000 entries', {
      SELECT gen_random_uuid(), 'deny-medium', payload, 'office', 0 FROM json_array_elements($1) AS payload`,
     [JSON.stringify(rows)],
   );
-  while ((await workCommands(engine.pool, calendar, engine.clock.nowMs(), 500)).claimed > 0);
+  while ((await workCommands(engine.pool, calendar, engine.clock, 500)).claimed > 0);
   expect(await publisher.turn()).toBe(3);
   expect(DENY_ENTRIES_MAX).toBe(1000);
   expect((await listOfNewDevice()).tokens.size).toBe(2500);
@@ -238,6 +239,8 @@ test('of two publishers one works; when it goes the other follows', async () => 
 test('after a hundred deltas a snapshot takes their place, and the old messages are cleared', async () => {
   const worker = follower();
   await worker.turn();
+  const waiting = follower();
+  expect(await waiting.turn()).toBe(0);
   const { n } = (await listOfNewDevice()).manifest;
   for (let turn = 0; turn <= 100; turn++) {
     await engine.pool.query(
@@ -255,7 +258,77 @@ test('after a hundred deltas a snapshot takes their place, and the old messages 
     manifest.n - manifest.snapshotN,
   );
   expect([...standing].filter((topic) => topic.includes('/snapshots/'))).toHaveLength(3);
+  // Whoever waited meanwhile goes on from this snapshot, not from what it had heard when it came.
+  await worker.stop();
+  const watcher = await city.connect('val-2');
+  const seen: string[] = [];
+  await watcher.subscribeAsync(LISTS.denyAll, { qos: 1 });
+  watcher.on('message', (topic, _payload, packet) => void (packet.retain || seen.push(topic)));
+  engine.clock.advance(200);
+  await command(engine, 'allow-medium', { tokenId: token(7) });
+  expect(await waiting.turn()).toBe(1);
+  await until(() => seen.includes(LISTS.denyManifest));
+  expect(seen).toEqual([LISTS.denyDelta(1, manifest.n + 1), LISTS.denyManifest]);
 });
+
+test('an older manifest of whoever led before is set right at the next turn', async () => {
+  const worker = follower();
+  await worker.turn();
+  const { manifest: older } = await listOfNewDevice();
+  await command(engine, 'deny-medium', deny(8));
+  await worker.turn();
+  const heard: number[] = [];
+  await mqtt.subscribe(LISTS.denyManifest, (_topic, payload) => {
+    const opened = openDenyManifest(payload, keys);
+    if (opened.ok) heard.push(opened.value.n);
+  });
+  await until(() => heard.at(-1) === older.n + 1);
+  await mqtt.publish(LISTS.denyManifest, sealEnvelope('deny-manifest', older, signer), {
+    qos: 1,
+    retain: true,
+  });
+  await until(() => heard.at(-1) === older.n);
+  await worker.turn();
+  const { manifest, tokens } = await listOfNewDevice();
+  expect(manifest.n).toBe(older.n + 1);
+  expect(tokens.has(token(8))).toBe(true);
+});
+
+test('who loses the lead before its manifest sends none', async () => {
+  const successor = follower();
+  let lost = false;
+  const probe = async (point: string): Promise<void> => {
+    if (point !== 'fare.lists.before-manifest' || lost) return;
+    lost = true;
+    await engine.admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND objid = $1`,
+      [0x6b76_646c],
+    );
+    await until(async () => (await successor.turn()) === 0 && (await leaders()) === 1);
+  };
+  const worker = createDenyListPublisher({
+    pool: engine.pool,
+    mqtt,
+    signer,
+    clock: engine.clock,
+    log,
+    probe,
+  });
+  open.unshift(worker);
+  await command(engine, 'deny-medium', deny(11));
+  await expect(worker.turn()).rejects.toThrow('another engine publishes');
+  expect(lost).toBe(true);
+  const { tokens } = await listOfNewDevice();
+  expect(tokens.has(token(11))).toBe(true);
+});
+
+async function leaders(): Promise<number> {
+  const { rows } = await engine.admin.query(
+    `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND objid = $1 AND granted`,
+    [0x6b76_646c],
+  );
+  return rows[0].n;
+}
 
 test('a database that was set back publishes nothing until a generation is begun under the offline key', async () => {
   const worker = follower();

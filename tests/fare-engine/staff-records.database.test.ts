@@ -21,7 +21,7 @@ async function rows(sql: string) {
 
 async function settle(): Promise<void> {
   await engine.drain();
-  await workCommands(engine.pool, calendar, engine.clock.nowMs(), 100);
+  await workCommands(engine.pool, calendar, engine.clock, 100);
   await engine.drain();
 }
 

@@ -10,7 +10,7 @@ import { createPostgresFareStore } from '../../fare-engine/adapters/postgres-far
 import { exportFacts } from '../../fare-engine/export-facts.ts';
 import { readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
 import { tapIdOf, tapRow, token } from './support/a-record.ts';
-import { type EngineDatabase, openEngineDatabase, RULES } from './support/engine-database.ts';
+import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 import { CITY_DIR, settled, startEngine } from './support/running-engine.ts';
 import { command } from './support/submit.ts';
 
@@ -109,7 +109,6 @@ test('a bundle prices each day by the packages that were known at its close', as
       untilDay: '2025-10-16',
       zone: 'Europe/Kyiv',
       dayStart: '04:00',
-      clock: RULES.clock,
       packages,
     },
     async (line) => void lines.push(line),

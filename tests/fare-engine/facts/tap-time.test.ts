@@ -31,6 +31,7 @@ function tap(evidence: ClockEvidence, change: Partial<TapToTime> = {}): TapToTim
     uncertaintyMs,
     receivedAtMs,
     evidence,
+    driftPpm: 50,
     syncs: [],
     corrections: [],
     ...change,

@@ -198,8 +198,8 @@ export function timedTaps(store: MemoryStore): StoredTap[] {
 
 /** A tap with all that may be said of its time; here simply everything that is known. */
 export function tapToTime(store: MemoryStore, tap: StoredTap): TapToTime {
-  const evidence = store.unsure.get(tap.tapId)?.evidence ?? null;
-  return { ...tap, evidence, syncs: [...store.syncs.values()], corrections: store.corrections };
+  const { evidence = null, driftPpm = null } = store.unsure.get(tap.tapId) ?? {};
+  return { ...tap, evidence, driftPpm, syncs: [...store.syncs.values()], corrections: store.corrections };
 }
 
 function clockTransaction(store: MemoryStore): ClockTransaction {

@@ -37,6 +37,6 @@ export async function command<K extends CommandKind>(
   commandId?: string,
 ): Promise<string> {
   const id = await submit(engine, kind, payload, commandId);
-  await workCommands(engine.pool, calendar, engine.clock.nowMs(), 100);
+  await workCommands(engine.pool, calendar, engine.clock, 100);
   return id;
 }
