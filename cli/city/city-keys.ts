@@ -33,6 +33,10 @@ export interface CityKeys {
   readonly issuer: NamedKey;
   /** Turns a medium's number into its token; version 1. */
   readonly tokenKey: Buffer;
+  /** Turns a bank card's number into its token; version 1. */
+  readonly panTokenKey: Buffer;
+  /** X25519: opens what validators seal for the acquirer. The embedded city plays its own acquirer. */
+  readonly acquirer: NamedKey;
 }
 
 const INGEST_KEY = 'ingest-key.pem';
@@ -59,6 +63,11 @@ export function openCityKeys(folder: string): CityKeys {
       openSecret(join(folder, 'token-key'), () => randomBytes(32).toString('hex')),
       'hex',
     ),
+    panTokenKey: Buffer.from(
+      openSecret(join(folder, 'pan-token-key'), () => randomBytes(32).toString('hex')),
+      'hex',
+    ),
+    acquirer: { keyId: 'acq-test', privateKey: openKey(join(folder, 'acquirer-key.pem'), sealingKey) },
   };
 }
 
@@ -67,11 +76,18 @@ export function publicPem(key: KeyObject): string {
   return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
 }
 
-/** An Ed25519 private key of a file; a new one when there is none. */
-export function openKey(file: string): KeyObject {
-  const fresh = () =>
-    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+/** A private key of a file; a new one when there is none: Ed25519 unless another kind is made. */
+export function openKey(file: string, make: () => KeyObject = signingKey): KeyObject {
+  const fresh = () => make().export({ type: 'pkcs8', format: 'pem' }).toString();
   return createPrivateKey(openSecret(file, fresh));
+}
+
+function signingKey(): KeyObject {
+  return generateKeyPairSync('ed25519').privateKey;
+}
+
+function sealingKey(): KeyObject {
+  return generateKeyPairSync('x25519').privateKey;
 }
 
 /** A secret's text of a file; made and written whole or not at all when there is none. */

@@ -4,13 +4,15 @@
  * has made. The secret is for a broker without TLS; certificates come from certify-city.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CardKeysFile } from '#contracts/card-keys.ts';
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
 import type { DeviceFile } from '../../edge-agent/adapters/folder-parts.ts';
+import { type BankParts, withPanToken } from './bank-parts.ts';
 import { type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
 /** What the city decides for each of its validators. */
@@ -58,6 +60,8 @@ export function enrolDevice(
     enrolmentUrl?: string | undefined;
     /** Text of `stops.json`; absent where the city finds no stops. */
     stops?: string | undefined;
+    /** For bank cards; absent where the city takes none. */
+    bank?: BankParts | undefined;
   },
 ): EnrolledDevice {
   const folder = join(devicesFolder, device.deviceId);
@@ -70,6 +74,7 @@ export function enrolDevice(
   const { stops, enrolmentUrl } = context;
   // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.
   if (stops !== undefined) writeFileAtomic(join(folder, 'stops.json'), stops);
+  if (context.bank) writeBankParts(folder, context.bank);
   writeWhole(
     join(folder, 'device.json'),
     JSON.stringify(
@@ -97,6 +102,15 @@ export function enrolDevice(
     publicKeyPem: publicPem(privateKey),
     brokerSecret: hashesOf(secret),
   };
+}
+
+/** The files that a device with bank cards has beside `device.json`. */
+function writeBankParts(folder: string, { bankCard, caKeys, panTokenKey }: BankParts): void {
+  writeWhole(join(folder, 'bank-card.json'), bankCard);
+  writeWhole(join(folder, 'ca-keys.json'), caKeys);
+  const file = join(folder, 'card-keys.json');
+  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as CardKeysFile) : undefined;
+  writeWhole(file, JSON.stringify(withPanToken(kept, panTokenKey), null, 2));
 }
 
 /** What a certificate or a renewal has put into `device.json`: it stays. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { CityData } from '#platform/city-data.ts';
 import { policyOf } from '../../ingest/enrolment/config.ts';
+import { bankPartsOf } from './bank-parts.ts';
 import type { CityKeys } from './city-keys.ts';
 import { type EnrolledDevice, enrolDevice, enrolService, writeIdentities } from './enrol-devices.ts';
 import { makeStopPlan, STOP_PLAN_FILES } from './make-stop-plan.ts';
@@ -54,7 +55,8 @@ export function openDeviceFolders(
   told: ToldToDevices,
 ): EnrolledDevice[] {
   const { inspection, ...rest } = told;
-  const context = { keys, policy: policyOf(data.city, inspection), ...rest };
+  const bank = bankPartsOf(data, keys);
+  const context = { keys, policy: policyOf(data.city, inspection), bank, ...rest };
   return data.devices.map((device) => enrolDevice(join(dataFolder, 'devices'), device, context));
 }
 

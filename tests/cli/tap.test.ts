@@ -45,6 +45,14 @@ describe.skipIf(skip)('a card on the whole way: vpcd, pcscd, validator, MQTT, Po
     expect(second.out).toContain('the same ride');
     expect(second.out).toContain('no amount moved');
   });
+
+  it('a bank card pays 15, and one whose signed data were altered is refused', async () => {
+    const paid = await tap('--medium', 'bank', '--card', 'mastercard', '--lang', 'en');
+    expect(paid.code, paid.out + paid.err).toBe(0);
+    expect(paid.out).toMatch(/rider → revenue:tet\s+₴15\.00/);
+    const altered = await tap('--medium', 'bank', '--card', 'wrong-static-data', '--lang', 'en');
+    expect(altered.out).toContain('✕ Refused');
+  });
 });
 
 describe('kvytok tap', () => {
