@@ -19,7 +19,7 @@ export interface HealthSources {
   readonly journal: Journal;
   readonly keeper: Timekeeper;
   readonly denyList: DenyList;
-  readonly reader: CardReader;
+  readonly reader: Pick<CardReader, 'state'>;
 }
 
 /** Puts the report together. `counters` are since the start; the position is the vehicle's, WGS 84. */

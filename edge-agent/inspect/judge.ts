@@ -5,18 +5,7 @@
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { RefusalCode } from '#contracts/reason-codes.ts';
 import type { CheckBody, CheckResult } from '#contracts/record.ts';
-
-/** A ride in the medium's own log, of whatever vehicle. */
-export interface LoggedRide {
-  readonly atMs: number;
-  /** First bytes of the SHA-256 of the id, hex. */
-  readonly vehicleTag: string;
-  readonly deviceTag: string;
-  readonly seq: number;
-  readonly companions: number;
-  /** The validator did not know its time well. */
-  readonly clockUnsure: boolean;
-}
+import type { CardLogEntry } from '../ports.ts';
 
 /** What one validator of the vehicle says. */
 export interface ValidatorWord {
@@ -32,8 +21,10 @@ export type MediumSeen =
   | {
       readonly kind: 'medium';
       readonly tokenId: string;
+      /** The one under the key before, while a rotation runs. */
+      readonly formerTokenId?: string;
       /** Newest first. */
-      readonly log?: readonly LoggedRide[];
+      readonly log?: readonly CardLogEntry[];
       /** Why no validator would take it now: expired, denied. A ride that stands is not touched by it. */
       readonly refused?: RefusalCode;
     }
@@ -63,12 +54,15 @@ export interface Verdict {
   readonly finable: boolean;
 }
 
+/** Of such a card nothing is known: it is held to the device again. */
+const ONCE_MORE: ReadonlySet<RefusalCode> = new Set(['CARD_UNREADABLE', 'CARDS_SEVERAL']);
+
 /**
  * Judges one check. The order of questions is the passenger's: does my ride stand, could I have paid, and only then, did I.
  */
 export function judge(question: CheckQuestion): Verdict {
   const { medium, rule, validators, silent } = question;
-  if (medium.kind === 'not-taken' && medium.reason === 'CARD_UNREADABLE')
+  if (medium.kind === 'not-taken' && ONCE_MORE.has(medium.reason))
     return { result: 'not-readable', evidence: 'none', reason: medium.reason, finable: false };
   const ride = medium.kind === 'medium' ? standingRide(medium, question) : undefined;
   if (ride) return { result: 'ride-stands', finable: false, ...ride };

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import { parserOf } from '#contracts/parse.ts';
 import { PenaltyProtocol } from '#contracts/record.ts';
-import { type CheckQuestion, judge, type LoggedRide } from '../../../edge-agent/inspect/judge.ts';
+import { type CheckQuestion, judge } from '../../../edge-agent/inspect/judge.ts';
 import { prepareProtocol, ruleFor } from '../../../edge-agent/inspect/penalty.ts';
+import type { CardLogEntry } from '../../../edge-agent/ports.ts';
 
 const NOW_MS = 1_760_420_000_000;
 const HERE = 'aa000001';
@@ -25,9 +26,10 @@ const RULE: InspectionRule = {
   },
 };
 const WINDOW_MS = RULE.rideWindowS * 1000;
-const logged = (change: Partial<LoggedRide> = {}): LoggedRide => ({
+const logged = (change: Partial<CardLogEntry> = {}): CardLogEntry => ({
   atMs: NOW_MS - 60_000,
   vehicleTag: HERE,
+  routeTag: '00000000',
   deviceTag: 'bb000001',
   seq: 4,
   companions: 0,
@@ -44,7 +46,7 @@ const question = (change: Partial<CheckQuestion> = {}): CheckQuestion => ({
   silent: [],
   ...change,
 });
-const medium = (log: readonly LoggedRide[], refused?: 'CARD_DENIED' | 'CARD_EXPIRED') =>
+const medium = (log: readonly CardLogEntry[], refused?: 'CARD_DENIED' | 'CARD_EXPIRED') =>
   ({ kind: 'medium', tokenId: `k1.${'0'.repeat(32)}`, log, ...(refused && { refused }) }) as const;
 const resultOf = (change: Partial<CheckQuestion>) => judge(question(change)).result;
 
@@ -136,8 +138,11 @@ describe('nobody is fined', () => {
   });
 
   it('for a card that could not be read', () => {
-    const unread = { kind: 'not-taken', reason: 'CARD_UNREADABLE' } as const;
-    expect(judge(question({ medium: unread }))).toMatchObject({ result: 'not-readable', finable: false });
+    for (const reason of ['CARD_UNREADABLE', 'CARDS_SEVERAL'] as const)
+      expect(judge(question({ medium: { kind: 'not-taken', reason } }))).toMatchObject({
+        result: 'not-readable',
+        finable: false,
+      });
   });
 
   it('without a penalty in the tariff', () => {
@@ -159,6 +164,7 @@ describe('nobody is fined', () => {
     const entry = fc.record({
       atMs: fc.integer({ min: 0, max: 2 * NOW_MS }),
       vehicleTag: fc.constantFrom(HERE, 'aa000002'),
+      routeTag: fc.constant('00000000'),
       deviceTag: fc.constant('bb000001'),
       seq: fc.nat(),
       companions: fc.nat(3),
