@@ -2,6 +2,7 @@
  * Talking to a card within bounds: commands of ISO/IEC 7816-4, the two status words that ask for another exchange
  * (`61xx` more bytes wait, `6Cxx` another length), and a budget of exchanges and time for the whole conversation.
  */
+import { ownMemory } from './own-memory.ts';
 import type { CardTransport, Timers } from './ports.ts';
 
 /** How much one card may cost. */
@@ -113,12 +114,18 @@ async function withWaitingBytes(first: CardAnswer, exchange: Exchange): Promise<
     if (bytes > TOTAL_BYTES_MAX) return undefined;
     parts.push(last.data);
   }
-  return last && { data: Buffer.concat(parts), status: last.status };
+  return last && { data: parts.length === 1 ? first.data : joined(parts, bytes), status: last.status };
 }
 
-/** Memory of its own: what is wiped must not lie beside something else in a pool. */
+function joined(parts: readonly Buffer[], bytes: number): Buffer {
+  const whole = ownMemory(bytes);
+  let at = 0;
+  for (const part of parts) at += part.copy(whole, at);
+  return whole;
+}
+
 function copyOf(answer: Uint8Array): Buffer {
-  const copy = Buffer.allocUnsafeSlow(answer.length);
+  const copy = ownMemory(answer.length);
   copy.set(answer);
   return copy;
 }

@@ -3,6 +3,7 @@
  * signature over this conversation; only then is anything of it used.
  */
 
+import { ownMemory } from '../own-memory.ts';
 import type { CaKeys } from './ca-keys.ts';
 import type { CardData } from './card-data.ts';
 import { type CardKeyAndPan, type Certificate, cardKey, issuerKey } from './certificates.ts';
@@ -70,7 +71,7 @@ function certificate(
 function statedPan(data: CardData, arena: SecretArena): Buffer | undefined {
   const plain = data.get(TAG.pan);
   const track2 = data.get(TAG.track2);
-  const fromTrack = track2 && arena.keep(Buffer.allocUnsafeSlow(PAN_BYTES));
+  const fromTrack = track2 && arena.keep(ownMemory(PAN_BYTES));
   if (fromTrack && panOfTrack2(track2, fromTrack) === undefined) return undefined;
   if (plain && fromTrack && !samePan(plain, fromTrack)) return undefined;
   const pan = plain ?? fromTrack;

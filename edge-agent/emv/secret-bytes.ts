@@ -1,7 +1,8 @@
 /**
  * Memory that must not outlive its use: card numbers and what contains them. Nothing here is ever a JS string, which
- * could not be wiped; memory comes from no pool, where a neighbour's overrun or a later buffer could show it.
+ * could not be wiped.
  */
+import { ownMemory } from '../own-memory.ts';
 
 /** Owns some bytes until it is wiped. Prints and serialises as `[secret]`. */
 export class SecretBytes {
@@ -13,7 +14,7 @@ export class SecretBytes {
 
   /** Copies the bytes into memory of its own and wipes where they came from. */
   static take(source: Uint8Array): SecretBytes {
-    const own = Buffer.allocUnsafeSlow(source.length);
+    const own = ownMemory(source.length);
     own.set(source);
     source.fill(0);
     return new SecretBytes(own);
@@ -56,7 +57,7 @@ export class SecretArena {
 
   /** The parts in a row, in memory of this arena. */
   join(parts: readonly Uint8Array[]): Buffer {
-    const whole = Buffer.allocUnsafeSlow(parts.reduce((sum, part) => sum + part.length, 0));
+    const whole = ownMemory(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of parts) {
       whole.set(part, at);

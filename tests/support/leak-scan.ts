@@ -2,6 +2,13 @@
 import { closeSync, openSync, readdirSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Several card numbers in every form. */
+export function formsOfAll(pans: readonly string[]): ReadonlyMap<string, Buffer> {
+  return new Map(
+    pans.flatMap((pan) => [...formsOf(pan)].map(([name, form]) => [`${pan}, ${name}`, form] as const)),
+  );
+}
+
 /** A card number in every form in which it could lie around. */
 export function formsOf(pan: string): ReadonlyMap<string, Buffer> {
   const packed = Buffer.from(pan.length % 2 === 0 ? pan : `${pan}f`, 'hex');
@@ -27,28 +34,34 @@ export function scanFolder(dir: string, forms: ReadonlyMap<string, Buffer>): str
     .flatMap((name) => formsIn(readFileSync(join(dir, name)), forms).map((form) => `${name}: ${form}`));
 }
 
-const CHUNK_BYTES = 1 << 22;
+const CHUNK_BYTES = 1 << 18;
+const PAGE_BYTES = 4096;
 
-/** Each region of a process's memory in which a form occurs, with the form. Linux; for processes of one's own. */
+/**
+ * Each place in a process's writable memory in which a form occurs, with the form: what cannot be written is as it came from
+ * the disk. Linux; for processes of one's own.
+ */
 export function scanMemory(pid: number, forms: ReadonlyMap<string, Buffer>): string[] {
   const found: string[] = [];
   const memory = openSync(`/proc/${pid}/mem`, 'r');
+  const pages = openSync(`/proc/${pid}/pagemap`, 'r');
   try {
     for (const line of readFileSync(`/proc/${pid}/maps`, 'latin1').split('\n')) {
-      const region = /^([0-9a-f]+)-([0-9a-f]+) (r\S*) \S+ \S+ \S+ *(.*)$/.exec(line);
+      const region = /^([0-9a-f]+)-([0-9a-f]+) (rw\S*) \S+ \S+ \S+ *(.*)$/.exec(line);
       if (!region || region[4]?.startsWith('[v')) continue;
       const [from, until] = [BigInt(`0x${region[1]}`), BigInt(`0x${region[2]}`)];
-      for (const [at, form] of formsInRegion(memory, from, until, forms))
+      for (const [at, form] of formsInRegion({ memory, pages }, from, until, forms))
         found.push(`${at.toString(16)} ${region[4] || 'anonymous'}: ${form}`);
     }
   } finally {
+    closeSync(pages);
     closeSync(memory);
   }
   return found;
 }
 
 function* formsInRegion(
-  memory: number,
+  { memory, pages }: { readonly memory: number; readonly pages: number },
   from: bigint,
   until: bigint,
   forms: ReadonlyMap<string, Buffer>,
@@ -56,6 +69,7 @@ function* formsInRegion(
   const overlap = 64;
   const chunk = Buffer.alloc(CHUNK_BYTES + overlap);
   for (let at = from; at < until; at += BigInt(CHUNK_BYTES)) {
+    if (!isTouched(pages, at)) continue;
     const left = until - at;
     const wanted = left < BigInt(chunk.length) ? Number(left) : chunk.length;
     let bytes = 0;
@@ -69,4 +83,14 @@ function* formsInRegion(
       if (found >= 0) yield [at + BigInt(found), name];
     }
   }
+}
+
+/** Whether any page of a chunk was ever written; a process reserves far more than it uses. */
+function isTouched(pages: number, at: bigint): boolean {
+  const entries = Buffer.alloc((CHUNK_BYTES / PAGE_BYTES) * 8);
+  const bytes = readSync(pages, entries, 0, entries.length, Number(at / BigInt(PAGE_BYTES)) * 8);
+  // The two highest bits of an entry: present, or swapped out.
+  for (let entry = 0; entry < bytes; entry += 8)
+    if (((entries[entry + 7] as number) & 0xc0) !== 0) return true;
+  return false;
 }
