@@ -29,6 +29,7 @@ without a network, keeps every answer in a signed journal, and brings it to the 
                      {"sign","reason","repeated","recordId","language","online","atMs"}
 
 KVYTOK_OPS_LISTEN=127.0.0.1:9464 offers /healthz, /readyz and /metrics there; without it nothing listens.
+KVYTOK_LOG_LEVEL=debug says more on stderr.
 Ctrl-C stops it cleanly. What has not reached the city yet stays in the journal.
 `;
 
@@ -52,7 +53,8 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const pretty = (io.stderr as { isTTY?: boolean }).isTTY === true;
   const time = values['simulated-time'];
   const clock = time === undefined ? createBootClock() : simulatedClock(time);
-  const log = createLogger({ component: 'edge', pretty, write: (line) => void io.stderr.write(line) });
+  const level = io.env['KVYTOK_LOG_LEVEL'] ?? 'info';
+  const log = createLogger({ component: 'edge', level, pretty, write: (line) => void io.stderr.write(line) });
   const lifecycle = createLifecycle(log);
   const signals = onSignals(log);
   try {

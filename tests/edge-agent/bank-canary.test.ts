@@ -41,8 +41,12 @@ describe.skipIf(skipWithoutPcsc('Card numbers over PC/SC'))('a card number', () 
     const before = ofKind(kind).length;
     const lying = await insertIntoVpcd({ port: pcscd.vpcdPort, card });
     await until(() => ofKind(kind).length > before, { what: `a record ${kind}` });
+    const left = removals();
     await lying.remove();
+    // PC/SC looks every 0.4 s; a card that came sooner would be taken for the one that left.
+    await until(() => removals() > left, { what: 'the card to have left' });
   }
+  const removals = (): number => edge.stderr().split('reader.card removed').length;
 
   beforeAll(async () => {
     pcscd = await startPrivatePcscd();
@@ -52,6 +56,7 @@ describe.skipIf(skipWithoutPcsc('Card numbers over PC/SC'))('a card number', () 
     edge = runKvytok(['edge'], {
       KVYTOK_EDGE_DEVICE_DIR: folder.path,
       KVYTOK_EDGE_SCREEN_PORT: 'none',
+      KVYTOK_LOG_LEVEL: 'debug',
       PCSCLITE_CSOCK_NAME: pcscd.socketPath,
       PLANTED,
     });
