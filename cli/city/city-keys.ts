@@ -37,7 +37,24 @@ export interface CityKeys {
   readonly panTokenKey: Buffer;
   /** X25519: opens what validators seal for the acquirer. The embedded city plays its own acquirer. */
   readonly acquirer: NamedKey;
+  /** Master keys of cards of layout 2. */
+  readonly cardKeys: CardMasterKeys;
 }
+
+/** Keys from which those of each card are made (docs/CARD-LAYOUT.md), 16 bytes each, of one generation. */
+export interface CardMasterKeys {
+  /** The keys' version on the card, 1 to 255. */
+  readonly generation: number;
+  readonly picc: Buffer;
+  readonly master: Buffer;
+  readonly read: Buffer;
+  readonly log: Buffer;
+  readonly uid: Buffer;
+  readonly hint: Buffer;
+}
+
+const CARD_KEY_USES = ['picc', 'master', 'read', 'log', 'uid', 'hint'] as const;
+const CARD_GENERATION = 1;
 
 const INGEST_KEY = 'ingest-key.pem';
 const GENERATION_KEY = join('offline', 'list-generation-key.pem');
@@ -68,7 +85,17 @@ export function openCityKeys(folder: string): CityKeys {
       'hex',
     ),
     acquirer: { keyId: 'acq-test', privateKey: openKey(join(folder, 'acquirer-key.pem'), sealingKey) },
+    cardKeys: openCardKeys(join(folder, `card-keys-${CARD_GENERATION}`)),
   };
+}
+
+/** One line for each use, in their order. */
+function openCardKeys(file: string): CardMasterKeys {
+  const fresh = () => CARD_KEY_USES.map(() => randomBytes(16).toString('hex')).join('\n');
+  const lines = openSecret(file, fresh).split('\n');
+  const [picc, master, read, log, uid, hint] = lines.map((line) => Buffer.from(line, 'hex'));
+  if (!picc || !master || !read || !log || !uid || !hint) throw new Error(`${file} is cut short`);
+  return { generation: CARD_GENERATION, picc, master, read, log, uid, hint };
 }
 
 /** The public half in PEM, as devices pin it. */

@@ -4,16 +4,17 @@
  * has made. The secret is for a broker without TLS; certificates come from certify-city.ts.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CardKeysFile } from '#contracts/card-keys.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
 import type { DeviceFile } from '../../edge-agent/adapters/folder-parts.ts';
 import { type BankParts, withPanToken } from './bank-parts.ts';
-import { type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
+import { type CardMasterKeys, type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
 /** What the city decides for each of its validators. */
 export interface ValidatorPolicy {
@@ -70,6 +71,7 @@ export function enrolDevice(
   const privateKey = openKey(join(folder, kept.signingKeyFile ?? 'device-key.pem'));
   const secret = openSecret(join(folder, 'mqtt-secret'), newSecret);
   openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
+  writeCardKeys(join(folder, 'card-keys.json'), context.keys.cardKeys);
   const { ingest, lists, listGeneration, issuer } = context.keys;
   const { stops, enrolmentUrl } = context;
   // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.
@@ -109,8 +111,32 @@ function writeBankParts(folder: string, { bankCard, caKeys, panTokenKey }: BankP
   writeWhole(join(folder, 'bank-card.json'), bankCard);
   writeWhole(join(folder, 'ca-keys.json'), caKeys);
   const file = join(folder, 'card-keys.json');
-  const kept = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as CardKeysFile) : undefined;
-  writeWhole(file, JSON.stringify(withPanToken(kept, panTokenKey), null, 2));
+  writeWhole(file, JSON.stringify(withPanToken(readCardKeys(file), panTokenKey), null, 2));
+}
+
+/** What a validator needs of the cards' master keys: to read, to write the log, to ask for a UID. Other keys stay. */
+function writeCardKeys(file: string, { generation, read, log, uid }: CardMasterKeys): void {
+  const kept = readCardKeys(file);
+  const withKey = (name: string, key: Buffer) => ({
+    [name]: { ...kept?.cards?.[name], [generation]: key.toString('hex') },
+  });
+  const cards = {
+    ...kept?.cards,
+    ...withKey('desfire-read', read),
+    ...withKey('desfire-log', log),
+    ...withKey('desfire-uid', uid),
+  };
+  const keys: CardKeysFile = { v: 1, ...kept, cards };
+  if (!isDeepStrictEqual(keys, kept)) writeWhole(file, JSON.stringify(keys, null, 2));
+}
+
+function readCardKeys(file: string): CardKeysFile | undefined {
+  try {
+    const parsed = parseCardKeys(JSON.parse(readFileSync(file, 'utf8')));
+    return parsed.ok ? parsed.value : undefined;
+  } catch {
+    return undefined; // not enrolled yet, or damaged: it is written anew
+  }
 }
 
 /** What a certificate or a renewal has put into `device.json`: it stays. */

@@ -142,6 +142,7 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
       office,
       issuer: keys.issuer,
       tokenKey: keys.tokenKey,
+      cardKeys: keys.cardKeys,
       leapTo: (ms) => clock.leapTo(ms),
       ...(options.onGreen === undefined ? {} : { onGreen: options.onGreen }),
     }),

@@ -17,6 +17,8 @@ export interface VirtualCard {
   transmit(apdu: Uint8Array): Promise<Uint8Array>;
   /** The field was switched off and on: selection and waiting bytes are gone. */
   reset(): void;
+  /** Answer to reset that a PC/SC reader makes of it; that of any contactless card unless given. */
+  readonly atr?: Uint8Array;
 }
 
 const DF_NAME = Buffer.from('f04b5659544f4b01', 'hex');

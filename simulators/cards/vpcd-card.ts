@@ -17,8 +17,6 @@ export interface VpcdOptions {
   readonly host?: string;
   readonly port?: number;
   readonly card: VirtualCard;
-  /** Answer to reset; the default is that of a contactless card without historical bytes (PC/SC part 3). */
-  readonly atr?: Uint8Array;
   /** The card may answer more than 255 bytes at a time. Each command then costs what the early byte saves, 44 ms. */
   readonly longAnswers?: boolean;
 }
@@ -31,7 +29,7 @@ export interface InsertedCard {
   readonly closed: Promise<void>;
 }
 
-/** TS 3B; T0 80: no historical bytes; TD1 80, TD2 01: T=1; check byte 01. */
+/** Without historical bytes (PC/SC part 3). TS 3B; T0 80: no historical bytes; TD1 80, TD2 01: T=1; check byte 01. */
 const CONTACTLESS_ATR = Uint8Array.of(0x3b, 0x80, 0x80, 0x01, 0x01);
 const CONTROL = { powerOff: 0x00, powerOn: 0x01, reset: 0x02, atr: 0x04 } as const;
 const CONNECT_MS_MAX = 3000;
@@ -74,7 +72,7 @@ async function connectTo(host: string, port: number): Promise<Socket> {
 
 /** Answers vpcd's messages one after the other. The result takes the card off the reader. */
 function serve(socket: Socket, options: VpcdOptions): () => void {
-  const { card, atr = CONTACTLESS_ATR, longAnswers = false } = options;
+  const { card, longAnswers = false } = options;
   let buffered: Buffer = Buffer.alloc(0);
   let early = false;
   let busy = false;
@@ -101,7 +99,7 @@ function serve(socket: Socket, options: VpcdOptions): () => void {
       // No answer, or one that the early byte has made impossible: the card is gone.
       if (answer.length < 2 || (early && answer.length > 255)) leave();
       else reply(answer);
-    } else if (message[0] === CONTROL.atr) reply(atr);
+    } else if (message[0] === CONTROL.atr) reply(card.atr ?? CONTACTLESS_ATR);
     else if (message[0] !== undefined) card.reset();
   };
 

@@ -1,10 +1,10 @@
 /** The riders' cards: made when they are first used, kept for as long as the simulation lives. */
-import type { CardTransport } from '../../edge-agent/ports.ts';
-import { badBankCard } from '../cards/emv/emv-misbehaviour.ts';
+import { createDesfireCard } from '../cards/desfire/desfire-card.ts';
+import { type DesfireMasterKeys, issueDesfire } from '../cards/desfire/issue-desfire.ts';
 import { type BankCardChanges, type BankCardKind, bankCard, testPan } from '../cards/emv/profiles.ts';
 import { type CardIssuer, cardTokenId } from '../cards/issue-card.ts';
-import type { Misbehaviour } from '../cards/misbehaviour.ts';
-import { createVirtualCard } from '../cards/virtual-card.ts';
+import { misbehave } from '../cards/misbehaviour.ts';
+import { createVirtualCard, type VirtualCard } from '../cards/virtual-card.ts';
 import type { Rider } from './riders.ts';
 
 const DAY_S = 86_400;
@@ -15,66 +15,69 @@ const EXPIRED_BEFORE_S = 30 * DAY_S;
 
 /** A rider's card, and the token under which the city knows it; null for a bank card, which nobody registers. */
 export interface RiderCard {
-  readonly card: CardTransport;
+  readonly card: VirtualCard;
   readonly tokenId: string | null;
 }
 
 export interface CardBox {
   cardOf(rider: Rider): RiderCard;
   /** The same card, taken away after the first exchange. */
-  tornCardOf(rider: Rider): CardTransport;
+  tornCardOf(rider: Rider): VirtualCard;
 }
 
 /** `beginMs` is the first morning of the simulation, `validFromMs` the day on which all cards were issued. */
 export function createCardBox(options: {
   readonly issuer: CardIssuer;
+  readonly cardKeys: DesfireMasterKeys;
   readonly tokenKey: Uint8Array;
   readonly beginMs: number;
   readonly validFromMs: number;
 }): CardBox {
   const cards = new Map<string, RiderCard>();
   const validFromS = Math.floor(options.validFromMs / 1000);
-  const validUntilS = (rider: Rider): number =>
-    rider.fault === 'expired' ? Math.floor(options.beginMs / 1000) - EXPIRED_BEFORE_S : validFromS + VALID_S;
-  const make = (rider: Rider, misbehaviour?: Misbehaviour): RiderCard => {
-    if (rider.bankCard !== null) {
-      const changes = bankOrder(rider, rider.bankCard, { validFromS, validUntilS: validUntilS(rider) });
-      const card = misbehaviour
-        ? badBankCard(rider.bankCard, misbehaviour, changes)
-        : bankCard(rider.bankCard, changes);
-      return { card, tokenId: null };
-    }
+  const make = (rider: Rider): RiderCard => {
+    const expiredS = Math.floor(options.beginMs / 1000) - EXPIRED_BEFORE_S;
+    const valid = { validFromS, validUntilS: rider.fault === 'expired' ? expiredS : validFromS + VALID_S };
+    if (rider.bankCard !== null)
+      return { card: bankCard(rider.bankCard, bankOrder(rider, rider.bankCard, valid)), tokenId: null };
     const mediumId = Buffer.from(rider.mediumIdHex, 'hex');
-    const card = createVirtualCard({
-      mediumKind: rider.mediumKind === 'social' ? 'social' : 'wallet',
-      mediumId,
-      language: rider.language,
-      validFromS,
-      validUntilS: validUntilS(rider),
-      issuer: options.issuer,
-      ...(misbehaviour && { misbehaviour }),
-    });
-    return { card, tokenId: cardTokenId(mediumId, options.tokenKey) };
+    return { card: cityCard(rider, mediumId, valid, options), tokenId: cardTokenId(mediumId, options.tokenKey) };
+  };
+  const cardOf = (rider: Rider): RiderCard => {
+    const known = cards.get(rider.riderId);
+    if (known) return known;
+    const made = make(rider);
+    cards.set(rider.riderId, made);
+    return made;
   };
   return {
-    cardOf(rider) {
-      let made = cards.get(rider.riderId);
-      if (!made) {
-        made = make(rider);
-        cards.set(rider.riderId, made);
-      }
-      return made;
-    },
-    tornCardOf: (rider) => make(rider, { kind: 'gone-after', apdus: 1 }).card,
+    cardOf,
+    tornCardOf: (rider) => misbehave(cardOf(rider).card, { kind: 'gone-after', apdus: 1 }),
   };
 }
 
+interface Valid {
+  readonly validFromS: number;
+  readonly validUntilS: number;
+}
+
+/** A card that the city has issued, of the layout that the rider was drawn with. */
+function cityCard(
+  { chip, mediumKind, language }: Rider,
+  mediumId: Uint8Array,
+  valid: Valid,
+  { issuer, cardKeys }: { readonly issuer: CardIssuer; readonly cardKeys: DesfireMasterKeys },
+): VirtualCard {
+  const kind = mediumKind === 'social' ? 'social' : 'wallet';
+  const order = { mediumId, language, issuer, ...valid };
+  if (chip.layout === 'plain') return createVirtualCard({ ...order, mediumKind: kind });
+  const { model, uidHex, randomUid } = chip;
+  const uid = Buffer.from(uidHex, 'hex');
+  return createDesfireCard({ eeprom: issueDesfire({ ...order, kind, model, uid, randomUid, keys: cardKeys }) });
+}
+
 /** The bank's order: a number of the test ranges that no other rider has. */
-function bankOrder(
-  rider: Rider,
-  kind: BankCardKind,
-  valid: { readonly validFromS: number; readonly validUntilS: number },
-): BankCardChanges {
+function bankOrder(rider: Rider, kind: BankCardKind, valid: Valid): BankCardChanges {
   const day = (atS: number): string => new Date(atS * 1000).toISOString().slice(2, 10).replaceAll('-', '');
   return {
     pan: testPan(kind, Number(rider.riderId.replace(/\D/g, ''))),

@@ -3,7 +3,8 @@
  * It holds no clock and no timer: whoever drives it calls `tick` with the city's time and the time that has passed.
  */
 import type { Logger } from '#platform/logger.ts';
-import type { CardTransport, ScreenView } from '../../edge-agent/ports.ts';
+import type { ScreenView } from '../../edge-agent/ports.ts';
+import type { VirtualCard } from '../cards/virtual-card.ts';
 import type { Agenda } from './agenda.ts';
 import type { RiderCard } from './card-box.ts';
 import type { Clerk } from './clerk.ts';
@@ -47,7 +48,7 @@ export interface FleetParts {
   /** The rider's card. */
   readonly cardOf: (rider: Rider) => RiderCard;
   /** A card that leaves the field too early. */
-  readonly tornCardOf: (rider: Rider) => CardTransport;
+  readonly tornCardOf: (rider: Rider) => VirtualCard;
   /** Connects or cuts a vehicle's radio. */
   readonly setOnline: (vehicleId: string, online: boolean) => void;
   readonly outageChance: number;
@@ -185,7 +186,7 @@ class SimulatedFleet implements Fleet {
     if (random.chance(shares.faults.doubleTouchShare)) await this.touch(vehicle, card);
   }
 
-  private async touch(vehicle: Vehicle, card: CardTransport): Promise<ScreenView | null> {
+  private async touch(vehicle: Vehicle, card: VirtualCard): Promise<ScreenView | null> {
     this.count.touches++;
     const view = await vehicle.touch(card);
     if (view === null) this.count.unanswered++;

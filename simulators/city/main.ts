@@ -9,6 +9,7 @@ import type { Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
 import { createInProcessCardReader } from '../../edge-agent/adapters/in-process-card-reader.ts';
 import { type EdgeRole, startEdge } from '../../edge-agent/main.ts';
+import type { DesfireMasterKeys } from '../cards/desfire/issue-desfire.ts';
 import type { CardIssuer } from '../cards/issue-card.ts';
 import { type Radio, startRadio } from './adapters/radio.ts';
 import { readCityFiles } from './adapters/read-city-files.ts';
@@ -38,6 +39,8 @@ export interface FleetOptions {
   readonly office: (command: OfficeCommand) => Promise<void>;
   /** Issuer whose key the devices pin, for the riders' cards. */
   readonly issuer: CardIssuer;
+  /** Master keys of the city's cards of layout 2, in the generation that new cards get. */
+  readonly cardKeys: DesfireMasterKeys;
   /** Secret with which the devices turn a card's number into its token. */
   readonly tokenKey: Uint8Array;
   /** Jumps the city's clock over the night; without it the nights pass at the clock's pace. */
@@ -107,7 +110,13 @@ export async function startFleet(options: FleetOptions): Promise<FleetRole> {
       ),
       desk,
       clerk,
-      ...createCardBox({ issuer: options.issuer, tokenKey: options.tokenKey, beginMs, validFromMs }),
+      ...createCardBox({
+        issuer: options.issuer,
+        cardKeys: options.cardKeys,
+        tokenKey: options.tokenKey,
+        beginMs,
+        validFromMs,
+      }),
       setOnline: (vehicleId, online) => garage.radios.get(vehicleId)?.setOnline(online),
       outageChance: garage.radios.size > 0 ? (options.outageChance ?? OUTAGE_CHANCE) : 0,
       tapsPerSecondMax: options.tapsPerSecondMax ?? simulation.tapsPerSecondMax,

@@ -32,6 +32,8 @@ export const RiderShares = Type.Object({
   /** Which of them have what; together one. */
   bankCards: Type.Object({ visa: share, mastercard: share, amex: share, maestro: share, phone: share }),
   languages: Type.Object({ en: share, pl: share, de: share }),
+  /** What is in their pockets: DESFire cards but for a share of plain ones, while the city migrates. */
+  cards: Type.Object({ plainShare: share, ev3Share: share, randomUidShare: share }),
   wallet: Type.Object({
     topUpMinor: minorDigits,
     /** A wallet below this is topped up before the next ride. */
@@ -48,6 +50,16 @@ export const RiderShares = Type.Object({
 });
 export type RiderShares = Static<typeof RiderShares>;
 
+/** The chip under a rider's card; a plain card has none of its own (docs/CARD-LAYOUT.md, layouts 1 and 2). */
+export type RiderChip =
+  | { readonly layout: 'plain' }
+  | {
+      readonly layout: 'desfire';
+      readonly model: 'EV2' | 'EV3';
+      readonly uidHex: string;
+      readonly randomUid: boolean;
+    };
+
 export interface Rider {
   readonly riderId: string;
   readonly accountId: string;
@@ -56,6 +68,7 @@ export interface Rider {
   readonly bankCard: BankCardKind | null;
   /** 16 bytes in hex: the number of a city's card, never sent anywhere but through the card. */
   readonly mediumIdHex: string;
+  readonly chip: RiderChip;
   readonly language: CardLanguage;
   readonly homeStopId: string;
   readonly workStopId: string;
@@ -107,6 +120,7 @@ function makeRider(
     mediumKind: social ? 'social' : 'wallet',
     bankCard: null,
     mediumIdHex: hex(random, 16),
+    chip: drawChip(randomOf(options.seed, 'chip', riderId), options.shares),
     language: drawLanguage(random, options.shares),
     ...drawPlaces(random, options.paths, stopIds, busy),
     concessionId,
@@ -140,6 +154,16 @@ function drawConcession(random: Random, shares: RiderShares): RiderShares['conce
     left -= concession.share;
   }
   return null;
+}
+
+function drawChip(random: Random, { cards }: RiderShares): RiderChip {
+  if (random.chance(cards.plainShare)) return { layout: 'plain' };
+  return {
+    layout: 'desfire',
+    model: random.chance(cards.ev3Share) ? 'EV3' : 'EV2',
+    uidHex: `04${hex(random, 6)}`,
+    randomUid: random.chance(cards.randomUidShare),
+  };
 }
 
 function drawLanguage(random: Random, shares: RiderShares): CardLanguage {

@@ -5,6 +5,7 @@
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Agent } from '../../edge-agent/agent.ts';
 import type { CardTransport, ScreenView } from '../../edge-agent/ports.ts';
+import type { VirtualCard } from '../cards/virtual-card.ts';
 import type { GnssReceiver } from './gnss-receiver.ts';
 import type { Run, Timetable } from './timetable.ts';
 import { type VehiclePlace, whereIs } from './vehicle-place.ts';
@@ -26,7 +27,7 @@ export interface Vehicle {
   /** Moves to where the timetable puts it at an instant. */
   drive(nowMs: number): VehiclePlace;
   /** Holds a card to the reader and gives what the screen showed; null when it showed nothing. */
-  touch(card: CardTransport): Promise<ScreenView | null>;
+  touch(card: VirtualCard): Promise<ScreenView | null>;
   /** Ends the shift, if one is open. */
   park(): void;
 }
@@ -44,12 +45,14 @@ export function createVehicle(parts: VehicleParts): Vehicle {
     shift = wanted !== null && agent.openShift(where) ? wanted : null;
   };
 
-  const touchNow = async (card: CardTransport): Promise<ScreenView | null> => {
+  const touchNow = async (card: VirtualCard): Promise<ScreenView | null> => {
     let shown: ScreenView | null = null;
     const forget = agent.onAnswer((view) => {
       shown = view;
     });
     try {
+      // It comes into the field.
+      card.reset();
       await reader.present(card);
     } finally {
       forget();

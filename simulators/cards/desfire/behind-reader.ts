@@ -15,6 +15,7 @@ const HISTORICAL = Buffer.of(0x80);
 /** The card as it is seen through the reader: `FF CA` (PC/SC part 3, 3.2.2.1.3) is the reader's own answer. */
 export function behindReader(card: DesfireCard): VirtualCard {
   return {
+    atr: DESFIRE_ATR,
     reset: () => card.reset(),
     transmit: async (apdu) => {
       const parsed = parseApdu(apdu);

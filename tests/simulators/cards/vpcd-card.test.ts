@@ -101,8 +101,8 @@ describe('a card on the virtual reader', () => {
   });
 
   it('gives an answer above 255 bytes when the card was laid down for that, and not one byte early', async () => {
-    const long = { ...createVirtualCard(order()), transmit: async () => Buffer.alloc(300, 0xab) };
-    await insert(long, { longAnswers: true, atr: DESFIRE_ATR });
+    const transmit = async () => Buffer.alloc(300, 0xab);
+    await insert({ ...createVirtualCard(order()), transmit, atr: DESFIRE_ATR }, { longAnswers: true });
     reader.write(frame(Uint8Array.of(4)));
     expect(await take(8)).toBe('00063b8180018080');
     reader.write(frame(SELECT).subarray(0, 2));

@@ -53,6 +53,7 @@ async function startSmallCity(startAtMs: number, speed: number) {
       commands.push(command);
     },
     issuer: keys.issuer,
+    cardKeys: keys.cardKeys,
     tokenKey: keys.tokenKey,
     vehiclesMax: 3,
     tickMs: 50,

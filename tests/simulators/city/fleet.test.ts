@@ -1,8 +1,9 @@
 /** The fleet's decisions, with vehicles that answer at once and a clock in the test's hand. */
 import { describe, expect, test } from 'vitest';
 import { createLogger } from '#platform/logger.ts';
-import type { CardTransport, ScreenView } from '../../../edge-agent/ports.ts';
+import type { ScreenView } from '../../../edge-agent/ports.ts';
 import { parsePayload } from '../../../fare-engine/command-kinds.ts';
+import type { VirtualCard } from '../../../simulators/cards/virtual-card.ts';
 import { createAgenda } from '../../../simulators/city/agenda.ts';
 import { createClerk } from '../../../simulators/city/clerk.ts';
 import type { Boarding } from '../../../simulators/city/day-plan.ts';
@@ -23,6 +24,7 @@ function riderOf(number: number, more: Partial<Rider> = {}): Rider {
     mediumKind: 'wallet',
     bankCard: null,
     mediumIdHex: number.toString(16).padStart(32, '0'),
+    chip: { layout: 'plain' },
     language: 'uk',
     homeStopId: 'a',
     workStopId: 'b',
@@ -34,6 +36,8 @@ function riderOf(number: number, more: Partial<Rider> = {}): Rider {
   };
 }
 
+const noCard = (): VirtualCard => ({ transmit: async () => new Uint8Array(), reset: () => {} });
+
 /** Everything a fleet needs, with a record of what it did. `boardings` are [rider number, seconds after the start]. */
 function rig(
   options: {
@@ -41,20 +45,20 @@ function rig(
     riders?: Rider[];
     tapsPerSecondMax?: number;
     faults?: Partial<RiderShares['faults']>;
-    answer?: (card: CardTransport) => ScreenView | null;
+    answer?: (card: VirtualCard) => ScreenView | null;
     office?: (command: OfficeCommand) => Promise<void>;
     outageChance?: number;
   } = {},
 ) {
   const boardings = options.boardings ?? [];
   const riders = options.riders ?? [...new Set(boardings.map(([n]) => n))].map((n) => riderOf(n));
-  const cards = new Map(riders.map((r) => [r.riderId, { transmit: async () => new Uint8Array() }]));
-  const torn = { transmit: async () => new Uint8Array() };
+  const cards = new Map(riders.map((r) => [r.riderId, noCard()]));
+  const torn = noCard();
   const touched: string[] = [];
   const commands: OfficeCommand[] = [];
   const radio: [string, boolean][] = [];
   let parked = 0;
-  const nameOf = (card: CardTransport) =>
+  const nameOf = (card: VirtualCard) =>
     card === torn ? 'torn' : ([...cards].find(([, c]) => c === card)?.[0] ?? '?');
   const answer =
     options.answer ??
@@ -92,7 +96,7 @@ function rig(
     agenda: createAgenda(timetable, () => plan, START),
     desk: createOfficeDesk({ seed: 1, currency: 'UAH', validFromMs: 0 }),
     clerk,
-    cardOf: (r) => ({ card: cards.get(r.riderId) as CardTransport, tokenId: `token ${r.riderId}` }),
+    cardOf: (r) => ({ card: cards.get(r.riderId) as VirtualCard, tokenId: `token ${r.riderId}` }),
     tornCardOf: () => torn,
     setOnline: (vehicleId, online) => radio.push([vehicleId, online]),
     outageChance: options.outageChance ?? 0,
