@@ -7,6 +7,9 @@ import { LANGUAGES, type Language, reasonText } from '#contracts/reason-codes.ts
 import { loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { type Explanation, explainTap, formatExplanation } from '../../fare-engine/explain-tap.ts';
+import { behindReader } from '../../simulators/cards/desfire/behind-reader.ts';
+import { createDesfireCard } from '../../simulators/cards/desfire/desfire-card.ts';
+import { issueDesfire } from '../../simulators/cards/desfire/issue-desfire.ts';
 import { BANK_CARDS, type BankCardKind, bankCard } from '../../simulators/cards/emv/profiles.ts';
 import type { CardKind } from '../../simulators/cards/issue-card.ts';
 import { createVirtualCard, type VirtualCard } from '../../simulators/cards/virtual-card.ts';
@@ -27,6 +30,7 @@ passenger saw, and what was posted.
   --medium KIND    social (personal card), wallet (card without a name) or bank (bank card or phone)
   --card NAME      which card; the same name is the same card (default: one for each medium). With bank: visa (default),
                    mastercard, amex, maestro, phone, or one that must be refused (docs/EMV-TEST-CARDS.md)
+  --layout LAYOUT  of a card of the city: plain (default) or desfire (docs/CARD-LAYOUT.md); its log begins empty each time
   --lang LANGUAGE  uk (default), en, de, pl
   --data DIR       data folder of the city (default: .kvytok in the checkout)
 
@@ -37,6 +41,8 @@ Needs pcscd and vpcd; \`kvytok doctor\` says whether they are there.
 const POSTED_MS_MAX = 15_000;
 const LOOK_EVERY_MS = 100;
 const CARD_DAYS = 3650;
+/** The maker of the chip stands first in its number. */
+const NXP = Uint8Array.of(0x04);
 /** Answers of the longest keys are too long for the virtual reader. */
 const BANK_KINDS: readonly string[] = BANK_CARDS.filter((kind) => kind !== 'mastercard-long-keys');
 
@@ -76,9 +82,13 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   }
 }
 
+const LAYOUTS = ['plain', 'desfire'] as const;
+type CardLayout = (typeof LAYOUTS)[number];
+
 interface TapOptions {
   readonly medium: CardKind | 'bank';
   readonly card: string;
+  readonly layout: CardLayout;
   readonly language: Language;
   readonly data: string | undefined;
 }
@@ -89,11 +99,15 @@ function optionsOf(args: string[]): TapOptions {
     options: {
       medium: { type: 'string' },
       card: { type: 'string' },
+      layout: { type: 'string' },
       lang: { type: 'string' },
       data: { type: 'string' },
     },
   });
   const { medium, lang = 'uk' } = values;
+  const layout = LAYOUTS.find((name) => name === (values.layout ?? 'plain'));
+  if (layout === undefined || (medium === 'bank' && values.layout !== undefined))
+    throw new UsageError(`--layout takes ${LAYOUTS.join(', ')}, with a card of the city`);
   if (medium !== 'social' && medium !== 'wallet' && medium !== 'bank')
     throw new UsageError('--medium takes social, wallet or bank');
   const card = values.card ?? (medium === 'bank' ? 'visa' : 'demo');
@@ -101,7 +115,7 @@ function optionsOf(args: string[]): TapOptions {
     throw new UsageError(`--card takes with bank: ${BANK_KINDS.join(', ')}`);
   if (!(LANGUAGES as readonly string[]).includes(lang))
     throw new UsageError(`--lang takes ${LANGUAGES.join(', ')}`);
-  return { medium, card, language: lang as Language, data: values.data };
+  return { medium, card, layout, language: lang as Language, data: values.data };
 }
 
 /** The city's validator that rides in no vehicle. */
@@ -128,14 +142,18 @@ async function askCityTime(city: RunningCity): Promise<{ cityMs: number; machine
 function cardOf({ medium, ...options }: TapOptions, keys: CityKeys, cityMs: number): VirtualCard {
   if (medium === 'bank') return bankCard(options.card as BankCardKind, bankDates(cityMs));
   const daysMs = CARD_DAYS * 86_400_000;
-  return createVirtualCard({
-    mediumKind: medium,
-    mediumId: createHash('sha256').update(`kvytok tap ${medium} ${options.card}`).digest().subarray(0, 16),
+  const drawn = createHash('sha256').update(`kvytok tap ${medium} ${options.card}`).digest();
+  const order = {
+    mediumId: drawn.subarray(0, 16),
     validFromS: Math.max(0, Math.floor((cityMs - daysMs) / 1000)),
     validUntilS: Math.floor((cityMs + daysMs) / 1000),
     language: options.language,
     issuer: keys.issuer,
-  });
+  };
+  if (options.layout === 'plain') return createVirtualCard({ ...order, mediumKind: medium });
+  const uid = Buffer.concat([NXP, drawn.subarray(16, 22)]);
+  const eeprom = issueDesfire({ ...order, model: 'EV3', uid, kind: medium, keys: keys.cardKeys });
+  return behindReader(createDesfireCard({ eeprom }));
 }
 
 /** In use for two years, and for three more. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { createCardBox } from '../../../simulators/city/card-box.ts';
 import { makeRiders, type Rider } from '../../../simulators/city/riders.ts';
+import { masterKeys } from '../cards/desfire/sample-desfire.ts';
 import { transact } from '../cards/emv/terminal.ts';
 import { issuer } from '../cards/sample-card.ts';
 import { paths, shares, timetable, tuesday } from './support.ts';
@@ -14,12 +15,15 @@ const riders = makeRiders({
   timetable,
   paths,
 });
-const box = createCardBox({
-  issuer,
-  tokenKey: randomBytes(32),
-  beginMs: tuesday('07:00'),
-  validFromMs: tuesday('07:00') - 180 * 86_400_000,
-});
+const newBox = () =>
+  createCardBox({
+    issuer,
+    cardKeys: masterKeys(1),
+    tokenKey: randomBytes(32),
+    beginMs: tuesday('07:00'),
+    validFromMs: tuesday('07:00') - 180 * 86_400_000,
+  });
+const box = newBox();
 const bankRiders = riders.filter((rider) => rider.mediumKind === 'bank');
 const read = (rider: Rider) => transact({ ...box.cardOf(rider).card, reset: () => {} });
 const pan = async (rider: Rider): Promise<string> =>
@@ -52,5 +56,52 @@ describe('bank cards of riders', () => {
     const select = Buffer.from('00a404000e325041592e5359532e444446303100', 'hex');
     expect((await torn.transmit(select)).length).toBeGreaterThan(2);
     expect(await torn.transmit(select)).toHaveLength(0);
+  });
+});
+
+describe('DESFire cards of riders', () => {
+  const box = newBox();
+  const riders = makeRiders({
+    seed: 3,
+    count: 200,
+    shares: { ...shares, cards: { plainShare: 0.2, ev3Share: 0.5, randomUidShare: 0.5 } },
+    timetable,
+    paths,
+  });
+  const say = async (rider: Rider, apdu: string): Promise<string> =>
+    Buffer.from(await box.cardOf(rider).card.transmit(Buffer.from(apdu, 'hex'))).toString('hex');
+  const chips = riders.flatMap(({ chip }) => (chip.layout === 'desfire' ? [chip] : []));
+
+  test('are drawn beside the rider: nobody lives elsewhere because of them', () => {
+    const plain = makeRiders({
+      seed: 3,
+      count: 200,
+      shares: { ...shares, cards: { plainShare: 1, ev3Share: 0, randomUidShare: 0 } },
+      timetable,
+      paths,
+    });
+    expect(plain.map((rider) => rider.chip)).toEqual(riders.map(() => ({ layout: 'plain' })));
+    expect(plain.map(({ chip: _, ...rider }) => rider)).toEqual(riders.map(({ chip: _, ...rider }) => rider));
+    expect(new Set(chips.map(({ uidHex }) => uidHex)).size).toBe(chips.length);
+    expect(chips.length).toBeGreaterThan(120);
+    expect(chips.length).toBeLessThan(195);
+  });
+
+  test('are found by their layout, and by the other layout not', async () => {
+    for (const rider of riders.filter(({ mediumKind }) => mediumKind !== 'bank').slice(0, 30)) {
+      const desfire = rider.chip.layout === 'desfire';
+      expect(await say(rider, '00a4040008f04b5659544f4b0200')).toBe(desfire ? '9000' : '6a82');
+      expect(await say(rider, '00a4040008f04b5659544f4b0100')).toMatch(desfire ? /^6a82$/ : /9000$/);
+    }
+  });
+
+  test('lose what was begun when they leave the field', async () => {
+    const rider = riders.find(({ chip }) => chip.layout === 'desfire' && !chip.randomUid) as Rider;
+    const torn = box.tornCardOf(rider);
+    const version = Buffer.from('9060000000', 'hex');
+    expect((await torn.transmit(version)).length).toBe(9);
+    expect(await torn.transmit(version)).toHaveLength(0);
+    torn.reset();
+    expect((await torn.transmit(version)).length).toBe(9);
   });
 });
