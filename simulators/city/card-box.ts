@@ -41,7 +41,10 @@ export function createCardBox(options: {
     if (rider.bankCard !== null)
       return { card: bankCard(rider.bankCard, bankOrder(rider, rider.bankCard, valid)), tokenId: null };
     const mediumId = Buffer.from(rider.mediumIdHex, 'hex');
-    return { card: cityCard(rider, mediumId, valid, options), tokenId: cardTokenId(mediumId, options.tokenKey) };
+    return {
+      card: cityCard(rider, mediumId, valid, options),
+      tokenId: cardTokenId(mediumId, options.tokenKey),
+    };
   };
   const cardOf = (rider: Rider): RiderCard => {
     const known = cards.get(rider.riderId);
@@ -73,7 +76,9 @@ function cityCard(
   if (chip.layout === 'plain') return createVirtualCard({ ...order, mediumKind: kind });
   const { model, uidHex, randomUid } = chip;
   const uid = Buffer.from(uidHex, 'hex');
-  return createDesfireCard({ eeprom: issueDesfire({ ...order, kind, model, uid, randomUid, keys: cardKeys }) });
+  return createDesfireCard({
+    eeprom: issueDesfire({ ...order, kind, model, uid, randomUid, keys: cardKeys }),
+  });
 }
 
 /** The bank's order: a number of the test ranges that no other rider has. */
