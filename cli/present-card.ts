@@ -29,6 +29,12 @@ export interface CardAnswer {
   readonly atMs: number;
 }
 
+/** An answer, with the moment at which it was seen here. */
+export interface SeenAnswer extends CardAnswer {
+  /** By `performance.now()` of this process. */
+  readonly seenAtMs: number;
+}
+
 export interface PcscValidatorOptions {
   /** Folder of an enrolled device that no other process uses. */
   readonly deviceDir: string;
@@ -43,7 +49,7 @@ export interface PcscValidatorOptions {
 /** A running validator. It goes on uploading its records until it is stopped. */
 export interface PcscValidator {
   /** Lays a card on the reader, waits for the answer, takes the card away. One card at a time. */
-  present(card: VirtualCard): Promise<CardAnswer>;
+  present(card: VirtualCard): Promise<SeenAnswer>;
   stop(): Promise<void>;
 }
 
@@ -95,14 +101,15 @@ async function present(
   edge: EdgeProcess,
   reader: VirtualReader,
   answerMsMax: number,
-): Promise<CardAnswer> {
+): Promise<SeenAnswer> {
   // An answer that came too late for the card before is not this card's.
   edge.dropLines();
   const lying = await insertIntoVpcd({ port: reader.vpcdPort, card });
   try {
     const answer = await edge.nextLine(answerMsMax);
+    const seenAtMs = performance.now();
     if (typeof answer?.['sign'] !== 'string') throw noAnswer(answerMsMax, edge.lastWords());
-    return answer as unknown as CardAnswer;
+    return { ...(answer as unknown as CardAnswer), seenAtMs };
   } finally {
     await lying.remove();
   }

@@ -1,11 +1,13 @@
 /** Cards for measuring a tap: each kind by name, card n of a kind always another card. */
-import { createVirtualCard } from '../../simulators/cards/virtual-card.ts';
+import { createVirtualCard, type VirtualCard } from '../../simulators/cards/virtual-card.ts';
 import type { CityKeys } from '../city/city-keys.ts';
-import type { CardMaker } from './tap-inside.ts';
 
 /** Kinds that can be measured. */
 export const TAP_CARDS = ['plain'] as const;
 export type TapCard = (typeof TAP_CARDS)[number];
+
+/** Card number n, as it comes to a reader. */
+export type CardMaker = (n: number) => VirtualCard;
 
 /** Makes cards of a kind; making one takes no part of a measured time. */
 export function cardMaker(_kind: TapCard, keys: CityKeys): CardMaker {

@@ -7,6 +7,7 @@ import { createInProcessCardReader } from '../../edge-agent/adapters/in-process-
 import { startEdge } from '../../edge-agent/main.ts';
 import type { CardReader, CardTransport } from '../../edge-agent/ports.ts';
 import type { BenchContext } from './bench.ts';
+import type { CardMaker } from './tap-cards.ts';
 import type { TapRig } from './tap-rig.ts';
 
 /** One tap, milliseconds. `ours` is everything between the card's coming and the light but the card itself. */
@@ -33,9 +34,6 @@ interface Marks {
   answered: number;
   accepted: boolean;
 }
-
-/** Card number n, as it comes to the reader. */
-export type CardMaker = (n: number) => CardTransport;
 
 /** Taps cards 0 … warmUp+taps−1, each once, and gives the times of all but the first ones. */
 export async function tapInside(
