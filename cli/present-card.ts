@@ -54,8 +54,8 @@ export interface PcscValidator {
 }
 
 const KVYTOK = fileURLToPath(new URL('./kvytok.ts', import.meta.url));
-const READY_MS_MAX = 15_000;
-const ANSWER_MS_MAX = 10_000;
+const READY_MS_MAX = 60_000;
+const ANSWER_MS_MAX = 30_000;
 const STOP_MS_MAX = 10_000;
 const LINES_MAX = 20;
 

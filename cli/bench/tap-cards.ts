@@ -1,16 +1,18 @@
 /** Cards for measuring a tap: each kind by name, card n of a kind always another card. */
+import { bankCard, testPan } from '../../simulators/cards/emv/profiles.ts';
 import { createVirtualCard, type VirtualCard } from '../../simulators/cards/virtual-card.ts';
 import type { CityKeys } from '../city/city-keys.ts';
 
-/** Kinds that can be measured. */
-export const TAP_CARDS = ['plain'] as const;
+/** Kinds that can be measured: our plain layout, bank cards with CDA (mastercard) and with fDDA (visa). */
+export const TAP_CARDS = ['plain', 'mastercard', 'visa'] as const;
 export type TapCard = (typeof TAP_CARDS)[number];
 
 /** Card number n, as it comes to a reader. */
 export type CardMaker = (n: number) => VirtualCard;
 
 /** Makes cards of a kind; making one takes no part of a measured time. */
-export function cardMaker(_kind: TapCard, keys: CityKeys): CardMaker {
+export function cardMaker(kind: TapCard, keys: CityKeys): CardMaker {
+  if (kind !== 'plain') return (n) => bankCard(kind, { pan: testPan(kind, n) });
   return (n) =>
     createVirtualCard({
       mediumKind: 'wallet',

@@ -38,7 +38,7 @@ Needs pcscd and vpcd; \`kvytok doctor\` says whether they are there.
 `;
 
 /** Desk validators have no vehicle in the plan of devices. */
-const POSTED_MS_MAX = 15_000;
+const POSTED_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 100;
 const CARD_DAYS = 3650;
 /** The maker of the chip stands first in its number. */
