@@ -43,7 +43,7 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
       ...parts,
       device,
       log,
-      reader: deps.reader ?? (await openPcscReader(config, log)),
+      reader: deps.reader ?? (await openPcscReader(config, log, () => parts.keeper.nowMs())),
       screen: screen ?? NO_SCREEN,
       language: config.language ?? 'uk',
     });

@@ -264,9 +264,15 @@ function tokensOf(facts: Facts): Map<string, Set<string>> {
     else known.add(tokenId);
   };
   const kin = kinOf(facts.successions);
-  for (const tokenId of new Set(facts.taps.map((tap) => tap.tokenId)))
-    for (const other of kin(tokenId)) add(derivedAccountId(other), tokenId);
-  for (const link of facts.links) for (const other of kin(link.tokenId)) add(link.accountId, other);
+  // All tokens of a medium go together: a link of one may say that another's tap is not this account's.
+  const addAll = (accountId: string, tokenIds: readonly string[]): void => {
+    for (const tokenId of tokenIds) add(accountId, tokenId);
+  };
+  for (const tokenId of new Set(facts.taps.map((tap) => tap.tokenId))) {
+    const own = kin(tokenId);
+    for (const other of own) addAll(derivedAccountId(other), own);
+  }
+  for (const link of facts.links) addAll(link.accountId, kin(link.tokenId));
   return tokens;
 }
 

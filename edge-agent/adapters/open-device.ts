@@ -166,13 +166,18 @@ function createClosers(): Closers {
   };
 }
 
-/** The reader of a device with PC/SC. */
-export async function openPcscReader(config: EdgeConfig, log: Logger): Promise<CardReader> {
+/** The reader of a device with PC/SC. `nowMs`: the city's time as the device knows it. */
+export async function openPcscReader(
+  config: EdgeConfig,
+  log: Logger,
+  nowMs: () => number,
+): Promise<CardReader> {
   // Only a device with a real reader loads its native parts.
   const { createPcscCardReader } = await import('./pcsc-card-reader.ts');
   return createPcscCardReader({
     deviceDir: config.deviceDir,
     log,
+    nowMs,
     ...(config.readerName !== undefined && { readerName: config.readerName }),
   });
 }

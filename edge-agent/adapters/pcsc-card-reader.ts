@@ -22,6 +22,8 @@ export interface PcscReaderOptions {
   /** Part of the PC/SC name of the readers to use; all when absent. */
   readonly readerName?: string;
   readonly log: Logger;
+  /** City time for the reader process; its machine's when absent. */
+  readonly nowMs?: () => number;
   /** Socket of another pcscd than the machine's own (`PCSCLITE_CSOCK_NAME`). */
   readonly socketPath?: string;
   /** An APDU that takes longer means that PC/SC hangs. The longest card answer that standards allow is 5 s away. */
@@ -150,6 +152,11 @@ function startSession(options: PcscReaderOptions, events: SessionEvents): Sessio
     if (child.connected) child.send(message, () => {});
   };
 
+  const tellTime = (): void => {
+    if (options.nowMs) send({ kind: 'time', nowMs: options.nowMs() });
+  };
+  tellTime();
+
   const offer = async (): Promise<void> => {
     const mine = startVisit((entry) => {
       if (child.connected) send({ kind: 'settle', entry });
@@ -162,6 +169,7 @@ function startSession(options: PcscReaderOptions, events: SessionEvents): Sessio
 
   child.on('message', (message: FromReader) => {
     silence.refresh();
+    if (message.kind === 'alive') tellTime();
     if (message.kind === 'readers') events.onReaders(message.names);
     else if (message.kind === 'card') void offer();
     else if (message.kind === 'reading') visit?.says(message.reading);

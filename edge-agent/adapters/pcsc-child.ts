@@ -38,6 +38,8 @@ const EMPTY = new Uint8Array(0);
 const [deviceDir = '', apduMs = '', wantedReader = ''] = process.argv.slice(2);
 const apduMsMax = Number(apduMs);
 let media: readonly Medium[] = [];
+/** How far the city's time is ahead of this machine's. */
+let aheadMs = 0;
 const readers = new Set<string>();
 /** Cards in the field now, by reader, oldest first. */
 const visits = new Map<string, Visit>();
@@ -145,7 +147,8 @@ async function transmit(visit: Visit, apdu: Uint8Array): Promise<Uint8Array> {
 }
 
 function onMessage(message: ToReader): void {
-  if (message.kind === 'settle') void settle(message.entry);
+  if (message.kind === 'time') aheadMs = message.nowMs - Date.now();
+  else if (message.kind === 'settle') void settle(message.entry);
   else if (offered) {
     offered.opened?.end();
     offered.state = 'done';
@@ -178,7 +181,7 @@ async function main(): Promise<void> {
   process.on('message', onMessage);
   let smartcard: Smartcard;
   try {
-    media = loadMedia(deviceDir);
+    media = loadMedia(deviceDir, () => Date.now() + aheadMs);
   } catch (error) {
     fail(firstLine(error), true);
     return;

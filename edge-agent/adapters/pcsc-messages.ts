@@ -6,6 +6,8 @@ import type { CardLogEntry, CardReading, SettleOutcome } from '../ports.ts';
 
 /** From the supervisor. */
 export type ToReader =
+  /** City time as the agent knows it: cards and certificates are judged by it. Sent at the start and at each heartbeat. */
+  | { readonly kind: 'time'; readonly nowMs: number }
   /** Write the card's own log; answered by `settled`. */
   | { readonly kind: 'settle'; readonly entry: CardLogEntry }
   /** The card has been answered: the next may come as soon as this one is gone. */

@@ -5,7 +5,7 @@ import { noProbe } from '#platform/probe.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { planDay } from '../../fare-engine/close-day.ts';
 import { accountDay } from '../../fare-engine/facts/account-day.ts';
-import { accountOf } from '../../fare-engine/facts/account-of.ts';
+import { createMediaBook } from '../../fare-engine/facts/media-book.ts';
 import { timeOf } from '../../fare-engine/facts/tap-time.ts';
 import type { Pricer } from '../../fare-engine/ports.ts';
 import { type WorkDeps, workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
@@ -139,8 +139,9 @@ function priceEverything(store: MemoryStore, pricer: Pricer) {
   });
   const closeKnown = (day: string) =>
     store.closes.some((c) => c.fareDay >= day) ? (store.closes[0]?.knownFromMs ?? null) : null;
+  const media = createMediaBook(store.links, store.successions);
   const owners = new Map(
-    taps.map((t) => [t.tapId, accountOf(t.tokenId, t.fareAtMs, store.links, closeKnown(t.fareDay))]),
+    taps.map((t) => [t.tapId, media.accountOf(t.tokenId, t.fareAtMs, closeKnown(t.fareDay))]),
   );
   const lines = new Map<string, unknown>();
   for (const accountId of new Set(owners.values())) {

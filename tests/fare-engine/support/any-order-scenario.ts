@@ -4,6 +4,13 @@ import type { ClockEvidence } from '#contracts/record.ts';
 import { clockSyncRow, type RowWish, shiftRow, tapRow, token } from './a-record.ts';
 import type { MemoryStore } from './memory-store.ts';
 
+/** How a validator names card number n, while a token key rotates. */
+const TOKENS: readonly ((n: number) => { token: string; formerToken?: string })[] = [
+  (n) => ({ token: token(n) }),
+  (n) => ({ token: token(n, 2), formerToken: token(n) }),
+  (n) => ({ token: token(n, 2) }),
+];
+
 export const START = Date.UTC(2025, 9, 14, 0, 0);
 export const MINUTE_MS = 60_000;
 
@@ -132,7 +139,8 @@ export const scenario: fc.Arbitrary<Scenario> = fc
         device: `val-${bus}`,
         seq: 100 * (index + 1),
         atMs: START + minute * MINUTE_MS,
-        token: token(card),
+        // A third of the validators has two token keys, another third only the new one.
+        ...TOKENS[index % TOKENS.length]?.(card),
         vehicleId: `bus-${bus}`,
         // Some arrive a week later: after the close, and too late to be charged.
         receivedAtMs: START + minute * MINUTE_MS + (index % 4 === 3 ? 8 * 24 * 60 * MINUTE_MS : 1000),

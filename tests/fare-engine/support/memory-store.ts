@@ -94,9 +94,7 @@ export function memoryStore(): MemoryStore {
     },
     touchAll() {
       for (const { tokenId, fareDay } of timedTaps(store)) {
-        const tokens = kinOf(store.successions)(tokenId);
-        const accounts = store.links.filter((l) => tokens.includes(l.tokenId)).map((l) => l.accountId);
-        for (const accountId of new Set([...accounts, ...tokens.map(derivedAccountId)]))
+        for (const accountId of accountsOf(store, tokenId))
           store.queue.push({ accountId, fareDay, attempts: 0 });
       }
     },
@@ -210,7 +208,7 @@ function clockTransaction(store: MemoryStore): ClockTransaction {
       const taps = [...store.taps.values()].map((tap) => ({
         tap: tapToTime(store, tap),
         before: store.times.get(tap.tapId) ?? null,
-        linkedAccounts: store.links.filter((l) => l.tokenId === tap.tokenId).map((l) => l.accountId),
+        linkedAccounts: accountsOf(store, tap.tokenId),
       }));
       return { claimed: 1, taps, closes: store.closes };
     },
@@ -222,4 +220,11 @@ function clockTransaction(store: MemoryStore): ClockTransaction {
       store.queue.push(...enqueue.map((key) => ({ ...key, attempts: 0 })));
     },
   };
+}
+
+/** Accounts that a medium may have, by all its tokens. */
+function accountsOf(store: MemoryStore, tokenId: string): string[] {
+  const tokens = kinOf(store.successions)(tokenId);
+  const linked = store.links.filter((l) => tokens.includes(l.tokenId)).map((l) => l.accountId);
+  return [...new Set([...linked, ...tokens.map(derivedAccountId)])];
 }
