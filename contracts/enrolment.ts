@@ -98,6 +98,20 @@ export type InspectionRule = Static<typeof InspectionRule>;
 /** The tariffs' word for inspectors' devices. */
 export const InspectionRules = Type.Array(InspectionRule, { maxItems: 500 });
 
+/** How many companions one medium may pay for on some routes during the time of one tariff package. */
+export const CompanionRule = Type.Object({
+  validFromMs: InstantMs,
+  /** Exclusive; null = open. */
+  validUntilMs: Type.Union([InstantMs, Type.Null()]),
+  /** Absent = every route that no other rule of its time names, and an unknown one. */
+  routeIds: Type.Optional(Type.Array(FeedId, { minItems: 1, maxItems: 2000 })),
+  max: Type.Integer({ minimum: 0, maximum: 20 }),
+});
+export type CompanionRule = Static<typeof CompanionRule>;
+
+/** The tariffs' word for validators. */
+export const CompanionRules = Type.Array(CompanionRule, { maxItems: 500 });
+
 /** The city's rules for a validator. */
 export const DevicePolicyFile = Type.Object({
   passBackS: Type.Integer({ minimum: 0, maximum: 86_400 }),
@@ -107,6 +121,8 @@ export const DevicePolicyFile = Type.Object({
   zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   /** For inspectors. */
   inspection: Type.Optional(InspectionRules),
+  /** Absent = nobody pays for a companion. */
+  companions: Type.Optional(CompanionRules),
 });
 
 /** Everything a device folder is made of, but for the private keys. */

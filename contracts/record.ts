@@ -127,13 +127,25 @@ export const RefusedBody = Type.Object({
 });
 export type RefusedBody = Static<typeof RefusedBody>;
 
+/** Staff in a record: the token of a service card, or a personnel number. Never a name. */
+export const StaffId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' });
+
 /** The vehicle begins or ends a shift on a route, from a driver's service card or the vehicle's plan. */
 export const ShiftBody = Type.Object({
   action: Type.Union([Type.Literal('open'), Type.Literal('close')]),
   source: Type.Union([Type.Literal('plan'), Type.Literal('driver')]),
   where: Whereabouts,
+  /** Whose service card it was. */
+  staffId: Type.Optional(StaffId),
 });
 export type ShiftBody = Static<typeof ShiftBody>;
+
+/**
+ * The driver declares that the vehicle cannot go on. Who was let on here shortly before rides on free in the next vehicle
+ * (CMU 812), as far as the tariff says.
+ */
+export const BreakdownBody = Type.Object({ where: Whereabouts, staffId: Type.Optional(StaffId) });
+export type BreakdownBody = Static<typeof BreakdownBody>;
 
 /** The device heard the city's time. `offsetMs` = city time − wall clock of the device. */
 export const ClockSyncBody = Type.Object({
@@ -153,9 +165,6 @@ export const EpochBody = Type.Object({
   software: Type.String({ maxLength: 64 }),
 });
 export type EpochBody = Static<typeof EpochBody>;
-
-/** Staff in a record: the token of a service card, or a personnel number. Never a name. */
-export const StaffId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' });
 
 const MinorDigits = Type.String({ pattern: '^(0|[1-9][0-9]{0,11})$' });
 
@@ -289,6 +298,9 @@ export const CheckRecord = recordOf('check', CheckBody);
 /** An issuing station did something with a card. */
 export const CardActRecord = recordOf('card-act', CardActBody);
 
+/** The driver declared a breakdown. */
+export const BreakdownRecord = recordOf('breakdown', BreakdownBody);
+
 /** Any record of version 1. */
 export const JournalRecord = Type.Union([
   TapRecord,
@@ -298,6 +310,7 @@ export const JournalRecord = Type.Union([
   EpochRecord,
   CheckRecord,
   CardActRecord,
+  BreakdownRecord,
 ]);
 export type JournalRecord = Static<typeof JournalRecord>;
 export type RecordKind = JournalRecord['kind'];
@@ -311,6 +324,7 @@ export const RECORD_KINDS: readonly RecordKind[] = [
   'epoch',
   'check',
   'card-act',
+  'breakdown',
 ];
 
 const parsers = {
@@ -321,6 +335,7 @@ const parsers = {
   epoch: parserOf(EpochRecord),
   check: parserOf(CheckRecord),
   'card-act': parserOf(CardActRecord),
+  breakdown: parserOf(BreakdownRecord),
 } as const;
 
 /** Parses one record's bytes. The problems name the field; an unknown kind or version is named as such. */

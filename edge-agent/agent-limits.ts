@@ -7,6 +7,15 @@ import { UPLOAD_LIMITS, type UploadLimits } from './upload.ts';
 export interface AgentLimits {
   /** How long an answer stays on the screen when no next card comes. */
   readonly answerShownMs: number;
+  /** How long the question for a companion waits, and the menu of a driver. */
+  readonly companionMs: number;
+  readonly staffMs: number;
+  /** How long the panel speaks the language that a key has chosen. */
+  readonly languageMs: number;
+  /** Without a reader for so long a validator is out of order. */
+  readonly readerLostMs: number;
+  /** City milliseconds after which a deny list that nobody vouched for is a warning. */
+  readonly listOldMs: number;
   readonly healthIntervalMs: number;
   /** How often the agent looks after its screen and a failed disk. */
   readonly tickMs: number;
@@ -24,6 +33,11 @@ export interface AgentLimits {
 
 export const AGENT_LIMITS: AgentLimits = {
   answerShownMs: 1500,
+  companionMs: 6000,
+  staffMs: 60_000,
+  languageMs: 30_000,
+  readerLostMs: 5000,
+  listOldMs: 3_600_000,
   healthIntervalMs: 15_000,
   tickMs: 1000,
   refusalBurst: 60,

@@ -2,7 +2,7 @@
 import type { DeviceHealth } from '#contracts/device-report.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { LinkCounters } from './city-link.ts';
-import type { ScreenView } from './ports.ts';
+import type { Press, ScreenView } from './ports.ts';
 import type { PositionFix } from './stops/find-stop.ts';
 
 export type Position = NonNullable<DeviceHealth['position']>;
@@ -23,6 +23,8 @@ export interface Agent {
   openShift(where: Whereabouts, source?: 'plan' | 'driver'): boolean;
   closeShift(source?: 'plan' | 'driver'): boolean;
   view(): ScreenView;
+  /** A key of the panel was pressed. What does not fit what stands there does nothing. */
+  press(press: Press): void;
   /** Hears every answer with the id of its record (null: none could be written). The result unsubscribes. */
   onAnswer(listener: AnswerListener): () => void;
   health(): DeviceHealth;
@@ -34,6 +36,8 @@ export interface AgentCounters {
   accepted: number;
   refused: number;
   repeated: number;
+  /** Greens that pay for companions only. */
+  companions: number;
   /** Greens against which a debt stands in the deny list (scope `paid`). */
   acceptedInDebt: number;
   refusalsNotRecorded: number;

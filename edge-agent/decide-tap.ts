@@ -4,7 +4,7 @@
  */
 import type { DenyEntry, DenyReason } from '#contracts/deny-list.ts';
 import type { RefusalCode } from '#contracts/reason-codes.ts';
-import type { CardFacts, DevicePolicy } from './ports.ts';
+import type { CardFacts, DevicePolicy, ServiceCard } from './ports.ts';
 
 /** What the passenger is told of a denial. A debt and a suspicion of fraud are nobody's business at the door. */
 const DENIALS: Readonly<Record<DenyReason, RefusalCode>> = {
@@ -18,6 +18,8 @@ const DENIALS: Readonly<Record<DenyReason, RefusalCode>> = {
 export interface EarlierRide {
   readonly seq: number;
   readonly elapsedMs: number;
+  /** Paid for in it so far. */
+  readonly companions: number;
 }
 
 export interface TapQuestion {
@@ -38,6 +40,8 @@ export type TapDecision =
       readonly accepted: true;
       /** The ride that this touch repeats. */
       readonly passBackOfSeq?: number;
+      /** Companions of that ride so far. */
+      readonly companions?: number;
       /** A debt stands against rides that the wallet would pay; only the city knows whether this is one. */
       readonly deniedWhenPaid: boolean;
     }
@@ -59,15 +63,29 @@ export function decideTap(question: TapQuestion): TapDecision {
   return {
     accepted: true,
     deniedWhenPaid: denied,
-    ...(repeated && { passBackOfSeq: earlier.seq }),
+    ...(repeated && { passBackOfSeq: earlier.seq, companions: earlier.companions }),
   };
+}
+
+/** A card of staff: its time, and whether it was taken back. `null` = it is good. */
+export function refusalOfStaff(
+  service: Pick<ServiceCard, 'validFromMs' | 'validUntilMs'>,
+  question: Omit<TapQuestion, 'card' | 'policy' | 'earlier'>,
+): RefusalCode | null {
+  const { nowMs, deny } = question;
+  if (nowMs < service.validFromMs) return 'CARD_NOT_YET_VALID';
+  if (nowMs >= service.validUntilMs) return 'CARD_EXPIRED';
+  return deny !== null && holds(deny, question) ? DENIALS[deny.reason] : null;
 }
 
 /**
  * Half-open: from the first instant on, no longer at the last. Where the clock leaves it open whether a denial has begun
  * or is over already, the rider is let on: as with prices, doubt is not the rider's.
  */
-function holds(entry: DenyEntry, { nowMs, uncertaintyMs, listVouchedAtMs }: TapQuestion): boolean {
+function holds(
+  entry: DenyEntry,
+  { nowMs, uncertaintyMs, listVouchedAtMs }: Pick<TapQuestion, 'nowMs' | 'uncertaintyMs' | 'listVouchedAtMs'>,
+): boolean {
   const earliestMs = Math.max(nowMs - uncertaintyMs, listVouchedAtMs ?? Number.NEGATIVE_INFINITY);
   const latestMs = Math.max(nowMs + uncertaintyMs, earliestMs);
   return entry.validFromMs <= earliestMs && (entry.validUntilMs === null || latestMs < entry.validUntilMs);

@@ -16,6 +16,7 @@ interface Ride {
   /** Monotonic time; absent for a ride of an earlier boot. */
   readonly monoMs?: number;
   readonly vehicleId: string | undefined;
+  readonly companions: number;
 }
 
 /** An instant by both clocks of this boot. */
@@ -29,6 +30,8 @@ export interface PassBackMemory {
   earlier(tokenId: string, vehicleId: string | undefined, now: Moment): EarlierRide | null;
   /** Remembers a first touch; repetitions do not lengthen its window. */
   remember(tokenId: string, ride: { seq: number; vehicleId: string | undefined }, now: Moment): void;
+  /** Companions were paid for in the ride of this number. */
+  addCompanions(tokenId: string, seq: number, companions: number): void;
   /** Forgets everything: sequence numbers of another epoch name other rides. */
   clear(): void;
   /** Reads the rides of an earlier boot from its records, newest first. */
@@ -54,13 +57,14 @@ export function createPassBackMemory(passBackMs: number): PassBackMemory {
     earlier(tokenId, vehicleId, now) {
       const ride = rides.get(tokenId);
       if (!ride || ride.vehicleId !== vehicleId) return null;
-      return { seq: ride.seq, elapsedMs: elapsed(ride, now) };
+      return { seq: ride.seq, elapsedMs: elapsed(ride, now), companions: ride.companions };
     },
     remember(tokenId, { seq, vehicleId }, now) {
       rides.delete(tokenId);
       dropOld(now);
-      rides.set(tokenId, { seq, atMs: now.nowMs, monoMs: now.monoMs, vehicleId });
+      rides.set(tokenId, { seq, atMs: now.nowMs, monoMs: now.monoMs, vehicleId, companions: 0 });
     },
+    addCompanions: (tokenId, seq, companions) => addTo(rides, tokenId, seq, companions),
     clear: () => rides.clear(),
     rebuild(newestFirst) {
       for (const stored of newestFirst.toReversed()) {
@@ -72,8 +76,18 @@ export function createPassBackMemory(passBackMs: number): PassBackMemory {
 }
 
 function rememberOld(rides: Map<string, Ride>, record: JournalRecord): void {
-  if (record.kind !== 'tap' || record.body.passBackOfSeq !== undefined) return;
-  const { tokenId, where } = record.body;
+  if (record.kind !== 'tap') return;
+  const { tokenId, where, companions, passBackOfSeq } = record.body;
+  if (passBackOfSeq !== undefined) {
+    addTo(rides, tokenId, passBackOfSeq, companions);
+    return;
+  }
   rides.delete(tokenId);
-  rides.set(tokenId, { seq: record.seq, atMs: instantOf(record.at), vehicleId: where.vehicleId });
+  rides.set(tokenId, { seq: record.seq, atMs: instantOf(record.at), vehicleId: where.vehicleId, companions });
+}
+
+function addTo(rides: Map<string, Ride>, tokenId: string, seq: number, companions: number): void {
+  const ride = rides.get(tokenId);
+  // In place: the order of the map is that of the rides.
+  if (ride?.seq === seq) rides.set(tokenId, { ...ride, companions: ride.companions + companions });
 }

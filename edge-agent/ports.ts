@@ -6,7 +6,7 @@ import type { KeyObject } from 'node:crypto';
 import type { KeyUse } from '#contracts/command.ts';
 import type { DenyChunk, DenyDelta, DenyEntry, DenyManifest } from '#contracts/deny-list.ts';
 import type { DeviceHealth } from '#contracts/device-report.ts';
-import type { InspectionRule } from '#contracts/enrolment.ts';
+import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import type { BankEvidence, DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
@@ -297,9 +297,9 @@ export interface Uplink {
 
 // ---------------------------------------------------------------------------------------------- screen
 
-/** What the passenger sees. */
+/** What the passenger sees, or a driver who holds a service card. */
 export interface ScreenView {
-  readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order';
+  readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order' | 'staff';
   readonly reason?: RefusalCode;
   readonly language: Language;
   readonly online: boolean;
@@ -307,7 +307,40 @@ export interface ScreenView {
   readonly atMs: number;
   /** The touch repeats an earlier one: one ride, shown as such. */
   readonly repeated?: boolean;
+  /** Companions paid for in this ride so far. */
+  readonly companions?: number;
+  /** Whether to pay for one more companion is asked. */
+  readonly asking?: boolean;
+  /** What a driver may choose. */
+  readonly menu?: DriverMenu;
+  /** What the driver should know. */
+  readonly notices?: readonly Notice[];
 }
+
+/** A line that a driver can take, as the panel names it. */
+export interface LineChoice {
+  readonly routeId: string;
+  readonly directionId: 0 | 1;
+  /** Last stop. */
+  readonly towards: string;
+}
+
+/** What a driver's service card opens. */
+export interface DriverMenu {
+  /** The line driven now by the driver's word; null = no shift is open. */
+  readonly shift: { readonly routeId?: string; readonly directionId?: 0 | 1 } | null;
+  readonly lines: readonly LineChoice[];
+  /** A breakdown was declared in this shift. */
+  readonly brokenDown: boolean;
+}
+
+/** Warnings for the driver; each has its words on the panel. */
+export type Notice = 'journal-nearly-full' | 'journal-full' | 'disk' | 'reader' | 'list-old' | 'list-none';
+
+/** A key of the panel. */
+export type Press =
+  | { readonly press: 'companion' | 'enough' | 'language' | 'close-shift' | 'breakdown' | 'leave' }
+  | { readonly press: 'open-shift'; readonly routeId: string; readonly directionId: 0 | 1 };
 
 export interface Screen {
   show(view: ScreenView): void;
@@ -362,4 +395,6 @@ export interface DevicePolicy {
   readonly zone?: string;
   /** What inspectors may ask, by the tariffs of the time. */
   readonly inspection?: readonly InspectionRule[];
+  /** How many companions a medium may pay for. Absent = none. */
+  readonly companions?: readonly CompanionRule[];
 }

@@ -2,13 +2,14 @@
  * Where a read card becomes a decision and the decision a record: the pure rules with the memory they need.
  */
 import type { DenyEntry } from '#contracts/deny-list.ts';
+import type { RefusalCode } from '#contracts/reason-codes.ts';
 import { parseRecord, type Whereabouts } from '#contracts/record.ts';
 import type { Timekeeper } from './clock-evidence.ts';
-import { decideTap, type TapDecision } from './decide-tap.ts';
+import { decideTap, refusalOfStaff, type TapDecision } from './decide-tap.ts';
 import type { DenyList } from './deny-list.ts';
 import type { AppendResult, Journal } from './journal.ts';
 import { createPassBackMemory, type Moment } from './pass-back.ts';
-import type { CardFacts, Device, StoredRecord, Timers } from './ports.ts';
+import type { CardFacts, Device, ServiceCard, StoredRecord, Timers } from './ports.ts';
 import { createRefusalQuota } from './refusal-quota.ts';
 
 export interface TapDeskDeps {
@@ -28,6 +29,10 @@ export interface TapDeskDeps {
 
 export interface TapDesk {
   decide(card: CardFacts, where: Whereabouts): TapDecision;
+  /** Why a card of staff opens nothing; null = it is good. */
+  refusalOfStaff(service: ServiceCard): RefusalCode | null;
+  /** Writes down that companions of a ride are paid for. */
+  writeCompanions(card: CardFacts, rideSeq: number, companions: number, where: Whereabouts): AppendResult;
   /** Writes the answer down. Undefined: a refusal beyond the quota, to be shown but not written. */
   write(decision: TapDecision, card: CardFacts | undefined, where: Whereabouts): AppendResult | undefined;
   /** A new epoch has begun: sequence numbers of the old one must not be named any more. */
@@ -107,7 +112,28 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
         earlier: earlierOf(card, where.vehicleId, now),
       });
     },
+    refusalOfStaff: (service) =>
+      refusalOfStaff(service, {
+        nowMs: keeper.nowMs(),
+        deny: denyList.find(service.staffTokenId),
+        uncertaintyMs: keeper.uncertaintyMs(),
+        listVouchedAtMs: denyList.state().vouchedAtMs,
+      }),
     write,
+    writeCompanions(card, rideSeq, companions, where) {
+      const body = {
+        ...mediumOf(card),
+        direction: 'in' as const,
+        companions,
+        passBackOfSeq: rideSeq,
+        ...(card.bank && { bank: card.bank }),
+        where,
+        denyList: denyList.state().version,
+      };
+      const written = journal.append({ kind: 'tap', at: keeper.evidence(), body });
+      if (written.ok) passBack.addCompanions(card.tokenId, rideSeq, companions);
+      return written;
+    },
     forgetRides: () => passBack.clear(),
   };
 }

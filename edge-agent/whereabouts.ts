@@ -11,6 +11,8 @@ export interface WhereDesk {
   tell(where: Whereabouts, position?: Position, nextStopId?: string): void;
   /** The driver names the line, and perhaps the stop. */
   tellByDriver(where: Whereabouts): void;
+  /** The driver's line is over: what was told from outside holds again. */
+  leaveDriver(): void;
   observe(fix: PositionFix): void;
   /** For the next record. */
   now(): Whereabouts;
@@ -31,6 +33,8 @@ export function createWhereDesk({ vehicleId, stopPlan, moment }: WhereDeps): Whe
     vehicleId === undefined || where.vehicleId !== undefined ? { ...where } : { vehicleId, ...where };
   const finder = stopPlan && createStopFinder(stopPlan);
   let told = completed({});
+  /** Waits while the driver's word stands. */
+  let plan: Whereabouts | undefined;
   let position: Position | undefined;
   let toldNextStopId: string | undefined;
 
@@ -41,6 +45,11 @@ export function createWhereDesk({ vehicleId, stopPlan, moment }: WhereDeps): Whe
 
   return {
     tell(where, at, nextStopId) {
+      if (plan !== undefined) {
+        plan = completed(where);
+        position = at ?? position;
+        return;
+      }
       told = completed(where);
       // Off its line a vehicle is nowhere, until its receiver speaks again.
       position = at ?? (told.routeId === undefined ? undefined : position);
@@ -48,10 +57,18 @@ export function createWhereDesk({ vehicleId, stopPlan, moment }: WhereDeps): Whe
       finder?.follow(told);
     },
     tellByDriver(where) {
+      plan ??= told;
+      toldNextStopId = undefined;
       const { stopId, ...line } = completed(where);
       told = finder === undefined ? completed(where) : line;
       finder?.follow(line);
       if (stopId !== undefined) finder?.say(stopId, moment().monoMs);
+    },
+    leaveDriver() {
+      if (plan === undefined) return;
+      told = plan;
+      plan = undefined;
+      finder?.follow(told);
     },
     observe(fix) {
       const { lat, lon, bearingDeg } = fix;

@@ -8,7 +8,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
-import type { InspectionRule } from '#contracts/enrolment.ts';
+import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
@@ -23,6 +23,7 @@ export interface ValidatorPolicy {
   readonly journalRecordsMax: number;
   readonly zone?: string;
   readonly inspection?: readonly InspectionRule[];
+  readonly companions?: readonly CompanionRule[];
 }
 
 /** A device to be enrolled. */

@@ -4,9 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { CityData } from '#platform/city-data.ts';
-import { policyOf } from '../../ingest/enrolment/config.ts';
+import { policyOf, type TariffRules } from '../../ingest/enrolment/config.ts';
 import { bankPartsOf } from './bank-parts.ts';
 import type { CityKeys } from './city-keys.ts';
 import { type EnrolledDevice, enrolDevice, enrolService, writeIdentities } from './enrol-devices.ts';
@@ -43,8 +42,8 @@ export interface ToldToDevices {
   readonly enrolmentUrl?: string;
   /** Text of `stops.json` ({@link stopsOf}, half a second's work for a city). */
   readonly stops: string | undefined;
-  /** What inspectors may ask. */
-  readonly inspection?: readonly InspectionRule[];
+  /** What devices are told from the tariffs. */
+  readonly rules?: TariffRules;
 }
 
 /** Makes or completes the folder of every planned device; repeating it changes nothing. */
@@ -54,9 +53,9 @@ export function openDeviceFolders(
   keys: CityKeys,
   told: ToldToDevices,
 ): EnrolledDevice[] {
-  const { inspection, ...rest } = told;
+  const { rules, ...rest } = told;
   const bank = bankPartsOf(data, keys);
-  const context = { keys, policy: policyOf(data.city, inspection), bank, ...rest };
+  const context = { keys, policy: policyOf(data.city, rules), bank, ...rest };
   return data.devices.map((device) => enrolDevice(join(dataFolder, 'devices'), device, context));
 }
 

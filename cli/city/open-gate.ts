@@ -17,8 +17,8 @@ import { type CityKeys, type NamedKey, publicPem } from './city-keys.ts';
 import { type CityCa, openCityCa } from './device-ca.ts';
 import type { EnrolledDevice } from './enrol-devices.ts';
 import { identitiesFile, openDeviceFolders, stopsOf, type ToldToDevices } from './identities.ts';
-import { inspectionOf } from './inspection-of.ts';
 import type { CityDatabase } from './open-database.ts';
+import { tariffRulesOf } from './tariff-rules.ts';
 
 export interface GateOptions {
   readonly data: CityData;
@@ -52,9 +52,9 @@ export async function openGate(options: GateOptions): Promise<Gate> {
   const file = identitiesFile(folder);
   const ca = await openCityCa(secretsFolder);
   const stops = stopsOf(data);
-  const inspection = await inspectionOf(data.dir);
+  const rules = await tariffRulesOf(data.dir);
   // The folders first, with an address that is mended below: only then is it known.
-  const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, inspection };
+  const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, rules };
   const drafts = openDeviceFolders(folder, data, keys, draft);
   const certificates = await certifyCity(ca, options.office, {
     secretsFolder,
@@ -68,8 +68,8 @@ export async function openGate(options: GateOptions): Promise<Gate> {
     ),
   );
   const broker = lifecycle.add(await openBroker(certificates, file, options));
-  const enrolment = lifecycle.add(await openEnrolment(ca, broker.url, { stops, inspection }, options));
-  const told = { mqttUrl: broker.url, enrolmentUrl: enrolment.url, stops, inspection };
+  const enrolment = lifecycle.add(await openEnrolment(ca, broker.url, { stops, rules }, options));
+  const told = { mqttUrl: broker.url, enrolmentUrl: enrolment.url, stops, rules };
   const devices = openDeviceFolders(folder, data, keys, told);
   return {
     broker,
@@ -84,7 +84,7 @@ export async function openGate(options: GateOptions): Promise<Gate> {
 function openEnrolment(
   ca: CityCa,
   mqttUrl: string,
-  told: Pick<ToldToDevices, 'stops' | 'inspection'>,
+  told: Pick<ToldToDevices, 'stops' | 'rules'>,
   { data, database, keys, part }: GateOptions,
 ) {
   const pin = ({ keyId, privateKey }: NamedKey) => ({ [keyId]: publicPem(privateKey) });
@@ -102,7 +102,7 @@ function openEnrolment(
       },
       stops: told.stops,
       tokenKey: keys.tokenKey.toString('hex'),
-      policy: policyOf(data.city, told.inspection),
+      policy: policyOf(data.city, told.rules),
       certificateMs: CERTIFICATE_MS,
       oldKeyMs: OLD_KEY_MS,
     },

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { companionRules } from '../../fare-engine/pricing/companion-rules.ts';
 import { type FileProblem, formatFileProblem, hasErrors } from '../../fare-engine/pricing/file-problem.ts';
 import { inspectionRules } from '../../fare-engine/pricing/inspection.ts';
 import { loadFeed, loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
@@ -9,6 +10,7 @@ import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff inspection DIR
+       kvytok tariff companions DIR
 
 Checks a tariff package (a folder with tariff.yaml), all packages of a city (a folder of such folders, also for overlaps
 in time), or a GTFS feed with Fares v2. Prints each problem as file:line:column with how to mend it.
@@ -16,6 +18,7 @@ Exit code 0 without errors (warnings do not fail), 1 with errors.
 
 inspection prints what inspectors' devices are told from all packages of a city: how long a ride stands, and the penalty
 with its act and article. It is the file that KVYTOK_ENROLMENT_INSPECTION_FILE names.
+companions prints how many companions a card may pay for, for KVYTOK_ENROLMENT_COMPANIONS_FILE.
 `;
 
 interface Checked {
@@ -31,9 +34,10 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     options: { json: { type: 'boolean', default: false } },
   });
   const [verb, folder, ...rest] = positionals;
-  if ((verb !== 'check' && verb !== 'inspection') || folder === undefined || rest.length > 0)
-    throw new UsageError('write: kvytok tariff check DIR, or kvytok tariff inspection DIR');
-  if (verb === 'inspection') return printInspection(resolve(io.cwd, folder), io);
+  const known = verb === 'check' || verb === 'inspection' || verb === 'companions';
+  if (!known || folder === undefined || rest.length > 0)
+    throw new UsageError('write: kvytok tariff check|inspection|companions DIR');
+  if (verb !== 'check') return printRules(verb, resolve(io.cwd, folder), io);
   const { problems, good } = await check(resolve(io.cwd, folder));
   const failed = hasErrors(problems);
   if (values.json) {
@@ -45,10 +49,12 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   return failed ? EXIT.failed : EXIT.ok;
 }
 
-async function printInspection(dir: string, io: CommandIo): Promise<number> {
+async function printRules(what: 'inspection' | 'companions', dir: string, io: CommandIo): Promise<number> {
   const loaded = await loadTariffTimeline(dir);
   if (loaded.ok) {
-    io.stdout.write(`${JSON.stringify(inspectionRules(loaded.timeline.packages))}\n`);
+    const { packages } = loaded.timeline;
+    const rules = what === 'inspection' ? inspectionRules(packages) : companionRules(packages);
+    io.stdout.write(`${JSON.stringify(rules)}\n`);
     return EXIT.ok;
   }
   for (const problem of loaded.problems) io.stderr.write(`${formatFileProblem(problem)}\n`);

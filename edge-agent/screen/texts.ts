@@ -12,6 +12,7 @@ export const TITLES: Readonly<Record<ScreenView['sign'], Text>> = {
   },
   accepted: { uk: 'Прийнято', en: 'Accepted', de: 'Angenommen', pl: 'Przyjęto' },
   refused: { uk: 'Не прийнято', en: 'Not accepted', de: 'Nicht angenommen', pl: 'Nie przyjęto' },
+  staff: { uk: 'Службова картка', en: 'Staff card', de: 'Dienstkarte', pl: 'Karta służbowa' },
   'out-of-order': { uk: 'Не працює', en: 'Out of order', de: 'Außer Betrieb', pl: 'Nie działa' },
 };
 

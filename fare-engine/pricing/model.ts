@@ -93,6 +93,8 @@ export interface Touch {
   readonly tapId: string;
   /** Uncertainty of the time, when its clock was not sure. */
   readonly uncertaintyMs?: number;
+  /** Companions that pay in this ride so far; absent = none. */
+  readonly companions?: number;
 }
 
 /** State of an account that never rode. */

@@ -10,7 +10,9 @@ import { BOUNDARY_REACH_MS_MAX, boundariesWithin } from './price-boundaries.ts';
 import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
 import {
   chargedMinor,
+  companionsOf,
   type DoubtNotes,
+  lineOfLaterCompanions,
   lineOfLeg,
   lineOfSameRide,
   lineOfUnpriced,
@@ -76,11 +78,44 @@ function priceTap(state: PricingState, presented: Presented): PricedTap {
   if (tap.direction === 'out') return unpriced('tap-out');
   const networkId = networkOf(tariff, tap);
   const touch = recordedTouch(state, day, tap) ?? findTouch(state, tap, tariff, networkId);
-  if (touch) return { line: lineOfSameRide(tap, day.fareDay, tariff, networkId, touch), state };
+  if (touch) return repeatedTap(state, presented, tariff, networkId, touch);
   const nominal = priceAt(state, presented, tap.fareAtMs, 0);
   if (typeof nominal === 'string') return unpriced(nominal);
   const { leg, notes } = cheaperStop(state, presented, cheaperClock(state, presented, nominal));
   return { line: lineOfLeg(tap, day.fareDay, leg, notes), state: nextState(state, tap, leg) };
+}
+
+/**
+ * The same ride. Companions are priced where the device itself recorded the repetition: then it has asked for them on its
+ * panel. Otherwise nobody can tell whether they are others than at the first touch.
+ */
+function repeatedTap(
+  state: PricingState,
+  presented: Presented,
+  tariff: TariffPackage,
+  networkId: string | null,
+  touch: Repeated,
+): PricedTap {
+  const { day, tap } = presented;
+  const line = lineOfSameRide(tap, day.fareDay, tariff, networkId, touch);
+  const asked = tap.companions > 0 && tap.passBackOf !== undefined && tap.passBackOf !== null;
+  if (!asked) return { line, state };
+  // Full price: without the holder's rights and without a transfer.
+  const alone = { ...presented, day: { ...day, entitlements: [] } };
+  const fresh = { ...state, transferRun: null };
+  const ride = priceAt(fresh, alone, tap.fareAtMs, 0);
+  if (typeof ride === 'string') return { line, state };
+  const placeId = placeOf(tap);
+  const before =
+    state.lastTouches.find((t) => t.placeId === placeId && t.mediumId === tap.mediumId)?.companions ?? 0;
+  const { leg } = cheaperStop(fresh, alone, cheaperClock(fresh, alone, ride));
+  const { paying } = companionsOf(tap, leg, before);
+  const lastTouches = state.lastTouches.map((t) =>
+    paying > 0 && t.placeId === placeId && t.mediumId === tap.mediumId
+      ? { ...t, companions: before + paying }
+      : t,
+  );
+  return { line: lineOfLaterCompanions(line, tap, leg, before), state: { ...state, lastTouches } };
 }
 
 /** A leg that is not the nominal one says why. */
@@ -208,11 +243,12 @@ function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingSt
   const others = recentTouches(state, tap.fareAtMs).filter(
     (t) => t.placeId !== placeId || t.mediumId !== tap.mediumId,
   );
-  const lastTouches = placeId === null ? others : [...others, touchOf(tap, placeId)];
+  const { paying } = companionsOf(tap, leg);
+  const lastTouches = placeId === null ? others : [...others, touchOf(tap, placeId, paying)];
   return { v: 1, transferRun: nextRun(state, tap, leg), lastTouches };
 }
 
-function touchOf(tap: TapFact, placeId: string): Touch {
+function touchOf(tap: TapFact, placeId: string, companions: number): Touch {
   const { mediumId, fareAtMs, tapId } = tap;
   const uncertaintyMs = uncertaintyOf(tap);
   return {
@@ -221,6 +257,7 @@ function touchOf(tap: TapFact, placeId: string): Touch {
     atMs: fareAtMs,
     tapId,
     ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
+    ...(companions > 0 ? { companions } : {}),
   };
 }
 

@@ -17,9 +17,13 @@ export interface DoubtNotes {
   readonly stop: { readonly nominalMinor: bigint } | null;
 }
 
-/** Riders beside the holder: how many pay, and how many are more than the tariff allows with one medium. */
-export function companionsOf(tap: TapFact, leg: PricedLeg): { paying: number; rest: number } {
-  const paying = Math.min(tap.companions, leg.tariff.policyOf(leg.networkId).companion_max);
+/**
+ * Riders beside the holder: how many pay, and how many are more than the tariff allows with one medium. `before` paid in
+ * this ride already.
+ */
+export function companionsOf(tap: TapFact, leg: PricedLeg, before = 0): { paying: number; rest: number } {
+  const left = Math.max(0, leg.tariff.policyOf(leg.networkId).companion_max - before);
+  const paying = Math.min(tap.companions, left);
   return { paying, rest: tap.companions - paying };
 }
 
@@ -195,6 +199,35 @@ export interface Repeated {
   readonly tapId: string;
   readonly atMs: number;
   readonly uncertaintyMs?: number;
+}
+
+/**
+ * Line of a touch that repeats an earlier one to pay for companions: the device has asked for them. The holder's own ride
+ * is not charged again.
+ */
+export function lineOfLaterCompanions(
+  sameRide: PricedLine,
+  tap: TapFact,
+  leg: PricedLeg,
+  before: number,
+): PricedLine {
+  const { paying, rest } = companionsOf(tap, leg, before);
+  const amount = BigInt(paying) * leg.grossMinor;
+  const steps = sameRide.steps.slice(0, 1);
+  if (paying > 0) {
+    const base = baseStep(tap, leg);
+    steps.push({ ...base, afterMinor: amount, params: { ...base.params, companions: String(paying) } });
+  }
+  if (rest > 0) steps.push(unpricedCompanions(tap, amount, rest, 'companions-over-max'));
+  return {
+    ...sameRide,
+    fareMediaId: leg.mediaId,
+    fareProductId: leg.product.productId,
+    riderCategoryId: leg.tariff.defaultCategoryId,
+    grossMinor: amount,
+    riderMinor: amount,
+    steps,
+  };
 }
 
 /** Line of a touch that repeats an earlier one. */

@@ -26,12 +26,13 @@ export function stateText(state: PricingState): string {
     },
     lastTouches: [...state.lastTouches]
       .sort((a, b) => compareText(a.placeId, b.placeId) || compareText(a.mediumId ?? '', b.mediumId ?? ''))
-      .map(({ placeId, mediumId, atMs, tapId, uncertaintyMs }) => ({
+      .map(({ placeId, mediumId, atMs, tapId, uncertaintyMs, companions }) => ({
         placeId,
         mediumId,
         atMs,
         tapId,
         uncertaintyMs,
+        companions,
       })),
   });
 }

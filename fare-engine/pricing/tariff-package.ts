@@ -49,6 +49,8 @@ export interface TariffPackage {
   /** What inspectors may ask, by network; empty = no inspection.yaml. */
   readonly inspection: readonly InspectionRow[];
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
+  /** Tap policies by network; '' = every other. */
+  readonly tapPolicies: readonly NetworkTapPolicy[];
   /** Tap policy of a network; that of '' where it has none of its own. */
   policyOf(networkId: string | null): NetworkTapPolicy;
   /** Longest pass-back of any network. */
@@ -145,6 +147,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     productTerms: yaml.productTerms?.value.products ?? [],
     inspection: yaml.inspection?.value.inspection ?? [],
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
+    tapPolicies: yaml.tapPolicy.value.networks,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
     passBackMsMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.passback_s)) * 1000,
     lateTapAcceptSMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.late_tap_accept_s)),

@@ -1,7 +1,13 @@
 /** What enrolment, and the follower of identities beside a broker, are told by their environment. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { type Static, Type } from 'typebox';
-import { type DevicePolicyFile, type InspectionRule, InspectionRules } from '#contracts/enrolment.ts';
+import {
+  type CompanionRule,
+  CompanionRules,
+  type DevicePolicyFile,
+  type InspectionRule,
+  InspectionRules,
+} from '#contracts/enrolment.ts';
 import { decodeJson, describeProblems, parserOf } from '#contracts/parse.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -37,6 +43,9 @@ export const EnrolmentEnvironment = Type.Object({
   KVYTOK_ENROLMENT_STOPS_FILE: Type.Optional(file('stops.json for devices; read at the start')),
   KVYTOK_ENROLMENT_INSPECTION_FILE: Type.Optional(
     file('what inspectors may ask, from "kvytok tariff inspection"; read at the start'),
+  ),
+  KVYTOK_ENROLMENT_COMPANIONS_FILE: Type.Optional(
+    file('how many companions a card may pay for, from "kvytok tariff companions"; read at the start'),
   ),
   KVYTOK_TOKEN_KEY_FILE: file('file with the key that turns media numbers into tokens, hex'),
   KVYTOK_CITY_DIR: file("the city's data: its rules for validators"),
@@ -130,15 +139,18 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
       stops: readSecretFile(env.KVYTOK_ENROLMENT_STOPS_FILE),
     }),
     tokenKey: readSecretFile(env.KVYTOK_TOKEN_KEY_FILE),
-    policy: policyOf(
-      loadCity(env.KVYTOK_CITY_DIR).city,
-      env.KVYTOK_ENROLMENT_INSPECTION_FILE === undefined
-        ? undefined
-        : readInspection(env.KVYTOK_ENROLMENT_INSPECTION_FILE),
-    ),
+    policy: policyOf(loadCity(env.KVYTOK_CITY_DIR).city, tariffRules(env)),
     certificateMs: env.KVYTOK_ENROLMENT_CERTIFICATE_DAYS * DAY_MS,
     oldKeyMs: env.KVYTOK_ENROLMENT_OLD_KEY_DAYS * DAY_MS,
   };
+}
+
+/** What devices are told from the city's tariffs. */
+export interface TariffRules {
+  /** What inspectors may ask. */
+  readonly inspection?: readonly InspectionRule[];
+  /** How many companions a medium may pay for. */
+  readonly companions?: readonly CompanionRule[];
 }
 
 /** Kinds of media taken where a city does not say: those whose cards this version reads. */
@@ -147,14 +159,15 @@ const DEFAULT_MEDIA = ['social', 'wallet'] as const;
 /** A city's rules as its validators get them. */
 export function policyOf(
   { validator, zone }: City,
-  inspection?: readonly InspectionRule[],
+  { inspection = [], companions = [] }: TariffRules = {},
 ): EnrolmentConfig['policy'] {
   return {
     passBackS: validator.passBackS,
     mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
     journalRecordsMax: validator.journalRecordsMax,
     zone,
-    ...(inspection !== undefined && inspection.length > 0 && { inspection: [...inspection] }),
+    ...(inspection.length > 0 && { inspection: [...inspection] }),
+    ...(companions.length > 0 && { companions: [...companions] }),
   };
 }
 
@@ -174,6 +187,26 @@ function readPins(path: string): CityPins {
 }
 
 const INSPECTION_BYTES_MAX = 1024 * 1024;
+
+function tariffRules(env: EnrolmentEnvironment): TariffRules {
+  const { KVYTOK_ENROLMENT_INSPECTION_FILE: inspection, KVYTOK_ENROLMENT_COMPANIONS_FILE: companions } = env;
+  return {
+    ...(inspection !== undefined && { inspection: readInspection(inspection) }),
+    ...(companions !== undefined && { companions: readCompanions(companions) }),
+  };
+}
+
+function readCompanions(path: string): CompanionRule[] {
+  const json = decodeJson(Buffer.from(readSecretFile(path), 'utf8'), INSPECTION_BYTES_MAX);
+  const rules = json.ok ? parserOf(CompanionRules)(json.value) : json;
+  if (rules.ok) return rules.value;
+  throw new OperatorError({
+    code: 'ENROLMENT_COMPANIONS_INVALID',
+    happened: `The file ${path} does not say how many companions may be paid for: ${describeProblems(rules.problems)}.`,
+    kept: 'Nothing was started and nothing was changed.',
+    todo: 'Write it with "kvytok tariff companions DIR" from the folder of the city\'s tariffs and start again.',
+  });
+}
 
 function readInspection(path: string): InspectionRule[] {
   const json = decodeJson(Buffer.from(readSecretFile(path), 'utf8'), INSPECTION_BYTES_MAX);

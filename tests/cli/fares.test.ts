@@ -164,6 +164,14 @@ describe('kvytok price', () => {
   });
 });
 
+describe('kvytok tariff companions', () => {
+  it('prints how many companions may be paid for', async () => {
+    const { code, stdout } = await runCommand(tariff, ['companions', join(city, 'tariff')]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject([{ max: 0 }]);
+  });
+});
+
 describe('kvytok tariff inspection', () => {
   it('prints what inspectors of the city may ask, or what is wrong with its tariffs', async () => {
     const { code, stdout } = await runCommand(tariff, ['inspection', join(city, 'tariff')]);

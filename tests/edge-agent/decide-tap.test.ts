@@ -97,16 +97,22 @@ describe('the deny list', () => {
 
 describe('pass-back', () => {
   it('a touch within the window repeats the ride, one at the end of the window is a new one', () => {
-    expect(ask({ earlier: { seq: 7, elapsedMs: 9999 } })).toEqual({ ...green, passBackOfSeq: 7 });
-    expect(ask({ earlier: { seq: 7, elapsedMs: 10_000 } })).toEqual(green);
+    expect(ask({ earlier: { seq: 7, elapsedMs: 9999, companions: 0 } })).toEqual({
+      ...green,
+      passBackOfSeq: 7,
+      companions: 0,
+    });
+    expect(ask({ earlier: { seq: 7, elapsedMs: 10_000, companions: 0 } })).toEqual(green);
   });
 
   it('without a window every touch is a ride', () => {
     const policy = { ...POLICY, passBackS: 0 };
-    expect(ask({ policy, earlier: { seq: 7, elapsedMs: 0 } })).toEqual(green);
+    expect(ask({ policy, earlier: { seq: 7, elapsedMs: 0, companions: 0 } })).toEqual(green);
   });
 
   it('a card denied since its first touch is refused, repetition or not', () => {
-    expect(ask({ deny: denied(), earlier: { seq: 7, elapsedMs: 1 } })).toEqual(red('CARD_BLOCKED'));
+    expect(ask({ deny: denied(), earlier: { seq: 7, elapsedMs: 1, companions: 0 } })).toEqual(
+      red('CARD_BLOCKED'),
+    );
   });
 });

@@ -58,10 +58,21 @@ describe('the place of the next record', () => {
     expect(one.now()).toMatchObject({ stopId: 's2', stopConfidencePct: 90, stopSource: 'driver' });
   });
 
+  it('the word of the driver stands above the plan until it is over, then the plan holds that was told meanwhile', () => {
+    const one = desk();
+    one.tell({ routeId: 'plan-1' });
+    one.tellByDriver({ routeId: 'driven' });
+    one.tell({ routeId: 'plan-2' });
+    expect(one.now().routeId).toBe('driven');
+    one.leaveDriver();
+    expect(one.now().routeId).toBe('plan-2');
+  });
+
   it('without the city’s stops positions are reported and name none', () => {
     const one = desk();
     one.tellByDriver({ ...LINE, stopId: 's2' });
     expect(one.now()).toEqual({ vehicleId: 'bus', ...LINE, stopId: 's2' });
+    one.leaveDriver();
     one.tell(LINE);
     one.observe(there);
     expect(one.now()).toEqual({ vehicleId: 'bus', ...LINE });

@@ -2,6 +2,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { onTestFinished } from 'vitest';
 import type { DeviceHealth } from '#contracts/device-report.ts';
+import type { CompanionRule } from '#contracts/enrolment.ts';
 import { signBytes } from '#contracts/hash-chain.ts';
 import type { Receipt } from '#contracts/receipt.ts';
 import { type JournalRecord, type MediumKind, parseRecord } from '#contracts/record.ts';
@@ -19,10 +20,13 @@ import type {
   CardReading,
   CardVisit,
   JournalStore,
+  Press,
+  ReaderState,
   ScreenView,
   Uplink,
   UplinkHandlers,
 } from '../../../edge-agent/ports.ts';
+import type { StopPlan } from '../../../edge-agent/stops/stop-plan.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { checkBatch, createTestCity, pinned, receiptFor, seal, type TestCity } from './edge-city.ts';
@@ -38,6 +42,9 @@ export interface RigOptions {
   readonly keptMax?: number;
   readonly mediumKinds?: MediumKind[];
   readonly connected?: boolean;
+  readonly companions?: readonly CompanionRule[];
+  readonly reader?: () => ReaderState;
+  readonly stopPlan?: StopPlan;
   readonly probe?: Probe;
   readonly city?: TestCity;
   /** What an earlier run of this device remembered of time. */
@@ -61,6 +68,8 @@ export interface Rig {
   readonly answers: { view: ScreenView; id: string | null }[];
   /** Presents a card that reads so, and gives the answer. */
   touch(reading: CardReading | CardFacts): Promise<ScreenView>;
+  /** Presses a key of the panel and gives what stands there then. */
+  press(press: Press): Promise<ScreenView>;
   connect(): void;
   lose(): void;
   hear(payload: Uint8Array): Promise<void>;
@@ -156,7 +165,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         passBackS: options.passBackS ?? 10,
         mediumKinds: options.mediumKinds ?? ['social', 'wallet'],
         journalRecordsMax: recordsMax,
+        ...(options.companions && { companions: options.companions }),
       },
+      ...(options.stopPlan && { stopPlan: options.stopPlan }),
     },
     journal,
     denyList: createDenyList(
@@ -172,7 +183,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         onCard = take;
       },
       stop: async () => {},
-      state: () => ({ state: 'ready', recoveries: 0 }),
+      state: () => options.reader?.() ?? { state: 'ready', recoveries: 0 },
     },
     uplink,
     screen: { show: (view) => void views.push(view) },
@@ -212,6 +223,11 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         },
       });
       return (answers.at(-1) as { view: ScreenView }).view;
+    },
+    async press(key) {
+      agent.press(key);
+      await settled();
+      return agent.view();
     },
     connect() {
       connected = true;

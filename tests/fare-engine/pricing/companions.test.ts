@@ -67,3 +67,41 @@ it('companions of a repeated touch are named', () => {
     { kind: 'unpriced', params: { companions: '1', reason: 'companions-same-ride' } },
   ]);
 });
+
+it('companions of a repetition that the device recorded were asked for: they pay, the holder does not again', () => {
+  const bus = { vehicleId: 'bus' };
+  const first = tap(T0, bus);
+  const later = (seconds: number, companions: number) =>
+    tap(T0 + seconds * 1000, { ...bus, companions, passBackOf: first.tapId });
+  const taps = [first, later(5, 1), later(9, 1), later(12, 1)];
+  const { lines } = priceDay(tariffs, taps, { entitlements: [entitlement('pensioner')] });
+  expect(lines.map(({ kind, riderMinor, claimRide }) => [kind, riderMinor, claimRide])).toEqual([
+    ['ride', 0n, true],
+    ['same-ride', 1200n, false],
+    ['same-ride', 1200n, false],
+    ['same-ride', 0n, false],
+  ]);
+  expect(lines[1]?.steps).toMatchObject([
+    { kind: 'same-ride' },
+    { kind: 'base', beforeMinor: 0n, afterMinor: 1200n, params: { companions: '1' } },
+  ]);
+  // Two are allowed for one ride, however they are asked for.
+  expect(lines[3]?.steps.at(-1)).toMatchObject({
+    params: { reason: 'companions-over-max', companions: '1' },
+  });
+  const shuffled = priceDay(tariffs, taps.toReversed(), { entitlements: [entitlement('pensioner')] });
+  expect(shuffled.lines).toEqual(lines);
+});
+
+it('the limit counts companions of the first touch too, and a transfer does not make later ones cheaper', () => {
+  const bus = { vehicleId: 'bus' };
+  const first = tap(T0, { vehicleId: 'other' });
+  const second = tap(T0 + 600_000, { ...bus, companions: 1 });
+  const asked = tap(T0 + 605_000, { ...bus, companions: 2, passBackOf: second.tapId });
+  const { lines } = priceDay(tariffs, [first, second, asked]);
+  expect(lines.map(({ kind, riderMinor }) => [kind, riderMinor])).toEqual([
+    ['ride', 1200n],
+    ['transfer', 1200n],
+    ['same-ride', 1200n],
+  ]);
+});

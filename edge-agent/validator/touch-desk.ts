@@ -1,0 +1,247 @@
+/**
+ * One touch from card to light, and the keys that may follow it: read, decide, write down, show, settle. The order is the
+ * promise: what is green is on the disk.
+ */
+import { recordId } from '#contracts/ids.ts';
+import type { Whereabouts } from '#contracts/record.ts';
+import type { Logger } from '#platform/logger.ts';
+import type { Probe } from '#platform/probe.ts';
+import type { AgentCounters } from '../agent-types.ts';
+import type { Timekeeper } from '../clock-evidence.ts';
+import type { TapDecision } from '../decide-tap.ts';
+import type { AppendResult, Journal } from '../journal.ts';
+import type { CardFacts, CardReading, CardVisit, Device, Press, ServiceCard } from '../ports.ts';
+import { logEntryOf, settleCard } from '../settling.ts';
+import type { TapDesk } from '../tap-desk.ts';
+import type { WhereDesk } from '../whereabouts.ts';
+import { answersQuestion, type CompanionQuestion, companionsMax, questionAfter } from './companions.ts';
+import type { Front } from './front.ts';
+import type { StaffDesk } from './staff-desk.ts';
+
+export interface TouchDeskDeps {
+  readonly device: Pick<Device, 'deviceId' | 'policy'>;
+  readonly journal: Journal;
+  readonly desk: TapDesk;
+  readonly staff: StaffDesk;
+  readonly place: WhereDesk;
+  readonly keeper: Timekeeper;
+  readonly front: Front;
+  readonly probe: Probe;
+  readonly log: Logger;
+  /** Tries a broken journal again; whether cards can be taken. */
+  readonly usable: () => boolean;
+  /** Something was written down. */
+  readonly written: () => void;
+}
+
+export interface TouchDesk {
+  touch(visit: CardVisit): Promise<void>;
+  press(press: Press): void;
+  /** Numbers of an epoch that is over name other rides. */
+  forgetQuestion(): void;
+  readonly counters: Pick<
+    AgentCounters,
+    'repeated' | 'companions' | 'acceptedInDebt' | 'refusalsNotRecorded'
+  >;
+}
+
+/** Makes the desk. */
+export function createTouchDesk(deps: TouchDeskDeps): TouchDesk {
+  return new Desk(deps);
+}
+
+class Desk implements TouchDesk {
+  readonly counters = { repeated: 0, companions: 0, acceptedInDebt: 0, refusalsNotRecorded: 0 };
+  private readonly deps: TouchDeskDeps;
+  private question: CompanionQuestion | undefined;
+  private service: ServiceCard | undefined;
+
+  constructor(deps: TouchDeskDeps) {
+    this.deps = deps;
+  }
+
+  async touch(visit: CardVisit): Promise<void> {
+    const { front, usable } = this.deps;
+    const asked = front.dialog() === 'companion' ? this.question : undefined;
+    this.question = undefined;
+    this.service = undefined;
+    front.cardCame();
+    if (!usable()) {
+      this.outOfOrder();
+      return;
+    }
+    const reading = await this.read(visit);
+    if (reading.ok && 'service' in reading) this.staffCard(reading.service);
+    else await this.passenger(visit, reading, asked);
+  }
+
+  private async passenger(
+    visit: CardVisit,
+    reading: CardReading,
+    asked: CompanionQuestion | undefined,
+  ): Promise<void> {
+    const { desk, place, probe } = this.deps;
+    const card = reading.ok && 'card' in reading ? reading.card : undefined;
+    const where = place.now();
+    const decision: TapDecision = card
+      ? desk.decide(card, where)
+      : { accepted: false, reason: reading.ok ? 'MEDIUM_NOT_TAKEN' : reading.reason };
+    // A third touch while it is asked is the answer yes.
+    const yes = decision.accepted && card && answersQuestion(asked, card) ? asked : undefined;
+    await probe('edge.before-append');
+    const written = yes ? this.writeCompanion(yes, where) : desk.write(decision, card, where);
+    await probe('edge.after-append');
+    if (yes && card) this.showCompanion(yes, written as AppendResult);
+    else this.show(decision, card, written, where);
+    await probe('edge.after-answer');
+    this.deps.written();
+    if (decision.accepted && written?.ok) await this.settle(visit, written.record.seq, yes ? 1 : 0, where);
+  }
+
+  forgetQuestion(): void {
+    this.question = undefined;
+  }
+
+  press(press: Press): void {
+    const { front, place } = this.deps;
+    if (press.press === 'language') {
+      front.nextLanguage();
+      return;
+    }
+    const dialog = front.dialog();
+    if (dialog === 'companion' && this.question) {
+      if (press.press === 'enough') front.pressed({ view: { sign: 'waiting' }, id: null });
+      if (press.press !== 'companion') return;
+      const question = this.question;
+      this.showCompanion(question, this.writeCompanion(question, place.now()));
+      this.deps.written();
+    } else if (dialog === 'staff' && this.service) this.pressByStaff(press, this.service);
+  }
+
+  private pressByStaff(press: Press, service: ServiceCard): void {
+    const { front, staff } = this.deps;
+    if (service.role !== 'driver' || press.press === 'companion' || press.press === 'enough') return;
+    if (!staff.press(press, service)) {
+      this.outOfOrder();
+      return;
+    }
+    this.deps.written();
+    const view = { sign: 'staff', language: service.language, menu: staff.menu() } as const;
+    front.pressed({ view, id: null, dialog: press.press === 'leave' ? null : 'staff' });
+  }
+
+  private async read(visit: CardVisit): Promise<CardReading> {
+    try {
+      return await visit.read();
+    } catch (error) {
+      // A reader that throws is a reader that did not read; its adapter heals itself.
+      this.deps.log.warn({ reason: (error as Error).message }, 'edge.reader.failed');
+      return { ok: false, reason: 'CARD_UNREADABLE' };
+    }
+  }
+
+  private staffCard(service: ServiceCard): void {
+    const { desk, staff, front, place, log } = this.deps;
+    const reason = desk.refusalOfStaff(service);
+    if (reason !== null) {
+      const decision = { accepted: false, reason } as const;
+      this.show(decision, undefined, desk.write(decision, undefined, place.now()), place.now());
+      this.deps.written();
+      return;
+    }
+    this.service = service;
+    log.info({ role: service.role, staff: service.staffTokenId }, 'edge.staff.card');
+    const menu = service.role === 'driver' ? { menu: staff.menu() } : {};
+    const view = { sign: 'staff', language: service.language, ...menu } as const;
+    front.answer({ view, id: null, dialog: service.role === 'driver' ? 'staff' : null });
+  }
+
+  private writeCompanion({ card, seq }: CompanionQuestion, where: Whereabouts): AppendResult {
+    return this.deps.desk.writeCompanions(card, seq, 1, where);
+  }
+
+  private showCompanion(question: CompanionQuestion, written: AppendResult): void {
+    if (!written.ok) {
+      this.failed(written);
+      return;
+    }
+    const { card, seq, taken, max } = question;
+    const companions = taken + 1;
+    this.counters.companions++;
+    this.question = questionAfter(card, { seq, companions }, max);
+    const view = {
+      sign: 'accepted',
+      language: card.language,
+      companions,
+      asking: this.question !== undefined,
+    } as const;
+    const answer = { view, id: this.idOf(written), dialog: this.question ? ('companion' as const) : null };
+    const { front } = this.deps;
+    if (front.state() === 'reading') front.answer(answer);
+    else front.pressed(answer);
+  }
+
+  private show(
+    decision: TapDecision,
+    card: CardFacts | undefined,
+    written: AppendResult | undefined,
+    where: Whereabouts,
+  ): void {
+    const { front } = this.deps;
+    const language = card && { language: card.language };
+    if (written === undefined && !decision.accepted) {
+      this.counters.refusalsNotRecorded++;
+      front.notRecorded({ sign: 'refused', reason: decision.reason, ...language });
+      return;
+    }
+    if (!written?.ok) {
+      this.failed(written);
+      return;
+    }
+    const id = this.idOf(written);
+    if (!decision.accepted || !card) {
+      const reason = decision.accepted ? 'VALIDATOR_OUT_OF_ORDER' : decision.reason;
+      front.answer({ view: { sign: 'refused', reason, ...language }, id });
+      return;
+    }
+    const { passBackOfSeq: seq, companions = 0, deniedWhenPaid } = decision;
+    if (deniedWhenPaid) this.counters.acceptedInDebt++;
+    if (seq !== undefined) {
+      this.counters.repeated++;
+      this.question = questionAfter(card, { seq, companions }, this.companionsMax(where));
+    }
+    const repeated = seq === undefined ? {} : { repeated: true };
+    const asking = this.question === undefined ? {} : { asking: true };
+    const paid = companions > 0 ? { companions } : {};
+    const view = { sign: 'accepted', ...language, ...repeated, ...paid, ...asking } as const;
+    front.answer({ view, id, dialog: this.question ? 'companion' : null });
+  }
+
+  private companionsMax({ routeId }: Whereabouts): number {
+    const { device, keeper } = this.deps;
+    return companionsMax(device.policy.companions, routeId, keeper.nowMs());
+  }
+
+  private failed(written: AppendResult | undefined): void {
+    const failure = written?.ok === false ? { why: written.why, err: written.cause } : {};
+    this.deps.log.error(failure, 'edge.journal.append-failed');
+    this.outOfOrder();
+  }
+
+  private outOfOrder(): void {
+    this.question = undefined;
+    this.deps.front.answer({ view: { sign: 'refused', reason: 'VALIDATOR_OUT_OF_ORDER' }, id: null });
+  }
+
+  private idOf(written: AppendResult): string | null {
+    if (!written.ok) return null;
+    return recordId(this.deps.device.deviceId, written.record.epoch, written.record.seq);
+  }
+
+  private async settle(visit: CardVisit, seq: number, companions: number, where: Whereabouts): Promise<void> {
+    const { device, keeper, log } = this.deps;
+    const clockUnsure = keeper.state().syncAgeMs === null;
+    const at = { deviceId: device.deviceId, nowMs: keeper.nowMs(), clockUnsure };
+    await settleCard(visit, logEntryOf({ seq, companions, where }, at), log);
+  }
+}
