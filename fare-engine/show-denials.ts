@@ -1,5 +1,6 @@
-/** What is known of a denied medium, for people who ask: the facts, newest first, and what the published list says. */
+/** What is known of a denied medium under all its tokens, for people who ask: the facts, newest first, and what the published list says. */
 import type { DenyEntry } from '#contracts/deny-list.ts';
+import { kinTable } from './adapters/kin-statements.ts';
 import { type Queryable, rowsOf } from './database-reader.ts';
 
 export interface DenialAnswer {
@@ -17,13 +18,14 @@ const FACTS_MAX = 20;
 export async function showDenials(database: Queryable, tokenId: string | null): Promise<DenialAnswer> {
   const [answer] = await rowsOf<DenialAnswer>(
     database,
-    `SELECT
+    `WITH RECURSIVE ${kinTable('kin', 'SELECT $1::text WHERE $1 IS NOT NULL')}
+     SELECT
       (SELECT json_build_object('generation', generation, 'n', n, 'entries', entries) FROM fare.deny_list) AS list,
       (SELECT entry FROM fare.deny_published WHERE token_id = $1) AS published,
       coalesce((SELECT json_agg(fact) FROM (
         SELECT action, reason, scope, valid_from_ms AS "validFromMs", valid_until_ms AS "validUntilMs",
                known_from_ms AS "knownFromMs"
-          FROM fare.deny_entry WHERE token_id = $1 ORDER BY known_from_ms DESC, entry_id DESC LIMIT $2) AS fact), '[]')
+          FROM fare.deny_entry WHERE token_id IN (SELECT token_id FROM kin) ORDER BY known_from_ms DESC, entry_id DESC LIMIT $2) AS fact), '[]')
         AS facts`,
     [tokenId, FACTS_MAX],
   );

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { advanceDenyList } from '../../fare-engine/adapters/postgres-deny-list.ts';
 import { derivedAccountId } from '../../fare-engine/facts/account-of.ts';
+import { showDenials } from '../../fare-engine/show-denials.ts';
 import { tapRow, token } from './support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 import { command } from './support/submit.ts';
@@ -107,6 +108,8 @@ describe('a medium that is read under a new key', () => {
     await command(engine, 'allow-medium', { tokenId: medium.now });
     expect([await denied(medium.old), await denied(medium.now)]).toEqual([false, false]);
     await command(engine, 'deny-medium', { tokenId: medium.now, ...deny });
+    const { facts } = await showDenials(engine.admin, medium.old);
+    expect(facts.map((fact) => (fact as { action: string }).action)).toEqual(['deny', 'allow', 'deny']);
     expect([await denied(medium.old), await denied(medium.now)]).toEqual([true, true]);
   });
 
