@@ -1,4 +1,4 @@
-/** `kvytok edge`: one validator agent with a real reader. */
+/** `kvytok edge`: one device with a real reader: a validator, or an inspector's. */
 import { parseArgs } from 'node:util';
 import { createBootClock } from '#platform/boot-clock.ts';
 import { createLogger, type Logger } from '#platform/logger.ts';
@@ -8,13 +8,21 @@ import { type EdgeConfig, edgeConfigFrom } from '../../edge-agent/config.ts';
 import { type EdgeRole, startEdge } from '../../edge-agent/main.ts';
 import { simulatedClock } from '../city/simulated-time.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import type { EdgeRun } from '../edge/edge-run.ts';
+import type { InspectorValues } from '../edge/run-inspector.ts';
 import { opsListen } from '../ops-listen.ts';
 
 export const usage = `kvytok edge --device DIR [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
+       kvytok edge --inspector --device DIR [--staff ID] [--vehicle VEHICLE] [--route ROUTE] [--lang uk|en|de|pl]
+                   [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
        kvytok edge --device DIR --enrol URL --code CODE --ca-sha256 HASH
 
 Runs one validator: reads cards from a PC/SC reader, answers within half a second with or
 without a network, keeps every answer in a signed journal, and brings it to the city.
+
+With --inspector it runs an inspector's device: it says within a second whether a valid ride stands on this vehicle, by the
+card's own log or by the vehicle's validators, and prepares a protocol only where no doubt is left. An inspector's service
+card opens and closes the shift; the page on --screen-port is made for a phone.
 
   --device DIR       the device folder made by enrolment (or KVYTOK_EDGE_DEVICE_DIR)
   --screen-port N    serve the screen page on 127.0.0.1:N; 0 takes a free port
@@ -25,6 +33,10 @@ without a network, keeps every answer in a signed journal, and brings it to the 
                      May be repeated with the same code until it has come through
   --code CODE        the one-time code from "kvytok device new"
   --ca-sha256 HASH   hash of the city's device authority, from "kvytok ca init" or city.json
+  --inspector        run an inspector's device
+  --staff ID         open its shift for this personnel number at once
+  --vehicle, --route where it is; the page can say it too
+  --lang LANGUAGE    of what it prints for people; uk when not given
   --events           print one JSON line for each answer:
                      {"sign","reason","repeated","recordId","language","online","atMs"}
 
@@ -42,6 +54,11 @@ const OPTIONS = {
   enrol: { type: 'string' },
   code: { type: 'string' },
   'ca-sha256': { type: 'string' },
+  inspector: { type: 'boolean', default: false },
+  staff: { type: 'string' },
+  vehicle: { type: 'string' },
+  route: { type: 'string' },
+  lang: { type: 'string' },
   events: { type: 'boolean', default: false },
 } as const;
 
@@ -58,16 +75,32 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const lifecycle = createLifecycle(log);
   const signals = onSignals(log);
   try {
-    const edge = lifecycle.add(await startEdge(config, { clock, log }));
-    if (io.env['KVYTOK_OPS_LISTEN']) await offerFigures(edge, io, lifecycle, log);
-    if (values.events) printEvents(edge.agent, io);
-    announce(io, values.events, edge.deviceId, edge.screenUrl);
+    const start = values.inspector ? startInspection : startValidator;
+    await start(config, values, { io, clock, log, lifecycle });
     await signals.received;
   } finally {
     signals.forget();
     await lifecycle.stop();
   }
   return EXIT.ok;
+}
+
+async function startValidator(
+  config: EdgeConfig,
+  { events }: { events: boolean },
+  run: EdgeRun,
+): Promise<void> {
+  const { io, clock, log, lifecycle } = run;
+  const edge = lifecycle.add(await startEdge(config, { clock, log }));
+  if (io.env['KVYTOK_OPS_LISTEN']) await offerFigures(edge, io, lifecycle, log);
+  if (events) printEvents(edge.agent, io);
+  announce(io, events, edge.deviceId, edge.screenUrl);
+}
+
+/** Loaded only when asked for. */
+async function startInspection(config: EdgeConfig, values: InspectorValues, run: EdgeRun): Promise<void> {
+  const { runInspector } = await import('../edge/run-inspector.ts');
+  await runInspector(config, values, run);
 }
 
 /** Makes the device folder and ends. */

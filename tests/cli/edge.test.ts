@@ -64,6 +64,26 @@ describe('kvytok edge', () => {
     expect(await once(child, 'close')).toEqual([0, null]);
   });
 
+  it("runs an inspector's device: its page, its options, a clean stop", async () => {
+    const args = ['--inspector', '--device', deviceDir, '--screen-port', '0'];
+    const { child, said } = start(...args, '--staff', '4711', '--vehicle', '101');
+    await until(() => said.out.includes('\n'), { what: 'the ready line' });
+    const ready = JSON.parse(said.out.split('\n')[0] as string) as { event: string; screenUrl: string };
+    expect(ready).toMatchObject({ event: 'ready', deviceId: 'val-1' });
+    const page = await (await fetch(ready.screenUrl)).text();
+    expect(page).toContain('data-sign="ready"');
+    const headers = { origin: new URL(ready.screenUrl).origin, 'content-type': 'application/json' };
+    await fetch(`${ready.screenUrl}act`, { method: 'POST', headers, body: '{"do":"no-card"}' });
+    await until(() => said.out.includes('"event":"check"'), { what: 'the check' });
+    const check = JSON.parse(said.out.split('\n')[1] as string) as { sign: string; recordId: string };
+    // Nobody to ask: the doubt is the passenger's.
+    expect(check).toMatchObject({ sign: 'unclear', recordId: expect.stringContaining('val-1.') });
+    child.kill('SIGTERM');
+    expect(await once(child, 'close')).toEqual([0, null]);
+    await expect(run([...args, '--staff', 'Іван Франко'], io())).rejects.toThrow('--staff');
+    await expect(run([...args, '--lang', 'fr'], io())).rejects.toThrow('--lang');
+  });
+
   it('a missing folder is an error with a way out', async () => {
     await expect(run(['--device', join(folder.path, 'nowhere')], io())).rejects.toMatchObject({
       code: 'DEVICE_FOLDER_INVALID',
@@ -87,7 +107,16 @@ describe('kvytok edge', () => {
   });
 
   it('its usage names every option', () => {
-    for (const option of ['--device', '--screen-port', '--reader', '--mqtt-url', '--events'])
+    for (const option of [
+      '--inspector',
+      '--staff',
+      '--vehicle',
+      '--device',
+      '--screen-port',
+      '--reader',
+      '--mqtt-url',
+      '--events',
+    ])
       expect(usage).toContain(option);
   });
 });

@@ -1,0 +1,325 @@
+/** An inspector's device over its real parts: journal, clock, page messages; the vehicle's network in memory, sealed. */
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import type { InspectionRule } from '#contracts/enrolment.ts';
+import type { CheckBody } from '#contracts/record.ts';
+import { createLogger } from '#platform/logger.ts';
+import { tagOf } from '../../../edge-agent/card-log.ts';
+import { createTimekeeper } from '../../../edge-agent/clock-evidence.ts';
+import { createAskVehicle } from '../../../edge-agent/inspect/ask-vehicle.ts';
+import { createInspector, type Inspector } from '../../../edge-agent/inspect/inspector.ts';
+import type { InspectorView } from '../../../edge-agent/inspect/view.ts';
+import { openJournal } from '../../../edge-agent/journal.ts';
+import {
+  type AnswerMessage,
+  openMessage,
+  sealMessage,
+  vehicleKeyOf,
+} from '../../../edge-agent/neighbours/wire.ts';
+import type { CardFacts, CardReading, CardVisit } from '../../../edge-agent/ports.ts';
+import { manualClock } from '../../support/manual-clock.ts';
+import { allRecords } from '../support/agent-rig.ts';
+import { createManualTimers } from '../support/manual-timers.ts';
+import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
+import { openList } from '../support/open-deny-list.ts';
+
+const KEY = Buffer.alloc(32, 7);
+const NOW_MS = Date.UTC(2025, 9, 14, 6);
+const TOKEN = `k1.${'ab'.repeat(16)}`;
+const STAFF = `k1.${'cd'.repeat(16)}`;
+const RULE: InspectionRule = {
+  validFromMs: 0,
+  validUntilMs: null,
+  rideWindowS: 5400,
+  penalty: {
+    fareMinor: '1200',
+    factor: 20,
+    penaltyMinor: '24000',
+    currency: 'UAH',
+    act: 'kupap',
+    actNames: { uk: 'КУпАП', en: 'a', de: 'b', pl: 'c' },
+    article: 'ст. 135',
+    packageHash: 'ab'.repeat(32),
+  },
+};
+type Says = Pick<AnswerMessage, 'rides' | 'outOfOrder' | 'knowsSinceAgeMs'>;
+const WELL: Says = { rides: [], outOfOrder: [], knowsSinceAgeMs: 86_400_000 };
+
+interface Rig {
+  readonly inspector: Inspector;
+  readonly views: InspectorView[];
+  readonly timers: ReturnType<typeof createManualTimers>;
+  readonly clock: ReturnType<typeof manualClock>;
+  /** Validators of vehicle 101 by id; absent ones do not answer. */
+  readonly validators: Map<string, Says>;
+  readonly asked: unknown[];
+  fails: boolean;
+  touch(reading: CardReading): Promise<InspectorView>;
+  noCard(): Promise<InspectorView>;
+  checks(): CheckBody[];
+}
+
+async function startRig(options: { staffId?: string; rules?: readonly InspectionRule[] } = {}): Promise<Rig> {
+  const clock = manualClock(NOW_MS);
+  const timers = createManualTimers();
+  const keeper = createTimekeeper(clock, { drawBootId: () => '0'.repeat(32) });
+  keeper.offer({ sentMonoMs: 0, heardMonoMs: 0, serverMs: NOW_MS });
+  const rig = { fails: false } as { fails: boolean };
+  const store = createMemoryJournalStore(() => rig.fails);
+  const journal = openJournal(
+    {
+      store,
+      deviceId: 'insp-1',
+      sign: () => 'A'.repeat(86),
+      limits: { recordsMax: 1000, keptMax: 10 },
+      software: 'test',
+      newEpochId: () => randomBytes(16).toString('hex'),
+    },
+    { hadEpoch: false, at: keeper.evidence() },
+  );
+  const views: InspectorView[] = [];
+  const validators = new Map<string, Says>([['val-101', WELL]]);
+  const asked: unknown[] = [];
+  let hear: (datagram: Uint8Array) => void = () => {};
+  let onCard: (visit: CardVisit) => Promise<void> = async () => {};
+  const key = vehicleKeyOf(KEY, '101');
+  const ask = createAskVehicle({
+    deviceId: 'insp-1',
+    boot: '0'.repeat(32),
+    inspectionKey: KEY,
+    timers,
+    nowMs: () => keeper.nowMs(),
+    random: randomBytes,
+    onDatagram: (take) => {
+      hear = take;
+    },
+    send: (datagram) => {
+      const message = openMessage(datagram, key);
+      if (message?.kind !== 'ask') return;
+      asked.push(message.tokenIds);
+      for (const [from, says] of validators) {
+        const answer = { v: 1 as const, from, boot: '1'.repeat(32), n: 0, kind: 'answer' as const, ...says };
+        const datagramOf = (question: string) => sealMessage({ ...answer, question }, key, randomBytes(12));
+        // An old answer, somebody else's, and the right one twice.
+        hear(datagramOf('f'.repeat(32)));
+        hear(sealMessage({ ...answer, question: message.question }, Buffer.alloc(32, 1), randomBytes(12)));
+        hear(datagramOf(message.question));
+        hear(datagramOf(message.question));
+      }
+    },
+  });
+  const inspector = createInspector({
+    device: {
+      deviceId: 'insp-1',
+      policy: {
+        passBackS: 10,
+        mediumKinds: ['social'],
+        journalRecordsMax: 1000,
+        inspection: options.rules ?? [RULE],
+      },
+    },
+    journal,
+    denyList: openList(),
+    keeper,
+    timers,
+    reader: {
+      start: async (take) => {
+        onCard = take;
+      },
+      stop: async () => {},
+    },
+    ties: {
+      start: async () => {},
+      stop: async () => {},
+      pump: () => {},
+      online: () => false,
+      recovered: () => !journal.broken() || journal.tryRecover(keeper.evidence()),
+    },
+    ask,
+    screen: { show: (view) => void views.push(view) },
+    random: randomBytes,
+    log: createLogger({ component: 'test', level: 'silent' }),
+    ...(options.staffId !== undefined && { staffId: options.staffId }),
+  });
+  onTestFinished(() => inspector.stop());
+  await inspector.start();
+  const answered = async (work: Promise<void>): Promise<InspectorView> => {
+    // A question waits for answers: real time goes on until the deadline, and a little more.
+    for (let i = 0; i < 50; i++) await new Promise((resolve) => setImmediate(resolve));
+    timers.advance(400);
+    await work;
+    return views.at(-1) as InspectorView;
+  };
+  return Object.assign(rig, {
+    inspector,
+    views,
+    timers,
+    clock,
+    validators,
+    asked,
+    touch: (reading: CardReading) =>
+      answered(onCard({ read: async () => reading, settle: async () => 'no-log' })),
+    noCard: () => answered(inspector.checkWithoutCard()),
+    checks: () => allRecords(store).flatMap((record) => (record.kind === 'check' ? [record.body] : [])),
+  });
+}
+
+const card = (change: Partial<CardFacts> = {}): CardReading => ({
+  ok: true,
+  card: {
+    tokenId: TOKEN,
+    mediumKind: 'social',
+    validFromMs: 0,
+    validUntilMs: NOW_MS * 2,
+    language: 'uk',
+    ...change,
+  },
+});
+const logged = (vehicleId: string, agoMs: number) => ({
+  atMs: NOW_MS - agoMs,
+  vehicleTag: tagOf(vehicleId),
+  routeTag: tagOf('T2'),
+  deviceTag: tagOf('val-101'),
+  seq: 4,
+  companions: 1,
+  clockUnsure: false,
+});
+const service = (role: 'inspector' | 'driver', change: object = {}): CardReading => ({
+  ok: true,
+  service: { role, staffTokenId: STAFF, validFromMs: 0, validUntilMs: NOW_MS * 2, language: 'uk', ...change },
+});
+
+describe('a shift', () => {
+  it("is opened and closed by an inspector's card that is in time and not denied, and by no other", async () => {
+    const rig = await startRig();
+    expect(rig.inspector.view().sign).toBe('closed');
+    await rig.touch(card());
+    expect(rig.inspector.view().sign).toBe('closed');
+    expect((await rig.touch(service('driver'))).sign).toBe('refused');
+    expect((await rig.touch(service('inspector', { validUntilMs: NOW_MS }))).sign).toBe('refused');
+    expect(await rig.touch(service('inspector'))).toMatchObject({ sign: 'choose-vehicle', staffId: STAFF });
+    rig.inspector.chooseVehicle('101');
+    expect(rig.inspector.view()).toMatchObject({ sign: 'ready', vehicleId: '101' });
+    await rig.touch(card({ log: [logged('101', 60_000)] }));
+    expect(rig.checks()).toMatchObject([{ staffId: STAFF }]);
+    expect((await rig.touch(service('inspector'))).sign).toBe('closed');
+    expect(rig.checks()).toHaveLength(1);
+  });
+});
+
+describe('a check', () => {
+  it("that the card's own log answers asks nobody", async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101', 'T2');
+    const view = await rig.touch(card({ log: [logged('102', 1000), logged('101', 60_000)] }));
+    expect(view).toMatchObject({ sign: 'ride-stands', evidence: 'card-log', ride: { companions: 1 } });
+    expect(rig.asked).toEqual([]);
+    expect(rig.checks()).toEqual([
+      {
+        result: 'ride-stands',
+        evidence: 'card-log',
+        tokenId: TOKEN,
+        mediumKind: 'social',
+        where: { vehicleId: '101', routeId: 'T2' },
+        staffId: '4711',
+        ride: { atMs: NOW_MS - 60_000, deviceTag: tagOf('val-101'), seq: 4 },
+      },
+    ]);
+  });
+
+  it("without a log is answered by the vehicle's validators, also under the former token", async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    const ride = { epoch: 'e'.repeat(32), seq: 9, ageMs: 60_000, companions: 0 };
+    rig.validators.set('val-101', { ...WELL, rides: [ride] });
+    const former = `k1.${'ef'.repeat(16)}`;
+    const view = await rig.touch(card({ formerTokenId: former }));
+    expect(view).toMatchObject({ sign: 'ride-stands', evidence: 'vehicle' });
+    expect(rig.asked[0]).toEqual([TOKEN, former]);
+    expect(rig.checks()[0]?.ride).toEqual({ atMs: NOW_MS - 60_000, deviceId: 'val-101', seq: 9 });
+  });
+
+  it('that finds no ride prepares a protocol with what the tariff says, and names who was in order', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    const view = await rig.touch(card({ log: [logged('102', 1000)] }));
+    expect(view).toMatchObject({
+      sign: 'no-ride',
+      protocol: { penaltyMinor: '24000', actNames: { uk: 'КУпАП' } },
+    });
+    const [check] = rig.checks();
+    expect(check).toMatchObject({
+      result: 'no-ride',
+      validators: [{ deviceId: 'val-101', state: 'in-order' }],
+      protocol: { fareMinor: '1200', factor: 20, penaltyMinor: '24000', act: 'kupap' },
+    });
+    expect(check?.protocol).not.toHaveProperty('actNames');
+    expect(await rig.noCard()).toMatchObject({ sign: 'no-ride', protocol: { factor: 20 } });
+    expect(rig.checks()[1]).not.toHaveProperty('tokenId');
+  });
+
+  it.each<[string, Says | undefined]>([
+    ['out of order now', { ...WELL, outOfOrder: [{ fromAgeMs: 1000, untilAgeMs: null }] }],
+    [
+      'out of order within the window',
+      { ...WELL, outOfOrder: [{ fromAgeMs: 9_000_000, untilAgeMs: 5_300_000 }] },
+    ],
+    ['switched on within the window', { ...WELL, knowsSinceAgeMs: 5_000_000 }],
+    ['silent', undefined],
+  ])('fines nobody while a validator of the vehicle is %s', async (_what, says) => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    rig.validators.set('val-102', WELL);
+    expect((await rig.touch(card())).sign).toBe('no-ride');
+    if (says) rig.validators.set('val-102', says);
+    else rig.validators.delete('val-102');
+    for (const view of [
+      await rig.touch(card()),
+      await rig.noCard(),
+      await rig.touch({ ok: false, reason: 'CARD_UNKNOWN' }),
+    ]) {
+      expect(view).toMatchObject({ sign: 'validator-out-of-order', outOfOrder: ['val-102'] });
+      expect(view.protocol).toBeUndefined();
+    }
+    expect(rig.checks().filter((check) => check.protocol)).toHaveLength(1);
+  });
+
+  it('fines nobody with no validator in reach, and somebody again when it was long ago', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    rig.validators.clear();
+    expect((await rig.touch(card())).sign).toBe('unclear');
+    rig.validators.set('val-101', { ...WELL, outOfOrder: [{ fromAgeMs: 9_000_000, untilAgeMs: 5_500_000 }] });
+    expect((await rig.touch(card())).sign).toBe('no-ride');
+  });
+
+  it('of a card that no validator takes is refused with its reason', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    expect(await rig.touch(card({ validUntilMs: NOW_MS }))).toMatchObject({
+      sign: 'refused',
+      reason: 'CARD_EXPIRED',
+    });
+    expect(await rig.touch({ ok: false, reason: 'CARD_UNREADABLE' })).toMatchObject({ sign: 'not-readable' });
+    expect(rig.checks().map(({ result, reason }) => [result, reason])).toEqual([
+      ['refused', 'CARD_EXPIRED'],
+      ['not-readable', 'CARD_UNREADABLE'],
+    ]);
+  });
+
+  it('asks nothing of anybody where no tariff speaks', async () => {
+    const rig = await startRig({ staffId: '4711', rules: [] });
+    rig.inspector.chooseVehicle('101');
+    expect(await rig.touch(card())).toMatchObject({ sign: 'unclear' });
+  });
+
+  it('that cannot be written down does not count', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    rig.fails = true;
+    expect(await rig.touch(card())).toMatchObject({ sign: 'not-written' });
+    rig.fails = false;
+    expect(await rig.touch(card())).toMatchObject({ sign: 'no-ride' });
+    expect(rig.checks()).toHaveLength(1);
+  });
+});
