@@ -1,9 +1,10 @@
 /** Secrets of the reader from a device folder: `token-key`, and `card-keys.json` where there is one. */
-import { existsSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
 import { decodeJson } from '#contracts/parse.ts';
-import { KEY_NAMES } from '../keys/key-provider.ts';
+import { KEY_NAMES, LIVE_VERSIONS_MAX } from '../keys/key-provider.ts';
 import type { KeyVersions, SoftwareKeySet } from '../keys/software-keys.ts';
 import { parseText, readPart } from './folder-parts.ts';
 
@@ -13,31 +14,39 @@ const FILE_BYTES_MAX = 64 * 1024;
 const TOKEN_KEY_VERSION = 1;
 
 /**
- * Token keys by name and version. `token` has the file `token-key` as version 1 unless `card-keys.json` names two versions of
- * it. Problems name a field and quote no key.
+ * Keys by name and version. `token` has the file `token-key` as version 1 unless `card-keys.json` names two versions of it.
+ * Problems name a field and quote no key.
  */
-export function loadTokenKeys(dir: string, problems: string[]): SoftwareKeySet['tokens'] {
+export function loadSoftwareKeys(dir: string, problems: string[]): SoftwareKeySet {
   const tokenKey = parseText(
     readPart(dir, 'token-key', problems),
     /^([0-9a-f]{2}){16,64}$/,
     'token-key',
     problems,
   );
-  const tokens = new Map<string, KeyVersions>();
-  for (const [name, versions] of Object.entries(readKeys(dir, problems)?.tokens ?? {})) {
-    const keys = Object.entries(versions).map(
-      ([version, key]) => [Number(version), Buffer.from(key, 'hex')] as const,
-    );
-    tokens.set(name, new Map(keys));
-  }
+  const file = readKeys(dir, problems);
+  const tokens = keysOf(file?.tokens);
   const own = tokens.get(KEY_NAMES.token) ?? new Map<number, Uint8Array>();
-  if (tokenKey !== undefined && own.size < 2 && !own.has(TOKEN_KEY_VERSION))
+  if (tokenKey !== undefined && own.size < LIVE_VERSIONS_MAX && !own.has(TOKEN_KEY_VERSION))
     tokens.set(KEY_NAMES.token, new Map([...own, [TOKEN_KEY_VERSION, Buffer.from(tokenKey, 'hex')]]));
-  return tokens;
+  return { tokens, cards: { keys: keysOf(file?.cards), random: randomBytes } };
+}
+
+function keysOf(named: CardKeysFile['tokens'] = {}): Map<string, KeyVersions> {
+  return new Map(
+    Object.entries(named).map(([name, versions]) => [
+      name,
+      new Map(Object.entries(versions).map(([version, key]) => [Number(version), Buffer.from(key, 'hex')])),
+    ]),
+  );
 }
 
 function readKeys(dir: string, problems: string[]): CardKeysFile | undefined {
-  if (!existsSync(join(dir, FILE))) return undefined;
+  const path = join(dir, FILE);
+  if (!existsSync(path)) return undefined;
+  // Keys that others of this machine can read are not secret any more, whoever reads them now.
+  if ((statSync(path).mode & 0o077) !== 0)
+    problems.push(`${FILE} can be read by others: chmod 600, and change its keys`);
   const bytes = readPart(dir, FILE, problems, FILE_BYTES_MAX);
   if (!bytes) return undefined;
   const json = decodeJson(bytes, FILE_BYTES_MAX);

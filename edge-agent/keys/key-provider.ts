@@ -65,3 +65,19 @@ export async function tokenOf(
   const mac = await keys.tokenMac(key.name, key.version, message);
   return `${key.prefix ?? 'k'}${key.version}.${Buffer.from(mac).toString('hex', 0, 16)}`;
 }
+
+/**
+ * Tokens of a medium number: under the newest key, and under the one before while it lives.
+ * @throws RangeError when the provider has no token key: the loader has refused such a folder.
+ */
+export async function tokensOf(
+  mediumId: Uint8Array,
+  keys: KeyProvider,
+): Promise<{ readonly tokenId: string; readonly formerTokenId?: string }> {
+  const name = KEY_NAMES.token;
+  const [version, former] = keys.versions(name);
+  if (version === undefined) throw new RangeError('no token key');
+  const tokenId = await tokenOf(keys, { name, version }, mediumId);
+  if (former === undefined) return { tokenId };
+  return { tokenId, formerTokenId: await tokenOf(keys, { name, version: former }, mediumId) };
+}

@@ -8,7 +8,7 @@ import { type KeyObject, verify } from 'node:crypto';
 import { LANGUAGES, type Language, type RefusalCode } from '#contracts/reason-codes.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
 import { type Conversation, DONE, readFile, selectByName } from '../apdu.ts';
-import { KEY_NAMES, type KeyProvider, tokenOf } from '../keys/key-provider.ts';
+import { type KeyProvider, tokensOf } from '../keys/key-provider.ts';
 import type { CardFacts, CardReading } from '../ports.ts';
 import { readObjects } from '../tlv.ts';
 import type { Medium, OpenedMedium } from './medium.ts';
@@ -119,22 +119,6 @@ function signatureHolds(identity: Buffer, signature: Buffer, issuerKey: KeyObjec
 
 function languageOf(code: string): Language | undefined {
   return LANGUAGES.find((language) => language === code);
-}
-
-/**
- * Tokens of a medium number: under the newest key, and under the one before while it lives.
- * @throws RangeError when the provider has no token key: the loader has refused such a folder.
- */
-export async function tokensOf(
-  mediumId: Uint8Array,
-  keys: KeyProvider,
-): Promise<{ readonly tokenId: string; readonly formerTokenId?: string }> {
-  const name = KEY_NAMES.token;
-  const [version, former] = keys.versions(name);
-  if (version === undefined) throw new RangeError('no token key');
-  const tokenId = await tokenOf(keys, { name, version }, mediumId);
-  if (former === undefined) return { tokenId };
-  return { tokenId, formerTokenId: await tokenOf(keys, { name, version: former }, mediumId) };
 }
 
 function refused(reason: RefusalCode): CardReading {
