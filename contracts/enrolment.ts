@@ -3,6 +3,8 @@
  * registered signing key, and a certificate becomes its successor. Private keys never leave the device.
  */
 import { type Static, Type } from 'typebox';
+import { CardKeysFile } from './card-keys.ts';
+import { CardMediaFile } from './card-media.ts';
 import { sha256Hex } from './hash-chain.ts';
 import { DeviceId, FeedId, InstantMs, Sha256Hex, Signature } from './ids.ts';
 import { Currency } from './money.ts';
@@ -142,6 +144,10 @@ export const EnrolAnswer = Type.Object({
   policy: DevicePolicyFile,
   /** Text of `stops.json`; absent where the city gives no stops. */
   stops: Type.Optional(Type.String({ maxLength: STOPS_BYTES_MAX })),
+  /** `card-media.json`: which cards are taken; absent = the default. */
+  cardMedia: Type.Optional(CardMediaFile),
+  /** `card-keys.json`: keys of cards held in software; absent where a SAM holds them. */
+  cardKeys: Type.Optional(CardKeysFile),
   /** Secret by which a medium's number becomes its token; hex. */
   tokenKey: Type.String({ pattern: '^([0-9a-f]{2}){16,64}$' }),
 });

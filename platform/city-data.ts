@@ -1,10 +1,11 @@
 /**
  * A city is data: its `city.yaml` and `devices/devices.yaml`, read once at the start. No code knows a city's name.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Static, type TSchema, Type } from 'typebox';
 import { LineCounter, parseDocument } from 'yaml';
+import { CardMediaFile } from '#contracts/card-media.ts';
 import { DeviceId, FeedId } from '#contracts/ids.ts';
 import { Currency } from '#contracts/money.ts';
 import { parserOf } from '#contracts/parse.ts';
@@ -101,6 +102,8 @@ export interface CityData {
   readonly dir: string;
   readonly city: City;
   readonly devices: readonly PlannedDevice[];
+  /** `card-media.yaml`: which cards validators take; absent = the default of contracts/card-media.ts. */
+  readonly cardMedia?: CardMediaFile;
 }
 
 /**
@@ -116,7 +119,10 @@ export function loadCity(dir: string): CityData {
       throw invalid(join(dir, 'devices', 'devices.yaml'), `device ${deviceId} stands twice`);
     ids.add(deviceId);
   }
-  return { dir, city, devices };
+  const cardMedia = join(dir, 'card-media.yaml');
+  return existsSync(cardMedia)
+    ? { dir, city, devices, cardMedia: readYaml(cardMedia, CardMediaFile) }
+    : { dir, city, devices };
 }
 
 function readYaml<S extends TSchema>(file: string, schema: S): Static<S> {

@@ -8,6 +8,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
+import type { CardMediaFile } from '#contracts/card-media.ts';
 import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
@@ -60,6 +61,8 @@ export function enrolDevice(
     mqttUrl: string;
     /** Where its certificate is renewed, if anywhere. */
     enrolmentUrl?: string | undefined;
+    /** Which cards are taken; absent = the default. */
+    cardMedia?: CardMediaFile | undefined;
     /** Text of `stops.json`; absent where the city finds no stops. */
     stops?: string | undefined;
     /** For bank cards; absent where the city takes none. */
@@ -74,9 +77,10 @@ export function enrolDevice(
   openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
   writeCardKeys(join(folder, 'card-keys.json'), context.keys.cardKeys);
   const { ingest, lists, listGeneration, issuer } = context.keys;
-  const { stops, enrolmentUrl } = context;
+  const { stops, enrolmentUrl, cardMedia } = context;
   // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.
   if (stops !== undefined) writeFileAtomic(join(folder, 'stops.json'), stops);
+  if (cardMedia) writeWhole(join(folder, 'card-media.json'), JSON.stringify(cardMedia, null, 2));
   if (context.bank) writeBankParts(folder, context.bank);
   writeWhole(
     join(folder, 'device.json'),
@@ -115,18 +119,20 @@ function writeBankParts(folder: string, { bankCard, caKeys, panTokenKey }: BankP
   writeWhole(file, JSON.stringify(withPanToken(readCardKeys(file), panTokenKey), null, 2));
 }
 
-/** What a validator needs of the cards' master keys: to read, to write the log, to ask for a UID. Other keys stay. */
-function writeCardKeys(file: string, { generation, read, log, uid }: CardMasterKeys): void {
+/** What a validator needs of the cards' master keys: to read, to write the log, to ask for a UID. */
+export function validatorCardKeys({ generation, read, log, uid }: CardMasterKeys) {
+  const version = (key: Buffer) => ({ [generation]: key.toString('hex') });
+  return { 'desfire-read': version(read), 'desfire-log': version(log), 'desfire-uid': version(uid) };
+}
+
+/** Other keys stay. */
+function writeCardKeys(file: string, master: CardMasterKeys): void {
   const kept = readCardKeys(file);
-  const withKey = (name: string, key: Buffer) => ({
-    [name]: { ...kept?.cards?.[name], [generation]: key.toString('hex') },
-  });
-  const cards = {
-    ...kept?.cards,
-    ...withKey('desfire-read', read),
-    ...withKey('desfire-log', log),
-    ...withKey('desfire-uid', uid),
-  };
+  const own = Object.entries(validatorCardKeys(master)).map(([name, versions]) => [
+    name,
+    { ...kept?.cards?.[name], ...versions },
+  ]);
+  const cards: NonNullable<CardKeysFile['cards']> = { ...kept?.cards, ...Object.fromEntries(own) };
   const keys: CardKeysFile = { v: 1, ...kept, cards };
   if (!isDeepStrictEqual(keys, kept)) writeWhole(file, JSON.stringify(keys, null, 2));
 }

@@ -55,7 +55,8 @@ export function openDeviceFolders(
 ): EnrolledDevice[] {
   const { rules, ...rest } = told;
   const bank = bankPartsOf(data, keys);
-  const context = { keys, policy: policyOf(data.city, rules), bank, ...rest };
+  const { cardMedia } = data;
+  const context = { keys, policy: policyOf(data.city, rules), bank, cardMedia, ...rest };
   return data.devices.map((device) => enrolDevice(join(dataFolder, 'devices'), device, context));
 }
 

@@ -16,6 +16,7 @@ import { type CityCertificates, certifyCity } from './certify-city.ts';
 import { type CityKeys, type NamedKey, publicPem } from './city-keys.ts';
 import { type CityCa, openCityCa } from './device-ca.ts';
 import type { EnrolledDevice } from './enrol-devices.ts';
+import { validatorCardKeys } from './enrol-devices.ts';
 import { identitiesFile, openDeviceFolders, stopsOf, type ToldToDevices } from './identities.ts';
 import type { CityDatabase } from './open-database.ts';
 import { tariffRulesOf } from './tariff-rules.ts';
@@ -101,6 +102,8 @@ function openEnrolment(
         issuerKeys: pin(keys.issuer),
       },
       stops: told.stops,
+      cardMedia: data.cardMedia,
+      cardKeys: { v: 1, cards: validatorCardKeys(keys.cardKeys) },
       tokenKey: keys.tokenKey.toString('hex'),
       policy: policyOf(data.city, told.rules),
       certificateMs: CERTIFICATE_MS,

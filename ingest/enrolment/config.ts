@@ -1,6 +1,8 @@
 /** What enrolment, and the follower of identities beside a broker, are told by their environment. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { type Static, Type } from 'typebox';
+import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
+import type { CardMediaFile } from '#contracts/card-media.ts';
 import {
   type CompanionRule,
   CompanionRules,
@@ -46,6 +48,9 @@ export const EnrolmentEnvironment = Type.Object({
   ),
   KVYTOK_ENROLMENT_COMPANIONS_FILE: Type.Optional(
     file('how many companions a card may pay for, from "kvytok tariff companions"; read at the start'),
+  ),
+  KVYTOK_ENROLMENT_CARD_KEYS_FILE: Type.Optional(
+    file('card-keys.json for validators that hold keys of cards in software; read at the start'),
   ),
   KVYTOK_TOKEN_KEY_FILE: file('file with the key that turns media numbers into tokens, hex'),
   KVYTOK_CITY_DIR: file("the city's data: its rules for validators"),
@@ -101,6 +106,10 @@ export interface EnrolmentConfig {
   readonly pins: CityPins;
   /** Text of `stops.json`. */
   readonly stops?: string | undefined;
+  /** Which cards validators take. */
+  readonly cardMedia?: CardMediaFile | undefined;
+  /** Keys of cards, for validators that hold them in software. */
+  readonly cardKeys?: CardKeysFile | undefined;
   /** Hex. */
   readonly tokenKey: string;
   readonly policy: Static<typeof DevicePolicyFile>;
@@ -125,6 +134,7 @@ export const OLD_KEY_MS = 90 * DAY_MS;
 
 /** From the environment, files read. @throws OperatorError SECRET_FILE_UNREADABLE, CITY_DATA_INVALID, ENROLMENT_PINS_INVALID. */
 export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
+  const { city, cardMedia } = loadCity(env.KVYTOK_CITY_DIR);
   return {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     listen: env.KVYTOK_ENROLMENT_LISTEN,
@@ -138,8 +148,12 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
     ...(env.KVYTOK_ENROLMENT_STOPS_FILE !== undefined && {
       stops: readSecretFile(env.KVYTOK_ENROLMENT_STOPS_FILE),
     }),
+    ...(cardMedia && { cardMedia }),
+    ...(env.KVYTOK_ENROLMENT_CARD_KEYS_FILE !== undefined && {
+      cardKeys: readCardKeys(env.KVYTOK_ENROLMENT_CARD_KEYS_FILE),
+    }),
     tokenKey: readSecretFile(env.KVYTOK_TOKEN_KEY_FILE),
-    policy: policyOf(loadCity(env.KVYTOK_CITY_DIR).city, tariffRules(env)),
+    policy: policyOf(city, tariffRules(env)),
     certificateMs: env.KVYTOK_ENROLMENT_CERTIFICATE_DAYS * DAY_MS,
     oldKeyMs: env.KVYTOK_ENROLMENT_OLD_KEY_DAYS * DAY_MS,
   };
@@ -183,6 +197,22 @@ function readPins(path: string): CityPins {
     happened: `The file ${path} does not name the city's public keys: ${describeProblems(pins.problems)}.`,
     kept: 'Nothing was started and nothing was changed.',
     todo: 'Write it as {"ingestKeys":{"ID":"PEM"},"listKeys":{…},"issuerKeys":{…}} and start again.',
+  });
+}
+
+const CARD_KEYS_BYTES_MAX = 64 * 1024;
+
+function readCardKeys(path: string): CardKeysFile {
+  const json = decodeJson(Buffer.from(readSecretFile(path), 'utf8'), CARD_KEYS_BYTES_MAX);
+  const keys = json.ok ? parseCardKeys(json.value) : json;
+  if (keys.ok) return keys.value;
+  // What a JSON parser could not read would be quoted: here that is secret.
+  const fields = json.ok ? keys.problems.map((problem) => problem.path || '/').join(', ') : 'the whole';
+  throw new OperatorError({
+    code: 'ENROLMENT_CARD_KEYS_INVALID',
+    happened: `The file ${path} does not hold keys of cards in their form: ${fields}.`,
+    kept: 'Nothing was started and nothing was changed.',
+    todo: 'Write it as {"v":1,"cards":{"desfire-read":{"1":"32 hex digits"},…}} and start again.',
   });
 }
 

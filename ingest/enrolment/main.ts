@@ -76,6 +76,8 @@ export async function startEnrolment(
       ...config.pins,
       policy: config.policy,
       ...(config.stops !== undefined && { stops: config.stops }),
+      ...(config.cardMedia && { cardMedia: config.cardMedia }),
+      ...(config.cardKeys && { cardKeys: config.cardKeys }),
       tokenKey: config.tokenKey,
     }),
     // Certificates live in real time, also where the city lives in another.
