@@ -1,22 +1,74 @@
-/** AES-128 as DESFire uses it: blocks and CBC without automatic padding, and CMAC (RFC 4493). All synchronous. */
-import { createCipheriv, createDecipheriv } from 'node:crypto';
+/**
+ * AES-128 as DESFire uses it: blocks and CBC without automatic padding, and CMAC (RFC 4493). All synchronous.
+ *
+ * Making a cipher costs twenty times what it costs to use it, so each key keeps a running CBC cipher; another IV is had by
+ * adding the difference to the first block. A key's bytes must not change while it is used; {@link wipeKey} ends that.
+ */
+import { type Cipheriv, createCipheriv, createDecipheriv, type Decipheriv } from 'node:crypto';
 
 export const BLOCK_BYTES = 16;
 /** The zero block. Never written to. */
 export const ZERO_BLOCK: Uint8Array = Buffer.alloc(BLOCK_BYTES);
 
+interface Running<C> {
+  readonly cipher: C;
+  /** The block with which the cipher goes on: the last encrypted one. */
+  last: Uint8Array;
+}
+
+const ENCRYPTING = new WeakMap<Uint8Array, Running<Cipheriv>>();
+const DECRYPTING = new WeakMap<Uint8Array, Running<Decipheriv>>();
+
+function running<C extends Cipheriv | Decipheriv>(
+  known: WeakMap<Uint8Array, Running<C>>,
+  key: Uint8Array,
+  make: (key: Uint8Array) => C,
+): Running<C> {
+  const found = known.get(key);
+  if (found) return found;
+  const fresh = { cipher: make(key), last: ZERO_BLOCK };
+  fresh.cipher.setAutoPadding(false);
+  known.set(key, fresh);
+  return fresh;
+}
+
 /** CBC without padding; `data` is whole blocks. */
 export function encryptCbc(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Buffer {
-  const cipher = createCipheriv('aes-128-cbc', key, iv);
-  cipher.setAutoPadding(false);
-  return cipher.update(data);
+  if (!inBlocks(data)) return Buffer.alloc(0);
+  const state = running(ENCRYPTING, key, (bytes) => createCipheriv('aes-128-cbc', bytes, ZERO_BLOCK));
+  const input = Buffer.from(data);
+  addBlocks(input, iv, state.last);
+  const encrypted = state.cipher.update(input);
+  state.last = Buffer.from(encrypted.subarray(-BLOCK_BYTES));
+  return encrypted;
 }
 
 /** CBC without padding; `data` is whole blocks. */
 export function decryptCbc(key: Uint8Array, iv: Uint8Array, data: Uint8Array): Buffer {
-  const decipher = createDecipheriv('aes-128-cbc', key, iv);
-  decipher.setAutoPadding(false);
-  return decipher.update(data);
+  if (!inBlocks(data)) return Buffer.alloc(0);
+  const state = running(DECRYPTING, key, (bytes) => createDecipheriv('aes-128-cbc', bytes, ZERO_BLOCK));
+  const plain = state.cipher.update(data);
+  addBlocks(plain, iv, state.last);
+  state.last = Buffer.from(data.subarray(-BLOCK_BYTES));
+  return plain;
+}
+
+/** Whether there is anything. A part of a block would stay in the running cipher and spoil what follows. */
+function inBlocks(data: Uint8Array): boolean {
+  if (data.length % BLOCK_BYTES !== 0) throw new RangeError(`${data.length} bytes are no whole blocks`);
+  return data.length > 0;
+}
+
+/** Adds two blocks to the first of `data`. */
+function addBlocks(data: Buffer, a: Uint8Array, b: Uint8Array): void {
+  for (let i = 0; i < BLOCK_BYTES; i++) data[i] = (data[i] as number) ^ (a[i] as number) ^ (b[i] as number);
+}
+
+/** Zeroes a key and drops what was made of it. */
+export function wipeKey(key: Uint8Array): void {
+  ENCRYPTING.delete(key);
+  DECRYPTING.delete(key);
+  key.fill(0);
 }
 
 /** One block. */

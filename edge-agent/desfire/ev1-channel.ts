@@ -5,7 +5,7 @@
  * block. Encrypted messages carry a CRC instead of a MAC; the key schedule and this mode are the reason why a city's
  * policy has to ask for EV1.
  */
-import { type CmacSubkeys, cmac, cmacSubkeys, decryptCbc, encryptCbc, ZERO_BLOCK } from './aes.ts';
+import { type CmacSubkeys, cmac, cmacSubkeys, decryptCbc, encryptCbc, wipeKey, ZERO_BLOCK } from './aes.ts';
 import { jamCrc, NOTHING, paddedZero, sameSecret } from './bytes.ts';
 import type { AnswerForm, ChannelCommand, KeyChange, SecureChannel } from './card-key.ts';
 import { keyBytesOf, maskedKey } from './key-material.ts';
@@ -63,7 +63,7 @@ export class Ev1Channel implements SecureChannel {
   }
 
   end(): void {
-    this.#key.fill(0);
+    wipeKey(this.#key);
     this.#subkeys.k1.fill(0);
     this.#subkeys.k2.fill(0);
   }

@@ -4,7 +4,7 @@
  * Each command and its answer have a counter of their own, which rises also for plain ones. MACs are every second byte
  * of the CMAC over instruction or status, counter, transaction identifier and what is sent.
  */
-import { type CmacSubkeys, cmac, cmacSubkeys, decryptCbc, encryptBlock, encryptCbc } from './aes.ts';
+import { type CmacSubkeys, cmac, cmacSubkeys, decryptCbc, encryptBlock, encryptCbc, wipeKey } from './aes.ts';
 import { jamCrc, NOTHING, padded80, sameSecret, unpadded80 } from './bytes.ts';
 import type { AnswerForm, Capabilities, ChannelCommand, KeyChange, SecureChannel } from './card-key.ts';
 import { keyBytesOf, maskedKey } from './key-material.ts';
@@ -96,8 +96,8 @@ export class Ev2Channel implements SecureChannel {
   }
 
   end(): void {
-    this.#encKey.fill(0);
-    this.#macKey.fill(0);
+    wipeKey(this.#encKey);
+    wipeKey(this.#macKey);
     this.#subkeys.k1.fill(0);
     this.#subkeys.k2.fill(0);
   }

@@ -1,7 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cmac, cmacSubkeys } from '../../../edge-agent/desfire/aes.ts';
+import { cmac, cmacSubkeys, decryptCbc, encryptCbc, wipeKey } from '../../../edge-agent/desfire/aes.ts';
 import { jamCrc, padded80, paddedZero, unpadded80 } from '../../../edge-agent/desfire/bytes.ts';
 import { diversifyKey } from '../../../edge-agent/desfire/diversify.ts';
 import { hex } from './vectors.ts';
@@ -52,6 +52,36 @@ describe('CMAC (RFC 4493 §4)', () => {
       ),
       { numRuns: 100 },
     );
+  });
+});
+
+describe('CBC with a running cipher', () => {
+  const block = fc.uint8Array({ minLength: 16, maxLength: 16 });
+  test('is that of a fresh one, in any order of messages and IVs', () => {
+    fc.assert(
+      fc.property(
+        block,
+        fc.array(fc.tuple(block, fc.array(block, { maxLength: 4 })), { maxLength: 6 }),
+        (key, messages) => {
+          for (const [iv, blocks] of messages) {
+            const data = Buffer.concat(blocks);
+            const expected = createCipheriv('aes-128-cbc', key, iv).setAutoPadding(false).update(data);
+            expect(encryptCbc(key, iv, data)).toEqual(expected);
+            expect(decryptCbc(key, iv, expected)).toEqual(data);
+          }
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+  test('takes whole blocks alone, and forgets a wiped key', () => {
+    const key = Buffer.alloc(16, 9);
+    const iv = Buffer.alloc(16);
+    expect(() => encryptCbc(key, iv, Buffer.alloc(17))).toThrow(RangeError);
+    const before = encryptCbc(key, iv, iv);
+    wipeKey(key);
+    expect(key).toEqual(Buffer.alloc(16));
+    expect(encryptCbc(key, iv, iv)).not.toEqual(before);
   });
 });
 
