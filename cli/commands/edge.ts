@@ -1,4 +1,4 @@
-/** `kvytok edge`: one device with a real reader: a validator, or an inspector's. */
+/** `kvytok edge`: one device with a real reader: a validator, an inspector's, an issuing station. */
 import { parseArgs } from 'node:util';
 import { createBootClock } from '#platform/boot-clock.ts';
 import { createLogger, type Logger } from '#platform/logger.ts';
@@ -10,11 +10,15 @@ import { simulatedClock } from '../city/simulated-time.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import type { EdgeRun } from '../edge/edge-run.ts';
 import type { InspectorValues } from '../edge/run-inspector.ts';
+import type { StationValues } from '../edge/run-station.ts';
 import { opsListen } from '../ops-listen.ts';
 
 export const usage = `kvytok edge --device DIR [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
        kvytok edge --inspector --device DIR [--staff ID] [--vehicle VEHICLE] [--route ROUTE] [--lang uk|en|de|pl]
                    [--screen-port N] [--reader NAME] [--mqtt-url URL] [--events]
+       kvytok edge --issue --device DIR --staff ID --kind KIND --valid-until DATE [--valid-from DATE] [--language LANG]
+                   [--replaces TOKEN] [--count N] [--random-uid] [--reader NAME] [--mqtt-url URL] [--events]
+       kvytok edge --issue --device DIR --staff ID --batch FILE | --rekey | --wipe | --give-up
        kvytok edge --device DIR --enrol URL --code CODE --ca-sha256 HASH
 
 Runs one validator: reads cards from a PC/SC reader, answers within half a second with or
@@ -23,6 +27,10 @@ without a network, keeps every answer in a signed journal, and brings it to the 
 With --inspector it runs an inspector's device: it says within a second whether a valid ride stands on this vehicle, by the
 card's own log or by the vehicle's validators, and prepares a protocol only where no doubt is left. An inspector's service
 card opens and closes the shift; the page on --screen-port is made for a phone.
+
+With --issue it makes cards: held to the reader, a blank DESFire card gets keys, application and files, is read back as a
+validator does, and stands in the journal with who did it. A card that is pulled away is refused everywhere, and finished
+when it is held again. Only a device that the office named (kvytok assign station) moves accounts and denies cards.
 
   --device DIR       the device folder made by enrolment (or KVYTOK_EDGE_DEVICE_DIR)
   --screen-port N    serve the screen page on 127.0.0.1:N; 0 takes a free port
@@ -37,6 +45,18 @@ card opens and closes the shift; the page on --screen-port is made for a phone.
   --staff ID         open its shift for this personnel number at once
   --vehicle, --route where it is; the page can say it too
   --lang LANGUAGE    of what it prints for people; uk when not given
+  --issue            run an issuing station; needs card-keys.json and issuer-key.pem in the device folder
+  --kind KIND        social, wallet, driver, inspector, technician
+  --valid-until DATE first day on which the card holds no more; --valid-from: today when not given. YYYY-MM-DD, UTC
+  --language LANG    in which the holder is answered; uk when not given
+  --replaces TOKEN   of a lost card: its account goes over to the new one, and it is denied
+  --count N          so many cards of this kind (1)
+  --random-uid       the chip keeps its number to itself from then on
+  --batch FILE       one JSON object a line: {"kind","validUntil","validFrom","language","replaces","randomUid",
+                     "product":{"id","validUntil"}}. Goes on where it stopped; its name is the file's
+  --rekey            cards that are held to the reader get the next generation of keys
+  --wipe             cards that were begun here become blank again
+  --give-up          begun cards that are not found again: their tokens are denied
   --events           print one JSON line for each answer:
                      {"sign","reason","repeated","recordId","language","online","atMs"}
 
@@ -59,6 +79,18 @@ const OPTIONS = {
   vehicle: { type: 'string' },
   route: { type: 'string' },
   lang: { type: 'string' },
+  issue: { type: 'boolean', default: false },
+  batch: { type: 'string' },
+  kind: { type: 'string' },
+  'valid-from': { type: 'string' },
+  'valid-until': { type: 'string' },
+  language: { type: 'string' },
+  replaces: { type: 'string' },
+  count: { type: 'string' },
+  'random-uid': { type: 'boolean' },
+  rekey: { type: 'boolean' },
+  wipe: { type: 'boolean' },
+  'give-up': { type: 'boolean' },
   events: { type: 'boolean', default: false },
 } as const;
 
@@ -75,14 +107,30 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const lifecycle = createLifecycle(log);
   const signals = onSignals(log);
   try {
-    const start = values.inspector ? startInspection : startValidator;
-    await start(config, values, { io, clock, log, lifecycle });
-    await signals.received;
+    const work = await startRole(config, values, { io, clock, log, lifecycle });
+    await Promise.race([signals.received, work?.end ?? FOREVER]);
   } finally {
     signals.forget();
     await lifecycle.stop();
   }
   return EXIT.ok;
+}
+
+const FOREVER = new Promise<void>(() => {});
+
+/** Starts what was asked for; a promise where its work has an end. */
+async function startRole(
+  config: EdgeConfig,
+  values: InspectorValues & StationValues & { inspector: boolean; issue: boolean },
+  run: EdgeRun,
+): Promise<{ readonly end: Promise<void> } | undefined> {
+  if (values.inspector && values.issue) throw new UsageError('--inspector or --issue, not both');
+  if (values.issue) {
+    const { runStation } = await import('../edge/run-station.ts');
+    return runStation(config, values, run);
+  }
+  await (values.inspector ? startInspection : startValidator)(config, values, run);
+  return undefined;
 }
 
 async function startValidator(

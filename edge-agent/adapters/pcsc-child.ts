@@ -6,15 +6,25 @@
  * It reads the cards itself (`media/`), with the keys of the device folder: numbers of cards and keys are in no other
  * process.
  *
- * Arguments: the device folder; real milliseconds that one APDU may take; part of the name of the readers to use, or
- * nothing for all.
+ * For an issuing station it holds the desk that writes cards (`issue/issuing-desk.ts`) instead.
+ *
+ * Arguments: the device folder; real milliseconds that one APDU may take; what it is for; part of the name of the readers to
+ * use, or nothing for all.
  */
 import type { CardInterface, ContextInterface, MonitorEvent, ReaderMonitorInterface } from 'smartcard';
+import type { IssuingDesk } from '../issue/issuing-desk.ts';
+import type { IssuingVisit } from '../issue/orders.ts';
 import type { Medium } from '../media/medium.ts';
 import { type OpenedCard, openCard, VISIT_MS_MAX } from '../media/read-medium.ts';
 import type { CardLogEntry, CardReading, SettleOutcome } from '../ports.ts';
 import { loadMedia } from './load-media.ts';
-import { type FromReader, HEARTBEAT_MS, type ToReader } from './pcsc-messages.ts';
+import {
+  type FromReader,
+  HEARTBEAT_MS,
+  type StationAnswer,
+  type StationCall,
+  type ToReader,
+} from './pcsc-messages.ts';
 import { realTimers } from './timers.ts';
 
 type Smartcard = typeof import('smartcard');
@@ -26,6 +36,8 @@ interface Visit {
   card: CardInterface | null;
   /** The conversation with it, once it is read. */
   opened?: OpenedCard;
+  /** A station's work with it. */
+  work?: IssuingVisit;
   state: 'connecting' | 'waiting' | 'offered' | 'done';
   gone: boolean;
 }
@@ -35,9 +47,13 @@ const CARD_FAULT =
   /removed|unresponsive|unpowered|no smart ?card|was reset|not supported|protocol mismatch|transaction failed/i;
 
 const EMPTY = new Uint8Array(0);
-const [deviceDir = '', apduMs = '', wantedReader = ''] = process.argv.slice(2);
+const [deviceDir = '', apduMs = '', purpose = 'read', wantedReader = ''] = process.argv.slice(2);
 const apduMsMax = Number(apduMs);
 let media: readonly Medium[] = [];
+/** Only at an issuing station. */
+let desk: IssuingDesk | undefined;
+/** The folder is read: a call may come before. */
+const loaded = Promise.withResolvers<void>();
 /** How far the city's time is ahead of this machine's. */
 let aheadMs = 0;
 const readers = new Set<string>();
@@ -66,7 +82,9 @@ function offerNext(): void {
   if (!offered) return;
   offered.state = 'offered';
   say({ kind: 'card', reader: offered.reader });
-  void readOffered(offered);
+  const visit = offered;
+  if (desk) visit.work = desk.visit({ transmit: (apdu) => transmit(visit, apdu) });
+  else void readOffered(visit);
 }
 
 /** Cards in the field beside this one that were not answered yet. */
@@ -82,6 +100,30 @@ async function readOffered(visit: Visit): Promise<void> {
   const beside = others(visit);
   for (const other of beside) other.state = 'done';
   say({ kind: 'reading', reading: beside.length > 0 ? SEVERAL : visit.opened.reading });
+}
+
+/** A station's call. What throws is a bug: the process ends, and the card is finished at its next presentation. */
+async function serve(id: number, call: StationCall): Promise<void> {
+  try {
+    await loaded.promise;
+    say({ kind: 'returned', id, value: await answerOf(call) });
+  } catch (error) {
+    fail(`${call.name}: ${firstLine(error)}`);
+  }
+}
+
+async function answerOf(call: StationCall): Promise<StationAnswer> {
+  if (!desk) throw new Error('this reader process issues no cards');
+  if (call.name === 'begun') return desk.begun();
+  if (call.name === 'forget') {
+    desk.forget(call.tokenId);
+    return null;
+  }
+  const work = offered?.work;
+  if (!work) throw new Error('there is no card to work on');
+  if (call.name === 'look' || call.name === 'wipe') return work[call.name]();
+  if (call.name === 'begin') return work.begin(call.order);
+  return work[call.name]((step) => say({ kind: 'step', step }));
 }
 
 async function settle(entry: CardLogEntry): Promise<void> {
@@ -149,6 +191,7 @@ async function transmit(visit: Visit, apdu: Uint8Array): Promise<Uint8Array> {
 function onMessage(message: ToReader): void {
   if (message.kind === 'time') aheadMs = message.nowMs - Date.now();
   else if (message.kind === 'settle') void settle(message.entry);
+  else if (message.kind === 'call') void serve(message.id, message.call);
   else if (offered) {
     offered.opened?.end();
     offered.state = 'done';
@@ -181,7 +224,10 @@ async function main(): Promise<void> {
   process.on('message', onMessage);
   let smartcard: Smartcard;
   try {
-    media = loadMedia(deviceDir, () => Date.now() + aheadMs);
+    const nowMs = () => Date.now() + aheadMs;
+    if (purpose === 'issue') desk = (await import('./load-issuing.ts')).loadIssuingDesk(deviceDir, nowMs);
+    else media = loadMedia(deviceDir, nowMs);
+    loaded.resolve();
   } catch (error) {
     fail(firstLine(error), true);
     return;
