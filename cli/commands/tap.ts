@@ -30,7 +30,7 @@ passenger saw, and what was posted.
   --medium KIND    social (personal card), wallet (card without a name) or bank (bank card or phone)
   --card NAME      which card; the same name is the same card (default: one for each medium). With bank: visa (default),
                    mastercard, amex, maestro, phone, or one that must be refused (docs/EMV-TEST-CARDS.md)
-  --layout LAYOUT  of a card of the city: plain (default) or desfire (docs/CARD-LAYOUT.md); its log begins empty each time
+  --layout LAYOUT  of a card of the city: desfire (default; its log begins empty each time) or plain (docs/CARD-LAYOUT.md)
   --lang LANGUAGE  uk (default), en, de, pl
   --data DIR       data folder of the city (default: .kvytok in the checkout)
 
@@ -82,7 +82,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   }
 }
 
-const LAYOUTS = ['plain', 'desfire'] as const;
+const LAYOUTS = ['desfire', 'plain'] as const;
 type CardLayout = (typeof LAYOUTS)[number];
 
 interface TapOptions {
@@ -105,7 +105,7 @@ function optionsOf(args: string[]): TapOptions {
     },
   });
   const { medium, lang = 'uk' } = values;
-  const layout = LAYOUTS.find((name) => name === (values.layout ?? 'plain'));
+  const layout = LAYOUTS.find((name) => name === (values.layout ?? 'desfire'));
   if (layout === undefined || (medium === 'bank' && values.layout !== undefined))
     throw new UsageError(`--layout takes ${LAYOUTS.join(', ')}, with a card of the city`);
   if (medium !== 'social' && medium !== 'wallet' && medium !== 'bank')
