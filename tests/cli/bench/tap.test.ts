@@ -24,5 +24,5 @@ test('a tap of every kind of card is measured by its parts, and the parts make t
 
 test('an unknown kind of card is refused by name', async () => {
   const run = findingsOf((context) => tap.run(['--card', 'gold'], context));
-  await expect(run).rejects.toThrow('--card takes plain');
+  await expect(run).rejects.toThrow('--card takes desfire, plain');
 });
