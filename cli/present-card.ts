@@ -6,6 +6,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -57,6 +58,8 @@ const KVYTOK = fileURLToPath(new URL('./kvytok.ts', import.meta.url));
 const READY_MS_MAX = 60_000;
 const ANSWER_MS_MAX = 30_000;
 const STOP_MS_MAX = 10_000;
+/** How long a hand stays after the light. */
+const HELD_AFTER_MS = 400;
 const LINES_MAX = 20;
 
 /**
@@ -108,6 +111,9 @@ async function present(
   try {
     const answer = await edge.nextLine(answerMsMax);
     const seenAtMs = performance.now();
+    // The validator writes the card's log after the light; and PC/SC, which looks every 0.4 s, takes a card that is pulled
+    // in the middle of a command and the next one for the same.
+    await delay(HELD_AFTER_MS);
     if (typeof answer?.['sign'] !== 'string') throw noAnswer(answerMsMax, edge.lastWords());
     return { ...(answer as unknown as CardAnswer), seenAtMs };
   } finally {

@@ -34,7 +34,7 @@ export async function tapThroughPcsc(
 
 function hearing(card: VirtualCard, onCommand: () => void): VirtualCard {
   return {
-    reset: () => card.reset(),
+    ...card,
     transmit: (apdu) => {
       onCommand();
       return card.transmit(apdu);
