@@ -41,5 +41,7 @@ export interface AgentCounters {
   /** Greens against which a debt stands in the deny list (scope `paid`). */
   acceptedInDebt: number;
   refusalsNotRecorded: number;
+  /** Rides that other doors of the vehicle told of. */
+  ridesHeard: number;
   latencyMsMax: number;
 }

@@ -17,6 +17,9 @@ import type { DenyList } from './deny-list.ts';
 import { type BelievedKeys, reportHealth } from './health.ts';
 import type { Journal } from './journal.ts';
 import type { KeyPins } from './key-pins.ts';
+import { answerInspector } from './neighbours/answer.ts';
+import type { Peers, PeersDeps } from './neighbours/peers.ts';
+import type { AskMessage } from './neighbours/wire.ts';
 import type {
   CardReader,
   CardVisit,
@@ -41,6 +44,8 @@ export type { Agent, AgentCounters, AgentState, AnswerListener, Position } from 
 
 export interface AgentDeps {
   readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'stopPlan'> & BelievedKeys;
+  /** The other devices of the vehicle, where there is a way to them. */
+  readonly neighbours?: (heard: Pick<PeersDeps, 'onRide' | 'answer'>) => Pick<Peers, 'rode'>;
   /** Follows changes of the city's keys. */
   readonly pins?: KeyPins;
   readonly journal: Journal;
@@ -74,7 +79,7 @@ class ValidatorAgent implements Agent {
   private readonly front: Front;
   private readonly staff: StaffDesk;
   private readonly touches: TouchDesk;
-  private readonly own = { accepted: 0, refused: 0, latencyMsMax: 0 };
+  private readonly own = { accepted: 0, refused: 0, latencyMsMax: 0, ridesHeard: 0 };
   private lane: Promise<void> = Promise.resolve();
   private receiptLane: Promise<void> = Promise.resolve();
   private running = false;
@@ -109,6 +114,13 @@ class ValidatorAgent implements Agent {
       connected: () => this.online(),
       publish: (payload) => uplink.publishBatch(payload),
     });
+    const neighbours = deps.neighbours?.({
+      onRide: (ride) => {
+        this.own.ridesHeard++;
+        desk.rodeElsewhere(ride, this.place.now());
+      },
+      answer: (ask) => this.answerInspector(ask),
+    });
     this.touches = createTouchDesk({
       ...deps,
       desk,
@@ -116,6 +128,7 @@ class ValidatorAgent implements Agent {
       place: this.place,
       front: this.front,
       usable: () => this.usable(),
+      tellDoors: (ride) => neighbours?.rode(ride),
       written: () => this.upload.pump(),
     });
     this.link = createCityLink({
@@ -291,6 +304,16 @@ class ValidatorAgent implements Agent {
 
   closeShift(source: 'plan' | 'driver' = 'plan'): boolean {
     return this.pumped(this.staff.close(source));
+  }
+
+  private answerInspector(ask: AskMessage) {
+    const { journal, keeper, timers, limits } = this.deps;
+    return answerInspector(ask, {
+      newest: () => journal.newest(limits.rebuildRecordsMax),
+      outages: this.front.outages,
+      nowMs: keeper.nowMs(),
+      monoMs: timers.nowMs(),
+    });
   }
 
   private pumped(written: boolean): boolean {

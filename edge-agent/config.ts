@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox';
 import type { Language } from '#contracts/reason-codes.ts';
 import { readEnvironment } from '#platform/config.ts';
+import type { UdpAddress } from './adapters/neighbour-socket.ts';
 import type { AgentLimits } from './agent-limits.ts';
 
 export const EdgeEnvironment = Type.Object({
@@ -26,6 +27,13 @@ export const EdgeEnvironment = Type.Object({
     }),
   ),
   KVYTOK_EDGE_READER: Type.Optional(Type.Literal('pcsc', { description: 'kind of card reader' })),
+  KVYTOK_EDGE_NEIGHBOURS: Type.Optional(
+    Type.String({
+      pattern: '^([0-9.]+:)?[0-9]{1,5}( ([0-9.]+:)?[0-9]{1,5}){1,16}$',
+      description:
+        'devices of this vehicle: own HOST:PORT, then those of the others or a broadcast address; a port alone is on 127.0.0.1',
+    }),
+  ),
   KVYTOK_EDGE_READER_NAME: Type.Optional(
     Type.String({ minLength: 1, maxLength: 256, description: 'part of the name of the reader to use' }),
   ),
@@ -41,6 +49,8 @@ export interface EdgeConfig {
   /** Real milliseconds. */
   readonly healthIntervalMs?: number;
   readonly readerName?: string;
+  /** Where it listens to the other devices of its vehicle, and where they are. */
+  readonly neighbours?: { readonly own: UdpAddress; readonly peers: readonly UdpAddress[] };
   /** Language of the resting screen; Ukrainian unless told. */
   readonly language?: Language;
   /** Most receipted records kept for a restored database. */
@@ -54,13 +64,23 @@ export interface EdgeConfig {
 export function edgeConfigFrom(env: Readonly<Record<string, string | undefined>>): EdgeConfig {
   const read = readEnvironment(EdgeEnvironment, env);
   const port = read.KVYTOK_EDGE_SCREEN_PORT;
+  const neighbours = read.KVYTOK_EDGE_NEIGHBOURS;
   return {
     deviceDir: read.KVYTOK_EDGE_DEVICE_DIR,
     ...(port !== undefined && { screenPort: port === 'none' ? null : Number(port) }),
+    ...(neighbours !== undefined && { neighbours: neighboursOf(neighbours) }),
     ...(read.KVYTOK_EDGE_MQTT_URL !== undefined && { mqttUrl: read.KVYTOK_EDGE_MQTT_URL }),
     ...(read.KVYTOK_EDGE_HEALTH_INTERVAL_MS !== undefined && {
       healthIntervalMs: read.KVYTOK_EDGE_HEALTH_INTERVAL_MS,
     }),
     ...(read.KVYTOK_EDGE_READER_NAME !== undefined && { readerName: read.KVYTOK_EDGE_READER_NAME }),
   };
+}
+
+function neighboursOf(text: string): NonNullable<EdgeConfig['neighbours']> {
+  const [own, ...peers] = text.split(' ').map((part) => {
+    const [port, host = '127.0.0.1'] = part.split(':').reverse();
+    return { host, port: Number(port) };
+  });
+  return { own: own as UdpAddress, peers };
 }

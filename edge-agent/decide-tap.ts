@@ -16,7 +16,8 @@ const DENIALS: Readonly<Record<DenyReason, RefusalCode>> = {
 
 /** An earlier green of the same medium in the same vehicle. */
 export interface EarlierRide {
-  readonly seq: number;
+  /** In this device's journal; null = at another door of the vehicle. */
+  readonly seq: number | null;
   readonly elapsedMs: number;
   /** Paid for in it so far. */
   readonly companions: number;
@@ -38,7 +39,9 @@ export interface TapQuestion {
 export type TapDecision =
   | {
       readonly accepted: true;
-      /** The ride that this touch repeats. */
+      /** The touch repeats a ride. */
+      readonly repeated?: true;
+      /** That ride, where it is in this device's journal. */
       readonly passBackOfSeq?: number;
       /** Companions of that ride so far. */
       readonly companions?: number;
@@ -63,7 +66,11 @@ export function decideTap(question: TapQuestion): TapDecision {
   return {
     accepted: true,
     deniedWhenPaid: denied,
-    ...(repeated && { passBackOfSeq: earlier.seq, companions: earlier.companions }),
+    ...(repeated && {
+      repeated,
+      ...(earlier.seq !== null && { passBackOfSeq: earlier.seq }),
+      companions: earlier.companions,
+    }),
   };
 }
 

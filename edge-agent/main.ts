@@ -6,10 +6,11 @@ import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
 import { openDevice, openPcscReader } from './adapters/open-device.ts';
+import { openNeighbours } from './adapters/open-neighbours.ts';
 import { openScreenServer, type ScreenServer } from './adapters/screen-server.ts';
 import { type Agent, createAgent } from './agent.ts';
 import type { EdgeConfig } from './config.ts';
-import type { CardReader, Screen } from './ports.ts';
+import type { CardReader, Press, Screen } from './ports.ts';
 import type { RenewalOutcome } from './renewal.ts';
 
 export interface EdgeDeps {
@@ -37,16 +38,21 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
   const opened = await openDevice(config, deps);
   const { device, closers, log, startCare, renewNow, ...parts } = opened;
   try {
-    const screen = await openScreen(config);
+    let press: (key: Press) => void = () => {};
+    const screen = await openScreen(config, (key) => press(key));
     closers.add(() => screen?.stop());
+    const neighbours = await openNeighbours(config, device, parts.keeper.runId, log);
+    closers.add(() => neighbours?.stop());
     const agent = createAgent({
       ...parts,
+      ...(neighbours && { neighbours: (heard) => neighbours.meet(heard) }),
       device,
       log,
       reader: deps.reader ?? (await openPcscReader(config, log, () => parts.keeper.nowMs())),
       screen: screen ?? NO_SCREEN,
       language: config.language ?? 'uk',
     });
+    press = (key) => agent.press(key);
     closers.add(() => agent.stop());
     await agent.start();
     startCare();
@@ -61,7 +67,9 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
 
 const NO_SCREEN: Screen = { show() {} };
 
-async function openScreen(config: EdgeConfig): Promise<ScreenServer | undefined> {
-  const { screenPort } = config;
-  return screenPort === undefined || screenPort === null ? undefined : openScreenServer(screenPort);
+async function openScreen(
+  { screenPort }: EdgeConfig,
+  onPress: (press: Press) => void,
+): Promise<ScreenServer | undefined> {
+  return screenPort === undefined || screenPort === null ? undefined : openScreenServer(screenPort, onPress);
 }

@@ -11,7 +11,8 @@ import type { StoredRecord } from './ports.ts';
 const RIDES_MAX = 4096;
 
 interface Ride {
-  readonly seq: number;
+  /** Null = at another door, and not touched here yet. */
+  readonly seq: number | null;
   readonly atMs: number;
   /** Monotonic time; absent for a ride of an earlier boot. */
   readonly monoMs?: number;
@@ -30,6 +31,14 @@ export interface PassBackMemory {
   earlier(tokenId: string, vehicleId: string | undefined, now: Moment): EarlierRide | null;
   /** Remembers a first touch; repetitions do not lengthen its window. */
   remember(tokenId: string, ride: { seq: number; vehicleId: string | undefined }, now: Moment): void;
+  /** Another door of the vehicle says that it let this medium on. Not later than what is known here already. */
+  rodeElsewhere(
+    tokenId: string,
+    ride: { ageMs: number; vehicleId: string | undefined; companions: number },
+    now: Moment,
+  ): void;
+  /** A repetition of a ride at another door was written here: from now on it stands for that ride. */
+  adopt(tokenId: string, seq: number): void;
   /** Companions were paid for in the ride of this number. */
   addCompanions(tokenId: string, seq: number, companions: number): void;
   /** Forgets everything: sequence numbers of another epoch name other rides. */
@@ -63,6 +72,23 @@ export function createPassBackMemory(passBackMs: number): PassBackMemory {
       rides.delete(tokenId);
       dropOld(now);
       rides.set(tokenId, { seq, atMs: now.nowMs, monoMs: now.monoMs, vehicleId, companions: 0 });
+    },
+    rodeElsewhere(tokenId, { ageMs, vehicleId, companions }, now) {
+      const ride = rides.get(tokenId);
+      if (ride && ride.vehicleId === vehicleId && elapsed(ride, now) < passBackMs) {
+        // Both doors know of it: the companions are those of one ride.
+        rides.set(tokenId, { ...ride, companions: Math.max(ride.companions, companions) });
+        return;
+      }
+      if (ageMs >= passBackMs) return;
+      rides.delete(tokenId);
+      dropOld(now);
+      const at = { atMs: now.nowMs - ageMs, monoMs: now.monoMs - ageMs };
+      rides.set(tokenId, { seq: null, ...at, vehicleId, companions });
+    },
+    adopt(tokenId, seq) {
+      const ride = rides.get(tokenId);
+      if (ride?.seq === null) rides.set(tokenId, { ...ride, seq });
     },
     addCompanions: (tokenId, seq, companions) => addTo(rides, tokenId, seq, companions),
     clear: () => rides.clear(),

@@ -370,6 +370,8 @@ export interface Device {
   /** Offline keys that begin a generation of lists. Without one no generation after the first is believed. */
   readonly listGenerationKeys: PinnedKeys;
   readonly policy: DevicePolicy;
+  /** Key of the vehicle's own network; absent = it was not given one. */
+  readonly vehicleKey?: Uint8Array;
   /** An epoch that the enrolment knows of: without a journal it is lost. */
   readonly epoch?: string;
   /** The city's stops, where the enrolment brought them. */

@@ -5,7 +5,7 @@ import type { DenyEntry } from '#contracts/deny-list.ts';
 import type { RefusalCode } from '#contracts/reason-codes.ts';
 import { parseRecord, type Whereabouts } from '#contracts/record.ts';
 import type { Timekeeper } from './clock-evidence.ts';
-import { decideTap, refusalOfStaff, type TapDecision } from './decide-tap.ts';
+import { decideTap, type EarlierRide, refusalOfStaff, type TapDecision } from './decide-tap.ts';
 import type { DenyList } from './deny-list.ts';
 import type { AppendResult, Journal } from './journal.ts';
 import { createPassBackMemory, type Moment } from './pass-back.ts';
@@ -35,6 +35,13 @@ export interface TapDesk {
   writeCompanions(card: CardFacts, rideSeq: number, companions: number, where: Whereabouts): AppendResult;
   /** Writes the answer down. Undefined: a refusal beyond the quota, to be shown but not written. */
   write(decision: TapDecision, card: CardFacts | undefined, where: Whereabouts): AppendResult | undefined;
+  /** The ride that this medium is on in this vehicle. */
+  ride(card: CardFacts, where: Whereabouts): EarlierRide | null;
+  /** Another door of this vehicle has let a medium on. */
+  rodeElsewhere(
+    ride: { tokenId: string; formerTokenId?: string; ageMs: number; companions: number },
+    where: Whereabouts,
+  ): void;
   /** A new epoch has begun: sequence numbers of the old one must not be named any more. */
   forgetRides(): void;
 }
@@ -48,6 +55,10 @@ function rememberTime(keeper: Timekeeper, newestFirst: readonly StoredRecord[]):
     const record = parseRecord(bytes);
     if (record.ok) keeper.notBefore(record.value.at);
   }
+}
+
+function tokensOf(card: CardFacts | undefined): string[] {
+  return [card?.tokenId, card?.formerTokenId].filter((token) => token !== undefined);
 }
 
 /** What a record says of the medium. */
@@ -93,7 +104,9 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
     const bank = card?.bank && { bank: card.bank };
     const body = { ...medium, direction: 'in' as const, companions: 0, ...repetition, ...bank, ...common };
     const written = journal.append({ kind: 'tap', at, body });
-    if (written.ok && passBackOfSeq === undefined) {
+    if (written.ok && decision.repeated) {
+      for (const token of tokensOf(card)) passBack.adopt(token, written.record.seq);
+    } else if (written.ok) {
       passBack.remember(medium.tokenId, { seq: written.record.seq, vehicleId: where.vehicleId }, moment());
     }
     return written;
@@ -131,8 +144,14 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
         denyList: denyList.state().version,
       };
       const written = journal.append({ kind: 'tap', at: keeper.evidence(), body });
-      if (written.ok) passBack.addCompanions(card.tokenId, rideSeq, companions);
+      if (written.ok) for (const token of tokensOf(card)) passBack.addCompanions(token, rideSeq, companions);
       return written;
+    },
+    ride: (card, where) => earlierOf(card, where.vehicleId, moment()),
+    rodeElsewhere({ tokenId, formerTokenId, ageMs, companions }, { vehicleId }) {
+      const ride = { ageMs, vehicleId, companions };
+      passBack.rodeElsewhere(tokenId, ride, moment());
+      if (formerTokenId !== undefined) passBack.rodeElsewhere(formerTokenId, ride, moment());
     },
     forgetRides: () => passBack.clear(),
   };

@@ -33,6 +33,8 @@ export interface CityKeys {
   readonly issuer: NamedKey;
   /** Turns a medium's number into its token; version 1. */
   readonly tokenKey: Buffer;
+  /** From it the key of each vehicle's own network is made; inspectors' devices have it. */
+  readonly inspectionKey: Buffer;
   /** Turns a bank card's number into its token; version 1. */
   readonly panTokenKey: Buffer;
   /** X25519: opens what validators seal for the acquirer. The embedded city plays its own acquirer. */
@@ -76,6 +78,10 @@ export function openCityKeys(folder: string): CityKeys {
     },
     // Four ASCII characters: the card's identity file has room for no more (docs/CARD-LAYOUT.md).
     issuer: { keyId: 'i001', privateKey: openKey(join(folder, 'issuer-key.pem')) },
+    inspectionKey: Buffer.from(
+      openSecret(join(folder, 'inspection-key'), () => randomBytes(32).toString('hex')),
+      'hex',
+    ),
     tokenKey: Buffer.from(
       openSecret(join(folder, 'token-key'), () => randomBytes(32).toString('hex')),
       'hex',

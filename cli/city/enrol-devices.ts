@@ -11,6 +11,7 @@ import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
 import type { CardMediaFile } from '#contracts/card-media.ts';
 import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
+import { vehicleKeyOf } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
 import type { DeviceFile } from '../../edge-agent/adapters/folder-parts.ts';
@@ -76,6 +77,11 @@ export function enrolDevice(
   const secret = openSecret(join(folder, 'mqtt-secret'), newSecret);
   openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
   writeCardKeys(join(folder, 'card-keys.json'), context.keys.cardKeys);
+  if (device.vehicleId !== undefined)
+    writeWhole(
+      join(folder, 'vehicle-key'),
+      vehicleKeyOf(context.keys.inspectionKey, device.vehicleId).toString('hex'),
+    );
   const { ingest, lists, listGeneration, issuer } = context.keys;
   const { stops, enrolmentUrl, cardMedia } = context;
   // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.

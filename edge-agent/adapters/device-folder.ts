@@ -31,11 +31,12 @@ export async function writeEnrolledFolder(
   probe: Probe = noProbe,
 ): Promise<void> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const { v, deviceId, certificate: _c, ca: _a, tokenKey: _t, stops, cardMedia, cardKeys, ...rest } = answer;
+  const { v, deviceId, certificate: _c, ca: _a, tokenKey: _t, stops, cardMedia, cardKeys, vehicleKey, ...rest } = answer;
   const tls = writeTls(dir, { cert: answer.certificate, key: keys.tlsKeyPem, ca: answer.ca });
   await probe('enrol.after-tls');
   const signingKeyFile = writeSigningKey(dir, keys);
   writeFileAtomic(join(dir, 'token-key'), `${answer.tokenKey}\n`);
+  if (vehicleKey !== undefined) writeFileAtomic(join(dir, 'vehicle-key'), `${vehicleKey}\n`);
   if (stops !== undefined) writeFileAtomic(join(dir, 'stops.json'), stops);
   if (cardMedia !== undefined)
     writeFileAtomic(join(dir, 'card-media.json'), JSON.stringify(cardMedia, null, 2));

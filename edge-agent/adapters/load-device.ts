@@ -31,6 +31,9 @@ export function loadDevice(dir: string): Device {
   // Keys of cards are the reader's; here it is only seen that they are there, so that a start fails early.
   if (!existsSync(join(dir, 'token-key'))) problems.push('token-key is missing');
   parseKeys(file?.issuerKeys, 'issuerKeys', problems);
+  const vehicleKey = existsSync(join(dir, 'vehicle-key'))
+    ? parseText(read('vehicle-key'), /^[0-9a-f]{64}$/, 'vehicle-key', problems)
+    : undefined;
   const stopPlan = file?.stopsSha256 === undefined ? undefined : parseStops(dir, file.stopsSha256, problems);
   if (problems.length > 0 || !file || !privateKey) {
     throw invalid(dir, problems);
@@ -49,6 +52,7 @@ export function loadDevice(dir: string): Device {
     listGenerationKeys,
     policy,
     ...(vehicleId !== undefined && { vehicleId }),
+    ...(vehicleKey !== undefined && { vehicleKey: Buffer.from(vehicleKey, 'hex') }),
     ...(epoch !== undefined && { epoch }),
     ...(stopPlan !== undefined && { stopPlan }),
   };

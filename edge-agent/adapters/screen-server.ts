@@ -1,6 +1,9 @@
 /** The screen as a local page: plain HTML with the present view in it. It says nothing but what hangs on the pole anyway. */
 import { readFileSync } from 'node:fs';
-import type { Screen, ScreenView } from '../ports.ts';
+import { Type } from 'typebox';
+import { FeedId } from '#contracts/ids.ts';
+import { parserOf } from '#contracts/parse.ts';
+import type { Press, Screen, ScreenView } from '../ports.ts';
 import { renderPage } from '../screen/page.ts';
 import { renderView, type ScreenMessage } from '../screen/render-view.ts';
 import { openLocalPage } from './local-page.ts';
@@ -10,13 +13,35 @@ export interface ScreenServer extends Screen {
   stop(): Promise<void>;
 }
 
+const PressSchema = Type.Union([
+  Type.Object({
+    press: Type.Union([
+      Type.Literal('companion'),
+      Type.Literal('enough'),
+      Type.Literal('language'),
+      Type.Literal('close-shift'),
+      Type.Literal('breakdown'),
+      Type.Literal('leave'),
+    ]),
+  }),
+  Type.Object({
+    press: Type.Literal('open-shift'),
+    routeId: FeedId,
+    directionId: Type.Union([Type.Literal(0), Type.Literal(1)]),
+  }),
+]);
+const parsePress = parserOf(PressSchema);
+
 const fileOf = (name: string): string => readFileSync(new URL(`../screen/${name}`, import.meta.url), 'utf8');
 
 /**
  * Opens the page on 127.0.0.1. Port 0 takes a free one.
  * @throws OperatorError PORT_IN_USE or SCREEN_UNUSABLE.
  */
-export async function openScreenServer(port: number): Promise<ScreenServer> {
+export async function openScreenServer(
+  port: number,
+  onPress: (press: Press) => void = () => {},
+): Promise<ScreenServer> {
   let message: ScreenMessage = renderView({ sign: 'waiting', language: 'uk', online: false, atMs: 0 });
   const page = await openLocalPage(
     port,
@@ -25,6 +50,11 @@ export async function openScreenServer(port: number): Promise<ScreenServer> {
       script: fileOf('islands/screen.ts'),
       style: fileOf('style.css'),
       name: 'screen',
+      act(command) {
+        const press = parsePress(command);
+        if (press.ok) onPress(press.value);
+        return press.ok;
+      },
     },
     message,
   );

@@ -7,7 +7,7 @@
  * The 3 bytes before the nonce are authenticated too. Times are ages in milliseconds at the moment of sending: the clocks
  * of two devices may differ. A repeated datagram is recognised by `boot` and `n` (`peers.ts`).
  */
-import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { type Static, Type } from 'typebox';
 import { BootId, DeviceId, EpochId, Seq, TokenId } from '#contracts/ids.ts';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
@@ -16,6 +16,8 @@ import { decodeJson, parserOf } from '#contracts/parse.ts';
 export const DATAGRAM_BYTES_MAX = 1400;
 /** Rides and outages in one answer. */
 export const ANSWER_ITEMS_MAX = 5;
+
+export { vehicleKeyOf } from '#contracts/vehicle-key.ts';
 
 const HEADER = Buffer.from('4b4e01', 'hex');
 const NONCE_BYTES = 12;
@@ -105,11 +107,6 @@ export const NeighbourMessage = Type.Union([RideMessage, WhoMessage, HereMessage
 export type NeighbourMessage = Static<typeof NeighbourMessage>;
 
 const parse = parserOf(NeighbourMessage);
-
-/** Key of one vehicle, from the city's inspection key: inspectors can talk to any vehicle, a vehicle only to itself. */
-export function vehicleKeyOf(inspectionKey: Uint8Array, vehicleId: string): Buffer {
-  return createHmac('sha256', inspectionKey).update('kvytok vehicle v1\n').update(vehicleId, 'utf8').digest();
-}
 
 /**
  * Seals a message. `nonce` is 12 random bytes, never used again under this key.

@@ -1,6 +1,6 @@
 /** Words of the validator's screen. The sentences of refusals stand in the contracts' catalogue. */
 import type { Text } from '#contracts/reason-codes.ts';
-import type { ScreenView } from '../ports.ts';
+import type { Notice, ScreenView } from '../ports.ts';
 
 /** The one word beside the sign. */
 export const TITLES: Readonly<Record<ScreenView['sign'], Text>> = {
@@ -38,3 +38,82 @@ export const OFFLINE: Text = {
 };
 
 export const PAGE_TITLE: Text = { uk: 'Валідатор', en: 'Validator', de: 'Entwerter', pl: 'Kasownik' };
+
+export const COMPANION: Readonly<Record<'question' | 'yes' | 'no' | 'paid', Text>> = {
+  question: {
+    uk: 'Платити за супутника?',
+    en: 'Pay for a companion?',
+    de: 'Für eine Begleitung zahlen?',
+    pl: 'Zapłacić za towarzysza?',
+  },
+  yes: {
+    uk: 'Так, ще один квиток',
+    en: 'Yes, one more ticket',
+    de: 'Ja, noch ein Fahrschein',
+    pl: 'Tak, jeszcze jeden bilet',
+  },
+  no: { uk: 'Ні, досить', en: 'No, enough', de: 'Nein, genug', pl: 'Nie, wystarczy' },
+  paid: {
+    uk: 'Оплачено супутників',
+    en: 'Companions paid for',
+    de: 'Bezahlte Begleitungen',
+    pl: 'Opłaceni towarzysze',
+  },
+};
+
+export const MENU: Readonly<
+  Record<'chooseLine' | 'line' | 'close' | 'leave' | 'breakdown' | 'sure' | 'brokenDown', Text>
+> = {
+  chooseLine: {
+    uk: 'Оберіть маршрут',
+    en: 'Choose the line',
+    de: 'Linie wählen',
+    pl: 'Wybierz linię',
+  },
+  line: { uk: 'Маршрут', en: 'Line', de: 'Linie', pl: 'Linia' },
+  close: { uk: 'Закрити зміну', en: 'Close the shift', de: 'Dienst beenden', pl: 'Zamknij zmianę' },
+  leave: { uk: 'Готово', en: 'Done', de: 'Fertig', pl: 'Gotowe' },
+  breakdown: { uk: 'Поломка', en: 'Breakdown', de: 'Panne', pl: 'Awaria' },
+  sure: {
+    uk: 'Оголосити поломку? Натисніть ще раз',
+    en: 'Declare a breakdown? Press again',
+    de: 'Panne melden? Noch einmal drücken',
+    pl: 'Zgłosić awarię? Naciśnij jeszcze raz',
+  },
+  brokenDown: {
+    uk: 'Поломку оголошено: пасажири їдуть наступним рейсом без доплати.',
+    en: 'Breakdown declared: passengers ride on free in the next vehicle.',
+    de: 'Panne gemeldet: Fahrgäste fahren im nächsten Wagen frei weiter.',
+    pl: 'Awaria zgłoszona: pasażerowie jadą następnym pojazdem bez dopłaty.',
+  },
+};
+
+/** Warnings for the driver. */
+export const NOTICES: Readonly<Record<Notice, Text>> = {
+  'journal-nearly-full': {
+    uk: 'Журнал майже повний: потрібен зв’язок',
+    en: 'The journal is nearly full: a connection is needed',
+    de: 'Das Journal ist fast voll: Verbindung nötig',
+    pl: 'Dziennik prawie pełny: potrzebne połączenie',
+  },
+  'journal-full': {
+    uk: 'Журнал повний',
+    en: 'The journal is full',
+    de: 'Das Journal ist voll',
+    pl: 'Dziennik jest pełny',
+  },
+  disk: { uk: 'Збій диска', en: 'Disk failure', de: 'Plattenfehler', pl: 'Awaria dysku' },
+  reader: { uk: 'Немає зчитувача', en: 'No card reader', de: 'Kein Kartenleser', pl: 'Brak czytnika' },
+  'list-old': {
+    uk: 'Список блокувань застарів',
+    en: 'The deny list is old',
+    de: 'Die Sperrliste ist alt',
+    pl: 'Lista blokad jest stara',
+  },
+  'list-none': {
+    uk: 'Ще немає списку блокувань',
+    en: 'No deny list yet',
+    de: 'Noch keine Sperrliste',
+    pl: 'Nie ma jeszcze listy blokad',
+  },
+};

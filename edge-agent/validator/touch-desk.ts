@@ -10,6 +10,7 @@ import type { AgentCounters } from '../agent-types.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
 import type { TapDecision } from '../decide-tap.ts';
 import type { AppendResult, Journal } from '../journal.ts';
+import type { Ride } from '../neighbours/peers.ts';
 import type { CardFacts, CardReading, CardVisit, Device, Press, ServiceCard } from '../ports.ts';
 import { logEntryOf, settleCard } from '../settling.ts';
 import type { TapDesk } from '../tap-desk.ts';
@@ -30,6 +31,8 @@ export interface TouchDeskDeps {
   readonly log: Logger;
   /** Tries a broken journal again; whether cards can be taken. */
   readonly usable: () => boolean;
+  /** Tells the other doors of the vehicle of a ride. */
+  readonly tellDoors: (ride: Ride) => void;
   /** Something was written down. */
   readonly written: () => void;
 }
@@ -95,6 +98,8 @@ class Desk implements TouchDesk {
     else this.show(decision, card, written, where);
     await probe('edge.after-answer');
     this.deps.written();
+    if (card && decision.accepted && written?.ok && (yes || !decision.repeated))
+      this.tellDoors(card, written.record, where);
     if (decision.accepted && written?.ok) await this.settle(visit, written.record.seq, yes ? 1 : 0, where);
   }
 
@@ -113,8 +118,10 @@ class Desk implements TouchDesk {
       if (press.press === 'enough') front.pressed({ view: { sign: 'waiting' }, id: null });
       if (press.press !== 'companion') return;
       const question = this.question;
-      this.showCompanion(question, this.writeCompanion(question, place.now()));
+      const written = this.writeCompanion(question, place.now());
+      this.showCompanion(question, written);
       this.deps.written();
+      if (written.ok) this.tellDoors(question.card, written.record, place.now());
     } else if (dialog === 'staff' && this.service) this.pressByStaff(press, this.service);
   }
 
@@ -204,13 +211,15 @@ class Desk implements TouchDesk {
       front.answer({ view: { sign: 'refused', reason, ...language }, id });
       return;
     }
-    const { passBackOfSeq: seq, companions = 0, deniedWhenPaid } = decision;
+    const { passBackOfSeq, companions = 0, deniedWhenPaid } = decision;
     if (deniedWhenPaid) this.counters.acceptedInDebt++;
-    if (seq !== undefined) {
+    if (decision.repeated) {
       this.counters.repeated++;
+      // A ride at another door is named by its first repetition here.
+      const seq = passBackOfSeq ?? written.record.seq;
       this.question = questionAfter(card, { seq, companions }, this.companionsMax(where));
     }
-    const repeated = seq === undefined ? {} : { repeated: true };
+    const repeated = decision.repeated ? { repeated: true } : {};
     const asking = this.question === undefined ? {} : { asking: true };
     const paid = companions > 0 ? { companions } : {};
     const view = { sign: 'accepted', ...language, ...repeated, ...paid, ...asking } as const;
@@ -236,6 +245,20 @@ class Desk implements TouchDesk {
   private idOf(written: AppendResult): string | null {
     if (!written.ok) return null;
     return recordId(this.deps.device.deviceId, written.record.epoch, written.record.seq);
+  }
+
+  /** The other doors take the next touch there for the same ride. */
+  private tellDoors(
+    { tokenId, formerTokenId }: CardFacts,
+    record: { readonly epoch: string; readonly seq: number },
+    where: Whereabouts,
+  ): void {
+    const card = { tokenId, ...(formerTokenId !== undefined && { formerTokenId }) };
+    const ride = this.deps.desk.ride(card as CardFacts, where);
+    if (ride === null) return;
+    const { epoch } = record;
+    const ageMs = Math.max(0, Math.round(ride.elapsedMs));
+    this.deps.tellDoors({ ...card, epoch, seq: ride.seq ?? record.seq, ageMs, companions: ride.companions });
   }
 
   private async settle(visit: CardVisit, seq: number, companions: number, where: Whereabouts): Promise<void> {

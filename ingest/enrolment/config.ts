@@ -53,6 +53,9 @@ export const EnrolmentEnvironment = Type.Object({
     file('card-keys.json for validators that hold keys of cards in software; read at the start'),
   ),
   KVYTOK_TOKEN_KEY_FILE: file('file with the key that turns media numbers into tokens, hex'),
+  KVYTOK_INSPECTION_KEY_FILE: Type.Optional(
+    file("file with the key from which keys of vehicles' networks are made, 64 hex digits"),
+  ),
   KVYTOK_CITY_DIR: file("the city's data: its rules for validators"),
   KVYTOK_ENROLMENT_CERTIFICATE_DAYS: Type.Integer({
     default: 90,
@@ -112,6 +115,8 @@ export interface EnrolmentConfig {
   readonly cardKeys?: CardKeysFile | undefined;
   /** Hex. */
   readonly tokenKey: string;
+  /** From it a vehicle's key is made; absent = none is handed out. */
+  readonly inspectionKey?: Uint8Array | undefined;
   readonly policy: Static<typeof DevicePolicyFile>;
   readonly certificateMs: number;
   readonly oldKeyMs: number;
@@ -153,6 +158,9 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
       cardKeys: readCardKeys(env.KVYTOK_ENROLMENT_CARD_KEYS_FILE),
     }),
     tokenKey: readSecretFile(env.KVYTOK_TOKEN_KEY_FILE),
+    ...(env.KVYTOK_INSPECTION_KEY_FILE !== undefined && {
+      inspectionKey: Buffer.from(readSecretFile(env.KVYTOK_INSPECTION_KEY_FILE), 'hex'),
+    }),
     policy: policyOf(city, tariffRules(env)),
     certificateMs: env.KVYTOK_ENROLMENT_CERTIFICATE_DAYS * DAY_MS,
     oldKeyMs: env.KVYTOK_ENROLMENT_OLD_KEY_DAYS * DAY_MS,

@@ -26,12 +26,17 @@ import type {
 } from './ports.ts';
 
 /** What the city gives to every device. */
-export type DeviceSettings = Omit<EnrolAnswer, 'v' | 'deviceId' | 'vehicleId' | 'certificate' | 'ca'>;
+export type DeviceSettings = Omit<
+  EnrolAnswer,
+  'v' | 'deviceId' | 'vehicleId' | 'vehicleKey' | 'certificate' | 'ca'
+>;
 
 export interface EnrolmentDeps {
   readonly store: EnrolmentStore;
   readonly ca: DeviceCa;
   readonly settings: () => DeviceSettings;
+  /** Hex; absent where the city's vehicles have no network of their own. */
+  readonly vehicleKey?: ((vehicleId: string) => string) | undefined;
   /** Real time, as TLS reads it. */
   readonly nowMs: () => number;
   /** City time, by which signing keys are registered. */
@@ -108,6 +113,7 @@ export function createEnrolment(deps: EnrolmentDeps): Enrolment {
         certificate,
         ca: ca.certificatePem,
         ...deps.settings(),
+        ...(vehicleId !== undefined && deps.vehicleKey && { vehicleKey: deps.vehicleKey(vehicleId) }),
       },
     });
     if (stored.use === undefined) {

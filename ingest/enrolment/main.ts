@@ -1,8 +1,10 @@
 /**
  * Enrolment: HTTPS → core → facts in PostgreSQL; and beside a broker the follower that writes who may connect.
  */
+
 import { createPublicKey, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
+import { vehicleKeyOf } from '#contracts/vehicle-key.ts';
 import type { Clock } from '#platform/clock.ts';
 import { systemClock } from '#platform/clock.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -79,6 +81,10 @@ export async function startEnrolment(
       ...(config.cardMedia && { cardMedia: config.cardMedia }),
       ...(config.cardKeys && { cardKeys: config.cardKeys }),
       tokenKey: config.tokenKey,
+    }),
+    ...(config.inspectionKey !== undefined && {
+      vehicleKey: (vehicleId: string) =>
+        vehicleKeyOf(config.inspectionKey as Uint8Array, vehicleId).toString('hex'),
     }),
     // Certificates live in real time, also where the city lives in another.
     nowMs: () => systemClock.nowMs(),

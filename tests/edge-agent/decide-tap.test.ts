@@ -99,6 +99,7 @@ describe('pass-back', () => {
   it('a touch within the window repeats the ride, one at the end of the window is a new one', () => {
     expect(ask({ earlier: { seq: 7, elapsedMs: 9999, companions: 0 } })).toEqual({
       ...green,
+      repeated: true,
       passBackOfSeq: 7,
       companions: 0,
     });

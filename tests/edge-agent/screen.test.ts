@@ -7,6 +7,7 @@ import { LANGUAGES, REFUSAL_CODES, reasonText } from '#contracts/reason-codes.ts
 import { openScreenServer, type ScreenServer } from '../../edge-agent/adapters/screen-server.ts';
 import type { ScreenView } from '../../edge-agent/ports.ts';
 import { renderView } from '../../edge-agent/screen/render-view.ts';
+import { until } from '../support/until.ts';
 
 const FLAGS = [
   '--headless',
@@ -26,6 +27,31 @@ const VIEWS: ScreenView[] = [
   { sign: 'refused', reason: 'CARD_DENIED', language: 'pl', online: true, atMs: 0 },
   { sign: 'out-of-order', reason: 'VALIDATOR_OUT_OF_ORDER', language: 'uk', online: false, atMs: 0 },
 ];
+
+const MENU: ScreenView = {
+  sign: 'staff',
+  language: 'uk',
+  online: false,
+  atMs: 0,
+  notices: ['journal-nearly-full', 'list-old'],
+  menu: {
+    shift: { routeId: 'T1', directionId: 0 },
+    brokenDown: false,
+    lines: Array.from({ length: 30 }, (_, n) => ({
+      routeId: `T${n}`,
+      directionId: 0,
+      towards: `Зупинка ${n}`,
+    })),
+  },
+};
+const ASKING: ScreenView = {
+  sign: 'accepted',
+  repeated: true,
+  asking: true,
+  language: 'de',
+  online: true,
+  atMs: 1,
+};
 
 describe('the words of the screen', () => {
   it.each(LANGUAGES)('every sign has a title and every refusal its sentence in %s', (language) => {
@@ -124,6 +150,92 @@ describe('the page in Chromium', () => {
   it('announces the answer to a screen reader', async () => {
     await page.goto(screen.url);
     expect(await page.getAttribute('[role=status]', 'aria-live')).toBe('assertive');
+  });
+});
+
+describe('the keys of the panel', () => {
+  let browser: Browser;
+  let page: Page;
+  let screen: ScreenServer;
+  const pressed: object[] = [];
+  beforeAll(async () => {
+    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+    page = await (await browser.newContext({ viewport: { width: 800, height: 480 } })).newPage();
+  });
+  afterAll(() => browser.close());
+  beforeEach(async () => {
+    pressed.length = 0;
+    screen = await openScreenServer(0, (press) => void pressed.push(press));
+    await page.goto(screen.url);
+  });
+  afterEach(() => screen.stop());
+  const show = async (view: ScreenView, sign: string) => {
+    screen.show(view);
+    await page.waitForSelector(`body[data-sign="${sign}"]`);
+  };
+
+  it.each([
+    ['a question', ASKING, 'asking'],
+    ['a menu', MENU, 'staff'],
+  ])('axe finds nothing wrong with %s, and it fits the panel', async (_what, view, sign) => {
+    await show(view, sign);
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag22aa'])
+      .analyze();
+    expect(violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)])).toEqual([]);
+    const fits =
+      'document.documentElement.scrollHeight <= innerHeight && document.documentElement.scrollWidth <= innerWidth';
+    expect(await page.evaluate(fits)).toBe(true);
+    const heights = await page
+      .locator('#keys .key')
+      .evaluateAll((keys) => keys.map((key) => key.clientHeight));
+    expect(Math.min(...heights)).toBeGreaterThanOrEqual(56);
+  });
+
+  it('a companion is paid for by touch and by key, each with a sound of its own', async () => {
+    await show(ASKING, 'asking');
+    expect(await page.getAttribute('body', 'data-sounded')).toBe('asking');
+    await page.click('#keys .main');
+    await page.keyboard.press('Enter'); // the first key has the focus
+    await page.keyboard.press('-');
+    await until(() => pressed.length === 3);
+    expect(pressed).toEqual([{ press: 'companion' }, { press: 'companion' }, { press: 'enough' }]);
+  });
+
+  it('a driver picks a line; a breakdown is asked for twice; warnings stand at the top', async () => {
+    await show(MENU, 'staff');
+    expect(await page.locator('#notices li').allTextContents()).toHaveLength(2);
+    await page.getByRole('button', { name: 'T7 → Зупинка 7' }).click();
+    await page.click('#keys .grave');
+    await page.click('#keys .grave');
+    await until(() => pressed.length === 2);
+    expect(pressed).toEqual([{ press: 'open-shift', routeId: 'T7', directionId: 0 }, { press: 'breakdown' }]);
+  });
+
+  it('the language is asked for in the next language', async () => {
+    await show({ sign: 'waiting', language: 'uk', online: true, atMs: 0 }, 'waiting');
+    await page.getByRole('button', { name: 'English' }).click();
+    await until(() => pressed.length === 1);
+    expect(pressed).toEqual([{ press: 'language' }]);
+  });
+
+  it('takes no command that is none', async () => {
+    const status = (body: string) =>
+      page.evaluate(
+        async (text) =>
+          (
+            await fetch('/act', {
+              method: 'POST',
+              headers: { 'content-type': 'application/json' },
+              body: text,
+            })
+          ).status,
+        body,
+      );
+    expect(await status('{"press":"open-shift","routeId":"T1"}')).toBe(400);
+    expect(await status('{"press":"format-disk"}')).toBe(400);
+    expect(await status('{"press":"leave"}')).toBe(200);
+    expect(pressed).toEqual([{ press: 'leave' }]);
   });
 });
 

@@ -1,9 +1,20 @@
 /** Keeps the panel's page in step with the agent; runs in the browser, types are stripped when it is served. */
+interface ScreenKey {
+  label: string;
+  act: object;
+  look: 'main' | 'plain' | 'grave';
+  sure?: string;
+}
+
 interface ScreenMessage {
-  sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order';
+  sign: string;
+  sound: string;
   language: string;
   title: string;
   text: string;
+  keys: ScreenKey[];
+  notices: string[];
+  nextLanguage: { code: string; name: string };
   offline: string;
   pageTitle: string;
 }
@@ -18,27 +29,109 @@ function show(message: ScreenMessage): void {
   part('text').textContent = message.text;
   part('offline-text').textContent = message.offline;
   part('offline').hidden = message.offline === '';
+  const language = part('language');
+  language.textContent = message.nextLanguage.name;
+  language.lang = message.nextLanguage.code;
+  list('notices', message.notices);
+  showKeys(message.keys);
 }
 
-/** A high note for green, two low ones for red. Browsers that want a gesture first stay silent. */
-const NOTES: Partial<Record<ScreenMessage['sign'], number[]>> = { accepted: [1047], refused: [220, 220] };
+function list(id: string, texts: string[]): void {
+  const items = texts.map((text) => {
+    const item = document.createElement('li');
+    item.textContent = text;
+    return item;
+  });
+  part(id).replaceChildren(...items);
+  part(id).hidden = texts.length === 0;
+}
+
+let keysText = '[]';
+
+/** Keys that stand there already stay: whoever has one under the finger, or the focus on it, keeps it. */
+function showKeys(keys: ScreenKey[]): void {
+  const text = JSON.stringify(keys);
+  if (text === keysText) return;
+  keysText = text;
+  const box = part('keys');
+  box.replaceChildren(...keys.map(keyOf));
+  box.hidden = keys.length === 0;
+  document.body.dataset['many'] = String(keys.length > 3);
+  (box.firstElementChild as HTMLElement | null)?.focus();
+}
+
+function keyOf({ label, act, look, sure }: ScreenKey): HTMLButtonElement {
+  const key = document.createElement('button');
+  key.type = 'button';
+  key.className = `key ${look}`;
+  key.textContent = label;
+  let asked = sure === undefined;
+  key.addEventListener('click', () => {
+    if (asked) press(act);
+    else key.textContent = sure ?? label;
+    asked = true;
+  });
+  return key;
+}
+
+function press(act: object): void {
+  wake();
+  void fetch('/act', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(act),
+  }).catch(() => {}); // the agent is gone: the page says so by itself
+}
+
+part('language').addEventListener('click', () => press({ press: 'language' }));
+
+/** Yes and no, and the language, without looking: Enter or + for the first key, Escape or - for the second, L. */
+document.addEventListener('keydown', (event) => {
+  const [first, second] = part('keys').querySelectorAll('button');
+  if (event.key === '+') first?.click();
+  else if (event.key === '-' || event.key === 'Escape') second?.click();
+  else if (event.key === 'l' || event.key === 'L' || event.key === 'F2') part('language').click();
+});
+
+/** Hertz of each sign: green rises, red falls, a card to hold again knocks twice, a question swings. */
+const NOTES: Readonly<Record<string, readonly number[]>> = {
+  accepted: [880, 1319],
+  refused: [330, 220, 165],
+  again: [440, 440],
+  asking: [660, 880, 660],
+  staff: [523],
+  'out-of-order': [147, 147, 147],
+};
+const NOTE_S = 0.14;
 let audio: AudioContext | undefined;
 
-function sound(sign: ScreenMessage['sign']): void {
-  const notes = NOTES[sign];
+/** Browsers that want a gesture first stay silent until there was one. */
+function wake(): void {
+  audio ??= new AudioContext();
+  if (audio.state === 'suspended') void audio.resume();
+}
+
+function sound(name: string): void {
+  const notes = NOTES[name];
   if (!notes) return;
   audio ??= new AudioContext();
+  document.body.dataset['sounded'] = name;
   if (audio.state !== 'running') return;
   for (const [index, hertz] of notes.entries()) {
+    const at = audio.currentTime + index * NOTE_S * 1.3;
     const tone = audio.createOscillator();
+    const level = audio.createGain();
     tone.frequency.value = hertz;
-    tone.connect(audio.destination);
-    tone.start(audio.currentTime + index * 0.2);
-    tone.stop(audio.currentTime + index * 0.2 + 0.12);
+    tone.connect(level).connect(audio.destination);
+    level.gain.setValueAtTime(0.6, at);
+    level.gain.linearRampToValueAtTime(0, at + NOTE_S);
+    tone.start(at);
+    tone.stop(at + NOTE_S);
   }
 }
 
 let first = true;
+let lastSound = '';
 let lost: number | undefined;
 /** Milliseconds without the agent until the panel says so: a restart of the agent is shorter than a queue. */
 const LOST_MS = 3000;
@@ -47,10 +140,12 @@ const events = new EventSource('/events');
 events.addEventListener('message', (event: MessageEvent<string>) => {
   clearTimeout(lost);
   lost = undefined;
-  const message = JSON.parse(event.data) as ScreenMessage;
+  const message = JSON.parse(event.data) as ScreenMessage & { shownAtMs: number };
   show(message);
-  // The first message only repeats what stands there already.
-  if (!first) sound(message.sign);
+  // The first message only repeats what stands there already; a change of the language is no answer.
+  const answer = `${message.sound} ${message.shownAtMs}`;
+  if (!first && answer !== lastSound) sound(message.sound);
+  lastSound = answer;
   first = false;
 });
 
@@ -61,6 +156,7 @@ events.addEventListener('error', () => {
     document.body.dataset['sign'] = 'out-of-order';
     part('title').textContent = lostTitle ?? '';
     part('text').textContent = lostText ?? '';
+    showKeys([]);
     first = true;
   }, LOST_MS);
 });
