@@ -57,6 +57,16 @@ export const DeviceHealth = Type.Object({
   timeNonce: Type.Optional(TimeNonce),
   /** Ids of the city's keys that this device believes, by use; the city sees who has followed a change of keys. */
   pinned: Type.Optional(Type.Object({ ingest: KeyIds, lists: KeyIds })),
+  /** Logs of cards since the start: written, not, unknown because the answer was lost, and found or missing later. */
+  cardLogs: Type.Optional(
+    Type.Object({
+      written: count,
+      notWritten: count,
+      unknown: count,
+      foundLater: count,
+      missingLater: count,
+    }),
+  ),
   counters: Type.Object({ accepted: count, refused: count, latencyMsMax: Type.Number({ minimum: 0 }) }),
   where: Type.Optional(Whereabouts),
   /** Position of the vehicle, WGS 84 degrees. */

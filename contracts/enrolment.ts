@@ -119,6 +119,8 @@ export const DevicePolicyFile = Type.Object({
   passBackS: Type.Integer({ minimum: 0, maximum: 86_400 }),
   mediumKinds: Type.Array(MediumKind, { minItems: 1, maxItems: 16 }),
   journalRecordsMax: Type.Integer({ minimum: 2, maximum: 10_000_000 }),
+  /** Of balances that cards carry. */
+  currency: Type.Optional(Currency),
   /** IANA zone in which people of the city read times. */
   zone: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
   /** For inspectors. */

@@ -283,7 +283,10 @@ class ValidatorAgent implements Agent {
   }
 
   health(): DeviceHealth {
-    return reportHealth(this.deps, this.own, this.place.report());
+    return {
+      ...reportHealth(this.deps, this.own, this.place.report()),
+      cardLogs: { ...this.touches.settled },
+    };
   }
 
   counters(): AgentCounters & LinkCounters {

@@ -87,6 +87,10 @@ export interface Journal {
     limits: { recordsMax: number; bytesMax: number },
   ): { records: StoredRecord[]; end: JournalPlace };
   newest(recordsMax: number): StoredRecord[];
+  /** Small texts that outlive a restart; null = none. */
+  note(key: string): string | null;
+  /** False: the disk did not take it, and nothing has changed. */
+  setNote(key: string, text: string): boolean;
   counts(): MarkCounts;
   /** Receipted records forgotten since the start although no backup was known to hold them: the bound asked for it. */
   forgottenUnsaved(): number;
@@ -288,6 +292,20 @@ class OpenJournal implements Journal {
       // Nothing can be offered now; the next tick reads the disk anew.
       this.failed = true;
       return { records: [], end: after };
+    }
+  }
+
+  note(key: string): string | null {
+    return this.deps.store.note(key);
+  }
+
+  setNote(key: string, text: string): boolean {
+    try {
+      this.deps.store.setNote(key, text);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreFailure) return false;
+      throw error;
     }
   }
 

@@ -297,54 +297,7 @@ export interface Uplink {
 
 // ---------------------------------------------------------------------------------------------- screen
 
-/** What the passenger sees, or a driver who holds a service card. */
-export interface ScreenView {
-  readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order' | 'staff';
-  readonly reason?: RefusalCode;
-  readonly language: Language;
-  readonly online: boolean;
-  /** City time of the view. */
-  readonly atMs: number;
-  /** The touch repeats an earlier one: one ride, shown as such. */
-  readonly repeated?: boolean;
-  /** Companions paid for in this ride so far. */
-  readonly companions?: number;
-  /** Whether to pay for one more companion is asked. */
-  readonly asking?: boolean;
-  /** What a driver may choose. */
-  readonly menu?: DriverMenu;
-  /** What the driver should know. */
-  readonly notices?: readonly Notice[];
-}
-
-/** A line that a driver can take, as the panel names it. */
-export interface LineChoice {
-  readonly routeId: string;
-  readonly directionId: 0 | 1;
-  /** Last stop. */
-  readonly towards: string;
-}
-
-/** What a driver's service card opens. */
-export interface DriverMenu {
-  /** The line driven now by the driver's word; null = no shift is open. */
-  readonly shift: { readonly routeId?: string; readonly directionId?: 0 | 1 } | null;
-  readonly lines: readonly LineChoice[];
-  /** A breakdown was declared in this shift. */
-  readonly brokenDown: boolean;
-}
-
-/** Warnings for the driver; each has its words on the panel. */
-export type Notice = 'journal-nearly-full' | 'journal-full' | 'disk' | 'reader' | 'list-old' | 'list-none';
-
-/** A key of the panel. */
-export type Press =
-  | { readonly press: 'companion' | 'enough' | 'language' | 'close-shift' | 'breakdown' | 'leave' }
-  | { readonly press: 'open-shift'; readonly routeId: string; readonly directionId: 0 | 1 };
-
-export interface Screen {
-  show(view: ScreenView): void;
-}
+export type * from './screen/screen-view.ts';
 
 // ---------------------------------------------------------------------------------------------- device
 
@@ -393,6 +346,8 @@ export interface DevicePolicy {
   readonly mediumKinds: readonly MediumKind[];
   /** Most records without a receipt; at that many the validator is out of order. */
   readonly journalRecordsMax: number;
+  /** ISO 4217; of balances that cards carry. */
+  readonly currency?: string;
   /** IANA zone in which people of the city read times; UTC where nobody said. */
   readonly zone?: string;
   /** What inspectors may ask, by the tariffs of the time. */

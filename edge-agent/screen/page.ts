@@ -40,6 +40,7 @@ export function renderPage(message: ScreenMessage): string {
         <div role="status" aria-live="assertive" aria-atomic="true">
           <h1 id="title">${title}</h1>
           <p id="text">${text}</p>
+          <ul id="lines" class="lines"></ul>
         </div>
         <div id="keys" class="keys"></div>
       </div>

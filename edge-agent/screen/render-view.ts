@@ -9,6 +9,7 @@ import {
   NOTICES,
   OFFLINE,
   PAGE_TITLE,
+  previewLines,
   TITLES,
 } from './texts.ts';
 
@@ -30,6 +31,8 @@ export interface ScreenMessage {
   readonly language: ScreenView['language'];
   readonly title: string;
   readonly text: string;
+  /** What is known of pass and account. */
+  readonly lines: readonly string[];
   readonly keys: readonly ScreenKey[];
   /** For the driver; empty = nothing. */
   readonly notices: readonly string[];
@@ -51,6 +54,7 @@ export function renderView(view: ScreenView): ScreenMessage {
     language,
     title: asking ? COMPANION.question[language] : titleOf(view),
     text: sentenceOf(view),
+    lines: previewLines(view),
     keys: keysOf(view),
     notices: (view.notices ?? []).map((notice) => NOTICES[notice][language]),
     nextLanguage: { code: nextOf(language), name: LANGUAGE_NAMES[nextOf(language)] },

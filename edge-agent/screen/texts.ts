@@ -1,4 +1,5 @@
 /** Words of the validator's screen. The sentences of refusals stand in the contracts' catalogue. */
+import { formatMoney } from '#contracts/money.ts';
 import type { Text } from '#contracts/reason-codes.ts';
 import type { Notice, ScreenView } from '../ports.ts';
 
@@ -116,4 +117,37 @@ export const NOTICES: Readonly<Record<Notice, Text>> = {
     de: 'Noch keine Sperrliste',
     pl: 'Nie ma jeszcze listy blokad',
   },
+};
+
+/** What is known of a pass, an account, and the age of what is known. Nothing that is not known is said. */
+export function previewLines({ preview, language }: ScreenView): string[] {
+  if (preview === undefined) return [];
+  const day = (ms: number) =>
+    new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: preview.zone }).format(ms);
+  const lines: string[] = [];
+  // Exclusive: the last day is the one before.
+  if (preview.passUntilMs !== undefined)
+    lines.push(`${PREVIEW.pass[language]} ${day(preview.passUntilMs - 1)}`);
+  const { hint } = preview;
+  if (hint === undefined) return lines;
+  const age = `(${PREVIEW.asOf[language]} ${day(hint.asOfMs)})`;
+  const { balance, quotaLeft } = hint;
+  if (balance) {
+    const money = { amountMinor: BigInt(balance.amountMinor), currency: balance.currency };
+    lines.push(`${PREVIEW.balance[language]}: ${formatMoney(money, language)} ${age}`);
+  }
+  if (quotaLeft !== undefined) lines.push(`${PREVIEW.quota[language]}: ${quotaLeft} ${age}`);
+  return lines;
+}
+
+const PREVIEW: Readonly<Record<'pass' | 'balance' | 'quota' | 'asOf', Text>> = {
+  pass: {
+    uk: 'Проїзний діє по',
+    en: 'Pass valid to',
+    de: 'Zeitkarte gültig bis',
+    pl: 'Bilet okresowy ważny do',
+  },
+  balance: { uk: 'На рахунку', en: 'Balance', de: 'Guthaben', pl: 'Saldo' },
+  quota: { uk: 'Залишилося поїздок', en: 'Rides left', de: 'Fahrten übrig', pl: 'Pozostało przejazdów' },
+  asOf: { uk: 'станом на', en: 'as of', de: 'Stand', pl: 'stan na' },
 };

@@ -11,12 +11,13 @@ import type { Timekeeper } from '../clock-evidence.ts';
 import type { TapDecision } from '../decide-tap.ts';
 import type { AppendResult, Journal } from '../journal.ts';
 import type { Ride } from '../neighbours/peers.ts';
-import type { CardFacts, CardReading, CardVisit, Device, Press, ServiceCard } from '../ports.ts';
-import { logEntryOf, settleCard } from '../settling.ts';
+import type { CardFacts, CardReading, CardVisit, Device, Press, Preview, ServiceCard } from '../ports.ts';
+import { createSettling, logEntryOf, type SettleCounters, type Settling } from '../settling.ts';
 import type { TapDesk } from '../tap-desk.ts';
 import type { WhereDesk } from '../whereabouts.ts';
 import { answersQuestion, type CompanionQuestion, companionsMax, questionAfter } from './companions.ts';
 import type { Front } from './front.ts';
+import { previewOf } from './preview.ts';
 import type { StaffDesk } from './staff-desk.ts';
 
 export interface TouchDeskDeps {
@@ -42,11 +43,16 @@ export interface TouchDesk {
   press(press: Press): void;
   /** Numbers of an epoch that is over name other rides. */
   forgetQuestion(): void;
+  /** What became of cards' own logs. */
+  readonly settled: Readonly<SettleCounters>;
   readonly counters: Pick<
     AgentCounters,
     'repeated' | 'companions' | 'acceptedInDebt' | 'refusalsNotRecorded'
   >;
 }
+
+/** Note of the journal in which cards stand whose log is unknown. */
+const UNSETTLED = 'unsettled-cards';
 
 /** Makes the desk. */
 export function createTouchDesk(deps: TouchDeskDeps): TouchDesk {
@@ -54,13 +60,22 @@ export function createTouchDesk(deps: TouchDeskDeps): TouchDesk {
 }
 
 class Desk implements TouchDesk {
+  readonly settled: Readonly<SettleCounters>;
   readonly counters = { repeated: 0, companions: 0, acceptedInDebt: 0, refusalsNotRecorded: 0 };
   private readonly deps: TouchDeskDeps;
+  private readonly settling: Settling;
   private question: CompanionQuestion | undefined;
   private service: ServiceCard | undefined;
 
   constructor(deps: TouchDeskDeps) {
     this.deps = deps;
+    const { journal, log } = deps;
+    const notes = {
+      read: () => journal.note(UNSETTLED),
+      write: (text: string) => journal.setNote(UNSETTLED, text),
+    };
+    this.settling = createSettling({ notes, log });
+    this.settled = this.settling.counters;
   }
 
   async touch(visit: CardVisit): Promise<void> {
@@ -100,7 +115,9 @@ class Desk implements TouchDesk {
     this.deps.written();
     if (card && decision.accepted && written?.ok && (yes || !decision.repeated))
       this.tellDoors(card, written.record, where);
-    if (decision.accepted && written?.ok) await this.settle(visit, written.record.seq, yes ? 1 : 0, where);
+    if (card) this.settling.met(card);
+    if (card && decision.accepted && written?.ok)
+      await this.settle(visit, card, { seq: written.record.seq, companions: yes ? 1 : 0, where });
   }
 
   forgetQuestion(): void {
@@ -222,8 +239,16 @@ class Desk implements TouchDesk {
     const repeated = decision.repeated ? { repeated: true } : {};
     const asking = this.question === undefined ? {} : { asking: true };
     const paid = companions > 0 ? { companions } : {};
-    const view = { sign: 'accepted', ...language, ...repeated, ...paid, ...asking } as const;
+    const preview = this.previewOf(card);
+    const view = { sign: 'accepted', ...language, ...repeated, ...paid, ...asking, ...preview } as const;
     front.answer({ view, id, dialog: this.question ? 'companion' : null });
+  }
+
+  private previewOf(card: CardFacts): { preview?: Preview } {
+    const { device, keeper } = this.deps;
+    const { zone = 'UTC', currency } = device.policy;
+    const preview = previewOf(card, { nowMs: keeper.nowMs(), zone, currency });
+    return preview === undefined ? {} : { preview };
   }
 
   private companionsMax({ routeId }: Whereabouts): number {
@@ -261,10 +286,14 @@ class Desk implements TouchDesk {
     this.deps.tellDoors({ ...card, epoch, seq: ride.seq ?? record.seq, ageMs, companions: ride.companions });
   }
 
-  private async settle(visit: CardVisit, seq: number, companions: number, where: Whereabouts): Promise<void> {
-    const { device, keeper, log } = this.deps;
+  private async settle(
+    visit: CardVisit,
+    card: CardFacts,
+    green: { readonly seq: number; readonly companions: number; readonly where: Whereabouts },
+  ): Promise<void> {
+    const { device, keeper } = this.deps;
     const clockUnsure = keeper.state().syncAgeMs === null;
     const at = { deviceId: device.deviceId, nowMs: keeper.nowMs(), clockUnsure };
-    await settleCard(visit, logEntryOf({ seq, companions, where }, at), log);
+    await this.settling.settle(visit, logEntryOf(green, at), card);
   }
 }

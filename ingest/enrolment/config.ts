@@ -180,7 +180,7 @@ const DEFAULT_MEDIA = ['social', 'wallet'] as const;
 
 /** A city's rules as its validators get them. */
 export function policyOf(
-  { validator, zone }: City,
+  { validator, zone, currency }: City,
   { inspection = [], companions = [] }: TariffRules = {},
 ): EnrolmentConfig['policy'] {
   return {
@@ -188,6 +188,7 @@ export function policyOf(
     mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
     journalRecordsMax: validator.journalRecordsMax,
     zone,
+    currency,
     ...(inspection.length > 0 && { inspection: [...inspection] }),
     ...(companions.length > 0 && { companions: [...companions] }),
   };

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { CARD, startRig } from './support/agent-rig.ts';
+import { CARD, cardNumber, startRig } from './support/agent-rig.ts';
+import { createMemoryJournalStore } from './support/memory-journal-store.ts';
 
 const tag = (id: string): string => createHash('sha256').update(id).digest('hex').slice(0, 8);
 
@@ -39,5 +40,55 @@ describe('while a token key rotates', () => {
     await rig.touch({ ...CARD, tokenId: former });
     expect((await rig.touch(rotated)).repeated).toBe(true);
     expect(rig.records().at(-1)?.body).toMatchObject({ tokenId: rotated.tokenId, formerTokenId: former });
+  });
+});
+
+describe('an answer that was lost', () => {
+  const entry = {
+    atMs: 1,
+    vehicleTag: 'a',
+    routeTag: 'b',
+    deviceTag: tag('val-1'),
+    seq: 2,
+    companions: 0,
+    clockUnsure: false,
+  };
+
+  it("is settled at the card's next touch by what its log says, also after a restart, and never changes a colour", async () => {
+    const store = createMemoryJournalStore();
+    const before = await startRig({ store, settle: () => 'unknown' });
+    expect((await before.touch(CARD)).sign).toBe('accepted');
+    await before.touch(cardNumber(2));
+    expect(before.agent.health().cardLogs).toMatchObject({ unknown: 2, written: 0 });
+    const rig = await startRig({ store, clock: before.clock });
+    await rig.touch({ ...CARD, log: [entry] });
+    expect(rig.agent.health().cardLogs).toMatchObject({ foundLater: 1, missingLater: 0, written: 1 });
+    await rig.touch({ ...cardNumber(2), log: [entry] });
+    await rig.touch({ ...CARD, log: [] });
+    expect(rig.agent.health().cardLogs).toMatchObject({ foundLater: 1, missingLater: 1 });
+  });
+
+  it('waits for a touch at which the log can be read', async () => {
+    const rig = await startRig({ settle: () => 'unknown' });
+    await rig.touch(CARD);
+    await rig.touch(CARD);
+    expect(rig.agent.health().cardLogs).toMatchObject({ unknown: 2, foundLater: 0, missingLater: 0 });
+  });
+
+  it('is remembered for a bounded number of cards', async () => {
+    const store = createMemoryJournalStore();
+    const rig = await startRig({ store, settle: () => 'unknown' });
+    for (let n = 0; n < 70; n++) await rig.touch(cardNumber(n));
+    expect(JSON.parse(store.note('unsettled-cards') ?? '')).toHaveLength(64);
+  });
+
+  it('and a reader that throws are counted', async () => {
+    const rig = await startRig({
+      settle: () => {
+        throw new Error('gone');
+      },
+    });
+    expect((await rig.touch(CARD)).sign).toBe('accepted');
+    expect(rig.agent.health().cardLogs).toMatchObject({ notWritten: 1 });
   });
 });

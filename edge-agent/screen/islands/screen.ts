@@ -12,6 +12,7 @@ interface ScreenMessage {
   language: string;
   title: string;
   text: string;
+  lines: string[];
   keys: ScreenKey[];
   notices: string[];
   nextLanguage: { code: string; name: string };
@@ -32,6 +33,7 @@ function show(message: ScreenMessage): void {
   const language = part('language');
   language.textContent = message.nextLanguage.name;
   language.lang = message.nextLanguage.code;
+  list('lines', message.lines);
   list('notices', message.notices);
   showKeys(message.keys);
 }
@@ -156,6 +158,7 @@ events.addEventListener('error', () => {
     document.body.dataset['sign'] = 'out-of-order';
     part('title').textContent = lostTitle ?? '';
     part('text').textContent = lostText ?? '';
+    list('lines', []);
     showKeys([]);
     first = true;
   }, LOST_MS);

@@ -23,6 +23,7 @@ import type {
   Press,
   ReaderState,
   ScreenView,
+  SettleOutcome,
   Uplink,
   UplinkHandlers,
 } from '../../../edge-agent/ports.ts';
@@ -44,6 +45,8 @@ export interface RigOptions {
   readonly connected?: boolean;
   readonly companions?: readonly CompanionRule[];
   readonly reader?: () => ReaderState;
+  /** What becomes of a card's log. */
+  readonly settle?: () => SettleOutcome;
   readonly stopPlan?: StopPlan;
   readonly probe?: Probe;
   readonly city?: TestCity;
@@ -219,7 +222,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         read: async () => reading,
         settle: async (entry) => {
           settledEntries.push(entry);
-          return 'written';
+          return options.settle?.() ?? 'written';
         },
       });
       return (answers.at(-1) as { view: ScreenView }).view;

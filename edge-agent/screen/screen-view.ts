@@ -1,0 +1,68 @@
+/** What the core shows on the panel and hears from its keys. Part of the ports (`../ports.ts`). */
+import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
+
+/** What the passenger sees, or a driver who holds a service card. */
+export interface ScreenView {
+  readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order' | 'staff';
+  readonly reason?: RefusalCode;
+  readonly language: Language;
+  readonly online: boolean;
+  /** City time of the view. */
+  readonly atMs: number;
+  /** The touch repeats an earlier one: one ride, shown as such. */
+  readonly repeated?: boolean;
+  /** Companions paid for in this ride so far. */
+  readonly companions?: number;
+  /** Whether to pay for one more companion is asked. */
+  readonly asking?: boolean;
+  /** What is known of pass and account. */
+  readonly preview?: Preview;
+  /** What a driver may choose. */
+  readonly menu?: DriverMenu;
+  /** What the driver should know. */
+  readonly notices?: readonly Notice[];
+}
+
+/** What is known of a card and its account, with its age; nothing that is not known. */
+export interface Preview {
+  /** IANA zone in which its instants are read. */
+  readonly zone: string;
+  /** A pass by the card's signed product; exclusive. */
+  readonly passUntilMs?: number;
+  /** As the city knew it at an instant. */
+  readonly hint?: {
+    readonly asOfMs: number;
+    readonly quotaLeft?: number;
+    /** Minor units as digits, a minus before a debt. */
+    readonly balance?: { readonly amountMinor: string; readonly currency: string };
+  };
+}
+
+/** A line that a driver can take, as the panel names it. */
+export interface LineChoice {
+  readonly routeId: string;
+  readonly directionId: 0 | 1;
+  /** Last stop. */
+  readonly towards: string;
+}
+
+/** What a driver's service card opens. */
+export interface DriverMenu {
+  /** The line driven now by the driver's word; null = no shift is open. */
+  readonly shift: { readonly routeId?: string; readonly directionId?: 0 | 1 } | null;
+  readonly lines: readonly LineChoice[];
+  /** A breakdown was declared in this shift. */
+  readonly brokenDown: boolean;
+}
+
+/** Warnings for the driver; each has its words on the panel. */
+export type Notice = 'journal-nearly-full' | 'journal-full' | 'disk' | 'reader' | 'list-old' | 'list-none';
+
+/** A key of the panel. */
+export type Press =
+  | { readonly press: 'companion' | 'enough' | 'language' | 'close-shift' | 'breakdown' | 'leave' }
+  | { readonly press: 'open-shift'; readonly routeId: string; readonly directionId: 0 | 1 };
+
+export interface Screen {
+  show(view: ScreenView): void;
+}

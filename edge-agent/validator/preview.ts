@@ -1,0 +1,26 @@
+/**
+ * What can be known of a card at the door, and nothing else: a pass by the card's signed product, an account by a signed
+ * hint with its age. Never a category, never a guess. Pure.
+ */
+import type { CardFacts, Preview } from '../ports.ts';
+
+/** `undefined` = nothing is known. A hint from the future is no hint: one of the two clocks is wrong. */
+export function previewOf(
+  { product, hint }: CardFacts,
+  {
+    nowMs,
+    zone,
+    currency,
+  }: { readonly nowMs: number; readonly zone: string; readonly currency?: string | undefined },
+): Preview | undefined {
+  const pass = product && product.validUntilMs > nowMs ? { passUntilMs: product.validUntilMs } : {};
+  const fresh = hint !== undefined && hint.asOfMs <= nowMs ? hint : undefined;
+  const quota = fresh?.quotaLeft === undefined ? {} : { quotaLeft: fresh.quotaLeft };
+  // Without its currency an amount is none.
+  const money = fresh?.balanceMinor !== undefined && currency !== undefined;
+  const balance = money ? { balance: { amountMinor: fresh.balanceMinor as string, currency } } : {};
+  const known = { ...quota, ...balance };
+  const said = Object.keys(known).length === 0 || !fresh ? {} : { hint: { asOfMs: fresh.asOfMs, ...known } };
+  const preview = { ...pass, ...said };
+  return Object.keys(preview).length === 0 ? undefined : { ...preview, zone };
+}
