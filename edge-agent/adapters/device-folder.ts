@@ -31,7 +31,18 @@ export async function writeEnrolledFolder(
   probe: Probe = noProbe,
 ): Promise<void> {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const { v, deviceId, certificate: _c, ca: _a, tokenKey: _t, stops, cardMedia, cardKeys, vehicleKey, ...rest } = answer;
+  const {
+    v,
+    deviceId,
+    certificate: _c,
+    ca: _a,
+    tokenKey: _t,
+    stops,
+    cardMedia,
+    cardKeys,
+    vehicleKey,
+    ...rest
+  } = answer;
   const tls = writeTls(dir, { cert: answer.certificate, key: keys.tlsKeyPem, ca: answer.ca });
   await probe('enrol.after-tls');
   const signingKeyFile = writeSigningKey(dir, keys);
