@@ -7,6 +7,9 @@ import { type CityKeys, openCityKeys } from '../../cli/city/city-keys.ts';
 import { enrolDevice } from '../../cli/city/enrol-devices.ts';
 import { openPcscValidator, type PcscValidator, presentCard } from '../../cli/present-card.ts';
 import { parseRecordId } from '../../contracts/ids.ts';
+import { behindReader } from '../../simulators/cards/desfire/behind-reader.ts';
+import { createDesfireCard } from '../../simulators/cards/desfire/desfire-card.ts';
+import { issueDesfire } from '../../simulators/cards/desfire/issue-desfire.ts';
 import {
   createVirtualCard,
   type VirtualCard,
@@ -56,6 +59,26 @@ describe.skipIf(skipWithoutPcsc('Presenting cards'))('a virtual card at a valida
       expect(parseRecordId(answer.recordId ?? '')?.deviceId).toBe('val-900');
     },
   );
+
+  it('is let on with a DESFire card', async () => {
+    const nowS = Math.floor(Date.now() / 1000);
+    const desfire = createDesfireCard({
+      eeprom: issueDesfire({
+        model: 'EV3',
+        uid: Uint8Array.of(4, ...randomBytes(6)),
+        randomUid: true,
+        kind: 'wallet',
+        mediumId: randomBytes(16),
+        validFromS: nowS - 86_400,
+        validUntilS: nowS + 86_400,
+        language: 'de',
+        issuer: keys.issuer,
+        keys: keys.cardKeys,
+      }),
+    });
+    const answer = await validator.present(behindReader(desfire));
+    expect(answer).toMatchObject({ sign: 'accepted', language: 'de' });
+  });
 
   it('is one ride when it is shown twice', async () => {
     const same = card();
