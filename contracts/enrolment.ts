@@ -146,6 +146,8 @@ export const EnrolAnswer = Type.Object({
   policy: DevicePolicyFile,
   /** Key of the vehicle's own network, hex; absent where the device is in no vehicle or the city gives none. */
   vehicleKey: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+  /** For an inspector's device: makes the key of any vehicle's network, hex. */
+  inspectionKey: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
   /** Text of `stops.json`; absent where the city gives no stops. */
   stops: Type.Optional(Type.String({ maxLength: STOPS_BYTES_MAX })),
   /** `card-media.json`: which cards are taken; absent = the default. */

@@ -10,11 +10,12 @@ import { CODE_RANDOM_BYTES } from '../../ingest/enrolment/codes.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
-export const usage = `Usage: kvytok device new DEVICE [--vehicle VEHICLE] [--hours N] [--who NAME]
+export const usage = `Usage: kvytok device new DEVICE [--vehicle VEHICLE | --inspector] [--hours N] [--who NAME]
        kvytok device revoke DEVICE --reason TEXT [--who NAME]
        kvytok device list [--json]
 
-new      prints a one-time code for this device: shown once, stored as a hash only, good for N hours (24)
+new      prints a one-time code for this device: shown once, stored as a hash only, good for N hours (24);
+         --inspector: for an inspector's device, which may ask the validators of any vehicle
 revoke   takes the device out of service: its certificates, its signing keys and its unused codes, at once. The broker
          drops it within a second or two; what it has signed and not delivered is quarantined from now on.
 list     every device: until when its certificate is good, alarms about its identity
@@ -24,6 +25,7 @@ list     every device: until when its certificate is good, alarms about its iden
 
 const OPTIONS = {
   vehicle: { type: 'string' },
+  inspector: { type: 'boolean', default: false },
   hours: { type: 'string', default: '24' },
   reason: { type: 'string' },
   who: { type: 'string', default: 'kvytok device' },
@@ -58,6 +60,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
 
 interface Values {
   readonly vehicle?: string;
+  readonly inspector: boolean;
   readonly hours: string;
   readonly reason?: string;
   readonly who: string;
@@ -72,6 +75,7 @@ async function offerCode(pool: pg.Pool, deviceId: string, values: Values, io: Co
   const { code, expiresAtMs } = await makeCode(pool, {
     deviceId,
     vehicleId: values.vehicle,
+    inspector: values.inspector,
     random: randomBytes(CODE_RANDOM_BYTES),
     nowMs: systemClock.nowMs(),
     validMs: hours * HOUR_MS,

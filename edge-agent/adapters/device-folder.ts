@@ -41,6 +41,7 @@ export async function writeEnrolledFolder(
     cardMedia,
     cardKeys,
     vehicleKey,
+    inspectionKey,
     ...rest
   } = answer;
   const tls = writeTls(dir, { cert: answer.certificate, key: keys.tlsKeyPem, ca: answer.ca });
@@ -48,6 +49,7 @@ export async function writeEnrolledFolder(
   const signingKeyFile = writeSigningKey(dir, keys);
   writeFileAtomic(join(dir, 'token-key'), `${answer.tokenKey}\n`);
   if (vehicleKey !== undefined) writeFileAtomic(join(dir, 'vehicle-key'), `${vehicleKey}\n`);
+  if (inspectionKey !== undefined) writeFileAtomic(join(dir, 'inspection-key'), `${inspectionKey}\n`);
   if (stops !== undefined) writeFileAtomic(join(dir, 'stops.json'), stops);
   if (cardMedia !== undefined)
     writeFileAtomic(join(dir, 'card-media.json'), JSON.stringify(cardMedia, null, 2));

@@ -6,6 +6,7 @@ import type { Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
 import { openInspectorServer } from '../adapters/inspector-server.ts';
 import { openDevice, openPcscReader } from '../adapters/open-device.ts';
+import { openVehicleNetwork } from '../adapters/vehicle-network.ts';
 import { createCityTies } from '../city-ties.ts';
 import type { EdgeConfig } from '../config.ts';
 import type { CardReader } from '../ports.ts';
@@ -24,8 +25,6 @@ export interface InspectorDeps {
   readonly probe?: Probe;
   /** A reader in this process; without it the PC/SC reader is used. */
   readonly reader?: CardReader;
-  /** The validators of vehicles; without it nobody can be asked. */
-  readonly ask?: AskVehicle;
 }
 
 export interface InspectorRole extends Role {
@@ -46,13 +45,17 @@ const NOBODY: AskVehicle = async () => ({ validators: [], silent: [] });
  */
 export async function startInspector(config: InspectorConfig, deps: InspectorDeps): Promise<InspectorRole> {
   const opened = await openDevice(config, deps);
-  const { device, closers, log, startCare } = opened;
+  const { device, closers, keeper, log, startCare } = opened;
   try {
     const { screenPort = null, staffId, vehicleId, routeId } = config;
     const zone = device.policy.zone ?? UTC;
     const page = screenPort === null ? undefined : await openInspectorServer(screenPort, zone);
     closers.add(() => page?.stop());
-    const reader = deps.reader ?? (await openPcscReader(config, log, () => opened.keeper.nowMs()));
+    const reader = deps.reader ?? (await openPcscReader(config, log, () => keeper.nowMs()));
+    const { deviceId } = device;
+    const told = { deviceId, boot: keeper.runId, nowMs: () => keeper.nowMs() };
+    const network = await openVehicleNetwork(config, told, log);
+    closers.add(() => network?.stop());
     const ties = createCityTies({
       ...opened,
       reader,
@@ -64,7 +67,7 @@ export async function startInspector(config: InspectorConfig, deps: InspectorDep
       ...opened,
       reader,
       ties,
-      ask: deps.ask ?? NOBODY,
+      ask: network?.ask ?? NOBODY,
       screen: page ?? { show: () => {} },
       random: randomBytes,
       ...(staffId !== undefined && { staffId }),
@@ -80,7 +83,6 @@ export async function startInspector(config: InspectorConfig, deps: InspectorDep
     await inspector.start();
     if (!device.policy.inspection) log.warn('inspect.no-rules: no tariff says what may be asked');
     startCare();
-    const { deviceId } = device;
     return {
       name: `inspector ${deviceId}`,
       inspector,

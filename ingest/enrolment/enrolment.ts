@@ -28,7 +28,7 @@ import type {
 /** What the city gives to every device. */
 export type DeviceSettings = Omit<
   EnrolAnswer,
-  'v' | 'deviceId' | 'vehicleId' | 'vehicleKey' | 'certificate' | 'ca'
+  'v' | 'deviceId' | 'vehicleId' | 'vehicleKey' | 'inspectionKey' | 'certificate' | 'ca'
 >;
 
 export interface EnrolmentDeps {
@@ -37,6 +37,8 @@ export interface EnrolmentDeps {
   readonly settings: () => DeviceSettings;
   /** Hex; absent where the city's vehicles have no network of their own. */
   readonly vehicleKey?: ((vehicleId: string) => string) | undefined;
+  /** Hex; told to inspectors' devices alone. */
+  readonly inspectionKey?: string | undefined;
   /** Real time, as TLS reads it. */
   readonly nowMs: () => number;
   /** City time, by which signing keys are registered. */
@@ -101,7 +103,7 @@ export function createEnrolment(deps: EnrolmentDeps): Enrolment {
       return refuse('PROOF_REFUSED');
     const read = await readRequest(csr);
     if (!read.ok) return refuse('PROOF_REFUSED');
-    const { deviceId, vehicleId } = stored;
+    const { deviceId, vehicleId, inspector } = stored;
     const key = newKey(deviceId, signingKey.publicKey);
     const use = { keyId: key.keyId, tlsKeySha256: tlsKeyHash(read.value.publicKeyPem) };
     const answer = (certificate: string): Outcome<EnrolAnswer> => ({
@@ -114,6 +116,7 @@ export function createEnrolment(deps: EnrolmentDeps): Enrolment {
         ca: ca.certificatePem,
         ...deps.settings(),
         ...(vehicleId !== undefined && deps.vehicleKey && { vehicleKey: deps.vehicleKey(vehicleId) }),
+        ...(inspector && deps.inspectionKey !== undefined && { inspectionKey: deps.inspectionKey }),
       },
     });
     if (stored.use === undefined) {

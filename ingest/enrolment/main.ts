@@ -83,6 +83,7 @@ export async function startEnrolment(
       tokenKey: config.tokenKey,
     }),
     ...(config.inspectionKey !== undefined && {
+      inspectionKey: Buffer.from(config.inspectionKey).toString('hex'),
       vehicleKey: (vehicleId: string) =>
         vehicleKeyOf(config.inspectionKey as Uint8Array, vehicleId).toString('hex'),
     }),

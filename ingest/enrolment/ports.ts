@@ -14,6 +14,8 @@ export interface ProvenClient {
 export interface StoredCode {
   readonly deviceId: string;
   readonly vehicleId: string | undefined;
+  /** For an inspector's device. */
+  readonly inspector: boolean;
   readonly issuedAtMs: number;
   readonly expiresAtMs: number;
   /** Last time the device was taken out of service, if ever. */

@@ -27,6 +27,8 @@ export async function makeCode(
   order: {
     readonly deviceId: string;
     readonly vehicleId: string | undefined;
+    /** For an inspector's device; it gets the inspection key. */
+    readonly inspector?: boolean;
     readonly random: Uint8Array;
     readonly nowMs: number;
     readonly validMs: number;
@@ -43,9 +45,18 @@ export async function makeCode(
   );
   const issuedAtMs = Math.max(order.nowMs, Number(rows[0]?.at ?? -1) + 1);
   await pool.query(
-    `INSERT INTO ingest.enrolment_code (code_sha256, device_id, vehicle_id, issued_at_ms, expires_at_ms, issued_by)
-     VALUES ($1, $2, $3, $4, $5, $6)`,
-    [hashOfCode(code), order.deviceId, order.vehicleId ?? null, issuedAtMs, expiresAtMs, order.issuedBy],
+    `INSERT INTO ingest.enrolment_code (code_sha256, device_id, vehicle_id, issued_at_ms, expires_at_ms, issued_by,
+       inspector)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    [
+      hashOfCode(code),
+      order.deviceId,
+      order.vehicleId ?? null,
+      issuedAtMs,
+      expiresAtMs,
+      order.issuedBy,
+      order.inspector ?? false,
+    ],
   );
   return { code, expiresAtMs };
 }

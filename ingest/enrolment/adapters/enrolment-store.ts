@@ -40,13 +40,14 @@ export function openEnrolmentStore(pool: Pool): EnrolmentStore {
       const { rows } = await pool.query<{
         device_id: string;
         vehicle_id: string | null;
+        inspector: boolean;
         issued_at_ms: bigint;
         expires_at_ms: bigint;
         revoked_at_ms: bigint | null;
         key_id: string | null;
         tls_key: string | null;
       }>(
-        `SELECT c.device_id, c.vehicle_id, c.issued_at_ms, c.expires_at_ms, u.key_id,
+        `SELECT c.device_id, c.vehicle_id, c.inspector, c.issued_at_ms, c.expires_at_ms, u.key_id,
                 encode(u.tls_key_sha256, 'hex') AS tls_key,
                 (SELECT max(d.revoked_at_ms) FROM ingest.device_revocation AS d WHERE d.device_id = c.device_id) AS revoked_at_ms
          FROM ingest.enrolment_code AS c LEFT JOIN ingest.enrolment_use AS u USING (code_sha256)
@@ -58,6 +59,7 @@ export function openEnrolmentStore(pool: Pool): EnrolmentStore {
         row && {
           deviceId: row.device_id,
           vehicleId: row.vehicle_id ?? undefined,
+          inspector: row.inspector,
           issuedAtMs: Number(row.issued_at_ms),
           expiresAtMs: Number(row.expires_at_ms),
           revokedAtMs: row.revoked_at_ms === null ? undefined : Number(row.revoked_at_ms),

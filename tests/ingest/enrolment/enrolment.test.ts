@@ -12,7 +12,7 @@ import { enrolDeviceFolder, newKeys } from '../../../edge-agent/adapters/enrol-d
 import { askToEnrol, fetchAuthority } from '../../../edge-agent/adapters/enrolment-client.ts';
 import { loadDevice } from '../../../edge-agent/adapters/load-device.ts';
 import { codeOf, hashOfCode } from '../../../ingest/enrolment/codes.ts';
-import { type EnrolmentRig, HOUR_MS, startEnrolmentRig } from './rig.ts';
+import { type EnrolmentRig, HOUR_MS, INSPECTION_KEY, startEnrolmentRig } from './rig.ts';
 
 let rig: EnrolmentRig;
 beforeAll(async () => {
@@ -47,6 +47,18 @@ describe('a one-time code', () => {
     });
     await connection.whenConnected();
     await connection.stop();
+  });
+
+  it("for an inspector's device brings the inspection key, another one its vehicle's alone", async () => {
+    const dir = join(rig.folder, 'insp-1');
+    await rig.enrolWith(await rig.newCode('insp-1', { inspector: true }), dir);
+    const key = readFileSync(join(dir, 'inspection-key'), 'utf8').trim();
+    expect(key).toBe(INSPECTION_KEY.toString('hex'));
+    expect(existsSync(join(dir, 'vehicle-key'))).toBe(false);
+    const other = await rig.enrol('val-key');
+    expect(existsSync(join(other, 'inspection-key'))).toBe(false);
+    expect(readFileSync(join(other, 'vehicle-key'), 'utf8')).not.toContain(key);
+    expect(rig.logged()).not.toContain(key);
   });
 
   it('is good once: the same keys get the same answer, other keys none, and that is an alarm', async () => {

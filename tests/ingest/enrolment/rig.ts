@@ -32,6 +32,8 @@ import { openTestDatabase, type TestDatabase } from '../../support/test-database
 import { MIGRATIONS } from '../harness.ts';
 
 export const HOUR_MS = 3_600_000;
+/** From it the keys of vehicles' networks are made. */
+export const INSPECTION_KEY = Buffer.alloc(32, 5);
 
 export interface EnrolmentRig {
   readonly folder: string;
@@ -47,7 +49,10 @@ export interface EnrolmentRig {
   readonly tokenKey: Buffer;
   /** Everything that was logged, as text. */
   logged(): string;
-  newCode(deviceId: string, more?: { nowMs?: number; validMs?: number }): Promise<string>;
+  newCode(
+    deviceId: string,
+    more?: { nowMs?: number; validMs?: number; inspector?: boolean },
+  ): Promise<string>;
   /** Enrols a folder of this name as a device would. */
   enrol(deviceId: string, folderName?: string): Promise<string>;
   /** The same with a code that is there already. */
@@ -117,6 +122,7 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
         issuerKeys: { i001: pem(issuerKey) },
       },
       tokenKey: tokenKey.toString('hex'),
+      inspectionKey: INSPECTION_KEY,
       policy: { passBackS: 10, mediumKinds: ['social', 'wallet'], journalRecordsMax: 5000 },
       certificateMs: 24 * HOUR_MS,
       oldKeyMs: 24 * HOUR_MS,
@@ -138,9 +144,10 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
     keys: { ingest: ingestKey, lists: listsKey, issuer: issuerKey },
     tokenKey,
     logged: () => lines.join(''),
-    newCode: async (deviceId, { nowMs = Date.now(), validMs = HOUR_MS } = {}) => {
+    newCode: async (deviceId, { nowMs = Date.now(), validMs = HOUR_MS, inspector = false } = {}) => {
       const random = randomBytes(CODE_RANDOM_BYTES);
-      const order = { deviceId, vehicleId: 'bus-1', random, nowMs, validMs, issuedBy: 'test' };
+      const vehicleId = inspector ? undefined : 'bus-1';
+      const order = { deviceId, vehicleId, inspector, random, nowMs, validMs, issuedBy: 'test' };
       return (await makeCode(office, order)).code;
     },
     enrol: async (deviceId, folderName = deviceId) => {
