@@ -82,10 +82,10 @@ export const MENU: Readonly<
     pl: 'Zgłosić awarię? Naciśnij jeszcze raz',
   },
   brokenDown: {
-    uk: 'Поломку оголошено: пасажири їдуть наступним рейсом без доплати.',
-    en: 'Breakdown declared: passengers ride on free in the next vehicle.',
-    de: 'Panne gemeldet: Fahrgäste fahren im nächsten Wagen frei weiter.',
-    pl: 'Awaria zgłoszona: pasażerowie jadą następnym pojazdem bez dopłaty.',
+    uk: 'Поломку записано. Повідомте диспетчера.',
+    en: 'The breakdown is recorded. Tell the dispatcher.',
+    de: 'Die Panne ist erfasst. Bitte die Leitstelle benachrichtigen.',
+    pl: 'Awaria zapisana. Powiadom dyspozytora.',
   },
 };
 
