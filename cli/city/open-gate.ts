@@ -10,7 +10,7 @@ import type { Logger } from '#platform/logger.ts';
 import type { Role } from '#platform/role.ts';
 import type { Lifecycle } from '#platform/shutdown.ts';
 import { type Broker, startBroker } from '../../broker/main.ts';
-import { CERTIFICATE_MS, OLD_KEY_MS, policyOf } from '../../ingest/enrolment/config.ts';
+import { CERTIFICATE_MS, OLD_KEY_MS, policyOf, type TariffRules } from '../../ingest/enrolment/config.ts';
 import { startEnrolment, startIdentities } from '../../ingest/enrolment/main.ts';
 import { type CityCertificates, certifyCity } from './certify-city.ts';
 import { type CityKeys, type NamedKey, publicPem } from './city-keys.ts';
@@ -46,17 +46,36 @@ export interface Gate {
   readonly roles: readonly Role[];
 }
 
+/** What the gate needs before there is a database. */
+export interface GateDrafts {
+  readonly ca: CityCa;
+  readonly stops: ToldToDevices['stops'];
+  readonly rules: TariffRules;
+  readonly drafts: readonly EnrolledDevice[];
+}
+
+/** Makes keys and folders; PostgreSQL starts meanwhile, in processes of its own. */
+export async function draftGate({
+  data,
+  folder,
+  keys,
+}: Pick<GateOptions, 'data' | 'folder' | 'keys'>): Promise<GateDrafts> {
+  const ca = await openCityCa(join(folder, 'secrets'));
+  const stops = stopsOf(data);
+  const rules = await tariffRulesOf(data.dir);
+  // The folders first, with an address that is mended when the broker is open: only then is it known.
+  const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, rules };
+  return { ca, stops, rules, drafts: openDeviceFolders(folder, data, keys, draft) };
+}
+
 /** Opens it; every part is stopped by the lifecycle. */
-export async function openGate(options: GateOptions): Promise<Gate> {
+export async function openGate(
+  options: GateOptions,
+  { ca, stops, rules, drafts }: GateDrafts,
+): Promise<Gate> {
   const { data, folder, database, keys, lifecycle, part } = options;
   const secretsFolder = join(folder, 'secrets');
   const file = identitiesFile(folder);
-  const ca = await openCityCa(secretsFolder);
-  const stops = stopsOf(data);
-  const rules = await tariffRulesOf(data.dir);
-  // The folders first, with an address that is mended below: only then is it known.
-  const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, rules };
-  const drafts = openDeviceFolders(folder, data, keys, draft);
   const certificates = await certifyCity(ca, options.office, {
     secretsFolder,
     devices: drafts,

@@ -24,7 +24,7 @@ import type { EnrolledDevice } from './enrol-devices.ts';
 import { deviceFolder, INGEST_CLIENT, LISTS_CLIENT } from './identities.ts';
 import { createOffice } from './office.ts';
 import { type CityDatabase, openCityDatabase } from './open-database.ts';
-import { type Gate, openGate } from './open-gate.ts';
+import { draftGate, type Gate, openGate } from './open-gate.ts';
 import { requireFreePort } from './port-is-free.ts';
 import { announceCity, withdrawCity } from './running-file.ts';
 
@@ -91,6 +91,10 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
 
   const databaseOpening = openCityDatabase(folder.path, part('postgres').log);
   databaseOpening.catch(() => {}); // Awaited below; the broker may fail first.
+  const drafts = await draftGate({ data, folder: folder.path, keys }).catch(async (error: unknown) => {
+    await databaseOpening.then(({ server }) => server.stop()).catch(() => {});
+    throw error;
+  });
   const database = await databaseOpening;
   lifecycle.add({ name: 'postgres', stop: () => database.server.stop() });
   if (options.backupFolder !== undefined) {
@@ -100,16 +104,10 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
   }
   const pool = openOfficePool(database, lifecycle, log);
   const { brokerListen } = options;
-  const gate = await openGate({
-    data,
-    folder: folder.path,
-    database,
-    office: pool,
-    keys,
-    brokerListen,
-    lifecycle,
-    part,
-  });
+  const gate = await openGate(
+    { data, folder: folder.path, database, office: pool, keys, brokerListen, lifecycle, part },
+    drafts,
+  );
   const { broker } = gate;
   await registerSigningKeys(pool, gate.devices, data, log);
   const office = createOffice(pool, 'simulated-office', () => clock.nowMs());

@@ -38,13 +38,11 @@ export function createCardBox(options: {
   const make = (rider: Rider): RiderCard => {
     const expiredS = Math.floor(options.beginMs / 1000) - EXPIRED_BEFORE_S;
     const valid = { validFromS, validUntilS: rider.fault === 'expired' ? expiredS : validFromS + VALID_S };
-    if (rider.bankCard !== null)
-      return { card: bankCard(rider.bankCard, bankOrder(rider, rider.bankCard, valid)), tokenId: null };
+    const bank = rider.bankCard;
+    if (bank !== null) return lazily(null, () => bankCard(bank, bankOrder(rider, bank, valid)));
     const mediumId = Buffer.from(rider.mediumIdHex, 'hex');
-    return {
-      card: cityCard(rider, mediumId, valid, options),
-      tokenId: cardTokenId(mediumId, options.tokenKey),
-    };
+    const tokenId = cardTokenId(mediumId, options.tokenKey);
+    return lazily(tokenId, () => cityCard(rider, mediumId, valid, options));
   };
   const cardOf = (rider: Rider): RiderCard => {
     const known = cards.get(rider.riderId);
@@ -56,6 +54,18 @@ export function createCardBox(options: {
   return {
     cardOf,
     tornCardOf: (rider) => misbehave(cardOf(rider).card, { kind: 'gone-after', apdus: 1 }),
+  };
+}
+
+/** Thousands of riders are registered at a start; few of them ride at once, and only these need a card. */
+function lazily(tokenId: string | null, make: () => VirtualCard): RiderCard {
+  let made: VirtualCard | undefined;
+  return {
+    tokenId,
+    get card() {
+      made ??= make();
+      return made;
+    },
   };
 }
 

@@ -39,13 +39,14 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     foundBy: 'told-twice',
   },
   'a validator answers before it has written': {
-    file: 'edge-agent/agent.ts',
-    line: '    if (!written?.ok) {\n',
+    file: 'edge-agent/validator/touch-desk.ts',
+    line: '    if (!written?.ok) {\n      this.failed(written);',
     becomes: `    if (!written?.ok && decision.accepted) {
-      this.answer({ sign: 'accepted', language, ...this.circumstances() }, null, beganMs);
+      front.answer({ view: { sign: 'accepted', ...language }, id: null });
       return;
     }
-    if (!written?.ok) {\n`,
+    if (!written?.ok) {
+      this.failed(written);`,
     foundBy: 'full-disk',
   },
   'a journal that does not sync': {
