@@ -34,8 +34,6 @@ interface Asked {
   readonly question: string;
   readonly key: Uint8Array;
   readonly words: Map<string, AnswerMessage>;
-  /** Called when nobody is missing any more. */
-  readonly settle: () => void;
 }
 
 /** Makes it; one question at a time. */
@@ -50,9 +48,6 @@ export function createAskVehicle(deps: AskVehicleDeps): AskVehicle {
     if (!asked || message?.kind !== 'answer' || message.question !== asked.question) return;
     if (asked.words.size < VALIDATORS_MAX || asked.words.has(message.from))
       asked.words.set(message.from, message);
-    // With everybody heard from there is nothing to wait for; a first question waits for whoever may be there.
-    const missing = [...vehicle.heard].some((known) => !asked?.words.has(known));
-    if (vehicle.heard.size > 0 && !missing) asked.settle();
   });
 
   return async ({ vehicleId, tokenIds, sinceMs }: VehicleQuestion): Promise<VehicleAnswer> => {
@@ -72,16 +67,10 @@ export function createAskVehicle(deps: AskVehicleDeps): AskVehicle {
       );
     const words = new Map<string, AnswerMessage>();
     await new Promise<void>((settle) => {
-      asked = { question, key, words, settle };
-      const cancels = AGAIN_MS.map((afterMs) => timers.after(afterMs, ask));
-      cancels.push(timers.after(ANSWER_MS_MAX, settle));
-      asked = {
-        ...asked,
-        settle: () => {
-          for (const cancel of cancels) cancel();
-          settle();
-        },
-      };
+      asked = { question, key, words };
+      for (const afterMs of AGAIN_MS) timers.after(afterMs, ask);
+      // The whole time, whoever has answered: nobody knows who else is there, and a ride at a slow door is a ride.
+      timers.after(ANSWER_MS_MAX, settle);
       ask();
     });
     asked = undefined;

@@ -73,6 +73,8 @@ export function judge(question: CheckQuestion): Verdict {
     return { result: 'validator-out-of-order', evidence: 'vehicle', ...why, finable: false };
   if (validators.length === 0 || rule === undefined)
     return { result: 'unclear', evidence: 'none', ...why, finable: false };
+  // Of a card that is not taken here there is no token: no validator could be asked whether it rides.
+  if (medium.kind === 'not-taken') return { result: 'refused', evidence: 'none', ...why, finable: false };
   const result = reason === undefined ? 'no-ride' : 'refused';
   return { result, evidence: 'vehicle', ...why, finable: rule.penalty !== undefined };
 }

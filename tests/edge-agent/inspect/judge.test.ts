@@ -145,6 +145,16 @@ describe('nobody is fined', () => {
       });
   });
 
+  it('for a medium without a token, of which no validator could be asked: it may have ridden', () => {
+    for (const reason of ['PHONE_LOCKED', 'BANK_CARD_NOT_TAKEN', 'MEDIUM_NOT_TAKEN'] as const)
+      expect(judge(question({ medium: { kind: 'not-taken', reason } }))).toMatchObject({
+        result: 'refused',
+        reason,
+        evidence: 'none',
+        finable: false,
+      });
+  });
+
   it('without a penalty in the tariff', () => {
     const { penalty: _, ...rule } = RULE;
     expect(judge(question({ rule }))).toMatchObject({ result: 'no-ride', finable: false });
