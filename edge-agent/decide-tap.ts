@@ -28,7 +28,8 @@ export interface TapQuestion {
   /** City time as the device knows it. */
   readonly nowMs: number;
   readonly policy: DevicePolicy;
-  readonly deny: DenyEntry | null;
+  /** Entries of the deny list for every token of the medium. */
+  readonly denials: readonly DenyEntry[];
   /** How far `nowMs` may be from the city's time, either way. */
   readonly uncertaintyMs: number;
   /** When the city signed the manifest of the list that holds: it is not earlier than that now. Null: never. */
@@ -55,17 +56,17 @@ export type TapDecision =
  * taken here, is it its time, is it blocked, is it a repetition.
  */
 export function decideTap(question: TapQuestion): TapDecision {
-  const { card, nowMs, policy, deny, earlier } = question;
+  const { card, nowMs, policy, earlier } = question;
   if (!policy.mediumKinds.includes(card.mediumKind)) return refused('MEDIUM_NOT_TAKEN');
   if (nowMs < card.validFromMs) return refused('CARD_NOT_YET_VALID');
   if (nowMs >= card.validUntilMs) return refused('CARD_EXPIRED');
-  const denied = deny !== null && holds(deny, question);
+  const denial = denialThatHolds(question);
   // An empty wallet (scope `paid`) must never keep out a rider whom a concession or a pass carries.
-  if (denied && deny.scope === 'all') return refused(DENIALS[deny.reason]);
+  if (denial?.scope === 'all') return refused(DENIALS[denial.reason]);
   const repeated = earlier !== null && earlier.elapsedMs < policy.passBackS * 1000;
   return {
     accepted: true,
-    deniedWhenPaid: denied,
+    deniedWhenPaid: denial !== undefined,
     ...(repeated && {
       repeated,
       ...(earlier.seq !== null && { passBackOfSeq: earlier.seq }),
@@ -77,22 +78,31 @@ export function decideTap(question: TapQuestion): TapDecision {
 /** A card of staff: its time, and whether it was taken back. `null` = it is good. */
 export function refusalOfStaff(
   service: Pick<ServiceCard, 'validFromMs' | 'validUntilMs'>,
-  question: Omit<TapQuestion, 'card' | 'policy' | 'earlier'>,
+  question: DenialQuestion,
 ): RefusalCode | null {
-  const { nowMs, deny } = question;
+  const { nowMs } = question;
   if (nowMs < service.validFromMs) return 'CARD_NOT_YET_VALID';
   if (nowMs >= service.validUntilMs) return 'CARD_EXPIRED';
-  return deny !== null && holds(deny, question) ? DENIALS[deny.reason] : null;
+  const denial = denialThatHolds(question);
+  return denial === undefined ? null : DENIALS[denial.reason];
+}
+
+type DenialQuestion = Pick<TapQuestion, 'denials' | 'nowMs' | 'uncertaintyMs' | 'listVouchedAtMs'>;
+
+/**
+ * While a token key rotates a medium may stand in the list under both of its tokens. An entry that is over hides none that
+ * holds, and one that refuses every ride stands above one that refuses paid rides.
+ */
+function denialThatHolds(question: DenialQuestion): DenyEntry | undefined {
+  const holding = question.denials.filter((entry) => holds(entry, question));
+  return holding.find(({ scope }) => scope === 'all') ?? holding[0];
 }
 
 /**
  * Half-open: from the first instant on, no longer at the last. Where the clock leaves it open whether a denial has begun
  * or is over already, the rider is let on: as with prices, doubt is not the rider's.
  */
-function holds(
-  entry: DenyEntry,
-  { nowMs, uncertaintyMs, listVouchedAtMs }: Pick<TapQuestion, 'nowMs' | 'uncertaintyMs' | 'listVouchedAtMs'>,
-): boolean {
+function holds(entry: DenyEntry, { nowMs, uncertaintyMs, listVouchedAtMs }: DenialQuestion): boolean {
   const earliestMs = Math.max(nowMs - uncertaintyMs, listVouchedAtMs ?? Number.NEGATIVE_INFINITY);
   const latestMs = Math.max(nowMs + uncertaintyMs, earliestMs);
   return entry.validFromMs <= earliestMs && (entry.validUntilMs === null || latestMs < entry.validUntilMs);

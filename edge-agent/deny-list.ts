@@ -50,6 +50,14 @@ export interface DenyList {
   refusedCount(): number;
 }
 
+/** What the list says of a medium under each of its tokens. */
+export function denialsOf(
+  list: Pick<DenyList, 'find'>,
+  ...tokenIds: readonly (string | undefined)[]
+): DenyEntry[] {
+  return tokenIds.flatMap((tokenId) => (tokenId === undefined ? [] : (list.find(tokenId) ?? [])));
+}
+
 /** Keys by which a device believes lists. */
 export interface DenyKeys {
   /** Keys of the city that sign lists. */

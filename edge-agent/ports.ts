@@ -95,6 +95,8 @@ export interface CardHint {
 export interface ServiceCard {
   readonly role: 'driver' | 'inspector' | 'technician';
   readonly staffTokenId: string;
+  /** The same card's token under the previous key, while a rotation runs. */
+  readonly formerStaffTokenId?: string;
   readonly validFromMs: number;
   /** Exclusive. */
   readonly validUntilMs: number;

@@ -1,12 +1,11 @@
 /**
  * Where a read card becomes a decision and the decision a record: the pure rules with the memory they need.
  */
-import type { DenyEntry } from '#contracts/deny-list.ts';
 import type { RefusalCode } from '#contracts/reason-codes.ts';
 import { parseRecord, type Whereabouts } from '#contracts/record.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import { decideTap, type EarlierRide, refusalOfStaff, type TapDecision } from './decide-tap.ts';
-import type { DenyList } from './deny-list.ts';
+import { type DenyList, denialsOf } from './deny-list.ts';
 import type { AppendResult, Journal } from './journal.ts';
 import { createPassBackMemory, type Moment } from './pass-back.ts';
 import type { CardFacts, Device, ServiceCard, StoredRecord, Timers } from './ports.ts';
@@ -76,17 +75,20 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
   passBack.rebuild(newest);
   const moment = (): Moment => ({ nowMs: keeper.nowMs(), monoMs: keeper.monoMs() });
 
-  /** While a token key rotates a medium may stand under either of its tokens; what refuses it counts. */
-  function denialOf({ tokenId, formerTokenId }: CardFacts): DenyEntry | null {
-    const entry = denyList.find(tokenId);
-    if (formerTokenId === undefined || entry?.scope === 'all') return entry;
-    return denyList.find(formerTokenId) ?? entry;
-  }
+  /** What a denial is judged by beside the list. */
+  const time = () => ({
+    nowMs: keeper.nowMs(),
+    uncertaintyMs: keeper.uncertaintyMs(),
+    listVouchedAtMs: denyList.state().vouchedAtMs,
+  });
 
-  function earlierOf({ tokenId, formerTokenId }: CardFacts, vehicleId: string | undefined, now: Moment) {
-    const earlier = passBack.earlier(tokenId, vehicleId, now);
-    if (earlier !== null || formerTokenId === undefined) return earlier;
-    return passBack.earlier(formerTokenId, vehicleId, now);
+  /** The younger ride: a door that does not know the new key yet tells of the former token. */
+  function earlierOf(card: CardFacts, vehicleId: string | undefined, now: Moment): EarlierRide | null {
+    const rides = tokensOf(card).flatMap((token) => passBack.earlier(token, vehicleId, now) ?? []);
+    return rides.reduce<EarlierRide | null>(
+      (younger, ride) => (younger === null || ride.elapsedMs < younger.elapsedMs ? ride : younger),
+      null,
+    );
   }
 
   function write(decision: TapDecision, card: CardFacts | undefined, where: Whereabouts) {
@@ -114,23 +116,18 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
 
   return {
     decide(card, where) {
-      const now = moment();
       return decideTap({
         card,
-        nowMs: now.nowMs,
         policy: device.policy,
-        deny: denialOf(card),
-        uncertaintyMs: keeper.uncertaintyMs(),
-        listVouchedAtMs: denyList.state().vouchedAtMs,
-        earlier: earlierOf(card, where.vehicleId, now),
+        denials: denialsOf(denyList, ...tokensOf(card)),
+        ...time(),
+        earlier: earlierOf(card, where.vehicleId, moment()),
       });
     },
     refusalOfStaff: (service) =>
       refusalOfStaff(service, {
-        nowMs: keeper.nowMs(),
-        deny: denyList.find(service.staffTokenId),
-        uncertaintyMs: keeper.uncertaintyMs(),
-        listVouchedAtMs: denyList.state().vouchedAtMs,
+        denials: denialsOf(denyList, service.staffTokenId, service.formerStaffTokenId),
+        ...time(),
       }),
     write,
     writeCompanions(card, rideSeq, companions, where) {

@@ -41,13 +41,13 @@ export interface ProbeLine {
   quiet(done: () => boolean): Promise<void>;
 }
 
-const TODO =
+const REMEDY =
   'Write the configuration with "kvytok broker config" and let the broker read it (docs/BROKERS.md).';
-const TODOS = {
-  access: `The broker does not let ingest hear its probe topic kvytok/v1/<client id>/probe. ${TODO}`,
-  queue: `The broker acknowledges messages and drops them: raise its queue (mosquitto: max_queued_messages). ${TODO}`,
-  window: `Raise the number of unacknowledged messages (mosquitto: max_inflight_messages). ${TODO}`,
-  packet: `The broker does not carry the largest batch (mosquitto: max_packet_size). ${TODO}`,
+const REMEDIES = {
+  access: `The broker does not let ingest hear its probe topic kvytok/v1/<client id>/probe. ${REMEDY}`,
+  queue: `The broker acknowledges messages and drops them: raise its queue (mosquitto: max_queued_messages). ${REMEDY}`,
+  window: `Raise the number of unacknowledged messages (mosquitto: max_inflight_messages). ${REMEDY}`,
+  packet: `The broker does not carry the largest batch (mosquitto: max_packet_size). ${REMEDY}`,
 } as const;
 
 /** Runs the measurement once. `run` is a word of this run alone, so that what another run left over is not counted. */
@@ -133,5 +133,5 @@ function countOf(run: string): Counter {
 }
 
 function finding(limit: BrokerFinding['limit'], found: number, needed: number): BrokerFinding {
-  return { limit, found, needed, todo: TODOS[limit] };
+  return { limit, found, needed, todo: REMEDIES[limit] };
 }

@@ -11,8 +11,8 @@ import type { Logger } from '#platform/logger.ts';
 import { tagOf } from '../card-log.ts';
 import type { CityTies } from '../city-ties.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
-import { decideTap } from '../decide-tap.ts';
-import type { DenyList } from '../deny-list.ts';
+import { decideTap, refusalOfStaff } from '../decide-tap.ts';
+import { type DenyList, denialsOf } from '../deny-list.ts';
 import type { Journal } from '../journal.ts';
 import type { CardFacts, CardReader, CardReading, CardVisit, Device, ServiceCard, Timers } from '../ports.ts';
 import { judge, type MediumSeen, type ValidatorWord, type Verdict } from './judge.ts';
@@ -182,16 +182,25 @@ class InspectionDesk implements Inspector {
       this.answer({ sign: 'refused', reason: 'MEDIUM_NOT_TAKEN' }, null);
       return;
     }
-    const own = this.shift?.staffId === card.staffTokenId;
+    const own = [card.staffTokenId, card.formerStaffTokenId].includes(this.shift?.staffId ?? '');
     this.shift = own ? undefined : { staffId: card.staffTokenId };
     this.deps.log.info(own ? 'inspect.shift.closed' : 'inspect.shift.opened');
     this.rest();
   }
 
-  private mayInspect({ role, validFromMs, validUntilMs, staffTokenId }: ServiceCard): boolean {
-    const nowMs = this.deps.keeper.nowMs();
-    const inTime = validFromMs <= nowMs && nowMs < validUntilMs;
-    return role === 'inspector' && inTime && this.deps.denyList.find(staffTokenId) === null;
+  private mayInspect(service: ServiceCard): boolean {
+    const denials = denialsOf(this.deps.denyList, service.staffTokenId, service.formerStaffTokenId);
+    return service.role === 'inspector' && refusalOfStaff(service, { denials, ...this.time() }) === null;
+  }
+
+  /** What a denial is judged by beside the list. */
+  private time() {
+    const { keeper, denyList } = this.deps;
+    return {
+      nowMs: keeper.nowMs(),
+      uncertaintyMs: keeper.uncertaintyMs(),
+      listVouchedAtMs: denyList.state().vouchedAtMs,
+    };
   }
 
   private seen(reading: CardReading): MediumSeen {
@@ -210,16 +219,12 @@ class InspectionDesk implements Inspector {
 
   /** What a validator would say of the card now. */
   private refusalOf(card: CardFacts) {
-    const { keeper, denyList, device } = this.deps;
-    const { tokenId, formerTokenId } = card;
-    const former = formerTokenId === undefined ? null : denyList.find(formerTokenId);
+    const { denyList, device } = this.deps;
     const decision = decideTap({
       card,
-      nowMs: keeper.nowMs(),
       policy: device.policy,
-      deny: denyList.find(tokenId) ?? former,
-      uncertaintyMs: keeper.uncertaintyMs(),
-      listVouchedAtMs: denyList.state().vouchedAtMs,
+      denials: denialsOf(denyList, card.tokenId, card.formerTokenId),
+      ...this.time(),
       earlier: null,
     });
     return decision.accepted ? undefined : decision.reason;

@@ -12,7 +12,7 @@ function ask(more: Partial<TapQuestion> = {}) {
     card: CARD,
     nowMs: NOON,
     policy: POLICY,
-    deny: null,
+    denials: [],
     earlier: null,
     ...certain,
     ...more,
@@ -58,28 +58,43 @@ describe('the deny list', () => {
   ] as const)(
     'a medium denied for everything as %s is refused, and says what is for the door',
     (reason, code) => {
-      expect(ask({ deny: denied({ reason }) })).toEqual(red(code));
+      expect(ask({ denials: [denied({ reason })] })).toEqual(red(code));
     },
   );
 
   it('an empty wallet never refuses: the ride may be a concession, so it is let on and marked', () => {
-    expect(ask({ deny: denied({ reason: 'debt', scope: 'paid' }) })).toEqual({
+    expect(ask({ denials: [denied({ reason: 'debt', scope: 'paid' })] })).toEqual({
       accepted: true,
       deniedWhenPaid: true,
     });
   });
 
+  it('of two entries, one for each token of a rotating key, what is over hides nothing and `all` outweighs `paid`', () => {
+    const lost = denied();
+    const debt = denied({ reason: 'debt', scope: 'paid' });
+    const over = denied({ reason: 'replaced', validUntilMs: NOON });
+    for (const denials of [
+      [debt, lost],
+      [lost, debt],
+      [over, lost],
+      [lost, over],
+    ])
+      expect(ask({ denials })).toEqual(red('CARD_BLOCKED'));
+    expect(ask({ denials: [debt, over] })).toEqual({ accepted: true, deniedWhenPaid: true });
+    expect(ask({ denials: [over, debt] })).toEqual({ accepted: true, deniedWhenPaid: true });
+  });
+
   it('an entry holds from its first instant until just before its last', () => {
-    const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
-    expect(ask({ deny, nowMs: NOON - 1 })).toEqual(green);
-    expect(ask({ deny, nowMs: NOON })).toEqual(red('CARD_BLOCKED'));
-    expect(ask({ deny, nowMs: NOON + 999 })).toEqual(red('CARD_BLOCKED'));
-    expect(ask({ deny, nowMs: NOON + 1000 })).toEqual(green);
+    const denials = [denied({ validFromMs: NOON, validUntilMs: NOON + 1000 })];
+    expect(ask({ denials, nowMs: NOON - 1 })).toEqual(green);
+    expect(ask({ denials, nowMs: NOON })).toEqual(red('CARD_BLOCKED'));
+    expect(ask({ denials, nowMs: NOON + 999 })).toEqual(red('CARD_BLOCKED'));
+    expect(ask({ denials, nowMs: NOON + 1000 })).toEqual(green);
   });
 
   it('lets on where the clock leaves open whether a denial has begun or is over', () => {
-    const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
-    const unsure = { deny, uncertaintyMs: 100 };
+    const denials = [denied({ validFromMs: NOON, validUntilMs: NOON + 1000 })];
+    const unsure = { denials, uncertaintyMs: 100 };
     expect(ask({ ...unsure, nowMs: NOON + 99 })).toEqual(green);
     expect(ask({ ...unsure, nowMs: NOON + 100 })).toEqual(red('CARD_BLOCKED'));
     expect(ask({ ...unsure, nowMs: NOON + 899 })).toEqual(red('CARD_BLOCKED'));
@@ -87,8 +102,8 @@ describe('the deny list', () => {
   });
 
   it('knows that it is not earlier than the manifest by which the list holds', () => {
-    const deny = denied({ validFromMs: NOON, validUntilMs: NOON + 1000 });
-    const wrong = { deny, nowMs: NOON - 10_000, uncertaintyMs: 100 };
+    const denials = [denied({ validFromMs: NOON, validUntilMs: NOON + 1000 })];
+    const wrong = { denials, nowMs: NOON - 10_000, uncertaintyMs: 100 };
     expect(ask({ ...wrong, listVouchedAtMs: NOON - 1 })).toEqual(green);
     expect(ask({ ...wrong, listVouchedAtMs: NOON })).toEqual(red('CARD_BLOCKED'));
     expect(ask({ ...wrong, listVouchedAtMs: NOON + 1000 })).toEqual(green);
@@ -112,7 +127,7 @@ describe('pass-back', () => {
   });
 
   it('a card denied since its first touch is refused, repetition or not', () => {
-    expect(ask({ deny: denied(), earlier: { seq: 7, elapsedMs: 1, companions: 0 } })).toEqual(
+    expect(ask({ denials: [denied()], earlier: { seq: 7, elapsedMs: 1, companions: 0 } })).toEqual(
       red('CARD_BLOCKED'),
     );
   });

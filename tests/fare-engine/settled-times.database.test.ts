@@ -6,6 +6,7 @@ import { NEWEST_RECEIPT, workCommands } from '../../fare-engine/adapters/postgre
 import { proveTimes } from '../../fare-engine/prove-times.ts';
 import { workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
 import { workClock } from '../../fare-engine/work-clock.ts';
+import { until } from '../support/until.ts';
 import { clockSyncRow, tapIdOf, tapRow, token } from './support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase, RULES } from './support/engine-database.ts';
 import { command, submit } from './support/submit.ts';
@@ -16,6 +17,9 @@ beforeAll(async () => {
 });
 afterAll(() => engine.close());
 
+/** Somebody of this database waits for an advisory lock; other tests share the server. */
+const WAITS_AT_THE_GATE = `SELECT FROM pg_stat_activity
+  WHERE wait_event_type = 'Lock' AND wait_event = 'advisory' AND datname = current_database()`;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
@@ -182,10 +186,9 @@ describe('a close', () => {
     await gate.query('SELECT pg_advisory_lock_shared($1)', [0x6b766661]);
     await submit(engine, 'close-day', { fareDay: day });
     const closing = workCommands(engine.pool, calendar, { nowMs: () => nowMs }, 10);
-    await engine.admin.query(
-      `SELECT pg_sleep(0.01) FROM generate_series(1, 500) WHERE NOT EXISTS (
-         SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND wait_event = 'advisory') LIMIT 1`,
-    );
+    await until(async () => (await engine.admin.query(WAITS_AT_THE_GATE)).rowCount, {
+      what: 'the close to stand at the gate',
+    });
     nowMs = endMs + 5 * DAY_MS;
     await gate.query('SELECT pg_advisory_unlock_shared($1)', [0x6b766661]);
     gate.release();

@@ -113,7 +113,8 @@ async function readingOf(
   const { kind, mediumId, product, ...common } = identity;
   const tokens = await tokensOf(mediumId, options.keys);
   if (kind !== 'social' && kind !== 'wallet') {
-    const service = { role: kind, staffTokenId: tokens.tokenId, ...common };
+    const former = tokens.formerTokenId && { formerStaffTokenId: tokens.formerTokenId };
+    const service = { role: kind, staffTokenId: tokens.tokenId, ...former, ...common };
     return { reading: { ok: true, service } };
   }
   const log = await readLog(card);

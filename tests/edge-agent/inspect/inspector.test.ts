@@ -1,6 +1,7 @@
 /** An inspector's device over its real parts: journal, clock, page messages; the vehicle's network in memory, sealed. */
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { DenyEntry } from '#contracts/deny-list.ts';
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { CheckBody } from '#contracts/record.ts';
 import { createLogger } from '#platform/logger.ts';
@@ -59,7 +60,13 @@ interface Rig {
   checks(): CheckBody[];
 }
 
-async function startRig(options: { staffId?: string; rules?: readonly InspectionRule[] } = {}): Promise<Rig> {
+interface RigOptions {
+  readonly staffId?: string;
+  readonly rules?: readonly InspectionRule[];
+  readonly denials?: readonly DenyEntry[];
+}
+
+async function startRig(options: RigOptions = {}): Promise<Rig> {
   const clock = manualClock(NOW_MS);
   const timers = createManualTimers();
   const keeper = createTimekeeper(clock, { drawBootId: () => '0'.repeat(32) });
@@ -119,7 +126,9 @@ async function startRig(options: { staffId?: string; rules?: readonly Inspection
       },
     },
     journal,
-    denyList: openList(),
+    denyList: Object.assign(openList(), {
+      find: (tokenId: string) => options.denials?.find((entry) => entry.tokenId === tokenId) ?? null,
+    }),
     keeper,
     timers,
     reader: {
@@ -204,6 +213,39 @@ describe('a shift', () => {
     expect(rig.checks()).toMatchObject([{ staffId: STAFF }]);
     expect((await rig.touch(service('inspector'))).sign).toBe('closed');
     expect(rig.checks()).toHaveLength(1);
+  });
+});
+
+describe('while the token key rotates', () => {
+  const FORMER = `k0.${'cd'.repeat(16)}`;
+  const former = { formerStaffTokenId: FORMER };
+  const lost = { reason: 'lost', scope: 'all', validFromMs: 0, validUntilMs: null } as const;
+
+  it('a card of staff that was taken back under its former token opens nothing', async () => {
+    const rig = await startRig({ denials: [{ tokenId: FORMER, ...lost }] });
+    expect((await rig.touch(service('inspector', former))).sign).toBe('refused');
+  });
+
+  it('a shift that was opened under the former token is closed by its own card', async () => {
+    const rig = await startRig();
+    await rig.touch(service('inspector', { staffTokenId: FORMER }));
+    expect((await rig.touch(service('inspector', former))).sign).toBe('closed');
+  });
+
+  it('a passenger stands denied under either token, whatever is over or weaker under the other', async () => {
+    const formerTokenId = `k0.${'ab'.repeat(16)}`;
+    const over = { ...lost, reason: 'replaced', validUntilMs: NOW_MS } as const;
+    const debt = { ...lost, reason: 'debt', scope: 'paid' } as const;
+    for (const own of [over, debt]) {
+      const denials = [
+        { tokenId: TOKEN, ...own },
+        { tokenId: formerTokenId, ...lost },
+      ];
+      const rig = await startRig({ staffId: '4711', denials });
+      rig.inspector.chooseVehicle('101');
+      expect((await rig.touch(card({ formerTokenId }))).sign).toBe('refused');
+      expect(rig.checks()).toMatchObject([{ result: 'refused', reason: 'CARD_BLOCKED' }]);
+    }
   });
 });
 
