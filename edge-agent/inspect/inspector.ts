@@ -24,8 +24,6 @@ export interface VehicleAnswer {
   readonly validators: readonly ValidatorWord[];
   /** Validators that others of the vehicle know and that did not answer. */
   readonly silent: readonly string[];
-  /** The route that the vehicle drives, where a validator says one. */
-  readonly routeId?: string;
 }
 
 export interface VehicleQuestion {
@@ -232,8 +230,10 @@ class InspectionDesk implements Inspector {
 
   private async check(medium: MediumSeen, mediumKind: MediumKind | undefined): Promise<void> {
     const { journal, ties } = this.deps;
-    const { vehicleId } = this.where;
-    if (this.shift === undefined || vehicleId === undefined) {
+    // Of the moment at which the card was held: keys may be pressed while the vehicle is asked.
+    const { shift, where } = this;
+    const { vehicleId, routeId } = where;
+    if (shift === undefined || vehicleId === undefined) {
       this.rest();
       return;
     }
@@ -241,10 +241,8 @@ class InspectionDesk implements Inspector {
       this.answer({ sign: 'not-written' }, null);
       return;
     }
-    const { verdict, vehicle } = await this.decide(medium, vehicleId);
-    const routeId = this.where.routeId ?? vehicle.routeId;
-    const where = { vehicleId, ...(routeId !== undefined && { routeId }) };
     const rule = this.ruleOf(routeId);
+    const { verdict, vehicle } = await this.decide(medium, vehicleId, rule);
     const protocol = verdict.finable && rule ? prepareProtocol(rule, this.deps.random(5)) : undefined;
     const body = bodyOf({
       medium,
@@ -253,7 +251,7 @@ class InspectionDesk implements Inspector {
       vehicle,
       protocol,
       where,
-      staffId: this.shift.staffId,
+      staffId: shift.staffId,
     });
     this.write(body, verdict, rule?.penalty);
   }
@@ -262,6 +260,7 @@ class InspectionDesk implements Inspector {
   private async decide(
     medium: MediumSeen,
     vehicleId: string,
+    rule: InspectionRule | undefined,
   ): Promise<{ verdict: Verdict; vehicle: VehicleAnswer }> {
     const { keeper } = this.deps;
     const judged = (vehicle: VehicleAnswer): Verdict =>
@@ -270,14 +269,13 @@ class InspectionDesk implements Inspector {
         nowMs: keeper.nowMs(),
         uncertaintyMs: keeper.uncertaintyMs(),
         vehicleTag: tagOf(vehicleId),
-        rule: this.ruleOf(this.where.routeId ?? vehicle.routeId),
+        rule,
         ...vehicle,
       });
     const alone = judged(NOBODY);
     if (alone.result === 'ride-stands' || alone.result === 'not-readable')
       return { verdict: alone, vehicle: NOBODY };
-    const rideWindowS = this.ruleOf(this.where.routeId)?.rideWindowS ?? 0;
-    const sinceMs = keeper.nowMs() - rideWindowS * 1000 - keeper.uncertaintyMs();
+    const sinceMs = keeper.nowMs() - (rule?.rideWindowS ?? 0) * 1000 - keeper.uncertaintyMs();
     const tokenIds = medium.kind === 'medium' ? [medium.tokenId, ...formerOf(medium)] : [];
     const vehicle = await this.deps.ask({ vehicleId, tokenIds, sinceMs });
     return { verdict: judged(vehicle), vehicle };

@@ -269,6 +269,17 @@ describe('a check', () => {
     ]);
   });
 
+  it('is of the vehicle and the shift in which it began, whatever is pressed while the vehicle is asked', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101', 'T2');
+    const checking = rig.touch(card());
+    for (let i = 0; i < 5; i++) await new Promise((resolve) => setImmediate(resolve));
+    rig.inspector.chooseVehicle('102', 'T5');
+    rig.inspector.closeShift();
+    expect((await checking).sign).toBe('no-ride');
+    expect(rig.checks()).toMatchObject([{ where: { vehicleId: '101', routeId: 'T2' }, staffId: '4711' }]);
+  });
+
   it("without a log is answered by the vehicle's validators, also under the former token", async () => {
     const rig = await startRig({ staffId: '4711' });
     rig.inspector.chooseVehicle('101');
