@@ -53,17 +53,28 @@ export function createStaffDesk(deps: StaffDeskDeps): StaffDesk {
   function open(where: Whereabouts, source: 'plan' | 'driver', staffId?: string): boolean {
     if (source === 'driver') {
       place.tellByDriver(where);
-      shift = where;
-      brokenDown = false;
-      return record('open', source, staffId);
+      const opened = record('open', source, staffId);
+      if (opened) {
+        shift = where;
+        brokenDown = false;
+      } else if (shift === null) place.leaveDriver();
+      else place.tellByDriver(shift);
+      return opened;
     }
     place.tell(where);
-    // Above the plan stands the driver's word.
-    return shift === null ? record('open', source) : true;
+    return byPlan('open');
+  }
+
+  /** Above the plan stands the driver's word. A vehicle that begins or ends a shift is not the one that broke down. */
+  function byPlan(action: 'open' | 'close'): boolean {
+    if (shift !== null) return true;
+    const written = record(action, 'plan');
+    if (written) brokenDown = false;
+    return written;
   }
 
   function close(source: 'plan' | 'driver', staffId?: string): boolean {
-    if (source === 'plan') return shift === null ? record('close', source) : true;
+    if (source === 'plan') return byPlan('close');
     const closed = record('close', source, staffId);
     if (closed) {
       shift = null;

@@ -107,6 +107,17 @@ describe("a driver's card", () => {
     ]);
   });
 
+  it('declares another breakdown in another shift of the plan', async () => {
+    const rig = await startRig({ stopPlan: PLAN });
+    await rig.touch(card());
+    await rig.press({ press: 'breakdown' });
+    rig.agent.closeShift();
+    rig.agent.openShift({ vehicleId: 'bus-12', routeId: 'T10' });
+    await rig.touch(card());
+    await rig.press({ press: 'breakdown' });
+    expect(rig.records().filter(({ kind }) => kind === 'breakdown')).toHaveLength(2);
+  });
+
   it('leaves the panel to the passengers by a key, by the next card, and by itself', async () => {
     const rig = await startRig({ stopPlan: PLAN, limits: { staffMs: 60_000 } });
     await rig.touch(card());
