@@ -9,6 +9,8 @@ export interface AgentLimits {
   readonly answerShownMs: number;
   /** How long the question for a companion waits, and the menu of a driver. */
   readonly companionMs: number;
+  /** A touch sooner after the question is the card still fluttering at the reader's edge, and no answer. */
+  readonly companionTouchMs: number;
   readonly staffMs: number;
   /** How long the panel speaks the language that a key has chosen. */
   readonly languageMs: number;
@@ -31,9 +33,13 @@ export interface AgentLimits {
   readonly upload: UploadLimits;
 }
 
+/** Part of the journal's capacity at which the driver and the log are warned. */
+export const NEARLY_FULL = 0.8;
+
 export const AGENT_LIMITS: AgentLimits = {
   answerShownMs: 1500,
   companionMs: 6000,
+  companionTouchMs: 1500,
   staffMs: 60_000,
   languageMs: 30_000,
   readerLostMs: 5000,

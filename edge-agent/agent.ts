@@ -11,10 +11,11 @@ import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { AgentLimits } from './agent-limits.ts';
 import type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
-import { type CityLink, createCityLink, type LinkCounters } from './city-link.ts';
+import type { LinkCounters } from './city-link.ts';
+import { type CityTies, createCityTies } from './city-ties.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import type { DenyList } from './deny-list.ts';
-import { type BelievedKeys, reportHealth } from './health.ts';
+import type { BelievedKeys } from './health.ts';
 import type { Journal } from './journal.ts';
 import type { KeyPins } from './key-pins.ts';
 import { answerInspector } from './neighbours/answer.ts';
@@ -33,7 +34,6 @@ import type {
 } from './ports.ts';
 import type { PositionFix } from './stops/find-stop.ts';
 import { createTapDesk } from './tap-desk.ts';
-import { createUpload } from './upload.ts';
 import { type Condition, createCondition } from './validator/condition.ts';
 import { createFront, type Front } from './validator/front.ts';
 import { createStaffDesk, type StaffDesk } from './validator/staff-desk.ts';
@@ -72,8 +72,7 @@ export function createAgent(deps: AgentDeps): Agent {
 
 class ValidatorAgent implements Agent {
   private readonly deps: AgentDeps;
-  private readonly upload: ReturnType<typeof createUpload>;
-  private readonly link: CityLink;
+  private readonly ties: CityTies;
   private readonly place: WhereDesk;
   private readonly condition: Condition;
   private readonly front: Front;
@@ -81,15 +80,15 @@ class ValidatorAgent implements Agent {
   private readonly touches: TouchDesk;
   private readonly own = { accepted: 0, refused: 0, latencyMsMax: 0, ridesHeard: 0 };
   private lane: Promise<void> = Promise.resolve();
-  private receiptLane: Promise<void> = Promise.resolve();
   private running = false;
+  private listening = false;
+  private epoch: string;
   private touchBeganMs: number | undefined;
-  private cancelTick: (() => void) | undefined;
-  private cancelHealth: (() => void) | undefined;
 
   constructor(deps: AgentDeps) {
-    const { device, journal, keeper, timers, limits, uplink } = deps;
+    const { device, journal, keeper, limits } = deps;
     this.deps = deps;
+    this.epoch = journal.head().epoch;
     const moment = () => ({ nowMs: keeper.nowMs(), monoMs: keeper.monoMs() });
     this.place = createWhereDesk({ ...device, moment });
     this.condition = createCondition(deps);
@@ -98,22 +97,13 @@ class ValidatorAgent implements Agent {
       ...deps,
       nowMs: () => keeper.nowMs(),
       fault: () => this.condition.fault(),
-      online: () => this.online(),
+      deaf: () => this.listening && this.condition.deaf(),
+      online: () => this.ties.online(),
       notices: () => this.condition.notices(),
     });
     const { stopPlan } = device;
     const { rebuildRecordsMax } = limits;
     this.staff = createStaffDesk({ journal, keeper, place: this.place, stopPlan, rebuildRecordsMax });
-    this.upload = createUpload({
-      deviceId: device.deviceId,
-      journal,
-      timers,
-      chance: deps.chance,
-      limits: limits.upload,
-      monoMs: () => keeper.monoMs(),
-      connected: () => this.online(),
-      publish: (payload) => uplink.publishBatch(payload),
-    });
     const neighbours = deps.neighbours?.({
       onRide: (ride) => {
         this.own.ridesHeard++;
@@ -129,39 +119,37 @@ class ValidatorAgent implements Agent {
       front: this.front,
       usable: () => this.usable(),
       tellDoors: (ride) => neighbours?.rode(ride),
-      written: () => this.upload.pump(),
+      written: () => this.ties.pump(),
     });
-    this.link = createCityLink({
+    this.ties = createCityTies({
       ...deps,
-      deviceId: device.deviceId,
-      ingestKeys: device.ingestKeys,
-      upload: this.upload,
-      syncRoundTripMsMax: limits.syncRoundTripMsMax,
-      timeAskEveryMs: limits.timeAskEveryMs,
-      syncRecordEveryMs: limits.syncRecordEveryMs,
-      onReportHealth: () => this.sendHealth(),
-      onNewEpoch: () => {
-        desk.forgetRides();
-        this.touches.forgetQuestion();
-        deps.onEpoch(journal.head().epoch);
+      counters: () => this.own,
+      place: () => this.place.report(),
+      moreHealth: () => ({ cardLogs: { ...this.touches.settled } }),
+      onChanged: () => {
+        this.condition.look();
+        this.front.look();
+      },
+      onEpoch: (epoch) => {
+        if (epoch !== this.epoch) {
+          desk.forgetRides();
+          this.touches.forgetQuestion();
+          this.front.outages.beginAnew(deps.timers.nowMs());
+        }
+        this.epoch = epoch;
+        deps.onEpoch(epoch);
       },
     });
     this.front.onAnswer((view) => this.count(view));
   }
 
   async start(): Promise<void> {
-    const { uplink, reader } = this.deps;
     this.running = true;
-    this.tick();
-    await uplink.start({
-      onConnected: () => this.connected(),
-      onLost: () => this.front.look(),
-      onReceipt: (payload) => this.receipt(payload),
-      onCommand: (payload) => this.link.command(payload),
-      onDenyManifest: (payload) => this.link.denyManifest(payload),
-    });
-    this.scheduleHealth();
-    await reader.start((visit) => this.present(visit));
+    await this.ties.start();
+    await this.deps.reader.start((visit) => this.present(visit));
+    // Before this nobody could be expected to be answered, and nothing is said of it.
+    this.listening = true;
+    this.front.outages.beginAnew(this.deps.timers.nowMs());
   }
 
   async stop(): Promise<void> {
@@ -170,12 +158,7 @@ class ValidatorAgent implements Agent {
     await this.lane;
     this.running = false;
     this.front.stop();
-    this.cancelTick?.();
-    this.cancelHealth?.();
-    this.upload.stop();
-    await this.deps.uplink.stop();
-    await this.link.stop();
-    await this.receiptLane;
+    await this.ties.stop();
   }
 
   state(): AgentState {
@@ -219,13 +202,8 @@ class ValidatorAgent implements Agent {
     this.own.latencyMsMax = Math.max(this.own.latencyMsMax, tookMs);
   }
 
-  private online(): boolean {
-    return this.running && this.deps.uplink.connected;
-  }
-
   private usable(): boolean {
-    const { journal } = this.deps;
-    return journal.hasRoom() && (!journal.broken() || this.recovered());
+    return this.deps.journal.hasRoom() && this.ties.recovered();
   }
 
   view(): ScreenView {
@@ -236,61 +214,12 @@ class ValidatorAgent implements Agent {
     return this.front.onAnswer(listener);
   }
 
-  /** Once a tick: the panel follows what is around it, and a failed disk gets another try. */
-  private tick(): void {
-    const { timers, limits, journal } = this.deps;
-    if (journal.broken()) this.recovered();
-    this.condition.look();
-    this.front.look();
-    this.cancelTick = timers.after(limits.tickMs, () => this.tick());
-  }
-
-  /** Tries the journal again after a failure. A file that had to be moved aside was followed by a new epoch. */
-  private recovered(): boolean {
-    const { journal, keeper, log, onEpoch } = this.deps;
-    if (!journal.tryRecover(keeper.evidence())) return false;
-    log.info('edge.journal.works-again');
-    onEpoch(journal.head().epoch);
-    this.upload.pump();
-    return true;
-  }
-
-  private connected(): void {
-    this.front.look();
-    this.upload.restart();
-    this.sendHealth();
-  }
-
-  private receipt(payload: Uint8Array): void {
-    const taken = this.receiptLane.then(() => this.link.receipt(payload));
-    this.receiptLane = taken.catch((err: unknown) => this.deps.log.error({ err }, 'edge.receipt.failed'));
-  }
-
-  private scheduleHealth(): void {
-    const { timers, limits } = this.deps;
-    this.cancelHealth = timers.after(limits.healthIntervalMs, () => {
-      this.sendHealth();
-      this.scheduleHealth();
-    });
-  }
-
-  private sendHealth(): void {
-    const { uplink, log } = this.deps;
-    if (!this.online()) return;
-    const timeNonce = this.link.askTime();
-    const health = { ...this.health(), ...(timeNonce !== undefined && { timeNonce }) };
-    uplink.publishHealth(health).catch((err: unknown) => log.debug({ err }, 'edge.health.not-sent'));
-  }
-
   health(): DeviceHealth {
-    return {
-      ...reportHealth(this.deps, this.own, this.place.report()),
-      cardLogs: { ...this.touches.settled },
-    };
+    return this.ties.health();
   }
 
   counters(): AgentCounters & LinkCounters {
-    return { ...this.own, ...this.touches.counters, ...this.link.counters() };
+    return { ...this.own, ...this.touches.counters, ...this.ties.counters() };
   }
 
   setWhereabouts(where: Whereabouts, position?: Position, nextStopId?: string): void {
@@ -313,14 +242,15 @@ class ValidatorAgent implements Agent {
     const { journal, keeper, timers, limits } = this.deps;
     return answerInspector(ask, {
       newest: () => journal.newest(limits.rebuildRecordsMax),
+      recordsMax: limits.rebuildRecordsMax,
       outages: this.front.outages,
-      nowMs: keeper.nowMs(),
-      monoMs: timers.nowMs(),
+      now: keeper.evidence(),
+      timerMs: timers.nowMs(),
     });
   }
 
   private pumped(written: boolean): boolean {
-    if (written) this.upload.pump();
+    if (written) this.ties.pump();
     return written;
   }
 }

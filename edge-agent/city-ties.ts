@@ -5,7 +5,7 @@
 import type { DeviceHealth } from '#contracts/device-report.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
-import type { AgentLimits } from './agent-limits.ts';
+import { type AgentLimits, NEARLY_FULL } from './agent-limits.ts';
 import { type CityLink, createCityLink, type LinkCounters } from './city-link.ts';
 import type { Timekeeper } from './clock-evidence.ts';
 import type { DenyList } from './deny-list.ts';
@@ -32,9 +32,11 @@ export interface CityTiesDeps {
   readonly counters: () => Pick<DeviceHealth['counters'], 'accepted' | 'refused' | 'latencyMsMax'>;
   /** Where the device is. */
   readonly place: () => Pick<DeviceHealth, 'where' | 'position' | 'nextStopId'>;
+  /** What this role alone reports. */
+  readonly moreHealth?: () => Pick<DeviceHealth, 'cardLogs'>;
   /** The connection came or went, the journal failed or works again. */
   readonly onChanged: () => void;
-  /** A new epoch has begun. */
+  /** The epoch that goes on: a new one has begun, or a failed journal works again. */
   readonly onEpoch: (epoch: string) => void;
 }
 
@@ -51,9 +53,6 @@ export interface CityTies {
   health(): DeviceHealth;
   counters(): Readonly<LinkCounters>;
 }
-
-/** Part of the capacity at which the log warns. */
-const NEARLY_FULL = 0.8;
 
 /** Makes them; nothing runs before `start`. */
 export function createCityTies(deps: CityTiesDeps): CityTies {
@@ -143,7 +142,8 @@ class Ties implements CityTies {
   }
 
   health(): DeviceHealth {
-    return reportHealth(this.deps, this.deps.counters(), this.deps.place());
+    const { counters, place, moreHealth } = this.deps;
+    return { ...reportHealth(this.deps, counters(), place()), ...moreHealth?.() };
   }
 
   counters(): Readonly<LinkCounters> {

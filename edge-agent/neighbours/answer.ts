@@ -1,5 +1,5 @@
 /** What an inspector hears: did this medium ride here, and could it have. From the journal and the memory of outages. */
-import { type JournalRecord, parseRecord } from '#contracts/record.ts';
+import { type ClockEvidence, type JournalRecord, parseRecord } from '#contracts/record.ts';
 import { instantOf } from '../clock-evidence.ts';
 import type { StoredRecord } from '../ports.ts';
 import type { Outages } from '../validator/outages.ts';
@@ -8,11 +8,13 @@ import { ANSWER_ITEMS_MAX, type AnswerMessage, type AskMessage } from './wire.ts
 export interface AnswerSources {
   /** Records of the newest epoch, newest first. */
   readonly newest: () => readonly StoredRecord[];
+  /** So many records at most come from `newest`. */
+  readonly recordsMax: number;
   readonly outages: Outages;
-  /** City time. */
-  readonly nowMs: number;
-  /** Monotonic time, of which outages are told. */
-  readonly monoMs: number;
+  /** What the device knows of time. */
+  readonly now: ClockEvidence;
+  /** The timers' time, of which outages are told. */
+  readonly timerMs: number;
 }
 
 type Answer = Pick<AnswerMessage, 'rides' | 'outOfOrder' | 'knowsSinceAgeMs'>;
@@ -21,16 +23,25 @@ type Answer = Pick<AnswerMessage, 'rides' | 'outOfOrder' | 'knowsSinceAgeMs'>;
 const AGE_MS_MAX = 366 * 86_400_000;
 
 /** Answers from what is held here; what was before its start it does not know. */
-export function answerInspector(ask: AskMessage, { newest, outages, nowMs, monoMs }: AnswerSources): Answer {
+export function answerInspector(ask: AskMessage, sources: AnswerSources): Answer {
+  const { newest, recordsMax, outages, now, timerMs } = sources;
   const age = (ms: number): number => Math.min(AGE_MS_MAX, Math.max(0, Math.round(ms)));
-  const outOfOrder = outages.since(monoMs - ask.sinceAgeMs).slice(0, ANSWER_ITEMS_MAX);
+  // Within one boot the monotonic clock measures: a tap before the city told its time has a wall clock of long ago.
+  const ageOf = ({ at }: JournalRecord): number =>
+    age(at.bootId === now.bootId ? now.monoMs - at.monoMs : instantOf(now) - instantOf(at));
+  const records = newest();
+  const oldest = records.length < recordsMax ? undefined : parseRecord(records.at(-1)?.bytes ?? Buffer.of());
+  const outOfOrder = outages.since(timerMs - ask.sinceAgeMs).slice(0, ANSWER_ITEMS_MAX);
   return {
-    rides: ridesOf(ask, newest(), (record) => age(nowMs - instantOf(record.at))),
+    rides: ridesOf(ask, records, ageOf),
     outOfOrder: outOfOrder.map(({ fromMs, untilMs }) => ({
-      fromAgeMs: age(monoMs - fromMs),
-      untilAgeMs: untilMs === null ? null : age(monoMs - untilMs),
+      fromAgeMs: age(timerMs - fromMs),
+      untilAgeMs: untilMs === null ? null : age(timerMs - untilMs),
     })),
-    knowsSinceAgeMs: age(monoMs - outages.knowsSinceMs),
+    knowsSinceAgeMs: Math.min(
+      age(timerMs - outages.knowsSinceMs),
+      oldest?.ok ? ageOf(oldest.value) : AGE_MS_MAX,
+    ),
   };
 }
 
@@ -43,14 +54,14 @@ function ridesOf(
   const rides: Answer['rides'] = [];
   const companions = new Map<number, number>();
   for (const { kind, bytes } of newestFirst) {
-    if (kind !== 'tap') continue;
+    if (kind !== 'tap' || !tokenIds.some((tokenId) => Buffer.from(bytes).includes(tokenId))) continue;
     const parsed = parseRecord(bytes);
     if (!parsed.ok || parsed.value.kind !== 'tap') continue;
     const { epoch, seq, body } = parsed.value;
     const names = [body.tokenId, body.formerTokenId];
     if (!tokenIds.some((tokenId) => names.includes(tokenId))) continue;
     const ageMs = ageOf(parsed.value);
-    if (ageMs > sinceAgeMs) break;
+    if (ageMs > sinceAgeMs) continue;
     const { passBackOfSeq: of } = body;
     if (of !== undefined) {
       companions.set(of, (companions.get(of) ?? 0) + body.companions);

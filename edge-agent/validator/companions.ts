@@ -26,6 +26,8 @@ export interface CompanionQuestion {
   readonly seq: number;
   readonly taken: number;
   readonly max: number;
+  /** When it was shown, by the timers. */
+  readonly askedAtMs: number;
 }
 
 /** The question after a repeated touch; `undefined` where nobody more may be paid for. */
@@ -33,13 +35,18 @@ export function questionAfter(
   card: CardFacts,
   ride: { readonly seq: number; readonly companions: number },
   max: number,
+  askedAtMs: number,
 ): CompanionQuestion | undefined {
-  return ride.companions < max ? { card, seq: ride.seq, taken: ride.companions, max } : undefined;
+  return ride.companions < max ? { card, seq: ride.seq, taken: ride.companions, max, askedAtMs } : undefined;
 }
 
-/** Whether a touch is the answer "yes". */
-export function answersQuestion(question: CompanionQuestion | undefined, card: CardFacts): boolean {
-  if (question === undefined) return false;
+/** Whether a touch is the answer "yes": of the same medium, and `afterMs` or more after the question was shown. */
+export function answersQuestion(
+  question: CompanionQuestion | undefined,
+  card: CardFacts,
+  { nowMs, afterMs }: { readonly nowMs: number; readonly afterMs: number },
+): boolean {
+  if (question === undefined || nowMs - question.askedAtMs < afterMs) return false;
   const names = [question.card.tokenId, question.card.formerTokenId];
   return (
     names.includes(card.tokenId) || (card.formerTokenId !== undefined && names.includes(card.formerTokenId))

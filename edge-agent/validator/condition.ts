@@ -1,6 +1,5 @@
 /** How the validator is: what keeps it from taking cards, and what its driver should know before that. */
-import type { Logger } from '#platform/logger.ts';
-import type { AgentLimits } from '../agent-limits.ts';
+import { type AgentLimits, NEARLY_FULL } from '../agent-limits.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
 import type { DenyList } from '../deny-list.ts';
 import type { Journal } from '../journal.ts';
@@ -15,25 +14,22 @@ export interface ConditionDeps {
   readonly keeper: Pick<Timekeeper, 'nowMs'>;
   readonly timers: Timers;
   readonly limits: Pick<AgentLimits, 'readerLostMs' | 'listOldMs'>;
-  readonly log: Logger;
 }
 
 export interface Condition {
   fault(): Fault | null;
+  /** No card could be taken this very moment, though it may be too short to say so on the panel. */
+  deaf(): boolean;
   /** Undefined = nothing to know. */
   notices(): readonly Notice[] | undefined;
-  /** Once a tick: how long the reader is lost, and the log's warnings. */
+  /** Once a tick: how long the reader is lost. */
   look(): void;
 }
 
-/** Part of the journal's capacity at which the driver and the log are warned. */
-const NEARLY_FULL = 0.8;
-
 /** Watches from now on. */
 export function createCondition(deps: ConditionDeps): Condition {
-  const { device, journal, denyList, reader, keeper, timers, limits, log } = deps;
+  const { device, journal, denyList, reader, keeper, timers, limits } = deps;
   let readerLostSinceMs: number | null = null;
-  let warnedNearlyFull = false;
 
   const nearlyFull = (): boolean => journal.counts().open >= device.policy.journalRecordsMax * NEARLY_FULL;
 
@@ -56,6 +52,7 @@ export function createCondition(deps: ConditionDeps): Condition {
 
   return {
     fault,
+    deaf: () => fault() !== null || reader.state().state !== 'ready',
     notices() {
       const now = fault();
       const journalNotice: Notice | undefined = now ?? (nearlyFull() ? 'journal-nearly-full' : undefined);
@@ -65,12 +62,6 @@ export function createCondition(deps: ConditionDeps): Condition {
     look() {
       const ready = reader.state().state === 'ready';
       readerLostSinceMs = ready ? null : (readerLostSinceMs ?? timers.nowMs());
-      const nearly = nearlyFull();
-      if (nearly && !warnedNearlyFull) {
-        const { open } = journal.counts();
-        log.warn({ open, capacity: device.policy.journalRecordsMax }, 'edge.journal.nearly-full');
-      }
-      warnedNearlyFull = nearly;
     },
   };
 }

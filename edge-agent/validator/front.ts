@@ -26,6 +26,8 @@ export interface FrontDeps {
   readonly nowMs: () => number;
   /** What keeps cards from being taken now. */
   readonly fault: () => Fault | null;
+  /** No card could be taken this very moment: an inspector hears of it, however short. */
+  readonly deaf: () => boolean;
   readonly online: () => boolean;
   /** What the driver should know. */
   readonly notices: () => ScreenView['notices'];
@@ -109,7 +111,7 @@ export function createFront(deps: FrontDeps): Front {
       answerShownMs: limits.answerShownMs,
       dialogMs: { companion: limits.companionMs, staff: limits.staffMs },
     });
-    outages.note(state.name === 'out-of-order', nowMs);
+    outages.note(state.name === 'out-of-order' || deps.deaf(), nowMs);
     cancel?.();
     const untilMs = shownUntil(state);
     const inMs = untilMs === null ? 0 : untilMs - nowMs;

@@ -10,6 +10,8 @@ export interface Outage {
 export interface Outages {
   /** Called with every change and every look. */
   note(outOfOrder: boolean, nowMs: number): void;
+  /** The journal's rides before this instant are not looked at any more: what can be spoken of begins here. */
+  beginAnew(nowMs: number): void;
   /** Newest first, those that reach into the time since an instant. */
   since(fromMs: number): Outage[];
   /** What it can speak of begins here. */
@@ -31,8 +33,11 @@ export function createOutages(nowMs: number): Outages {
         past.unshift({ fromMs: beganMs, untilMs: atMs });
         beganMs = null;
         const forgotten = past.length > OUTAGES_MAX ? past.pop() : undefined;
-        if (forgotten) knowsSinceMs = forgotten.untilMs;
+        if (forgotten) knowsSinceMs = Math.max(knowsSinceMs, forgotten.untilMs);
       }
+    },
+    beginAnew(atMs) {
+      knowsSinceMs = atMs;
     },
     since(fromMs) {
       const reaching: Outage[] = past.filter(({ untilMs }) => untilMs > fromMs);

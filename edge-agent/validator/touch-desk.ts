@@ -6,12 +6,22 @@ import { recordId } from '#contracts/ids.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
+import type { AgentLimits } from '../agent-limits.ts';
 import type { AgentCounters } from '../agent-types.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
 import type { TapDecision } from '../decide-tap.ts';
 import type { AppendResult, Journal } from '../journal.ts';
 import type { Ride } from '../neighbours/peers.ts';
-import type { CardFacts, CardReading, CardVisit, Device, Press, Preview, ServiceCard } from '../ports.ts';
+import type {
+  CardFacts,
+  CardReading,
+  CardVisit,
+  Device,
+  Press,
+  Preview,
+  ServiceCard,
+  Timers,
+} from '../ports.ts';
 import { createSettling, logEntryOf, type SettleCounters, type Settling } from '../settling.ts';
 import type { TapDesk } from '../tap-desk.ts';
 import type { WhereDesk } from '../whereabouts.ts';
@@ -28,6 +38,8 @@ export interface TouchDeskDeps {
   readonly place: WhereDesk;
   readonly keeper: Timekeeper;
   readonly front: Front;
+  readonly timers: Timers;
+  readonly limits: Pick<AgentLimits, 'companionTouchMs'>;
   readonly probe: Probe;
   readonly log: Logger;
   /** Tries a broken journal again; whether cards can be taken. */
@@ -105,7 +117,8 @@ class Desk implements TouchDesk {
       ? desk.decide(card, where)
       : { accepted: false, reason: reading.ok ? 'MEDIUM_NOT_TAKEN' : reading.reason };
     // A third touch while it is asked is the answer yes.
-    const yes = decision.accepted && card && answersQuestion(asked, card) ? asked : undefined;
+    const time = { nowMs: this.deps.timers.nowMs(), afterMs: this.deps.limits.companionTouchMs };
+    const yes = decision.accepted && card && answersQuestion(asked, card, time) ? asked : undefined;
     await probe('edge.before-append');
     const written = yes ? this.writeCompanion(yes, where) : desk.write(decision, card, where);
     await probe('edge.after-append');
@@ -192,7 +205,7 @@ class Desk implements TouchDesk {
     const { card, seq, taken, max } = question;
     const companions = taken + 1;
     this.counters.companions++;
-    this.question = questionAfter(card, { seq, companions }, max);
+    this.question = questionAfter(card, { seq, companions }, max, this.deps.timers.nowMs());
     const view = {
       sign: 'accepted',
       language: card.language,
@@ -211,7 +224,7 @@ class Desk implements TouchDesk {
     written: AppendResult | undefined,
     where: Whereabouts,
   ): void {
-    const { front } = this.deps;
+    const { front, timers } = this.deps;
     const language = card && { language: card.language };
     if (written === undefined && !decision.accepted) {
       this.counters.refusalsNotRecorded++;
@@ -234,7 +247,7 @@ class Desk implements TouchDesk {
       this.counters.repeated++;
       // A ride at another door is named by its first repetition here.
       const seq = passBackOfSeq ?? written.record.seq;
-      this.question = questionAfter(card, { seq, companions }, this.companionsMax(where));
+      this.question = questionAfter(card, { seq, companions }, this.companionsMax(where), timers.nowMs());
     }
     const repeated = decision.repeated ? { repeated: true } : {};
     const asking = this.question === undefined ? {} : { asking: true };

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import type { CompanionRule } from '#contracts/enrolment.ts';
+import { AGENT_LIMITS } from '../../../edge-agent/agent-limits.ts';
 import { companionsMax } from '../../../edge-agent/validator/companions.ts';
 import { CARD, cardNumber, startRig } from '../support/agent-rig.ts';
 import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
 
 const always = { validFromMs: 0, validUntilMs: null };
+const AFTER_MS = AGENT_LIMITS.companionTouchMs;
 const TWO: CompanionRule[] = [{ ...always, max: 2 }];
 
 describe("the tariff's limit", () => {
@@ -34,7 +36,9 @@ describe('a second touch', () => {
     const rig = await startRig({ companions: TWO, passBackS: 60 });
     expect((await rig.touch(CARD)).asking).toBeUndefined();
     expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: true });
+    rig.timers.advance(AFTER_MS);
     expect(await rig.touch(CARD)).toMatchObject({ sign: 'accepted', companions: 1, asking: true });
+    rig.timers.advance(AFTER_MS);
     expect(await rig.touch(CARD)).toMatchObject({ sign: 'accepted', companions: 2, asking: false });
     const after = await rig.touch(CARD);
     expect(after).toMatchObject({ repeated: true, companions: 2 });
@@ -53,6 +57,19 @@ describe('a second touch', () => {
     ]);
     expect(rig.settledEntries.map(({ companions }) => companions)).toEqual([0, 0, 1, 1, 0]);
     expect(rig.agent.counters().companions).toBe(2);
+  });
+
+  it('that flutters at the reader is one ride: a touch answers only when the question could be read', async () => {
+    const rig = await startRig({ companions: TWO, passBackS: 60 });
+    await rig.touch(CARD);
+    for (let flutter = 0; flutter < 4; flutter++) {
+      expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: true });
+      rig.timers.advance(AFTER_MS - 1);
+    }
+    expect(rig.agent.counters().companions).toBe(0);
+    await rig.touch(CARD);
+    rig.timers.advance(AFTER_MS);
+    expect(await rig.touch(CARD)).toMatchObject({ companions: 1 });
   });
 
   it('is answered by a key as well, and "enough" ends it', async () => {
@@ -94,7 +111,10 @@ describe('a second touch', () => {
   it('counts companions across a restart', async () => {
     const store = createMemoryJournalStore();
     const before = await startRig({ store, companions: TWO, passBackS: 60 });
-    for (let touch = 0; touch < 4; touch++) await before.touch(CARD);
+    for (let touch = 0; touch < 4; touch++) {
+      await before.touch(CARD);
+      before.timers.advance(AFTER_MS);
+    }
     const rig = await startRig({ store, companions: TWO, passBackS: 60, clock: before.clock });
     expect((await rig.touch(CARD)).asking).toBeUndefined();
   });
