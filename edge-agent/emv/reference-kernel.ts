@@ -127,12 +127,13 @@ interface Validity {
 }
 
 /**
- * From 5F25 (where it is) to 5F24, and never beyond the certificates. `undefined`: a date is none, there is no expiry, or
- * track 2 names another month.
+ * From 5F25 (where it is) to 5F24, and never beyond the certificates: dates that the issuer has signed, or the way to the
+ * reader could lengthen a card's life. `undefined`: a date is none, there is no signed expiry, or track 2 names another
+ * month.
  */
 function validityOf(data: CardData, key: ProvenKey): Validity | undefined {
-  const expiry = data.get(TAG.expiry);
-  const effective = data.get(TAG.effective);
+  const expiry = data.getCovered(TAG.expiry);
+  const effective = data.getCovered(TAG.effective);
   const untilMs = expiry?.length === 3 ? endOf(expiry) : undefined;
   const fromMs = effective === undefined ? 0 : beginOf(effective);
   if (untilMs === undefined || fromMs === undefined || !expiry || !trackAgrees(data, expiry))

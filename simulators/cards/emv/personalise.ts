@@ -49,7 +49,8 @@ export type Flaw =
   | 'certificate-of-another-pan'
   | 'certificate-of-another-issuer'
   | 'unknown-hash-algorithm'
-  | 'tag-list-not-aip';
+  | 'tag-list-not-aip'
+  | 'expiry-not-signed';
 
 /** An application on the chip. */
 export interface EmvApplication {
@@ -127,12 +128,16 @@ function aflEntry(sfi: number, first: number, last: number, signed: number): Buf
   return Buffer.from([sfi << 3, first, last, signed]);
 }
 
+function expiryOf(order: EmvOrder): Buffer {
+  return tlv('5F24', order.expiry);
+}
+
 /** The record that the card's certificate covers. */
 function signedRecord(order: EmvOrder): Buffer {
   const facts = SCHEMES[order.scheme];
   return tlv(
     '70',
-    tlv('5F24', order.expiry),
+    ...(order.flaw === 'expiry-not-signed' ? [] : [expiryOf(order)]),
     tlv('5F25', order.effective ?? '200101'),
     tlv('5A', panBytes(order.pan)),
     tlv('5F34', sequenceOf(order)),
@@ -158,6 +163,7 @@ function otherRecord(order: EmvOrder, form: FormFactor): Buffer {
   const formData = scheme === 'visa' ? null : formFactorData(scheme, form);
   return Buffer.concat([
     ...(scheme === 'visa' ? [] : [tlv('57', track2(order))]),
+    ...(order.flaw === 'expiry-not-signed' ? [expiryOf(order)] : []),
     ...(cardholderName === undefined ? [] : [tlv('5F20', Buffer.from(cardholderName, 'latin1'))]),
     ...(par === undefined ? [] : [tlv('9F24', Buffer.from(par, 'latin1'))]),
     ...(formData === null ? [] : [tlv('9F6E', formData)]),

@@ -48,6 +48,7 @@ export const BANK_CARDS = [
   'certificate-of-another-issuer',
   'unknown-hash-algorithm',
   'tag-list-not-aip',
+  'expiry-not-signed',
 ] as const;
 export type BankCardKind = (typeof BANK_CARDS)[number];
 
