@@ -23,8 +23,8 @@ const named = <T extends ReturnType<typeof versionsOf>>(versions: T) =>
 
 /** A version of a token is a part of the token; up to four digits. */
 const TOKEN_VERSION = '^[1-9][0-9]{0,3}$';
-/** The key version byte of a card; 0 is a key that was never set. */
-const CARD_VERSION = '^([1-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])$';
+/** The key version byte of a card. Strangers may never have set theirs. */
+const CARD_VERSION = '^([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])$';
 
 export const CardKeysFile = Type.Object({
   v: Type.Literal(1),

@@ -49,8 +49,8 @@ const Proof = Type.Union([
 /** Cards that passengers carry already, of another issuer on DESFire, known by a number in a file. */
 export const StrangerDesfire = Type.Object({
   kind: Type.Literal('stranger-desfire'),
-  /** Enters the token: numbers of two issuers never meet. */
-  name: Name,
+  /** Enters the token: numbers of two issuers never meet, nor those of an issuer and a chip's own. */
+  name: Type.String({ pattern: '^(?!uid$)[a-z][a-z0-9-]{0,39}$' }),
   select: Type.Union([Type.Object({ aid: hex(3, 3) }), Type.Object({ dfName: hex(5, 16) })]),
   ev1: Type.Optional(Type.Boolean()),
   proof: Proof,

@@ -19,8 +19,14 @@ export interface InProcessCardReader extends CardReader {
 /** Most cards waiting in front of one reader: a crowd longer than this is a mistake of the caller. */
 const WAITING_MAX = 1000;
 
-/** A reader with the media of a device folder (read when it starts), or with given ones. */
-export function createInProcessCardReader(media: string | readonly Medium[]): InProcessCardReader {
+/**
+ * A reader with the media of a device folder (read when it starts), or with given ones. `nowMs` is the city's time, by
+ * which bank cards are judged.
+ */
+export function createInProcessCardReader(
+  media: string | readonly Medium[],
+  nowMs?: () => number,
+): InProcessCardReader {
   let onCard: ((visit: CardVisit) => Promise<void>) | undefined;
   let loaded: readonly Medium[] = [];
   let last: Promise<void> = Promise.resolve();
@@ -50,7 +56,7 @@ export function createInProcessCardReader(media: string | readonly Medium[]): In
 
   return {
     start: async (handler) => {
-      loaded = typeof media === 'string' ? loadMedia(media) : media;
+      loaded = typeof media === 'string' ? loadMedia(media, nowMs) : media;
       onCard = handler;
     },
     stop: async () => {

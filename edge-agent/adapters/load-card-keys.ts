@@ -12,6 +12,8 @@ const FILE = 'card-keys.json';
 const FILE_BYTES_MAX = 64 * 1024;
 /** `token-key` is this version of the token key. */
 const TOKEN_KEY_VERSION = 1;
+/** Keys on cards of our own layout. */
+const OWN_CARD_KEYS = Object.values(KEY_NAMES).filter((name) => name.startsWith('desfire-'));
 
 /**
  * Keys by name and version. `token` has the file `token-key` as version 1 unless `card-keys.json` names two versions of it.
@@ -29,7 +31,12 @@ export function loadSoftwareKeys(dir: string, problems: string[]): SoftwareKeySe
   const own = tokens.get(KEY_NAMES.token) ?? new Map<number, Uint8Array>();
   if (tokenKey !== undefined && own.size < LIVE_VERSIONS_MAX && !own.has(TOKEN_KEY_VERSION))
     tokens.set(KEY_NAMES.token, new Map([...own, [TOKEN_KEY_VERSION, Buffer.from(tokenKey, 'hex')]]));
-  return { tokens, cards: { keys: keysOf(file?.cards), random: randomBytes } };
+  const cards = keysOf(file?.cards);
+  // On our own cards such a key was never set: whoever makes a blank card would have it.
+  for (const name of OWN_CARD_KEYS)
+    if (cards.get(name)?.has(0))
+      problems.push(`${FILE}/cards/${name}: version 0 is a key that was never set`);
+  return { tokens, cards: { keys: cards, random: randomBytes } };
 }
 
 function keysOf(named: CardKeysFile['tokens'] = {}): Map<string, KeyVersions> {

@@ -1,5 +1,5 @@
 /** What this terminal says of itself to cards: fixed values by tag, and those of each transaction. */
-import type { DolValues } from './dol.ts';
+import { buildDol, type DolValues } from './dol.ts';
 import type { KernelRequest } from './kernel.ts';
 import { TAG } from './tags.ts';
 
@@ -41,7 +41,8 @@ export function terminalValues(settings: {
   values.set(TAG.currency, packed(settings.currencyCode));
   for (const [tag, hex] of Object.entries(settings.values ?? {}))
     values.set(Number.parseInt(tag, 16), Buffer.from(hex, 'hex'));
-  return values;
+  // A card hashes what it got; what is hashed here must have had the same bytes from the start.
+  return new Map([...values].map(([tag, value]) => [tag, ofOwnLength(tag, value)]));
 }
 
 /** All values of one transaction. The unpredictable number has four bytes. */
@@ -56,6 +57,17 @@ export function transactionValues(
     [TAG.time, request.localTime],
     [TAG.unpredictableNumber, unpredictableNumber],
   ]);
+}
+
+/** Bytes of data that a signature may cover as it was sent (Book 3, annex A). */
+const OWN_BYTES: ReadonlyMap<number, number> = new Map([
+  [TAG.amount, 6],
+  [TAG.currency, 2],
+]);
+
+function ofOwnLength(tag: number, value: Buffer): Buffer {
+  const bytes = OWN_BYTES.get(tag);
+  return bytes === undefined ? value : buildDol([{ tag, bytes }], new Map([[tag, value]]));
 }
 
 /** Three digits in two bytes. */

@@ -33,17 +33,20 @@ export async function openChip(
   return { value: { generation, toldUid: uid } };
 }
 
-/** The version of a key on the card, when it is one that lives. */
+/**
+ * The version of a key on the card, when it is one that lives.
+ * @throws KeysUnavailable where the device has no such key at all: that is no fault of the card.
+ */
 export async function liveVersion(
   card: DesfireCard,
   keys: KeyProvider,
   key: { readonly no: number; readonly name: string },
 ): Promise<Step<number>> {
+  const live = keys.versions(key.name);
+  if (live.length === 0) throw new KeysUnavailable(`there is no key ${key.name} on this device`);
   const version = await getKeyVersion(card, key.no);
   if (!version.ok) return { reason: refusalOf(version.failure) };
-  return keys.versions(key.name).includes(version.value)
-    ? { value: version.value }
-    : { reason: 'CARD_UNKNOWN' };
+  return live.includes(version.value) ? { value: version.value } : { reason: 'CARD_UNKNOWN' };
 }
 
 /** How a session with this chip begins, or goes over to another key. */

@@ -179,7 +179,7 @@ async function openGarage(
       const radio = withRadio ? await startRadio(options.mqttUrl) : undefined;
       if (radio) radios.set(vehicleId, radio);
       const deviceDir = await options.deviceFolder(deviceId);
-      const reader = createInProcessCardReader(deviceDir);
+      const reader = createInProcessCardReader(deviceDir, () => options.clock.nowMs());
       const edge = await startEdge(
         {
           deviceDir,

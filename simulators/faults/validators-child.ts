@@ -78,7 +78,7 @@ function passengers(reader: InProcessCardReader, lane: number): { end(): Promise
 
 const lanes = await Promise.all(
   order.deviceFolders.map(async (deviceDir, lane) => {
-    const reader = createInProcessCardReader(deviceDir);
+    const reader = createInProcessCardReader(deviceDir, () => clock.nowMs());
     const edge = await startEdge(
       { deviceDir, mqttUrl: order.mqttUrl, healthIntervalMs: 500, limits: { upload: HASTY } },
       { clock, log, probe, reader },

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { terminalValues } from '../../../edge-agent/emv/terminal.ts';
 import { BANK_CARDS, type BankCardKind, bankCard, TEST_PAR } from '../../../simulators/cards/emv/profiles.ts';
 import { TODAY, testKernel, transact } from './support/terminal.ts';
 
@@ -8,6 +9,11 @@ const say = (result: Awaited<ReturnType<typeof transact>>): string =>
     : result.outcome === 'refused'
       ? result.why
       : result.outcome;
+
+it('values of the terminal in another length than their own reach card and signature alike', async () => {
+  const terminal = terminalValues({ countryCode: 804, currencyCode: 980, values: { '9f02': '01' } });
+  expect(say(await transact(bankCard('visa'), { kernel: testKernel({ terminal }) }))).toBe('visa fdda');
+});
 
 describe('a bank card', () => {
   const expected: Readonly<Record<BankCardKind, string>> = {

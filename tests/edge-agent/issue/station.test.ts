@@ -80,6 +80,17 @@ describe('what a card becomes', () => {
   });
 });
 
+it('one lost card gets one successor, also while that lies torn', async () => {
+  const rig = await startStation({ book: createSeries({ ...ORDER, replacesTokenId: OLD }, 1) });
+  const chip = blankChip();
+  await rig.present(torn(chip, 30, 'answer'));
+  await rig.present(blankChip());
+  expect(rig.events.at(-1)).toMatchObject({ event: 'refused', reason: 'ISSUE_NOTHING_TO_DO' });
+  chip.reset();
+  await rig.present(chip);
+  expect(rig.events.at(-1)).toMatchObject({ event: 'issued' });
+});
+
 describe('what is not touched', () => {
   it("a card that is issued already, a stranger's card, and any card without an order", async () => {
     const rig = await startStation({ book: createSeries(ORDER, 1) });

@@ -30,6 +30,18 @@ const put = (name: string, content: unknown, mode = 0o600) => {
   chmodSync(join(folder, name), mode);
 };
 
+const STRANGER = {
+  kind: 'stranger-desfire',
+  name: 'lviv',
+  select: { aid: '010203' },
+  proof: { keyNo: 1, key: 'lviv-read' },
+  file: { no: 1, mode: 'full', offset: 0, bytes: 16 },
+  number: { offset: 0, bytes: 8 },
+  as: 'passenger',
+  mediumKind: 'wallet',
+  language: 'uk',
+};
+
 describe('the list of media', () => {
   test('without a file it is the default, DESFire first', () => {
     expect(names().slice(0, 2)).toEqual(['kvytok-desfire', 'kvytok-plain']);
@@ -57,11 +69,24 @@ describe('the list of media', () => {
       { v: 1, media: [{ kind: 'uid-only', uidBytes: [7] }] },
       /card-media\.json\/media\/0/,
     ],
+    [
+      'a stranger of the name that stands for bare numbers',
+      { v: 1, media: [{ ...STRANGER, name: 'uid' }] },
+      /card-media\.json\/media\/0/,
+    ],
     ['text', 'nonsense', /card-media\.json.*not JSON/],
   ])('%s is refused with its place', (_what, content, message) => {
     put('card-media.json', content);
     expect(() => loadMedia(folder)).toThrow(message);
   });
+});
+
+test('a stranger may never have set the version of its keys; on our own cards such a key is nobody’s secret', () => {
+  put('card-media.json', { v: 1, media: [STRANGER] });
+  put('card-keys.json', { v: 1, cards: { 'lviv-read': { 0: 'aa'.repeat(16) } } });
+  expect(names()).toEqual(['lviv']);
+  put('card-keys.json', { v: 1, cards: { 'desfire-read': { 0: 'aa'.repeat(16) } } });
+  expect(() => loadMedia(folder)).toThrow(/desfire-read: version 0/);
 });
 
 describe('keys in a file', () => {

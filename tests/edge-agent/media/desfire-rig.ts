@@ -2,6 +2,7 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { CardMediaFile } from '#contracts/card-media.ts';
 import { realTimers } from '../../../edge-agent/adapters/timers.ts';
+import type { KeyProvider } from '../../../edge-agent/keys/key-provider.ts';
 import { createSoftwareKeys } from '../../../edge-agent/keys/software-keys.ts';
 import { createMedia } from '../../../edge-agent/media/card-media.ts';
 import { openCard } from '../../../edge-agent/media/read-medium.ts';
@@ -35,12 +36,12 @@ export function masterKeys(generation: number): DesfireMasterKeys {
   };
 }
 
-/** The keys of a validator: reading, log, UID, of the generations that live. */
-export function readerKeys(...generations: readonly number[]) {
+/** The keys of a validator: reading, log, UID, of the generations that live; token keys by version. */
+export function readerKeys(generations: readonly number[], tokens = new Map([[1, TOKEN_KEY]])) {
   const versions = (name: 'read' | 'log' | 'uid') =>
     new Map(generations.map((generation) => [generation, masterKeys(generation)[name]]));
   return createSoftwareKeys({
-    tokens: new Map([['token', new Map([[1, TOKEN_KEY]])]]),
+    tokens: new Map([['token', tokens]]),
     cards: {
       keys: new Map([
         ['desfire-read', versions('read')],
@@ -87,6 +88,7 @@ export interface Policy {
   readonly media?: CardMediaFile['media'];
   readonly generations?: readonly number[];
   readonly timeMsMax?: number;
+  readonly keys?: KeyProvider;
 }
 
 /** Presents a card to the city's media; the visit is still open. */
@@ -94,7 +96,7 @@ export function present(card: CardTransport, policy: Policy = {}) {
   const media = createMedia(
     { v: 1, media: [...(policy.media ?? [{ kind: 'kvytok-desfire' }])] },
     {
-      keys: readerKeys(...(policy.generations ?? [3, 4])),
+      keys: policy.keys ?? readerKeys(policy.generations ?? [3, 4]),
       issuerKeys: new Map([[issuer.keyId, issuer.publicKey]]),
       listKeys: new Map([[lists.keyId, lists.publicKey]]),
       bankCard: fakeMedium('bank-card', 'not-mine'),

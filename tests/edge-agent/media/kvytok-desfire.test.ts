@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { createSoftwareKeys } from '../../../edge-agent/keys/software-keys.ts';
 import type { CardFacts, CardLogEntry, CardReading } from '../../../edge-agent/ports.ts';
 import { createDesfireCard } from '../../../simulators/cards/desfire/desfire-card.ts';
 import { badDesfire, type DesfireFault } from '../../../simulators/cards/desfire/desfire-misbehaviour.ts';
@@ -15,6 +16,7 @@ import {
   type Policy,
   present,
   pulledAfter,
+  readerKeys,
 } from './desfire-rig.ts';
 
 const EV1: Policy = { media: [{ kind: 'kvytok-desfire', ev1: true }] };
@@ -102,6 +104,18 @@ describe('reading', () => {
     const common = { validFromMs: 1_700_000_000_000, validUntilMs: 1_900_000_000_000, language: 'pl' };
     expect(reading).toEqual({ ok: true, service: { role: kind, staffTokenId: TOKEN, ...common } });
     expect(await settle(ENTRY)).toBe('no-log');
+  });
+  test('without card keys the validator is out of order: the card is not at fault', async () => {
+    const keys = createSoftwareKeys({ tokens: new Map([['token', new Map([[1, Buffer.alloc(32, 7)]])]]) });
+    expect(await reasonOf(cardOf(), { keys })).toBe('VALIDATOR_OUT_OF_ORDER');
+  });
+  test('while the token key rotates a card of staff has two tokens', async () => {
+    const tokens = new Map([1, 2].map((version) => [version, Buffer.alloc(32, 6 + version)]));
+    const keys = readerKeys([3, 4], tokens);
+    const { reading } = await present(cardOf({ kind: 'driver' }), { keys });
+    expect(reading).toMatchObject({
+      service: { staffTokenId: expect.stringMatching(/^k2\./), formerStaffTokenId: TOKEN },
+    });
   });
   test('two generations of keys are read, a third is not', async () => {
     for (const generation of [3, 4])
