@@ -19,7 +19,7 @@ import { tapRow, token } from '../../fare-engine/support/a-record.ts';
 import { openEngineDatabase } from '../../fare-engine/support/engine-database.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
-import { openSpine, type Spine } from './spine.ts';
+import { openSpine, type Spine, WAIT_MS_MAX } from './spine.ts';
 
 export type Check = () => Promise<string[]>;
 
@@ -145,7 +145,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     await ride(spine, 3);
     await forge(spine);
     // A batch that was only offered twice counts as repeated too, and says nothing.
-    return until(() => ingest.counts().quarantined > 0, { withinMs: 6_000 }).then(
+    return until(() => ingest.counts().quarantined > 0, { withinMs: WAIT_MS_MAX }).then(
       () => undefined,
       () => ['other bytes under a known number passed without a word'],
     );
