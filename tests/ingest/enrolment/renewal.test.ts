@@ -26,6 +26,15 @@ async function held(): Promise<Set<string>> {
 /** Makes the office's word reach the broker's file without waiting for its next look. */
 const inStep = () => rig.identities.follower.refresh();
 
+const registryReads = () => rig.logged().split('"ingest.registry.read"').length;
+
+/** Takes a device out of service; resolves when ingest has looked at its registry since. */
+async function revoked(deviceId: string): Promise<void> {
+  const before = registryReads();
+  await rig.revoke(deviceId);
+  await until(() => registryReads() > before, { what: 'ingest knows' });
+}
+
 describe('a renewal', () => {
   it('replaces both keys while taps go on, none is lost, and the next start goes on from there', async () => {
     const dir = await rig.enrol('ren-1');
@@ -132,7 +141,7 @@ describe('a device that is taken out of service', () => {
   it('may come back by a new code into the same folder; what it had not delivered is quarantined, not lost', async () => {
     const dir = await rig.enrol('rev-back');
     await inStep();
-    await rig.revoke('rev-back');
+    await revoked('rev-back');
     await inStep();
     const away = await run(dir);
     const unsent = await away.tap(20);
