@@ -88,7 +88,7 @@ export const InspectionRule = Type.Object({
   validFromMs: InstantMs,
   /** Exclusive; null = open. */
   validUntilMs: Type.Union([InstantMs, Type.Null()]),
-  /** Absent = every route that no other rule of its time names, and an unknown one. */
+  /** Absent = every route that no other rule of its time names. Of an unknown route the mildest of all rules holds. */
   routeIds: Type.Optional(Type.Array(FeedId, { minItems: 1, maxItems: 2000 })),
   /** So long after its tap a ride stands in the vehicle of the tap. */
   rideWindowS: Type.Integer({ minimum: 60, maximum: 86_400 }),

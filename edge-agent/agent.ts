@@ -86,7 +86,7 @@ class ValidatorAgent implements Agent {
   private touchBeganMs: number | undefined;
 
   constructor(deps: AgentDeps) {
-    const { device, journal, keeper, limits } = deps;
+    const { device, journal, keeper } = deps;
     this.deps = deps;
     this.epoch = journal.head().epoch;
     const moment = () => ({ nowMs: keeper.nowMs(), monoMs: keeper.monoMs() });
@@ -102,8 +102,7 @@ class ValidatorAgent implements Agent {
       notices: () => this.condition.notices(),
     });
     const { stopPlan } = device;
-    const { rebuildRecordsMax } = limits;
-    this.staff = createStaffDesk({ journal, keeper, place: this.place, stopPlan, rebuildRecordsMax });
+    this.staff = createStaffDesk({ journal, keeper, place: this.place, stopPlan });
     const neighbours = deps.neighbours?.({
       onRide: (ride) => {
         this.own.ridesHeard++;

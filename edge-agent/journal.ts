@@ -13,6 +13,7 @@ import {
 } from '#contracts/record.ts';
 import {
   type EpochHead,
+  type JournalNote,
   type JournalPlace,
   type JournalStore,
   type MarkCounts,
@@ -74,7 +75,8 @@ export interface JournalDeps {
 
 export interface Journal {
   head(): EpochHead;
-  append(draft: RecordDraft): AppendResult;
+  /** Writes a record. A note beside it is kept with it or not at all. */
+  append(draft: RecordDraft, note?: JournalNote): AppendResult;
   /** Opens a further epoch that names this one's head. */
   beginEpoch(at: ClockEvidence): AppendResult;
   /** Marks what a receipt covers. Its signature and device were checked before. Frees nothing yet. */
@@ -141,9 +143,9 @@ class OpenJournal implements Journal {
     return this.current;
   }
 
-  append(draft: RecordDraft): AppendResult {
+  append(draft: RecordDraft, note?: JournalNote): AppendResult {
     if (!this.hasRoom()) return { ok: false, why: 'full' };
-    return this.guarded(draft.at, () => this.write(this.head(), draft));
+    return this.guarded(draft.at, () => this.write(this.head(), draft, note));
   }
 
   beginEpoch(at: ClockEvidence): AppendResult {
@@ -169,7 +171,7 @@ class OpenJournal implements Journal {
     return this.write({ epoch, seq: 0, hash: NO_PREVIOUS }, { kind: 'epoch', at, body });
   }
 
-  private write(after: EpochHead, draft: RecordDraft): StoredRecord {
+  private write(after: EpochHead, draft: RecordDraft, note?: JournalNote): StoredRecord {
     const { deviceId, sign, store } = this.deps;
     const { epoch } = after;
     const seq = after.seq + 1;
@@ -180,7 +182,7 @@ class OpenJournal implements Journal {
     const hash = sha256Hex(bytes);
     const sig = sign(headMessage({ deviceId, epoch, seq, hash }));
     const record: StoredRecord = { epoch, seq, kind, hash, sig, bytes };
-    store.append(record);
+    store.append(record, note);
     this.current = { epoch, seq, hash };
     this.marks = { ...this.marks, open: this.marks.open + 1 };
     return record;

@@ -145,6 +145,12 @@ export interface EpochHead {
   readonly hash: string;
 }
 
+/** A small text that outlives a restart. */
+export interface JournalNote {
+  readonly key: string;
+  readonly text: string;
+}
+
 /** How many records stand with which mark. */
 export type MarkCounts = Readonly<Record<RecordMark, number>>;
 
@@ -168,8 +174,8 @@ export interface JournalStore {
   head(): EpochHead | null;
   /** Head of any epoch held here. */
   headOf(epoch: string): EpochHead | null;
-  /** Writes a record and moves its epoch's head; a record with seq 1 opens its epoch. */
-  append(record: StoredRecord): void;
+  /** Writes a record, with a note that holds from it on, and moves its epoch's head; seq 1 opens its epoch. */
+  append(record: StoredRecord, note?: JournalNote): void;
   /** Hash of one record if it is still kept. */
   hashAt(epoch: string, seq: number): string | null;
   /** Records `open` or `again` after a place, in order, all of one epoch and consecutive. */

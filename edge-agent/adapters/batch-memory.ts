@@ -29,8 +29,8 @@ export function openBatchMemory(deviceDir: string, name: string, sha256: string)
   return {
     done: () => lines,
     add(line) {
+      writeFileAtomic(path, `${JSON.stringify({ v: 1, sha256, done: [...lines, line] })}\n`);
       lines.add(line);
-      writeFileAtomic(path, `${JSON.stringify({ v: 1, sha256, done: [...lines] })}\n`);
     },
   };
 }

@@ -59,6 +59,9 @@ export function createPcscIssuingReader(options: PcscReaderOptions): IssuingRead
     stop: () => host.stop(),
     state: () => host.state(),
     begun: async () => (await call<readonly BegunCard[]>({ name: 'begun' })) ?? [],
-    forget: async (tokenId) => void (await call<null>({ name: 'forget', tokenId })),
+    forget: async (tokenId) => {
+      if ((await call<null>({ name: 'forget', tokenId })) === undefined)
+        throw new Error('the reader process ended before a card was forgotten');
+    },
   };
 }

@@ -7,6 +7,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { RecordKind } from '#contracts/record.ts';
 import {
   type EpochHead,
+  type JournalNote,
   type JournalStore,
   type MarkCounts,
   type RecordMark,
@@ -167,7 +168,7 @@ class SqliteJournalStore implements JournalStore {
     return asHead(this.read(() => this.sql('SELECT id, seq, hash FROM epoch WHERE id = ?').get(epoch)));
   }
 
-  append({ epoch, seq, kind, hash, sig, bytes }: StoredRecord): void {
+  append({ epoch, seq, kind, hash, sig, bytes }: StoredRecord, note?: JournalNote): void {
     this.transaction(() => {
       if (seq === 1) {
         this.sql('INSERT INTO epoch (id, seq, hash) VALUES (?, 1, ?)').run(epoch, hash);
@@ -179,6 +180,7 @@ class SqliteJournalStore implements JournalStore {
         `INSERT INTO record (epoch_n, seq, kind, mark, hash, sig, bytes)
          SELECT n, ?, ?, 0, ?, ?, ? FROM epoch WHERE id = ?`,
       ).run(seq, kind, hash, sig, bytes, epoch);
+      if (note) this.writeNote(note.key, note.text);
     });
   }
 
@@ -281,11 +283,13 @@ class SqliteJournalStore implements JournalStore {
   }
 
   setNote(key: string, value: string): void {
-    this.transaction(() =>
-      this.sql(
-        'INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
-      ).run(key, value),
-    );
+    this.transaction(() => this.writeNote(key, value));
+  }
+
+  private writeNote(key: string, value: string): void {
+    this.sql(
+      'INSERT INTO note (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value',
+    ).run(key, value);
   }
 
   recover(): void {

@@ -7,6 +7,8 @@ export type OpenOrder = Omit<IssueOrder, 'staffId'>;
 export interface OrderBook {
   /** The next order; none of those that a begun card waits for. `undefined`: nothing is left. */
   next(begun: readonly OpenOrder[]): OpenOrder | undefined;
+  /** Whether `finish` of this order leaves nothing to remember: it is a line of this batch, or of none. */
+  knows(order: OpenOrder): boolean;
   /** An order was carried out. What returned is remembered. */
   finish(order: OpenOrder): void;
   /** Whether all orders are done. */
@@ -30,6 +32,7 @@ export function createBatch(name: string, orders: readonly OpenOrder[], memory: 
       const order = orders[index];
       return order && { ...order, batch: { name, line: index + 1 } };
     },
+    knows: (order) => order.batch === undefined || mine(order) !== undefined,
     finish(order) {
       const line = mine(order);
       if (line !== undefined) memory.add(line);
@@ -47,6 +50,7 @@ export function createSeries(order: OpenOrder, count: number): OrderBook {
     replacesTokenId !== undefined && replacesTokenId === order.replacesTokenId;
   return {
     next: (begun) => (done + begun.filter(isMine).length < count ? order : undefined),
+    knows: (made) => made.batch === undefined,
     finish: () => {
       done += 1;
     },

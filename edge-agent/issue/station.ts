@@ -2,11 +2,15 @@
  * An issuing station: one card after the other becomes what the next order says. Each act stands in the signed journal with
  * who did it, before the card can work and after it does; a card that was torn away is finished when it comes back.
  */
+import { Type } from 'typebox';
+import { TokenId } from '#contracts/ids.ts';
+import { decodeJsonText, parserOf } from '#contracts/parse.ts';
 import type { CardActBody, CardKind } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { CityTies } from '../city-ties.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
 import type { Journal } from '../journal.ts';
+import type { JournalNote } from '../ports.ts';
 import type { IssueStep } from './card-work.ts';
 import type { OrderBook } from './order-book.ts';
 import type { BegunCard, CardLook, IssueRefusal, IssuingReader, IssuingVisit, Outcome } from './orders.ts';
@@ -62,9 +66,18 @@ export interface Station {
   stop(): Promise<void>;
   /** Resolves when every order of the book is done; never for work without an end. */
   readonly finished: Promise<void>;
-  /** Gives up every begun card: whoever finds one finds it denied. */
+  /** Gives up every begun card that was not issued: whoever finds one finds it denied. Gives how many. */
   giveUp(): Promise<number>;
 }
+
+/**
+ * Note of the journal with the cards whose `issued` was written and that may still be remembered as begun: between the two
+ * the station may stop, and such a card is nobody's to give up.
+ */
+const ISSUED_NOTE = 'issued-cards';
+/** Only a failing disk or another batch leaves any; more are forgotten, the oldest first. */
+const ISSUED_MAX = 64;
+const parseIssued = parserOf(Type.Array(TokenId, { maxItems: ISSUED_MAX }));
 
 /** Makes a station over its parts; nothing runs before `start`. */
 export function createStation(deps: StationDeps): Station {
@@ -77,9 +90,12 @@ class IssuingStation implements Station {
   private resolveFinished: () => void = () => {};
   private lane: Promise<void> = Promise.resolve();
   private running = false;
+  /** Issued, and not forgotten as begun. */
+  private issued: readonly string[];
 
   constructor(deps: StationDeps) {
     this.deps = deps;
+    this.issued = issuedOf(deps.journal.note(ISSUED_NOTE));
     this.finished = new Promise((resolve) => {
       this.resolveFinished = resolve;
     });
@@ -89,6 +105,7 @@ class IssuingStation implements Station {
     this.running = true;
     await this.deps.ties.start();
     await this.deps.reader.start((visit) => this.inLane(() => this.present(visit)));
+    await this.inLane(() => this.settleIssued());
   }
 
   async stop(): Promise<void> {
@@ -100,12 +117,61 @@ class IssuingStation implements Station {
   }
 
   async giveUp(): Promise<number> {
-    const begun = await this.deps.reader.begun();
-    for (const card of begun) {
+    let given = 0;
+    for (const card of await this.deps.reader.begun()) {
+      if (this.issued.includes(card.tokenId)) {
+        // Its holder rides with it; only the batch has not heard of it yet.
+        this.refuse('ISSUE_ALREADY_ISSUED', card.tokenId);
+        continue;
+      }
       if (!this.record('given-up', actOf(card))) break;
       await this.deps.reader.forget(card.tokenId);
+      given += 1;
     }
-    return begun.length;
+    return given;
+  }
+
+  /** Cards that an earlier run has issued without coming to the end: their orders are done, and they are begun no more. */
+  private async settleIssued(): Promise<void> {
+    if (this.issued.length === 0) return;
+    for (const card of await this.deps.reader.begun()) {
+      if (!this.issued.includes(card.tokenId)) continue;
+      // Of an order that is no batch's only the card itself was remembered.
+      if (card.order.batch === undefined) await this.forgetIssued(card);
+      else await this.orderDone(card);
+    }
+  }
+
+  /**
+   * Remembers that an order was carried out, then forgets its card; a disk that fails leaves it to the next start, and
+   * another batch's line to that batch.
+   */
+  private async orderDone(card: BegunCard): Promise<void> {
+    const { book, log } = this.deps;
+    if (!book.knows(card.order)) return;
+    try {
+      book.finish(card.order);
+      await this.forgetIssued(card);
+    } catch (err) {
+      log.error({ err }, 'issue.order.not-remembered');
+    }
+  }
+
+  private async forgetIssued({ tokenId }: BegunCard): Promise<void> {
+    await this.deps.reader.forget(tokenId);
+    this.issued = this.issued.filter((token) => token !== tokenId);
+  }
+
+  /** Writes the end of a card down, once, with the note that it is nobody's to give up. */
+  private recordIssued(card: BegunCard): boolean {
+    if (this.issued.includes(card.tokenId)) {
+      this.deps.onEvent({ event: 'issued', ...eventOf(actOf(card)) });
+      return true;
+    }
+    const issued = [card.tokenId, ...this.issued].slice(0, ISSUED_MAX);
+    if (!this.record('issued', actOf(card), { key: ISSUED_NOTE, text: JSON.stringify(issued) })) return false;
+    this.issued = issued;
+    return true;
   }
 
   private inLane(work: () => Promise<void>): Promise<void> {
@@ -153,15 +219,13 @@ class IssuingStation implements Station {
   }
 
   private async finish(visit: IssuingVisit, card: BegunCard): Promise<void> {
-    const { book, reader, onEvent } = this.deps;
+    const { onEvent } = this.deps;
     const outcome = await visit.finish((step) => onEvent({ event: 'step', step }));
     if (!outcome.ok) {
       this.torn(card, outcome);
       return;
     }
-    if (!this.record('issued', actOf(card))) return;
-    book.finish(card.order);
-    await reader.forget(card.tokenId);
+    if (this.recordIssued(card)) await this.orderDone(card);
   }
 
   private async issuedCard(visit: IssuingVisit, look: Extract<CardLook, { state: 'issued' }>): Promise<void> {
@@ -180,7 +244,7 @@ class IssuingStation implements Station {
   }
 
   /** Writes the act down; what is written is told. */
-  private record(act: CardActBody['act'], acted: Acted): boolean {
+  private record(act: CardActBody['act'], acted: Acted, note?: JournalNote): boolean {
     const { journal, keeper, ties, staffId, log, onEvent } = this.deps;
     const { tokenId, cardKind, keyVersion, replacesTokenId, batch } = acted;
     const body: CardActBody = {
@@ -192,7 +256,7 @@ class IssuingStation implements Station {
       ...(replacesTokenId !== undefined && { replacesTokenId }),
       ...(batch !== undefined && { batch }),
     };
-    const written = journal.append({ kind: 'card-act', at: keeper.evidence(), body });
+    const written = journal.append({ kind: 'card-act', at: keeper.evidence(), body }, note);
     if (!written.ok) {
       log.error({ why: written.why, err: written.cause }, 'issue.journal.append-failed');
       this.refuse('ISSUE_JOURNAL_BROKEN');
@@ -210,6 +274,12 @@ class IssuingStation implements Station {
   private refuse(reason: StationRefusal, detail?: string): void {
     this.deps.onEvent({ event: 'refused', reason, ...(detail !== undefined && { detail }) });
   }
+}
+
+function issuedOf(text: string | null): readonly string[] {
+  const json = text === null ? undefined : decodeJsonText(text);
+  const tokens = json?.ok ? parseIssued(json.value) : undefined;
+  return tokens?.ok ? tokens.value : [];
 }
 
 function actOf({ tokenId, order, keyVersion }: BegunCard): Acted {

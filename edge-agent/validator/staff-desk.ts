@@ -2,7 +2,9 @@
  * What staff do at a validator: a driver's card opens and closes a shift, picks the line and declares a breakdown, on the
  * panel. Without a shift by the driver the vehicle's plan holds.
  */
-import { parseRecord, type Whereabouts } from '#contracts/record.ts';
+import { type Static, Type } from 'typebox';
+import { decodeJsonText, parserOf } from '#contracts/parse.ts';
+import { Whereabouts } from '#contracts/record.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
 import type { Journal } from '../journal.ts';
 import type { DriverMenu, LineChoice, Press, ServiceCard } from '../ports.ts';
@@ -14,8 +16,6 @@ export interface StaffDeskDeps {
   readonly keeper: Pick<Timekeeper, 'evidence'>;
   readonly place: WhereDesk;
   readonly stopPlan?: StopPlan | undefined;
-  /** Records read back at a start, to find a shift that a restart has cut. */
-  readonly rebuildRecordsMax: number;
 }
 
 export interface StaffDesk {
@@ -31,34 +31,49 @@ export interface StaffDesk {
 /** Most lines on a panel; a city has fewer on one depot's vehicles. */
 const LINES_MAX = 400;
 
+/** Note of the journal with what a restart goes on with: it is written with the record that makes it so. */
+const SHIFT_NOTE = 'driver-shift';
+
+const ShiftNote = Type.Object({
+  /** Of the driver; null = the vehicle's plan holds. */
+  shift: Type.Union([Whereabouts, Type.Null()]),
+  brokenDown: Type.Boolean(),
+});
+type ShiftNote = Static<typeof ShiftNote>;
+const parseNote = parserOf(ShiftNote);
+
 /** Makes it, and goes on with a driver's shift that the journal holds. */
 export function createStaffDesk(deps: StaffDeskDeps): StaffDesk {
   const { journal, keeper, place } = deps;
   const lines = linesOf(deps.stopPlan);
-  let shift: Whereabouts | null = null;
-  let brokenDown = false;
+  let { shift, brokenDown } = noteOf(journal.note(SHIFT_NOTE));
+  if (shift !== null) place.tellByDriver(shift);
 
-  const left = unclosedShift(journal, deps.rebuildRecordsMax);
-  if (left) {
-    shift = left.where;
-    brokenDown = left.brokenDown;
-    place.tellByDriver(left.where);
-  }
+  const noted = (note: ShiftNote) => ({ key: SHIFT_NOTE, text: JSON.stringify(note) });
 
-  const record = (action: 'open' | 'close', source: 'plan' | 'driver', staffId?: string): boolean => {
-    const body = { action, source, where: place.now(), ...(staffId !== undefined && { staffId }) };
-    return journal.append({ kind: 'shift', at: keeper.evidence(), body }).ok;
+  /** `after`: the driver's shift that holds once the record is written; a breakdown is of the shift before. */
+  const record = (
+    said: {
+      readonly action: 'open' | 'close';
+      readonly source: 'plan' | 'driver';
+      readonly staffId?: string;
+    },
+    after: Whereabouts | null,
+  ): boolean => {
+    const body = { ...said, where: place.now() };
+    const note = noted({ shift: after, brokenDown: false });
+    if (!journal.append({ kind: 'shift', at: keeper.evidence(), body }, note).ok) return false;
+    shift = after;
+    brokenDown = false;
+    return true;
   };
 
   function open(where: Whereabouts, source: 'plan' | 'driver', staffId?: string): boolean {
     if (source === 'driver') {
       place.tellByDriver(where);
-      const opened = record('open', source, staffId);
-      if (opened) {
-        shift = where;
-        brokenDown = false;
-      } else if (shift === null) place.leaveDriver();
-      else place.tellByDriver(shift);
+      const opened = record({ action: 'open', source, ...whose(staffId) }, where);
+      if (!opened && shift === null) place.leaveDriver();
+      else if (!opened && shift !== null) place.tellByDriver(shift);
       return opened;
     }
     place.tell(where);
@@ -67,26 +82,20 @@ export function createStaffDesk(deps: StaffDeskDeps): StaffDesk {
 
   /** Above the plan stands the driver's word. A vehicle that begins or ends a shift is not the one that broke down. */
   function byPlan(action: 'open' | 'close'): boolean {
-    if (shift !== null) return true;
-    const written = record(action, 'plan');
-    if (written) brokenDown = false;
-    return written;
+    return shift !== null || record({ action, source: 'plan' }, null);
   }
 
   function close(source: 'plan' | 'driver', staffId?: string): boolean {
     if (source === 'plan') return byPlan('close');
-    const closed = record('close', source, staffId);
-    if (closed) {
-      shift = null;
-      brokenDown = false;
-      place.leaveDriver();
-    }
+    const closed = record({ action: 'close', source, ...whose(staffId) }, null);
+    if (closed) place.leaveDriver();
     return closed;
   }
 
   function declareBreakdown(staffId: string): boolean {
     const body = { where: place.now(), staffId };
-    const declared = journal.append({ kind: 'breakdown', at: keeper.evidence(), body }).ok;
+    const note = noted({ shift, brokenDown: true });
+    const declared = journal.append({ kind: 'breakdown', at: keeper.evidence(), body }, note).ok;
     brokenDown ||= declared;
     return declared;
   }
@@ -133,19 +142,13 @@ function linesOf(plan: StopPlan | undefined): LineChoice[] {
     .slice(0, LINES_MAX);
 }
 
-/** A shift that a driver opened and nobody closed, in the newest records. */
-function unclosedShift(
-  journal: Journal,
-  recordsMax: number,
-): { where: Whereabouts; brokenDown: boolean } | undefined {
-  let brokenDown = false;
-  for (const { kind, bytes } of journal.newest(recordsMax)) {
-    if (kind === 'breakdown') brokenDown = true;
-    if (kind !== 'shift') continue;
-    const record = parseRecord(bytes);
-    if (!record.ok || record.value.kind !== 'shift') return undefined;
-    const { action, source, where } = record.value.body;
-    return action === 'open' && source === 'driver' ? { where, brokenDown } : undefined;
-  }
-  return undefined;
+function whose(staffId: string | undefined): { staffId?: string } {
+  return staffId === undefined ? {} : { staffId };
+}
+
+/** What an earlier run has left. */
+function noteOf(text: string | null): ShiftNote {
+  const json = text === null ? undefined : decodeJsonText(text);
+  const note = json?.ok ? parseNote(json.value) : undefined;
+  return note?.ok ? note.value : { shift: null, brokenDown: false };
 }

@@ -103,6 +103,20 @@ describe.each(Object.entries(stores))('the journal on %s', (_name, makeStore) =>
     }
   });
 
+  it('keeps the note of a record with it: the last one stands, and none of a record that was not written', () => {
+    const store = makeStore();
+    const journal = open(store, { recordsMax: 3, keptMax: 500 });
+    const noted = (text: string) => journal.append(shift(), { key: 'n', text }).ok;
+    expect([noted('a'), noted('b'), noted('c')]).toEqual([true, true, false]);
+    expect(open(store).note('n')).toBe('b');
+    const before = { store: store.head(), note: store.note('n') };
+    const [record] = store.newest(journal.head().epoch, 1);
+    if (!record) throw new Error('no record');
+    // A number that does not come next: the note is not kept either.
+    expect(() => store.append({ ...record, seq: 99 }, { key: 'n', text: 'd' })).toThrow('come next');
+    expect({ store: store.head(), note: store.note('n') }).toEqual(before);
+  });
+
   it('offers what has no receipt, in order, within the bounds of records and bytes', () => {
     const journal = open(makeStore());
     fill(journal, 9);

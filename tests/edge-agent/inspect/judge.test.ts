@@ -1,7 +1,7 @@
 /** Whether a ride stands, and when nobody is fined: every doubt is the passenger's. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { InspectionRule } from '#contracts/enrolment.ts';
+import type { InspectionRule, PenaltyRule } from '#contracts/enrolment.ts';
 import { parserOf } from '#contracts/parse.ts';
 import { PenaltyProtocol } from '#contracts/record.ts';
 import { type CheckQuestion, judge } from '../../../edge-agent/inspect/judge.ts';
@@ -222,6 +222,25 @@ describe('what is asked', () => {
     expect(ruleFor(rules, 1000, undefined)?.rideWindowS).toBe(5400);
     expect(ruleFor(rules, 999, 'T2')).toBe(old);
     expect(ruleFor([old], 1000, 'T2')).toBeUndefined();
+  });
+
+  it('of a route that nobody knows is the mildest of all: the longest window, the lowest penalty', () => {
+    const penalty = RULE.penalty as PenaltyRule;
+    const asks = (penaltyMinor: string, currency = 'UAH') => ({ ...penalty, penaltyMinor, currency });
+    const others = { ...RULE, penalty: asks('24000') };
+    const trolley = { ...RULE, routeIds: ['T2'], rideWindowS: 7200, penalty: asks('9000') };
+    const night = { ...RULE, routeIds: ['N1'], rideWindowS: 60, penalty: asks('100000') };
+    expect(ruleFor([others, trolley, night], 1000, undefined)).toMatchObject({
+      rideWindowS: 7200,
+      penalty: { penaltyMinor: '9000' },
+    });
+    const { penalty: _, ...free } = night;
+    expect(ruleFor([others, trolley, free], 1000, undefined)?.penalty).toBeUndefined();
+    const abroad = { ...night, penalty: asks('1', 'EUR') };
+    expect(ruleFor([others, abroad], 1000, undefined)?.penalty).toBeUndefined();
+    // It may be one of which no rule speaks.
+    expect(ruleFor([trolley, night], 1000, undefined)).toBeUndefined();
+    expect(ruleFor([], 1000, undefined)).toBeUndefined();
   });
 
   it('a protocol has a number that can be read out, and what the rule says', () => {

@@ -15,7 +15,7 @@ import { KEY_NAMES } from '../../../edge-agent/keys/key-provider.ts';
 import { createSoftwareKeys } from '../../../edge-agent/keys/software-keys.ts';
 import { createKvytokDesfire } from '../../../edge-agent/media/kvytok-desfire/kvytok-desfire.ts';
 import { openCard } from '../../../edge-agent/media/read-medium.ts';
-import type { CardReading, CardTransport } from '../../../edge-agent/ports.ts';
+import type { CardReading, CardTransport, JournalStore } from '../../../edge-agent/ports.ts';
 import { createDesfireCard, type DesfireCard } from '../../../simulators/cards/desfire/desfire-card.ts';
 import { blankEeprom, type ChipModel } from '../../../simulators/cards/desfire/eeprom.ts';
 import { manualClock } from '../../support/manual-clock.ts';
@@ -89,6 +89,10 @@ export interface RigOptions {
   readonly mode?: StationMode;
   readonly book?: OrderBook;
   readonly journalFails?: () => boolean;
+  /** A journal of an earlier run. */
+  readonly store?: JournalStore;
+  /** False: a card is not forgotten, as when the station stops before it could be. */
+  readonly forgets?: () => boolean;
   /** Where begun cards are remembered; otherwise in memory. */
   readonly deviceDir?: string;
 }
@@ -107,7 +111,7 @@ export async function startStation(options: RigOptions = {}) {
   const { generations = [3], mode = 'issue', book = createSeries(ORDER, 1000) } = options;
   const clock = manualClock(NOW_MS);
   const keeper = createTimekeeper(clock, { drawBootId: () => randomBytes(16).toString('hex') });
-  const store = createMemoryJournalStore(options.journalFails);
+  const store = options.store ?? createMemoryJournalStore(options.journalFails);
   const journal = openJournal(
     {
       store,
@@ -129,7 +133,11 @@ export async function startStation(options: RigOptions = {}) {
     nowMs: () => keeper.nowMs(),
     takesEv1: true,
   });
-  const reader = createInProcessIssuingReader(desk);
+  const { forgets = () => true } = options;
+  const reader = createInProcessIssuingReader({
+    ...desk,
+    forget: (tokenId) => (forgets() ? desk.forget(tokenId) : undefined),
+  });
   const events: StationEvent[] = [];
   const station = createStation({
     journal,

@@ -8,12 +8,16 @@ import { createDesfireCard } from '../../../simulators/cards/desfire/desfire-car
 import { issueDesfire } from '../../../simulators/cards/desfire/issue-desfire.ts';
 import { issuer } from '../../simulators/cards/sample-card.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
 import { blankChip, NOW_MS, ORDER, startStation, torn, validatorReads } from './issuing-rig.ts';
 
 const OLD = `k1.${'ab'.repeat(16)}`;
 let folder: ReturnType<typeof tempFolder>;
+/** A journal that outlives a station. */
+let memoryStore: ReturnType<typeof createMemoryJournalStore>;
 beforeEach(() => {
   folder = tempFolder('station');
+  memoryStore = createMemoryJournalStore();
 });
 afterEach(() => folder.remove());
 
@@ -179,6 +183,69 @@ describe('a card that was begun', () => {
     expect(await rig.station.giveUp()).toBe(1);
     expect(rig.acts().map(({ act }) => act)).toEqual(['begun', 'given-up']);
     expect(await rig.reader.begun()).toEqual([]);
+  });
+
+  it('and issued, whose order could not be remembered, is not given up: the next start settles it', async () => {
+    let fails = true;
+    const memory = new Set<number>();
+    const book = () =>
+      createBatch('autumn', [line(), line()], {
+        done: () => memory,
+        add(number) {
+          if (fails) throw new Error('no space');
+          memory.add(number);
+        },
+      });
+    const first = await startStation({ deviceDir: folder.path, store: memoryStore, book: book() });
+    const chip = blankChip();
+    await first.present(chip);
+    expect(first.acts().map(({ act }) => act)).toEqual(['begun', 'issued']);
+    await first.station.stop();
+    const giver = await startStation({ deviceDir: folder.path, store: memoryStore });
+    expect(await giver.station.giveUp()).toBe(0);
+    expect(giver.events).toMatchObject([{ event: 'refused', reason: 'ISSUE_ALREADY_ISSUED' }]);
+    expect(giver.acts().map(({ act }) => act)).toEqual(['begun', 'issued']);
+    await giver.station.stop();
+    fails = false;
+    const second = await startStation({ deviceDir: folder.path, store: memoryStore, book: book() });
+    expect([...memory]).toEqual([1]);
+    expect(await second.reader.begun()).toEqual([]);
+    chip.reset();
+    await second.present(chip);
+    expect(second.events.at(-1)).toMatchObject({ reason: 'ISSUE_ALREADY_ISSUED' });
+  });
+
+  it('and issued by a series that was cut short before it forgot the card counts for no later order', async () => {
+    const first = await startStation({ deviceDir: folder.path, store: memoryStore, forgets: () => false });
+    await first.present(blankChip());
+    await first.station.stop();
+    const book = createSeries(ORDER, 1);
+    const second = await startStation({ deviceDir: folder.path, store: memoryStore, book });
+    expect(await second.reader.begun()).toEqual([]);
+    expect(book.progress()).toEqual({ done: 0, total: 1 });
+  });
+
+  it('of a batch and finished beside another one waits for its own to be remembered, and is issued once', async () => {
+    const memories = { autumn: new Set<number>(), winter: new Set<number>() };
+    const book = (name: keyof typeof memories) =>
+      createBatch(name, [line()], {
+        done: () => memories[name],
+        add: (number) => void memories[name].add(number),
+      });
+    const options = { deviceDir: folder.path, store: memoryStore };
+    const first = await startStation({ ...options, book: book('autumn') });
+    const chip = blankChip();
+    await first.present(torn(chip, 30, 'answer'));
+    await first.station.stop();
+    const second = await startStation({ ...options, book: book('winter') });
+    for (let time = 0; time < 2; time++) {
+      chip.reset();
+      await second.present(chip);
+    }
+    expect(second.acts().map(({ act }) => act)).toEqual(['begun', 'issued']);
+    await second.station.stop();
+    await startStation({ ...options, book: book('autumn') });
+    expect(memories).toEqual({ autumn: new Set([1]), winter: new Set() });
   });
 
   it('half made by another station is made anew', async () => {

@@ -48,7 +48,7 @@ export function createMemoryJournalStore(failing: () => boolean = () => false): 
   return {
     head: () => heads.at(-1) ?? null,
     headOf: (epoch) => heads.find((h) => h.epoch === epoch) ?? null,
-    append(record) {
+    append(record, note) {
       check();
       const { epoch, seq, hash } = record;
       const at = heads.findIndex((h) => h.epoch === epoch);
@@ -60,6 +60,7 @@ export function createMemoryJournalStore(failing: () => boolean = () => false): 
         heads[at] = { epoch, seq, hash };
       }
       rows.push({ ...record, mark: 'open', receiptedAtMs: 0 });
+      if (note) notes.set(note.key, note.text);
     },
     hashAt: (epoch, seq) => rows.find((r) => r.epoch === epoch && r.seq === seq)?.hash ?? null,
     unreceipted(after: JournalPlace, limits) {

@@ -166,6 +166,33 @@ it("a driver's shift outlives a restart", async () => {
   expect((await rig.touch(card())).menu).toMatchObject({ shift: { routeId: 'T2' }, brokenDown: true });
 });
 
+it("a driver's shift outlives a restart however many records lie after it, and its end does too", async () => {
+  const store = createMemoryJournalStore();
+  const limits = { rebuildRecordsMax: 8 };
+  const before = await startRig({ store, stopPlan: PLAN, limits, passBackS: 0 });
+  await before.touch(card());
+  await before.press({ press: 'open-shift', routeId: 'T2', directionId: 1 });
+  for (let n = 0; n < 10; n++) await before.touch(CARD);
+  const rig = await startRig({ store, stopPlan: PLAN, clock: before.clock, limits });
+  rig.agent.setWhereabouts({ routeId: 'plan' });
+  expect((await rig.touch(card())).menu).toMatchObject({ shift: { routeId: 'T2' } });
+  await rig.press({ press: 'close-shift' });
+  const after = await startRig({ store, stopPlan: PLAN, clock: before.clock, limits });
+  expect((await after.touch(card())).menu).toMatchObject({ shift: null });
+});
+
+it('a shift that the journal did not take is none after a restart', async () => {
+  let fails = false;
+  const store = createMemoryJournalStore(() => fails);
+  const before = await startRig({ store, stopPlan: PLAN });
+  await before.touch(card());
+  fails = true;
+  await before.press({ press: 'open-shift', routeId: 'T2', directionId: 1 });
+  fails = false;
+  const rig = await startRig({ store, stopPlan: PLAN, clock: before.clock });
+  expect((await rig.touch(card())).menu).toMatchObject({ shift: null });
+});
+
 describe('the panel', () => {
   it('speaks the next of four languages when a key asks, for a while', async () => {
     const rig = await startRig({ limits: { languageMs: 30_000 } });
