@@ -38,27 +38,39 @@ export function formatAmountMinor(amountMinor: bigint): string {
 }
 
 /**
- * Number of decimal places of a currency (ISO 4217 "minor unit"), from the runtime's own CLDR data.
- * UAH → 2, JPY → 0, KWD → 3.
+ * Decimal places of the currencies that do not have two, by ISO 4217 ("minor unit"). Not the runtime's own data: CLDR
+ * tells how many places people write (none for COP, HUF, IDR …), which is another question than what a minor unit is.
  */
+const OTHER_MINOR_UNITS = new Map<string, number>([
+  ...'BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF'.split(' ').map(digits(0)),
+  ...'BHD IQD JOD KWD LYD OMR TND'.split(' ').map(digits(3)),
+  ...'CLF UYW'.split(' ').map(digits(4)),
+]);
+
+function digits(places: number): (currency: string) => [string, number] {
+  return (currency) => [currency, places];
+}
+
+/** Number of decimal places of a currency (ISO 4217 "minor unit"): UAH → 2, JPY → 0, KWD → 3, HUF → 2. */
 export function minorUnitDigits(currency: string): number {
-  return (
-    new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions().maximumFractionDigits ?? 2
-  );
+  return OTHER_MINOR_UNITS.get(currency) ?? 2;
 }
 
 /** An amount for people in their language: `formatMoney({1250n, UAH}, 'uk')` → "12,50 ₴". Never parsed back. */
 export function formatMoney(money: Money, language: string): string {
-  const digits = minorUnitDigits(money.currency);
+  const places = minorUnitDigits(money.currency);
   const negative = money.amountMinor < 0n;
-  const absolute = (negative ? -money.amountMinor : money.amountMinor).toString().padStart(digits + 1, '0');
-  const whole = digits === 0 ? absolute : absolute.slice(0, -digits);
-  const fraction = digits === 0 ? '' : `.${absolute.slice(-digits)}`;
+  const absolute = (negative ? -money.amountMinor : money.amountMinor).toString().padStart(places + 1, '0');
+  const whole = places === 0 ? absolute : absolute.slice(0, -places);
+  const fraction = places === 0 ? '' : `.${absolute.slice(-places)}`;
   // A decimal string keeps every digit: Intl.NumberFormat reads it exactly, without going through a float.
   const decimal = `${negative ? '-' : ''}${whole}${fraction}` as Intl.StringNumericLiteral;
   return new Intl.NumberFormat(language, {
     style: 'currency',
     currency: money.currency,
     currencyDisplay: 'narrowSymbol',
+    // By ISO 4217 here too, else a fraction that was charged would be rounded away.
+    minimumFractionDigits: places,
+    maximumFractionDigits: places,
   }).format(decimal);
 }

@@ -5,13 +5,14 @@ import { createFarePricer } from '../../fare-engine/pricing/fares-v2/fare-pricer
 import { formatFileProblem } from '../../fare-engine/pricing/file-problem.ts';
 import { quoteLine } from '../../fare-engine/pricing/quote.ts';
 import { QUOTE_LINE_BYTES_MAX, quoteError } from '../../fare-engine/pricing/quote-request.ts';
-import { loadFeed } from '../../fare-engine/tariffs/load-tariff.ts';
+import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { lineWriter, readLines } from '../line-streams.ts';
 
 export const usage = `Usage: kvytok quote --tariff DIR [--gtfs DIR] < journeys.jsonl
 
-What journeys cost. DIR is a tariff package or any GTFS feed with Fares v2; files that it lacks come from --gtfs.
+What journeys cost. DIR is a tariff package or any GTFS feed with Fares v2, a folder or a zip archive; files that it
+lacks come from --gtfs.
 
 One JSON line in for each journey:
   {"id":"1","legs":[{"routeId":"T5","fromStopId":"a","toStopId":"b",

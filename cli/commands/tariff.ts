@@ -5,7 +5,8 @@ import { parseArgs } from 'node:util';
 import { companionRules } from '../../fare-engine/pricing/companion-rules.ts';
 import { type FileProblem, formatFileProblem, hasErrors } from '../../fare-engine/pricing/file-problem.ts';
 import { inspectionRules } from '../../fare-engine/pricing/inspection.ts';
-import { loadFeed, loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
+import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
+import { loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]

@@ -3,7 +3,7 @@
  * that may be meant. Made once for a feed and network, so that a doubtful tap costs a look-up for each area and no more.
  */
 import type { FareFeed } from './fares-v2/fare-feed.ts';
-import { areasOf } from './fares-v2/leg-matcher.ts';
+import { areasOf, standsForEmpty } from './fares-v2/leg-matcher.ts';
 import { compareText } from './file-problem.ts';
 
 const known = new WeakMap<FareFeed, Map<string, readonly string[]>>();
@@ -24,8 +24,9 @@ function makeCandidates(feed: FareFeed, networkId: string): string[] {
   const stopIds = [...new Set([...(feed.stops?.keys() ?? []), ...feed.areasOfStop.keys()])].sort(compareText);
   const byAreas = new Map<string, string>();
   for (const stopId of stopIds) {
-    const areas = areasOf(feed, stopId).filter((areaId) => listed.has(areaId));
-    const key = [...areas].sort(compareText).join('\u0000');
+    const all = areasOf(feed, stopId);
+    const areas = all.filter((areaId) => listed.has(areaId));
+    const key = [String(standsForEmpty(all, listed)), ...[...areas].sort(compareText)].join('\u0000');
     if (!byAreas.has(key)) byAreas.set(key, stopId);
   }
   return [...byAreas.values()];

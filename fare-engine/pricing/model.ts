@@ -67,12 +67,13 @@ export interface PricingState {
   readonly v: 1;
   /** The run of legs within which the next leg may be a transfer. */
   readonly transferRun: {
+    /** First leg of the counted transfers that ended here (transfer-matcher.ts); the last leg where there are none. */
     readonly startedAtMs: number;
     readonly lastLegAtMs: number;
     readonly lastLegGroupId: string;
     readonly lastStopId: string | null;
     readonly lastVehicleId: string | null;
-    /** Transfers already used in this run. */
+    /** Counted transfers already used; 0 after any other. */
     readonly transferCount: number;
     readonly firstTapId: string;
     /** Package whose rules hold for the run: a journey is priced by the tariff of its first tap. */

@@ -262,19 +262,21 @@ function touchOf(tap: TapFact, placeId: string, companions: number): Touch {
 }
 
 function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState['transferRun'] {
-  const { feed } = leg.tariff.pricer;
+  const { feed, transfers } = leg.tariff.pricer;
   const groupId = leg.rule.legGroupId;
   if (groupId === '' || feed.transferRules.length === 0) return null;
   const before = leg.transfer ? state.transferRun : null;
-  const sameGroup = before?.lastLegGroupId === groupId;
+  // The part of the run under rules that count transfers and measure from its first leg.
+  const counted = before !== null && transfers.inRun(before.lastLegGroupId, groupId);
+  const goesOn = counted && before.transferCount > 0 && transfers.goesOn(before.lastLegGroupId, groupId);
   const uncertaintyMs = Math.max(uncertaintyOf(tap), before?.uncertaintyMs ?? 0);
   return {
-    startedAtMs: before && sameGroup ? before.startedAtMs : tap.fareAtMs,
+    startedAtMs: !counted ? tap.fareAtMs : goesOn ? before.startedAtMs : before.lastLegAtMs,
     lastLegAtMs: tap.fareAtMs,
     lastLegGroupId: groupId,
     lastStopId: tap.stopId,
     lastVehicleId: tap.vehicleId,
-    transferCount: before && sameGroup ? before.transferCount + 1 : 0,
+    transferCount: !counted ? 0 : goesOn ? before.transferCount + 1 : 1,
     firstTapId: before?.firstTapId ?? tap.tapId,
     packageHash: leg.tariff.hash,
     ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),

@@ -131,8 +131,8 @@ function findTransfers(
 ): PricedTransfer[] {
   const { feed, transfers } = tariff.pricer;
   const payer = { mediaId, categoryIds: [tariff.defaultCategoryId] };
-  const sameGroup = run.lastLegGroupId === option.rule.legGroupId;
-  const firstMs = sameGroup ? run.startedAtMs : run.lastLegAtMs;
+  const goesOn = run.transferCount > 0 && transfers.goesOn(run.lastLegGroupId, option.rule.legGroupId);
+  const firstMs = goesOn ? run.startedAtMs : run.lastLegAtMs;
   // On the cheaper side of an unsure clock both legs lie on one side of the day's start.
   const runSlackMs = Math.min(slackMs, run.uncertaintyMs ?? 0);
   const sameDay = firstMs + runSlackMs >= dayStartMs || tap.fareAtMs - (slackMs - runSlackMs) < dayStartMs;
@@ -142,7 +142,7 @@ function findTransfers(
       toGroupId: option.rule.legGroupId,
       first: { departureMs: firstMs, arrivalMs: firstMs },
       last: { departureMs: tap.fareAtMs, arrivalMs: tap.fareAtMs },
-      count: sameGroup ? run.transferCount + 1 : 1,
+      count: goesOn ? run.transferCount + 1 : 1,
       slackMs,
     },
     (rule) =>

@@ -1,17 +1,13 @@
-/** Reads tariff packages and feeds from folders: the only place of pricing that touches a disk. */
+/** Reads tariff packages from folders; this room is the only place of pricing that touches a disk. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { FareFeed } from '../pricing/fares-v2/fare-feed.ts';
 import { compareFileProblems, type FileProblem, hasErrors } from '../pricing/file-problem.ts';
-import { FARE_FILES, readFeed } from '../pricing/gtfs/read-feed.ts';
 import { type ReadPackage, readTariffPackage, type TariffPackage } from '../pricing/tariff-package.ts';
 import { createTariffTimeline, type TariffTimeline } from '../pricing/tariff-timeline.ts';
 
 /** Largest package, and most files in it. */
 export const PACKAGE_BYTES_MAX = 64 * 1024 * 1024;
 export const PACKAGE_FILES_MAX = 200;
-/** Largest single file of a stranger's feed. */
-export const FEED_FILE_BYTES_MAX = 512 * 1024 * 1024;
 /** Most packages of one city. */
 export const PACKAGES_MAX = 500;
 
@@ -63,42 +59,6 @@ export async function loadTariffTimeline(dir: string): Promise<LoadedTimeline> {
   problems.push(...overlaps);
   problems.sort(compareFileProblems);
   return hasErrors(problems) ? { ok: false, problems } : { ok: true, timeline, problems };
-}
-
-export type LoadedFeed =
-  | { readonly ok: true; readonly feed: FareFeed; readonly problems: readonly FileProblem[] }
-  | { readonly ok: false; readonly problems: readonly FileProblem[] };
-
-/**
- * Reads a feed for quotes. `dir` may be one of our packages (then its concession rows are made as well) or any GTFS
- * feed; files that it lacks come from `gtfsDir`.
- */
-export async function loadFeed(dir: string, gtfsDir?: string): Promise<LoadedFeed> {
-  const files: Files = new Map();
-  // The second folder first, so that the tariff's own files stand above it.
-  for (const folder of gtfsDir === undefined ? [dir] : [gtfsDir, dir]) {
-    const problem = await addFeedFiles(folder, files);
-    if (problem) return { ok: false, problems: [problem] };
-  }
-  if (!files.has('tariff.yaml')) {
-    const { feed, problems } = readFeed(files);
-    return hasErrors(problems) ? { ok: false, problems } : { ok: true, feed, problems };
-  }
-  const read = readTariffPackage(files);
-  return read.ok ? { ok: true, feed: read.package.pricer.feed, problems: read.problems } : read;
-}
-
-async function addFeedFiles(dir: string, files: Files): Promise<FileProblem | undefined> {
-  const names = await listFiles(dir);
-  if (!names) return folderProblem(dir, 'the folder cannot be read', 'Check the path.');
-  for (const name of names) {
-    if (!FARE_FILES.includes(name) && !name.endsWith('.yaml')) continue;
-    const { size } = await stat(join(dir, name));
-    if (size > FEED_FILE_BYTES_MAX)
-      return folderProblem(join(dir, name), 'the file is too large', 'Check the feed.');
-    files.set(name, await readFile(join(dir, name)));
-  }
-  return undefined;
 }
 
 async function listFiles(dir: string): Promise<string[] | undefined> {

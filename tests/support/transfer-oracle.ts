@@ -54,6 +54,12 @@ function totalsOf(
   const totals: bigint[] = [];
   const listedFrom = transfers.map((t) => t.from);
   const listedTo = transfers.map((t) => t.to);
+  const groupOf = (i: number) => chosen[i]?.group ?? '';
+  // A rule that is empty on both sides has "the same" groups on both sides too.
+  const bothEmpty = (i: number) => !listedFrom.includes(groupOf(i - 1)) && !listedTo.includes(groupOf(i));
+  const sameGroup = (i: number) => groupOf(i - 1) === groupOf(i);
+  const sameRun = (earlier: number, i: number) =>
+    bothEmpty(i) ? bothEmpty(earlier) : sameGroup(i) && (sameGroup(earlier) || bothEmpty(earlier));
   // used[i] = the transfer rule into leg i, or null.
   const walk = (used: (OracleTransfer | null)[], total: bigint) => {
     const i = used.length;
@@ -65,9 +71,7 @@ function totalsOf(
     const from = chosen[i - 1] as OracleLegRule;
     // "measured starting from the first matched leg" of consecutive transfers within one group
     let first = i - 1;
-    if (from.group === to.group) {
-      while (first > 0 && used[first] !== null && chosen[first - 1]?.group === from.group) first--;
-    }
+    while (first > 0 && used[first] !== null && sameRun(first, i)) first--;
     const count = i - first;
     const groupsMatch = (t: OracleTransfer) =>
       from.group !== '' &&

@@ -3,7 +3,7 @@
  *
  * Lawful means: each leg is paid by a rule that matches it; where a transfer rule applies between two legs it must be
  * used ("that record must be processed"), so combinations arise only where several leg rules or several transfer
- * rules apply. Money of one currency only.
+ * rules apply. Money of one currency only: what must be paid in another one makes a combination unlawful, never free.
  */
 import { compareText } from '../file-problem.ts';
 import type { FareFeed, LegRule, ProductRow, TransferRule } from './fare-feed.ts';
@@ -65,9 +65,11 @@ export function priceJourney(
     for (const currency of sold) currencies.add(currency);
   }
   const priced: PaidJourney[] = [];
-  for (const currency of currencies) {
-    const journey = cheapestIn(feed, transfers, legs, rules, payer, currency);
+  for (const currency of [...currencies].sort(compareText)) {
+    const asked = { feed, transfers, legs, rules, payer, currency, foreign: new Set<string>() };
+    const journey = cheapestIn(asked);
     if (journey) priced.push(journey);
+    else for (const other of asked.foreign) currencies.add(other);
   }
   // Two currencies cannot be compared, so neither is "the" fare.
   const [only, second] = priced;
@@ -87,7 +89,7 @@ function currenciesSold(feed: FareFeed, productId: string, payer: Payer): string
 interface Partial {
   readonly totalMinor: bigint;
   readonly groupId: string;
-  /** First leg of the run of transfers within one group that ends here; own position when there is none. */
+  /** First leg of the run of counted transfers that ends here (transfer-matcher.ts); own position when there is none. */
   readonly runStart: number;
   /** Whether a transfer led into this leg: a type 2 transfer then adds to the sum instead of replacing the leg. */
   readonly transferred: boolean;
@@ -95,20 +97,26 @@ interface Partial {
   readonly before: Partial | null;
 }
 
-function cheapestIn(
-  feed: FareFeed,
-  transfers: TransferMatcher,
-  legs: readonly EffectiveLeg[],
-  rules: readonly (readonly LegRule[])[],
-  payer: Payer,
-  currency: string,
-): PaidJourney | undefined {
+/** A journey to be priced in one currency. */
+interface Asked {
+  readonly feed: FareFeed;
+  readonly transfers: TransferMatcher;
+  readonly legs: readonly EffectiveLeg[];
+  readonly rules: readonly (readonly LegRule[])[];
+  readonly payer: Payer;
+  readonly currency: string;
+  /** Currencies of transfers that would have to be paid in another one: gathered for the answer. */
+  readonly foreign: Set<string>;
+}
+
+function cheapestIn(asked: Asked): PaidJourney | undefined {
+  const { legs, rules, currency } = asked;
   let partials: Partial[] = [];
   for (let i = 0; i < legs.length; i++) {
     const best = new Map<string, Partial>();
-    for (const option of optionsOf(feed, rules[i] ?? [], payer, currency)) {
+    for (const option of optionsOf(asked, rules[i] ?? [])) {
       for (const before of i === 0 ? [null] : partials) {
-        for (const next of extend(feed, transfers, legs, i, before, option, payer)) {
+        for (const next of extend(asked, i, before, option)) {
           const key = `${next.groupId}\u0000${next.runStart}\u0000${next.transferred}`;
           const known = best.get(key);
           if (!known || next.totalMinor < known.totalMinor) best.set(key, next);
@@ -126,12 +134,7 @@ function cheapestIn(
 }
 
 /** The cheapest product for each leg group: transfers depend on nothing else of the rule. */
-function optionsOf(
-  feed: FareFeed,
-  rules: readonly LegRule[],
-  payer: Payer,
-  currency: string,
-): readonly Option[] {
+function optionsOf({ feed, payer, currency }: Asked, rules: readonly LegRule[]): readonly Option[] {
   const byGroup = new Map<string, Option>();
   for (const rule of rules) {
     const product = selectProduct(feed, rule.productId, payer, currency);
@@ -143,70 +146,49 @@ function optionsOf(
   return [...byGroup.values()].sort((a, b) => compareText(a.rule.legGroupId, b.rule.legGroupId));
 }
 
-function extend(
-  feed: FareFeed,
-  transfers: TransferMatcher,
-  legs: readonly EffectiveLeg[],
-  i: number,
-  before: Partial | null,
-  option: Option,
-  payer: Payer,
-): Partial[] {
+/** Every lawful way to go on with one more leg; none where its transfer would have to be paid in another currency. */
+function extend(asked: Asked, i: number, before: Partial | null, option: Option): Partial[] {
+  const { feed, transfers, legs, payer, currency, foreign } = asked;
+  const { rule, product } = option;
   const leg = legs[i] as EffectiveLeg;
-  const groupId = option.rule.legGroupId;
-  const paid = (
+  const groupId = rule.legGroupId;
+  const next = (
     transferRule: TransferRule | null,
     transferProduct: ProductRow | null,
     addsMinor: bigint,
-  ) => ({
-    leg,
-    rule: option.rule,
-    product: option.product,
-    transferRule,
-    transferProduct,
-    addsMinor,
+    runStart: number,
+  ): Partial => ({
+    totalMinor: (before?.totalMinor ?? 0n) + addsMinor,
+    groupId,
+    runStart,
+    transferred: transferRule !== null,
+    last: { leg, rule, product, transferRule, transferProduct, addsMinor },
+    before,
   });
-  if (before) {
-    const sameGroup = before.groupId === groupId;
-    const first = sameGroup ? before.runStart : i - 1;
-    const { currency } = option.product;
-    const applying = transfers.match(
-      {
-        fromGroupId: before.groupId,
-        toGroupId: groupId,
-        first: legs[first] as EffectiveLeg,
-        last: leg,
-        count: sameGroup ? i - first : 1,
-      },
-      (rule) => rule.productId === '' || !!selectProduct(feed, rule.productId, payer, currency),
-    );
-    if (applying.length > 0) {
-      return applying.map((rule) => {
-        const product =
-          rule.productId === '' ? undefined : selectProduct(feed, rule.productId, payer, currency);
-        const adds = transferCost(rule, product?.amountMinor ?? 0n, before, option.product.amountMinor);
-        return {
-          totalMinor: before.totalMinor + adds,
-          groupId,
-          runStart: sameGroup ? first : i,
-          transferred: true,
-          last: paid(rule, product ?? null, adds),
-          before,
-        };
-      });
-    }
-  }
-  const price = option.product.amountMinor;
-  return [
+  if (!before) return [next(null, null, product.amountMinor, i)];
+  const goesOn = before.runStart < i - 1 && transfers.goesOn(before.groupId, groupId);
+  const first = goesOn ? before.runStart : i - 1;
+  const applying = transfers.match(
     {
-      totalMinor: (before?.totalMinor ?? 0n) + price,
-      groupId,
-      runStart: i,
-      transferred: false,
-      last: paid(null, null, price),
-      before,
+      fromGroupId: before.groupId,
+      toGroupId: groupId,
+      first: legs[first] as EffectiveLeg,
+      last: leg,
+      count: i - first,
     },
-  ];
+    ({ productId }) => productId === '' || selectProduct(feed, productId, payer) !== undefined,
+  );
+  if (applying.length === 0) return [next(null, null, product.amountMinor, i)];
+  const runStart = transfers.inRun(before.groupId, groupId) ? first : i;
+  return applying.flatMap((transfer) => {
+    const paid = transfer.productId === '' ? null : selectProduct(feed, transfer.productId, payer, currency);
+    if (paid === undefined) {
+      for (const other of currenciesSold(feed, transfer.productId, payer)) foreign.add(other);
+      return [];
+    }
+    const adds = transferCost(transfer, paid?.amountMinor ?? 0n, before, product.amountMinor);
+    return [next(transfer, paid, adds, runStart)];
+  });
 }
 
 /** What a transfer adds: A+AB, A+AB+B or AB first; S+BC, S+BC+C or S+BC afterwards (S = total so far). */

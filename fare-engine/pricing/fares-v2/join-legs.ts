@@ -45,6 +45,8 @@ function joins(feed: FareFeed, rule: JoinRule, before: RideLeg, after: RideLeg):
   return isAt(feed, before.toStopId, rule.fromStopId) && isAt(feed, after.fromStopId, rule.toStopId);
 }
 
+/** A platform or station is meant with all that lies in it. */
 function isAt(feed: FareFeed, stopId: string, target: string): boolean {
-  return target === '' || stopId === target || stationOf(feed, stopId) === target;
+  if (target === '' || stopId === target || stationOf(feed, stopId) === target) return true;
+  return feed.stops?.get(stopId)?.parentId === target;
 }

@@ -4,6 +4,7 @@
  *
  * Empty values: without the column `rule_priority` an empty network or area stands for every value that is NOT listed
  * in that column; with it an empty value is ignored and the highest priority wins. Empty timeframes are always ignored.
+ * A stop in several areas is asked about each by itself: one that is not listed is enough for the empty value.
  */
 import { compareText } from '../file-problem.ts';
 import type { FareFeed, LegRule } from './fare-feed.ts';
@@ -79,8 +80,12 @@ function keyOf(networkId: string, from: string, to: string): string {
 /** Values of one column that a leg's value(s) may meet: its own, and the empty one where that applies. */
 function columnValues(own: readonly string[], listed: ReadonlySet<string>, priority: boolean): string[] {
   const values = own.filter((value) => value !== '');
-  if (priority || !own.some((value) => listed.has(value))) values.push('');
-  return values;
+  return priority || standsForEmpty(own, listed) ? [...values, ''] : values;
+}
+
+/** Without priorities: whether an empty value of a column stands for one of these, or for the lack of any. */
+export function standsForEmpty(own: readonly string[], listed: ReadonlySet<string>): boolean {
+  return own.length === 0 || own.some((value) => !listed.has(value));
 }
 
 /** A stop's areas; one without areas of its own lies in those of its platform or station. */

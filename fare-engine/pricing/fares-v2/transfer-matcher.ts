@@ -2,10 +2,10 @@
  * Which transfer rules apply between two fare legs (GTFS fare_transfer_rules.txt).
  *
  * Directional. An empty group stands for every leg group that its column does not list; a leg without a group never
- * transfers. Consecutive transfers within one leg group form a run: `transfer_count` counts them and `duration_limit`
- * is measured from the run's first leg; between different groups it is measured from the leg before. A duration equal
- * to the limit is within it: the text does not say, and other engines read it so. Of several counts the smallest that
- * still covers the transfer is taken.
+ * transfers. Consecutive transfers within one leg group, or under rules that are empty on both sides, form a run:
+ * `transfer_count` counts them and `duration_limit` is measured from the run's first leg; of any other transfer the
+ * duration is measured from the leg before. A duration equal to the limit is within it: the text does not say, and
+ * other engines read it so. Of several counts the smallest that still covers the transfer is taken.
  */
 import { compareText } from '../file-problem.ts';
 import type { FareFeed, TransferRule } from './fare-feed.ts';
@@ -19,7 +19,7 @@ export interface LegTimes {
 export interface TransferQuestion {
   readonly fromGroupId: string;
   readonly toGroupId: string;
-  /** First leg of the run so far within the same group, or the leg before. */
+  /** First leg of the run that this transfer goes on (`goesOn`), or the leg before. */
   readonly first: LegTimes;
   readonly last: LegTimes;
   /** Number that this transfer would have in its run, from 1. */
@@ -29,6 +29,10 @@ export interface TransferQuestion {
 }
 
 export interface TransferMatcher {
+  /** Whether a transfer between two groups is one of a run: counted, and timed from the run's first leg. */
+  inRun(fromGroupId: string, toGroupId: string): boolean;
+  /** Whether such a transfer goes on the run of the counted transfer into its first group; else it begins one. */
+  goesOn(fromGroupId: string, toGroupId: string): boolean;
   /**
    * Rules that apply, ordered by rule id; empty = the legs are separate. `usable` says whether a rule's product is
    * sold to the payer: a transfer that cannot be bought does not apply.
@@ -48,13 +52,18 @@ export function createTransferMatcher(feed: FareFeed): TransferMatcher {
     if (list) list.push(rule);
     else byPair.set(key, [rule]);
   }
+  // The value under which a column speaks of a group.
+  const fromOf = (groupId: string) => (listedFrom.has(groupId) ? groupId : '');
+  const toOf = (groupId: string) => (listedTo.has(groupId) ? groupId : '');
+  const sameField = (fromGroupId: string, toGroupId: string) => fromOf(fromGroupId) === toOf(toGroupId);
   return {
+    inRun: (fromGroupId, toGroupId) => fromGroupId === toGroupId || sameField(fromGroupId, toGroupId),
+    goesOn: (fromGroupId, toGroupId) =>
+      sameField(fromGroupId, toGroupId) ? toOf(fromGroupId) === toOf(toGroupId) : fromGroupId === toGroupId,
     match(question, usable) {
       const { fromGroupId, toGroupId } = question;
       if (fromGroupId === '' || toGroupId === '') return [];
-      const from = listedFrom.has(fromGroupId) ? fromGroupId : '';
-      const to = listedTo.has(toGroupId) ? toGroupId : '';
-      const fitting = (byPair.get(pairKey(from, to)) ?? []).filter(
+      const fitting = (byPair.get(pairKey(fromOf(fromGroupId), toOf(toGroupId))) ?? []).filter(
         (rule) => rule.transferCount >= question.count && withinDuration(rule, question) && usable(rule),
       );
       if (fitting.length < 2) return fitting;

@@ -1,23 +1,15 @@
 /** Meaning of single cells: amounts, dates, times, numbers. Each returns `undefined` for what it cannot read. */
 import { minorUnitDigits } from '#contracts/money.ts';
 
-const CURRENCIES = new Set(Intl.supportedValuesOf('currency'));
+/** What the runtime knows, old codes among them, and the codes of ISO 4217 that it lacks. */
+const CURRENCIES = new Set([
+  ...Intl.supportedValuesOf('currency'),
+  ...'BOV CHE CHW CLF COU MXV USN UYI UYW VED'.split(' '),
+]);
 
-/** Whether a code is a currency of ISO 4217 that the runtime knows. */
+/** Whether a code is a currency of ISO 4217. */
 export function isCurrency(code: string): boolean {
   return CURRENCIES.has(code);
-}
-
-const digitsOf = new Map<string, number>();
-
-/** Decimal places of a known currency (ISO 4217), remembered. */
-export function currencyDigits(currency: string): number {
-  let digits = digitsOf.get(currency);
-  if (digits === undefined) {
-    digits = minorUnitDigits(currency);
-    digitsOf.set(currency, digits);
-  }
-  return digits;
 }
 
 /** What an amount's text says. `digits` lets the caller see a wrong number of decimal places. */
@@ -32,7 +24,7 @@ export function parseAmount(text: string, currency: string): AmountCell {
   const match = DECIMAL.exec(text);
   if (!match) return { ok: false, reason: 'not-a-number' };
   const [, sign, whole, fraction = ''] = match as unknown as [string, string, string, string | undefined];
-  const places = currencyDigits(currency);
+  const places = minorUnitDigits(currency);
   // Zeros beyond the currency's places say nothing and lose nothing.
   const significant = fraction.slice(places);
   if (/[1-9]/.test(significant)) return { ok: false, reason: 'too-many-decimals' };

@@ -23,7 +23,6 @@ export function checkReferences(files: FeedFiles, feed: FareFeed, problems: File
     medium: columnValues(files, 'fare_media.txt', 'fare_media_id'),
     category: new Set(feed.categories.keys()),
     stop: new Set(feed.stops?.keys() ?? []),
-    route: new Set(feed.networkOfRoute?.keys() ?? []),
   };
   const leg = 'fare_leg_rules.txt';
   const transfer = 'fare_transfer_rules.txt';
@@ -92,6 +91,14 @@ export function checkReferences(files: FeedFiles, feed: FareFeed, problems: File
       target: 'stops.txt',
       known: ids.stop,
     },
+    { file: 'stops.txt', columns: ['parent_station'], target: 'stops.txt', known: ids.stop },
+    feed.networkOfRoute !== null &&
+      files.has('routes.txt') && {
+        file: 'route_networks.txt',
+        columns: ['route_id'],
+        target: 'routes.txt',
+        known: columnValues(files, 'routes.txt', 'route_id'),
+      },
     files.has('networks.txt') && {
       file: 'route_networks.txt',
       columns: ['network_id'],

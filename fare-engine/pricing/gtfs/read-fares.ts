@@ -1,8 +1,9 @@
 /** Reads the fare_* files and rider_categories.txt. */
 
+import { minorUnitDigits } from '#contracts/money.ts';
 import type { FareMedium, LegRule, ProductRow, RiderCategory, TransferRule } from '../fares-v2/fare-feed.ts';
 import type { FileProblem } from '../file-problem.ts';
-import { currencyDigits, isCurrency, parseAmount, parseWhole } from './cells.ts';
+import { isCurrency, parseAmount, parseWhole } from './cells.ts';
 import { type FeedFiles, openTable, quote, type RowReader } from './row-reader.ts';
 
 /** fare_media.txt */
@@ -12,6 +13,8 @@ export function readMedia(files: FeedFiles, problems: FileProblem[]): FareMedium
     openTable(files, 'fare_media.txt', ['fare_media_id'], problems)?.map((row) => {
       const mediaId = row.required('fare_media_id');
       unique(row, 'fare_media_id', mediaId, seen);
+      if (!/^[0-4]$/.test(row.text('fare_media_type')))
+        row.warn('fare_media_type', 'fare_media_type is none of 0 to 4', 'Write 0, 1, 2, 3 or 4.');
       return { mediaId, name: row.text('fare_media_name') };
     }) ?? []
   );
@@ -57,7 +60,7 @@ function readProduct(row: RowReader): ProductRow | undefined {
   }
   if (currency === '' || text === '') return undefined;
   const amount = parseAmount(text, currency);
-  const places = currencyDigits(currency);
+  const places = minorUnitDigits(currency);
   if (!amount.ok) {
     const decimals = `${places} decimal place${places === 1 ? '' : 's'}`;
     if (amount.reason === 'too-many-decimals') {
@@ -136,7 +139,7 @@ export function readTransferRules(files: FeedFiles, problems: FileProblem[]): Tr
       const limit = row.text('duration_limit');
       const durationLimitS = limit === '' ? null : positive(row, 'duration_limit');
       checkDurationType(row, limit !== '');
-      const transferCount = readTransferCount(row, fromLegGroupId !== '' && fromLegGroupId === toLegGroupId);
+      const transferCount = readTransferCount(row, fromLegGroupId === toLegGroupId);
       const key = keyText(fromLegGroupId, toLegGroupId, productId, row.text('transfer_count'), limit);
       sameKey(row, 'from_leg_group_id', key, seenKeys);
       const ruleId = row.text('rule_id') || `transfer/${key}|${fareTransferType}|${durationLimitType}`;
@@ -175,7 +178,10 @@ function checkDurationType(row: RowReader, limited: boolean): void {
   }
 }
 
-/** Between different groups there is no count; within one group it is required (missing: no limit). */
+/**
+ * A count is required where both groups are the same, also where both are empty (missing: no limit), and forbidden
+ * elsewhere (there it counts nothing).
+ */
 function readTransferCount(row: RowReader, sameGroup: boolean): number {
   const text = row.text('transfer_count');
   if (text === '') {
@@ -193,14 +199,13 @@ function readTransferCount(row: RowReader, sameGroup: boolean): number {
     row.fail('transfer_count', `transfer_count is ${quote(text)}`, 'Write -1 or a positive whole number.');
     return 0;
   }
-  if (!sameGroup && (row.text('from_leg_group_id') !== '' || row.text('to_leg_group_id') !== '')) {
+  if (!sameGroup)
     row.warn(
       'transfer_count',
       'transfer_count between different leg groups',
       'Leave it empty; it has no effect.',
     );
-  }
-  return count === -1 ? Number.POSITIVE_INFINITY : count;
+  return !sameGroup || count === -1 ? Number.POSITIVE_INFINITY : count;
 }
 
 function natural(row: RowReader, column: string): number {

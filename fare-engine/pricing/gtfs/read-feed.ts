@@ -1,12 +1,14 @@
 /**
  * Reads the files of a GTFS feed that fares need. Errors make the feed unusable; what the standard forbids but has a
- * plain meaning is a warning and is read in the stated way.
+ * plain meaning is a warning and is read in the stated way. Files that the standard calls optional may be absent: then
+ * no fare is known.
  */
 
 import type { FareFeed, JoinRule, Service, Stop, Timeframe } from '../fares-v2/fare-feed.ts';
 import { compareFileProblems, type FileProblem } from '../file-problem.ts';
 import { findZone, type Zone } from '../local-time.ts';
 import { parseGtfsDate, parseLocalTimeS } from './cells.ts';
+import { checkDefaultCategories } from './check-categories.ts';
 import { checkReferences } from './check-references.ts';
 import { readCategories, readLegRules, readMedia, readProducts, readTransferRules } from './read-fares.ts';
 import { readTranslations } from './read-translations.ts';
@@ -65,27 +67,38 @@ export function readFeed(
     media,
     categories,
     products,
-    translations: readTranslations(files, { media, categories, products }, problems),
+    translations: readNames(files, { media, categories, products }, problems),
     legRules: legRules.rules,
     hasRulePriority: legRules.hasPriority,
     joinRules: readJoinRules(files, problems),
     transferRules: readTransferRules(files, problems),
   };
-  if (!files.has('fare_leg_rules.txt')) {
+  if (!files.has('fare_leg_rules.txt'))
     problems.push(
-      fileMissing('fare_leg_rules.txt', 'A feed without leg rules has no fares (GTFS Fares v2).'),
+      fileMissing('fare_leg_rules.txt', 'Without leg rules every fare is unknown (GTFS Fares v2).'),
     );
-  }
-  if (!files.has('fare_products.txt')) {
+  if (!files.has('fare_products.txt'))
     problems.push(fileMissing('fare_products.txt', 'Add the products that leg rules name.'));
-  }
+  checkDefaultCategories(feed, problems);
   checkReferences(files, feed, problems);
   const judged = options.strict ? problems.map((p) => ({ ...p, severity: 'error' as const })) : problems;
   return { feed, problems: judged.sort(compareFileProblems) };
 }
 
 function fileMissing(file: string, howToMend: string): FileProblem {
-  return { file, line: 1, column: 1, severity: 'error', message: 'the file is missing', howToMend };
+  return { file, line: 1, column: 1, severity: 'warning', message: 'the file is missing', howToMend };
+}
+
+/** Names in other languages price nothing, and old feeds have a translations.txt of another form. */
+function readNames(
+  files: FeedFiles,
+  named: Parameters<typeof readTranslations>[1],
+  problems: FileProblem[],
+): ReturnType<typeof readTranslations> {
+  const found: FileProblem[] = [];
+  const translations = readTranslations(files, named, found);
+  problems.push(...found.map((p) => ({ ...p, severity: 'warning' as const })));
+  return translations;
 }
 
 function readZone(files: FeedFiles, options: ReadFeedOptions, problems: FileProblem[]): Zone | null {
@@ -107,20 +120,23 @@ function readNetworks(files: FeedFiles, problems: FileProblem[]): Map<string, st
   const links = openTable(files, 'route_networks.txt', ['network_id', 'route_id'], problems);
   if (!routes && !links) return null;
   const networkOf = new Map<string, string>();
-  const twoWays = files.has('route_networks.txt') || files.has('networks.txt');
+  // One of the two ways, never both: "forbidden if the file exists".
+  let forbidden = files.has('route_networks.txt') || files.has('networks.txt');
   routes?.each((row) => {
     const routeId = row.required('route_id');
     const networkId = row.text('network_id');
     if (networkOf.has(routeId))
       row.fail('route_id', `route ${quote(routeId)} occurs twice`, 'Remove one row.');
-    if (networkId !== '' && twoWays) {
+    if (networkId !== '' && forbidden) {
+      const followed = links ? 'route_networks.txt alone' : 'routes.network_id';
       row.warn(
         'network_id',
         'networks are told in two ways',
-        'Remove routes.network_id or networks.txt and route_networks.txt; route_networks.txt is followed.',
+        `Remove routes.network_id or networks.txt and route_networks.txt; ${followed} is followed.`,
       );
+      forbidden = false;
     }
-    networkOf.set(routeId, networkId);
+    networkOf.set(routeId, links ? '' : networkId);
   });
   const linked = new Set<string>();
   links?.each((row) => {
@@ -243,9 +259,10 @@ function readJoinRules(files: FeedFiles, problems: FileProblem[]): JoinRule[] {
         fromStopId: row.text('from_stop_id'),
         toStopId: row.text('to_stop_id'),
       };
-      if ((rule.fromStopId === '') !== (rule.toStopId === '')) {
+      if ((rule.fromStopId === '') !== (rule.toStopId === ''))
         row.warn('from_stop_id', 'only one of from_stop_id and to_stop_id is set', 'Set both or none.');
-      }
+      if ((rule.fromNetworkId === '') !== (rule.toNetworkId === ''))
+        row.warn('from_network_id', 'only one of from_network_id and to_network_id is set', 'Set both.');
       return rule;
     }) ?? []
   );

@@ -27,6 +27,9 @@ export interface TableReader {
   each(read: (row: RowReader) => void): void;
 }
 
+/** Files that were parsed already: references between them are checked on the same tables. */
+const parsed = new WeakMap<Uint8Array, ReturnType<typeof parseCsvTable>>();
+
 /** Opens a file of the feed; `undefined` when it is absent. Missing required columns are an error. */
 export function openTable(
   files: FeedFiles,
@@ -36,7 +39,9 @@ export function openTable(
 ): TableReader | undefined {
   const bytes = files.get(file);
   if (!bytes) return undefined;
-  const { table, problems: found } = parseCsvTable(file, bytes);
+  const known = parsed.get(bytes) ?? parseCsvTable(file, bytes);
+  parsed.set(bytes, known);
+  const { table, problems: found } = known;
   problems.push(...found);
   const missing = requiredColumns.filter((column) => !table.columns.has(column));
   if (table.columns.size > 0) {

@@ -106,7 +106,7 @@ describe('areas', () => {
     });
     expect(totals(pricer, [leg('bus1', 'a', 'b', '08:00', '08:20')])).toEqual({ '': '100' });
     expect(totals(pricer, [leg('bus1', 'b', 'a', '08:00', '08:20')])).toEqual({ '': '400' });
-    // c lies in inner too, so the empty value does not stand for it.
+    // c lies in outer as well, for which the empty value stands, but inner costs less.
     expect(totals(pricer, [leg('bus1', 'c', 'a', '08:00', '08:20')])).toEqual({ '': '100' });
   });
 });
@@ -276,8 +276,9 @@ describe('problems of a feed', () => {
     for (const p of problems) expect(p.howToMend.length).toBeGreaterThan(3);
   });
 
-  it('a feed without leg rules or with a broken zone cannot be priced', () => {
-    expect(feedProblems(PRODUCTS)).toMatchObject([{ file: 'fare_leg_rules.txt', severity: 'error' }]);
+  it('a feed without leg rules has no fares; one with a broken zone cannot be read', () => {
+    expect(feedProblems(PRODUCTS)).toMatchObject([{ file: 'fare_leg_rules.txt', severity: 'warning' }]);
+    expect(totals(pricerOf(), [bus])).toEqual({ '': null });
     const rules = { 'fare_leg_rules.txt': 'fare_product_id\np1\n' };
     const agency = { 'agency.txt': 'agency_timezone\nEurope/Atlantis\n' };
     expect(feedProblems(PRODUCTS, rules, agency)).toMatchObject([{ file: 'agency.txt', severity: 'error' }]);

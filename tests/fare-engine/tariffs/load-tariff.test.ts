@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { hashPackage } from '#pricing/tariff-package.ts';
 import {
-  loadFeed,
   loadTariffFolder,
   loadTariffTimeline,
   PACKAGE_FILES_MAX,
@@ -67,20 +66,5 @@ describe('a city', () => {
     expect((await loadTariffTimeline(join(root, 'nowhere'))).ok).toBe(false);
     mkdirSync(join(root, 'empty'));
     expect((await loadTariffTimeline(join(root, 'empty'))).ok).toBe(false);
-  });
-});
-
-describe('a feed for quotes', () => {
-  it('takes what a package lacks from a second folder, and has the concession rows of the law', async () => {
-    const read = await loadFeed(join(city, 'tariff/2024-08-01'), join(city, 'gtfs'));
-    expect(read.ok).toBe(true);
-    if (!read.ok) return;
-    expect(read.feed.stops?.size).toBeGreaterThanOrEqual(60);
-    expect(read.feed.networkOfRoute?.get('T5')).toBe('municipal');
-    const pensioner = [...read.feed.products.values()].flat().filter((r) => r.categoryId === 'pensioner');
-    expect(pensioner.map((r) => [r.mediaId, r.amountMinor])).toEqual([
-      ['social_card', 0n],
-      ['social_card', 0n],
-    ]);
   });
 });

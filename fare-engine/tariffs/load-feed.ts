@@ -1,0 +1,78 @@
+/** Reads the feed that `quote` prices by: a tariff package or any GTFS feed, from a folder or a zip archive. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FareFeed } from '../pricing/fares-v2/fare-feed.ts';
+import { type FileProblem, hasErrors } from '../pricing/file-problem.ts';
+import { FARE_FILES, readFeed } from '../pricing/gtfs/read-feed.ts';
+import { readTariffPackage } from '../pricing/tariff-package.ts';
+import { readZip, ZIP_REFUSALS } from './read-zip.ts';
+
+/** Largest single file of a stranger's feed, and all of its files that are read. Times of trips are not. */
+export const FEED_LIMITS = { fileBytesMax: 128 * 1024 * 1024, allBytesMax: 256 * 1024 * 1024 } as const;
+
+export type LoadedFeed =
+  | { readonly ok: true; readonly feed: FareFeed; readonly problems: readonly FileProblem[] }
+  | { readonly ok: false; readonly problems: readonly FileProblem[] };
+
+type Files = Map<string, Uint8Array>;
+
+/**
+ * Reads a feed for quotes. `path` may be one of our packages (then its concession rows are made as well) or any GTFS
+ * feed; files that it lacks come from `gtfsPath`. Each is a folder or a zip archive.
+ */
+export async function loadFeed(path: string, gtfsPath?: string): Promise<LoadedFeed> {
+  const files: Files = new Map();
+  // The second one first, so that the tariff's own files stand above it.
+  for (const source of gtfsPath === undefined ? [path] : [gtfsPath, path]) {
+    const read = await readSource(source);
+    if ('problem' in read) return { ok: false, problems: [read.problem] };
+    for (const [name, bytes] of read.files) files.set(name, bytes);
+  }
+  if (!files.has('tariff.yaml')) {
+    const { feed, problems } = readFeed(files);
+    return hasErrors(problems) ? { ok: false, problems } : { ok: true, feed, problems };
+  }
+  const read = readTariffPackage(files);
+  return read.ok ? { ok: true, feed: read.package.pricer.feed, problems: read.problems } : read;
+}
+
+type Source = { readonly files: Files } | { readonly problem: FileProblem };
+
+async function readSource(path: string): Promise<Source> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return readArchive(path);
+  const names = found && (await readdir(path).catch(() => undefined));
+  if (!names) return problem(path, 'the folder or archive cannot be read', 'Check the path.');
+  return readFolder(path, names.sort());
+}
+
+async function readFolder(path: string, names: readonly string[]): Promise<Source> {
+  const files: Files = new Map();
+  let all = 0;
+  for (const name of names.filter(isRead)) {
+    const file = await stat(join(path, name)).catch(() => undefined);
+    if (!file?.isFile()) continue;
+    all += file.size;
+    if (file.size > FEED_LIMITS.fileBytesMax || all > FEED_LIMITS.allBytesMax)
+      return problem(join(path, name), `the file is too large: ${file.size} bytes`, 'Check the feed.');
+    files.set(name, await readFile(join(path, name)));
+  }
+  if (files.size === 0)
+    return problem(path, 'the folder has no file of GTFS that is read', 'Check the path.');
+  return { files };
+}
+
+async function readArchive(path: string): Promise<Source> {
+  const read = await readZip(path, isRead, FEED_LIMITS);
+  if (read.ok) return { files: read.files };
+  const { code, detail } = read.why;
+  return problem(path, `${code}: ${ZIP_REFUSALS[code]} (${detail})`, 'Get the archive anew, or unpack it.');
+}
+
+function isRead(name: string): boolean {
+  return FARE_FILES.includes(name) || (name.endsWith('.yaml') && !name.startsWith('.'));
+}
+
+function problem(file: string, message: string, howToMend: string): { readonly problem: FileProblem } {
+  return { problem: { file, line: 1, column: 1, severity: 'error', message, howToMend } };
+}
