@@ -11,6 +11,8 @@ import {
   REJECTION_CODES,
   type ReasonCode,
 } from '#contracts/reason-codes.ts';
+import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
+import { ZIP_REFUSALS } from '../fare-engine/tariffs/read-zip.ts';
 import { en } from '../portal/catalogues/en.ts';
 import { uk } from '../portal/catalogues/uk.ts';
 import { ATTENTION_CODES } from '../portal/schemas.ts';
@@ -52,6 +54,18 @@ ${reasonTable(FLAG_CODES)}
 
 ${attentionTable()}
 
+## Lines that \`kvytok quote\` does not price
+
+Each has an answer of its own; the lines after it are priced.
+
+${meaningTable(QUOTE_ERRORS)}
+
+## Archives that are not read
+
+\`kvytok quote\` prices nothing by such a feed.
+
+${meaningTable(ZIP_REFUSALS)}
+
 ## Errors for operators
 
 Each says what happened, what was kept and what to do. \`…\` stands for what differs from case to case.
@@ -63,6 +77,11 @@ writeFileSync(join(ROOT, 'docs/REASON-CODES.md'), document);
 function reasonTable(codes: readonly ReasonCode[]): string {
   const rows = codes.map((code) => `| \`${code}\` | ${REASON_TEXTS[code].uk} | ${REASON_TEXTS[code].en} |`);
   return ['| code | українською | in English |', '|---|---|---|', ...rows].join('\n');
+}
+
+function meaningTable(meanings: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(meanings).map(([code, meaning]) => `| \`${code}\` | ${meaning} |`);
+  return ['| code | meaning |', '|---|---|', ...rows].join('\n');
 }
 
 function attentionTable(): string {

@@ -34,16 +34,18 @@ export type QuoteRequest = Static<typeof QuoteRequest>;
 export type QuoteId = string | number | null;
 
 /** Why a request was not priced. */
-export type QuoteErrorCode =
-  | 'QUOTE_NOT_JSON'
-  | 'QUOTE_BAD_REQUEST'
-  | 'QUOTE_LINE_TOO_LONG'
-  | 'QUOTE_UNKNOWN_ROUTE'
-  | 'QUOTE_UNKNOWN_STOP'
-  | 'QUOTE_UNKNOWN_MEDIUM'
-  | 'QUOTE_UNKNOWN_CATEGORY'
-  | 'QUOTE_BAD_TIME'
-  | 'QUOTE_LEGS_OUT_OF_ORDER';
+export const QUOTE_ERRORS = {
+  QUOTE_NOT_JSON: 'the line is no JSON text',
+  QUOTE_BAD_REQUEST: 'a field is missing, has another type, or is too long',
+  QUOTE_LINE_TOO_LONG: 'the line is longer than is taken',
+  QUOTE_UNKNOWN_ROUTE: 'the feed has no such route',
+  QUOTE_UNKNOWN_STOP: 'the feed has no such stop',
+  QUOTE_UNKNOWN_MEDIUM: 'the feed names media, but not this one',
+  QUOTE_UNKNOWN_CATEGORY: 'the feed names rider categories, but not this one',
+  QUOTE_BAD_TIME: 'a time is no ISO 8601 time, or has no offset where the feed has no zone',
+  QUOTE_LEGS_OUT_OF_ORDER: 'a leg ends before it begins, or begins before the one before it',
+} as const;
+export type QuoteErrorCode = keyof typeof QUOTE_ERRORS;
 
 export interface QuoteError {
   readonly id: QuoteId;

@@ -120,7 +120,7 @@ function readNetworks(files: FeedFiles, problems: FileProblem[]): Map<string, st
   const links = openTable(files, 'route_networks.txt', ['network_id', 'route_id'], problems);
   if (!routes && !links) return null;
   const networkOf = new Map<string, string>();
-  // One of the two ways, never both: "forbidden if the file exists".
+  // The standard forbids the second way where the first is there; said once.
   let forbidden = files.has('route_networks.txt') || files.has('networks.txt');
   routes?.each((row) => {
     const routeId = row.required('route_id');
@@ -128,15 +128,14 @@ function readNetworks(files: FeedFiles, problems: FileProblem[]): Map<string, st
     if (networkOf.has(routeId))
       row.fail('route_id', `route ${quote(routeId)} occurs twice`, 'Remove one row.');
     if (networkId !== '' && forbidden) {
-      const followed = links ? 'route_networks.txt alone' : 'routes.network_id';
       row.warn(
         'network_id',
         'networks are told in two ways',
-        `Remove routes.network_id or networks.txt and route_networks.txt; ${followed} is followed.`,
+        'Remove routes.network_id or networks.txt and route_networks.txt; what route_networks.txt says is followed.',
       );
       forbidden = false;
     }
-    networkOf.set(routeId, links ? '' : networkId);
+    networkOf.set(routeId, networkId);
   });
   const linked = new Set<string>();
   links?.each((row) => {
