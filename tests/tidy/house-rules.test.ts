@@ -9,6 +9,8 @@ import {
   REFUSAL_CODES,
   REJECTION_CODES,
 } from '#contracts/reason-codes.ts';
+import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
+import { ZIP_REFUSALS } from '../../fare-engine/tariffs/read-zip.ts';
 import { ATTENTION_CODES } from '../../portal/schemas.ts';
 import { ARROWS } from './import-arrows.ts';
 import { allPaths, bareCode, ROOT, textFiles } from './project-files.ts';
@@ -148,7 +150,8 @@ describe('reason codes', () => {
   const own = [...REFUSAL_CODES, ...REJECTION_CODES, ...FLAG_CODES];
 
   test('every code is in docs/REASON-CODES.md (node scripts/reason-codes.ts writes it)', () => {
-    const codes = [...new Set([...own, ...ATTENTION_CODES, ...files.flatMap(codesIn)])];
+    const named = [QUOTE_ERRORS, ZIP_REFUSALS].flatMap((meanings) => Object.keys(meanings));
+    const codes = [...new Set([...own, ...named, ...ATTENTION_CODES, ...files.flatMap(codesIn)])];
     expect(checkDocumented(codes, document)).toEqual([]);
   });
   test('the check sees a code without a row and a row without a code', () => {

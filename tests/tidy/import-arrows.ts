@@ -43,7 +43,7 @@ const ALSO_AS_TYPES: Readonly<Record<string, string>> = { 'portal/islands': 'por
 
 /** What reaches outside: no core may have it, only `main.ts`, `config.ts`, `adapters/`. */
 const DRIVERS =
-  /^(mqtt|aedes|pg|smartcard|node:(fs|net|tls|http|https|http2|dgram|sqlite|child_process|worker_threads|cluster|os|process|timers))(\/.*)?$/;
+  /^(mqtt|aedes|pg|smartcard|yauzl|node:(fs|net|tls|http|https|http2|dgram|sqlite|child_process|worker_threads|cluster|os|process|timers))(\/.*)?$/;
 
 /** The leaves run in validators and browsers too: what they may bring along is listed. */
 const LEAF_PACKAGES: Readonly<Record<string, RegExp>> = {
@@ -70,7 +70,11 @@ export function roomOf(path: string): string | undefined {
 }
 
 /** Adapters that stand beside what they read instead of in `adapters/`. */
-const OTHER_ADAPTERS = new Set(['fare-engine/tariffs/load-tariff.ts']);
+const OTHER_ADAPTERS = new Set([
+  'fare-engine/tariffs/load-tariff.ts',
+  'fare-engine/tariffs/load-feed.ts',
+  'fare-engine/tariffs/read-zip.ts',
+]);
 
 /** Whether the file belongs to a room's pure core. */
 export function isCore(path: string): boolean {
