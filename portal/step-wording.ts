@@ -15,6 +15,7 @@ const PARAM_CHARS_MAX = 200;
 const KINDS = [
   'base',
   'transfer',
+  'breakdown',
   'concession',
   'pass',
   'cap',

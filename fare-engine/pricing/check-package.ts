@@ -1,4 +1,5 @@
 /** What a package of our own must hold beyond the GTFS standard: acts, dates, references, one currency. */
+import { checkBreakdown } from './check-breakdown.ts';
 import { checkInspection } from './check-inspection.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
@@ -15,6 +16,7 @@ export function checkPackage(feed: FareFeed, yaml: PackageYaml): FileProblem[] {
     ...checkConcessions(feed, yaml),
     ...checkTapPolicy(feed, yaml),
     ...checkInspection(feed, yaml),
+    ...checkBreakdown(feed, yaml),
     ...checkFares(feed, yaml),
   ];
 }

@@ -5,6 +5,7 @@
  * and with those only that came in time (the base). Of each tap's price the rider bears at most what the base says; the
  * rest is a loss. Prices may fall after a close, never rise through a late tap.
  */
+import { withBreakdownsInTime } from './breakdown-rides.ts';
 import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact } from './model.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
@@ -31,16 +32,19 @@ export interface ChargedDay {
   readonly out: CarriedState;
 }
 
-/** Prices an account-day and splits off what came too late. */
+/** Prices an account-day and splits off what came too late. `inTime` says it of a tap, and of what else became known of it at an instant. */
 export function chargeDay(
   carried: CarriedState,
   day: AccountDay,
   pricer: DayPricer,
-  inTime: (tap: TapFact) => boolean,
+  inTime: (tap: TapFact, receivedAtMs?: number) => boolean,
 ): ChargedDay {
   const priced = pricer.price(carried.state, day);
-  const taps = day.taps.filter(inTime);
-  if (taps.length === day.taps.length && carried.base === null) {
+  const taps = day.taps
+    .filter((tap) => inTime(tap))
+    .map((tap) => withBreakdownsInTime(tap, (receivedAtMs) => inTime(tap, receivedAtMs)));
+  const all = taps.length === day.taps.length && taps.every((tap, i) => tap === day.taps[i]);
+  if (all && carried.base === null) {
     const lines = priced.lines.map((line) => ({ line, lossMinor: 0n }));
     return { lines, out: { state: priced.stateOut, base: null } };
   }

@@ -12,7 +12,13 @@ import type { CarriedState } from './close-rules.ts';
 import { createFareCalendar, type FareCalendar } from './fare-day.ts';
 import { formatFileProblem } from './file-problem.ts';
 import { parseIsoDate } from './gtfs/cells.ts';
-import { type EntitlementFact, INITIAL_STATE, type PassFact, type TapFact } from './model.ts';
+import {
+  type EntitlementFact,
+  INITIAL_STATE,
+  type PassFact,
+  type TapBreakdown,
+  type TapFact,
+} from './model.ts';
 import { parseStateText } from './state-text.ts';
 import { hashPackage, readTariffPackage, type TariffPackage } from './tariff-package.ts';
 import { type Activations, createTariffTimeline, type TariffTimeline } from './tariff-timeline.ts';
@@ -22,6 +28,9 @@ export const BUNDLE_LINE_CHARS_MAX = 128 * 1024 * 1024;
 const FACT_LINE_CHARS_MAX = 64 * 1024;
 /** Most lines of one bundle: a city-month in parts. */
 export const BUNDLE_LINES_MAX = 20_000_000;
+
+/** Most breakdowns that one tap may have: drivers declare one at each door. */
+export const TAP_BREAKDOWNS_MAX = 8;
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Union([type, Type.Null()]);
@@ -64,6 +73,20 @@ const TapLine = Type.Object({
   mediumId: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
   deviceId: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),
   passBackOf: Type.Optional(Nullable(Type.String({ minLength: 1, maxLength: 200 }))),
+  /** Breakdowns of its vehicle in its shift; which those are, the engine's facts say. */
+  breakdowns: Type.Optional(
+    Type.Unsafe<readonly TapBreakdown[]>(
+      Type.Array(
+        Type.Object({
+          breakdownId: Type.String({ minLength: 1, maxLength: 200 }),
+          atMs: Instant,
+          uncertaintyMs: Type.Integer({ minimum: 0, maximum: 8.64e15 }),
+          receivedAtMs: Instant,
+        }),
+        { maxItems: TAP_BREAKDOWNS_MAX },
+      ),
+    ),
+  ),
   /** When the city received it: decides on closed days whether it is charged. Absent = in time. */
   receivedAtMs: Type.Optional(Instant),
 });

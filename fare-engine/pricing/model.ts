@@ -29,6 +29,19 @@ export interface TapFact {
   readonly deviceId?: string | null;
   /** The tap of which the device itself took this one for a repetition. */
   readonly passBackOf?: string | null;
+  /** Breakdowns of its vehicle in the same shift, after it as far as clocks can tell; absent = none. */
+  readonly breakdowns?: readonly TapBreakdown[];
+}
+
+/** The driver declared that the vehicle of a tap cannot go on. */
+export interface TapBreakdown {
+  /** Id of the record: `<device>.<epoch>.<seq>`. */
+  readonly breakdownId: string;
+  readonly atMs: number;
+  /** Half width of the interval in which the true instant lies. */
+  readonly uncertaintyMs: number;
+  /** When the city received it: what came too late for a closed day may only lower a price. */
+  readonly receivedAtMs: number;
 }
 
 /** A person's right to a concession; bitemporal: valid in the world, known to the city. Half-open intervals. */
@@ -83,6 +96,33 @@ export interface PricingState {
   } | null;
   /** Last ride per place and medium still within pass-back reach: touches again are the same ride. */
   readonly lastTouches: readonly Touch[];
+  /** Rides that broke off and may be gone on with, one for each medium at most; absent = none. */
+  readonly broken?: readonly BrokenRide[];
+}
+
+/** A ride whose vehicle broke down: the next vehicle is free (breakdown-rides.ts). */
+export interface BrokenRide {
+  readonly mediumId?: string;
+  readonly placeId: string;
+  readonly tapId: string;
+  readonly routeId: string | null;
+  readonly networkId: string;
+  /** Package of the ride: its rule holds, as for transfers. */
+  readonly packageHash: string;
+  readonly breakdownId: string;
+  /** From the breakdown until the end of its window, both included. */
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** By how much either may be off. */
+  readonly uncertaintyMs?: number;
+  /** That the breakdown was the ride's is only possible, not certain. */
+  readonly unsure?: true;
+  /** Vehicles that are still free. */
+  readonly rides: number;
+  /** Companions who paid and ride on free; absent = none. */
+  readonly companions?: number;
+  /** The free ride that was begun, and companions of it who may still touch. */
+  readonly used?: { readonly placeId: string; readonly companions: number };
 }
 
 /** The touch with which a ride began. */
@@ -106,6 +146,7 @@ export interface PriceStep {
   readonly kind:
     | 'base'
     | 'transfer'
+    | 'breakdown'
     | 'concession'
     | 'pass'
     | 'cap'
@@ -128,7 +169,7 @@ export interface PriceStep {
 export interface PricedLine {
   readonly tapId: string;
   readonly fareDay: string;
-  /** `ride` first leg, `transfer` a leg under a transfer rule, `same-ride` a repeated touch, `unpriced` no rule fits. */
+  /** `ride` first leg, `transfer` a leg under a transfer rule or after a breakdown, `same-ride` a repeated touch, `unpriced` no rule fits. */
   readonly kind: 'ride' | 'transfer' | 'same-ride' | 'unpriced';
   /** Hash of the tariff package that priced it; `null` when none was in force. */
   readonly packageHash: string | null;

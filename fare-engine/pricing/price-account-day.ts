@@ -2,6 +2,7 @@
  * The charge: all facts of one account on one fare day, and what the day before handed on, become priced lines and
  * what is handed to the next day. Pure; the order of the facts and of the rules does not matter.
  */
+import { brokenAfter, brokenAfterTouch, laterCompanions, openBroken, rideOn } from './breakdown-rides.ts';
 import { candidateStops } from './candidate-stops.ts';
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
@@ -102,20 +103,26 @@ function repeatedTap(
   if (!asked) return { line, state };
   // Full price: without the holder's rights and without a transfer.
   const alone = { ...presented, day: { ...day, entitlements: [] } };
-  const fresh = { ...state, transferRun: null };
+  const { broken: _, ...fresh } = { ...state, transferRun: null };
   const ride = priceAt(fresh, alone, tap.fareAtMs, 0);
   if (typeof ride === 'string') return { line, state };
   const placeId = placeOf(tap);
   const before =
     state.lastTouches.find((t) => t.placeId === placeId && t.mediumId === tap.mediumId)?.companions ?? 0;
-  const { leg } = cheaperStop(fresh, alone, cheaperClock(fresh, alone, ride));
+  const { leg: full } = cheaperStop(fresh, alone, cheaperClock(fresh, alone, ride));
+  const breakdown = laterCompanions(state, { tap, placeId }, presented.tariffs);
+  const leg = breakdown ? { ...full, breakdown } : full;
   const { paying } = companionsOf(tap, leg, before);
   const lastTouches = state.lastTouches.map((t) =>
     paying > 0 && t.placeId === placeId && t.mediumId === tap.mediumId
       ? { ...t, companions: before + paying }
       : t,
   );
-  return { line: lineOfLaterCompanions(line, tap, leg, before), state: { ...state, lastTouches } };
+  const broken = brokenAfterTouch(state, { tap, placeId }, presented.tariffs, paying);
+  return {
+    line: lineOfLaterCompanions(line, tap, leg, before),
+    state: { ...state, lastTouches, ...openBroken(broken, tap.fareAtMs) },
+  };
 }
 
 /** A leg that is not the nominal one says why. */
@@ -204,9 +211,10 @@ function priceAt(
   const run = state.transferRun;
   const runTariff = run?.packageHash === undefined ? undefined : tariffs.byHash(run.packageHash);
   const transfer = run && runTariff ? priceTransfer(runTariff, boarding, run) : undefined;
-  if (transfer) return transfer;
   const tariff = tariffs.at(atMs);
-  return tariff ? priceRide(tariff, boarding) : 'no-tariff';
+  const usual = transfer ?? (tariff ? priceRide(tariff, boarding) : 'no-tariff');
+  const placed = { tap, placeId: placeOf(tap) };
+  return rideOn(state, placed, tariffs, usual, (broken) => priceRide(broken, boarding));
 }
 
 /** Where the clock is not sure and a border lies within its uncertainty, the rider pays the cheaper side. */
@@ -245,7 +253,8 @@ function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingSt
   );
   const { paying } = companionsOf(tap, leg);
   const lastTouches = placeId === null ? others : [...others, touchOf(tap, placeId, paying)];
-  return { v: 1, transferRun: nextRun(state, tap, leg), lastTouches };
+  const broken = brokenAfter(state, { tap, placeId }, leg, paying);
+  return { v: 1, transferRun: nextRun(state, tap, leg), lastTouches, ...openBroken(broken, tap.fareAtMs) };
 }
 
 function touchOf(tap: TapFact, placeId: string, companions: number): Touch {
@@ -262,6 +271,11 @@ function touchOf(tap: TapFact, placeId: string, companions: number): Touch {
 }
 
 function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState['transferRun'] {
+  // It stands for the ride that broke off: the run goes on, from where the rider is now.
+  if (leg.breakdown)
+    return (
+      state.transferRun && { ...state.transferRun, lastStopId: tap.stopId, lastVehicleId: tap.vehicleId }
+    );
   const { feed, transfers } = leg.tariff.pricer;
   const groupId = leg.rule.legGroupId;
   if (groupId === '' || feed.transferRules.length === 0) return null;

@@ -2,6 +2,7 @@
  * One boarding at one instant under one package: its leg rule, its transfer from the run before, its concession. The
  * same matchers price journeys of `quote`.
  */
+import type { BreakdownRide } from './breakdown-rides.ts';
 import { bestConcession, type GivenConcession } from './concessions.ts';
 import type { LegRule, ProductRow, TransferRule } from './fares-v2/fare-feed.ts';
 import { selectProduct } from './fares-v2/select-product.ts';
@@ -30,6 +31,8 @@ export interface PricedLeg {
   readonly rule: LegRule;
   readonly product: ProductRow;
   readonly transfer: PricedTransfer | null;
+  /** The ride goes on with one that broke off; absent = it does not. */
+  readonly breakdown?: BreakdownRide;
   readonly grossMinor: bigint;
   /** After the transfer, before the concession. */
   readonly referenceMinor: bigint;

@@ -1,4 +1,5 @@
 /** From a priced leg to the line that is stored: amounts that add up, and a step for each change. */
+import type { BreakdownRide } from './breakdown-rides.ts';
 import type { PricedLine, PriceStep, TapFact } from './model.ts';
 import type { PricedLeg, UnpricedReason } from './price-leg.ts';
 import type { TariffPackage } from './tariff-package.ts';
@@ -27,9 +28,15 @@ export function companionsOf(tap: TapFact, leg: PricedLeg, before = 0): { paying
   return { paying, rest: tap.companions - paying };
 }
 
+/** How many of the paying companions ride on free after a breakdown. */
+function freeCompanions(leg: PricedLeg, paying: number): number {
+  return Math.min(paying, leg.breakdown?.companions ?? 0);
+}
+
 /** All that is charged for a boarding: companions pay the medium's full price, without concession or transfer. */
 export function chargedMinor(tap: TapFact, leg: PricedLeg): bigint {
-  return leg.riderMinor + BigInt(companionsOf(tap, leg).paying) * leg.grossMinor;
+  const { paying } = companionsOf(tap, leg);
+  return leg.riderMinor + BigInt(paying - freeCompanions(leg, paying)) * leg.grossMinor;
 }
 
 /** Line of a ride or transfer. */
@@ -41,28 +48,33 @@ export function lineOfLeg(
 ): PricedLine {
   const steps: PriceStep[] = [baseStep(tap, leg)];
   if (leg.transfer) steps.push(transferStep(leg));
+  if (leg.breakdown) steps.push(breakdownStep(tap, leg.breakdown, leg.grossMinor, 0n, {}));
   if (leg.concession && leg.riderMinor !== leg.referenceMinor) steps.push(concessionStep(leg));
-  if (clock) steps.push(clockStep(leg.riderMinor, clock));
+  const unsure = clock ?? leg.breakdown?.doubt;
+  if (unsure) steps.push(clockStep(leg.riderMinor, unsure));
   if (stop) steps.push(stopStep(leg.riderMinor, stop.nominalMinor, tap));
   const { paying, rest } = companionsOf(tap, leg);
   const riderMinor = chargedMinor(tap, leg);
-  if (paying > 0) steps.push(companionsStep(tap, leg, paying));
+  const full = leg.riderMinor + BigInt(paying) * leg.grossMinor;
+  if (paying > 0) steps.push(companionsStep(tap, leg, paying, full));
+  const free = freeCompanions(leg, paying);
+  if (leg.breakdown && free > 0) steps.push(companionsRideOn(tap, leg.breakdown, full, riderMinor, free));
   if (rest > 0) steps.push(unpricedCompanions(tap, riderMinor, rest, 'companions-over-max'));
   const row = leg.concession?.row;
   return {
-    ...emptyLine(tap, fareDay, leg.transfer ? 'transfer' : 'ride', leg.tariff),
+    ...emptyLine(tap, fareDay, leg.transfer || leg.breakdown ? 'transfer' : 'ride', leg.tariff),
     fareMediaId: leg.mediaId,
     fareProductId: leg.product.productId,
     riderCategoryId: row?.rider_category_id ?? leg.tariff.defaultCategoryId,
     networkId: leg.networkId,
     grossMinor: leg.grossMinor * BigInt(1 + paying),
     riderMinor,
-    transferMinor: leg.grossMinor - leg.referenceMinor,
+    transferMinor: leg.grossMinor - leg.referenceMinor + BigInt(free) * leg.grossMinor,
     concessionMinor: leg.referenceMinor - leg.riderMinor,
     concessionId: row?.concession_id ?? null,
     fundingId: row?.funding_id ?? null,
-    // On a transfer the concession is only presented: no ride to claim for.
-    claimRide: row !== undefined && leg.transfer === null,
+    // On a transfer the concession is only presented: no ride to claim for. After a breakdown the first ride was claimed.
+    claimRide: row !== undefined && leg.transfer === null && leg.breakdown === undefined,
     steps,
   };
 }
@@ -110,12 +122,12 @@ function baseStep(tap: TapFact, { rule, product, grossMinor, mediaId, networkId 
   };
 }
 
-function companionsStep(tap: TapFact, leg: PricedLeg, paying: number): PriceStep {
+function companionsStep(tap: TapFact, leg: PricedLeg, paying: number, afterMinor: bigint): PriceStep {
   const base = baseStep(tap, leg);
   return {
     ...base,
     beforeMinor: leg.riderMinor,
-    afterMinor: chargedMinor(tap, leg),
+    afterMinor,
     params: { ...base.params, companions: String(paying) },
   };
 }
@@ -146,6 +158,40 @@ function transferStep({ transfer, grossMinor, referenceMinor }: PricedLeg): Pric
       ...(rule.durationLimitS === null ? {} : { limitMinutes: String(Math.floor(rule.durationLimitS / 60)) }),
     },
   };
+}
+
+function breakdownStep(
+  tap: TapFact,
+  { rule, broken }: BreakdownRide,
+  beforeMinor: bigint,
+  afterMinor: bigint,
+  more: Readonly<Record<string, string>>,
+): PriceStep {
+  return {
+    kind: 'breakdown',
+    ruleId: rule.rule_id,
+    act: rule.act,
+    article: rule.article,
+    beforeMinor,
+    afterMinor,
+    params: {
+      breakdown: broken.breakdownId,
+      tap: broken.tapId,
+      minutes: String(Math.max(0, Math.floor((tap.fareAtMs - broken.fromMs) / 60_000))),
+      limitMinutes: String(Math.floor(rule.next_window_s / 60)),
+      ...more,
+    },
+  };
+}
+
+function companionsRideOn(
+  tap: TapFact,
+  breakdown: BreakdownRide,
+  beforeMinor: bigint,
+  afterMinor: bigint,
+  companions: number,
+): PriceStep {
+  return breakdownStep(tap, breakdown, beforeMinor, afterMinor, { companions: String(companions) });
 }
 
 function concessionStep({ concession, referenceMinor, riderMinor }: PricedLeg): PriceStep {
@@ -213,19 +259,24 @@ export function lineOfLaterCompanions(
 ): PricedLine {
   const { paying, rest } = companionsOf(tap, leg, before);
   const amount = BigInt(paying) * leg.grossMinor;
+  const free = freeCompanions(leg, paying);
+  const transferMinor = BigInt(free) * leg.grossMinor;
+  const riderMinor = amount - transferMinor;
   const steps = sameRide.steps.slice(0, 1);
   if (paying > 0) {
     const base = baseStep(tap, leg);
     steps.push({ ...base, afterMinor: amount, params: { ...base.params, companions: String(paying) } });
   }
-  if (rest > 0) steps.push(unpricedCompanions(tap, amount, rest, 'companions-over-max'));
+  if (leg.breakdown && free > 0) steps.push(companionsRideOn(tap, leg.breakdown, amount, riderMinor, free));
+  if (rest > 0) steps.push(unpricedCompanions(tap, riderMinor, rest, 'companions-over-max'));
   return {
     ...sameRide,
     fareMediaId: leg.mediaId,
     fareProductId: leg.product.productId,
     riderCategoryId: leg.tariff.defaultCategoryId,
     grossMinor: amount,
-    riderMinor: amount,
+    riderMinor,
+    transferMinor,
     steps,
   };
 }

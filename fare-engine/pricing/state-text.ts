@@ -1,6 +1,7 @@
 /** The carried state as canonical text: equal states have equal text, so a recomputation knows when to stop. */
+import { openBroken } from './breakdown-rides.ts';
 import { compareText } from './file-problem.ts';
-import type { PricingState } from './model.ts';
+import type { BrokenRide, PricingState } from './model.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
 /** Largest pass-back that a tariff can set (tariff-schema.ts): older touches never matter. */
@@ -34,7 +35,30 @@ export function stateText(state: PricingState): string {
         uncertaintyMs,
         companions,
       })),
+    broken: brokenRows(state.broken),
   });
+}
+
+/** Absent where there is none: such a state has the text that it always had. */
+function brokenRows(broken: readonly BrokenRide[] | undefined) {
+  if (broken === undefined || broken.length === 0) return undefined;
+  const sorted = [...broken].sort((a, b) => compareText(a.mediumId ?? '', b.mediumId ?? ''));
+  return sorted.map((one) => ({
+    mediumId: one.mediumId,
+    placeId: one.placeId,
+    tapId: one.tapId,
+    routeId: one.routeId,
+    networkId: one.networkId,
+    packageHash: one.packageHash,
+    breakdownId: one.breakdownId,
+    fromMs: one.fromMs,
+    untilMs: one.untilMs,
+    uncertaintyMs: one.uncertaintyMs,
+    unsure: one.unsure,
+    rides: one.rides,
+    companions: one.companions,
+    used: one.used && { placeId: one.used.placeId, companions: one.used.companions },
+  }));
 }
 
 /** Reads what `stateText` wrote. Throws a SyntaxError for text of another version: states are ours alone. */
@@ -60,6 +84,7 @@ export function trimState(
     v: 1,
     transferRun: run && nextDayStartMs - run.lastLegAtMs <= reach ? run : null,
     lastTouches: recentTouches(state, nextDayStartMs),
+    ...openBroken(state.broken, nextDayStartMs),
   };
 }
 

@@ -43,6 +43,10 @@ const uk: Sentences = {
     x.free
       ? `Безкоштовна пересадка: ${x.p['minutes']} хв від першої реєстрації${x.p['limitMinutes'] ? ` (дозволено ${x.p['limitMinutes']} хв)` : ''}${x.act}`
       : `Пересадка: ${x.after} замість ${x.before}${x.act}`,
+  breakdown: (x) =>
+    x.p['companions']
+      ? `Безкоштовно для супутників (${x.p['companions']}): транспорт зламався, поїздка триває в іншому${x.act}`
+      : `Безкоштовно: транспорт зламався, поїздка триває в іншому (${x.p['minutes']} хв після поломки, дозволено ${x.p['limitMinutes']} хв)${x.act}`,
   concession: (x) =>
     x.free ? `Безкоштовно: ${x.name}${x.act}` : `Пільга: ${x.name}, ${x.after} замість ${x.before}${x.act}`,
   pass: (x) => `Проїзний: ${x.after} замість ${x.before}${x.act}`,
@@ -63,6 +67,10 @@ const en: Sentences = {
     x.free
       ? `Free transfer: ${x.p['minutes']} min after the first boarding${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} min allowed)` : ''}${x.act}`
       : `Transfer: ${x.after} instead of ${x.before}${x.act}`,
+  breakdown: (x) =>
+    x.p['companions']
+      ? `Free for companions (${x.p['companions']}): the vehicle broke down, the ride goes on in another${x.act}`
+      : `Free: the vehicle broke down, the ride goes on in another (${x.p['minutes']} min after the breakdown, ${x.p['limitMinutes']} min allowed)${x.act}`,
   concession: (x) =>
     x.free ? `Free: ${x.name}${x.act}` : `Concession: ${x.name}, ${x.after} instead of ${x.before}${x.act}`,
   pass: (x) => `Pass: ${x.after} instead of ${x.before}${x.act}`,
@@ -84,6 +92,10 @@ const de: Sentences = {
     x.free
       ? `Kostenloser Umstieg: ${x.p['minutes']} Min. nach dem ersten Einstieg${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} Min. erlaubt)` : ''}${x.act}`
       : `Umstieg: ${x.after} statt ${x.before}${x.act}`,
+  breakdown: (x) =>
+    x.p['companions']
+      ? `Kostenlos für Mitfahrende (${x.p['companions']}): das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter${x.act}`
+      : `Kostenlos: das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter (${x.p['minutes']} Min. nach der Panne, ${x.p['limitMinutes']} Min. erlaubt)${x.act}`,
   concession: (x) =>
     x.free ? `Kostenlos: ${x.name}${x.act}` : `Ermäßigung: ${x.name}, ${x.after} statt ${x.before}${x.act}`,
   pass: (x) => `Zeitkarte: ${x.after} statt ${x.before}${x.act}`,
@@ -106,6 +118,10 @@ const pl: Sentences = {
     x.free
       ? `Bezpłatna przesiadka: ${x.p['minutes']} min od pierwszej rejestracji${x.p['limitMinutes'] ? ` (dozwolone ${x.p['limitMinutes']} min)` : ''}${x.act}`
       : `Przesiadka: ${x.after} zamiast ${x.before}${x.act}`,
+  breakdown: (x) =>
+    x.p['companions']
+      ? `Bezpłatnie dla osób towarzyszących (${x.p['companions']}): pojazd uległ awarii, przejazd trwa w innym${x.act}`
+      : `Bezpłatnie: pojazd uległ awarii, przejazd trwa w innym (${x.p['minutes']} min po awarii, dozwolone ${x.p['limitMinutes']} min)${x.act}`,
   concession: (x) =>
     x.free ? `Bezpłatnie: ${x.name}${x.act}` : `Ulga: ${x.name}, ${x.after} zamiast ${x.before}${x.act}`,
   pass: (x) => `Bilet okresowy: ${x.after} zamiast ${x.before}${x.act}`,

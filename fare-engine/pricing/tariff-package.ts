@@ -14,6 +14,8 @@ import type { FeedFiles } from './gtfs/row-reader.ts';
 import { lawProducts } from './law-products.ts';
 import { findZone } from './local-time.ts';
 import {
+  BreakdownFile,
+  type BreakdownRow,
   type Concession,
   ConcessionsFile,
   FundingFile,
@@ -48,6 +50,8 @@ export interface TariffPackage {
   readonly productTerms: ProductTermsFile['products'];
   /** What inspectors may ask, by network; empty = no inspection.yaml. */
   readonly inspection: readonly InspectionRow[];
+  /** Who rides on free after a breakdown, in a network; `undefined` = the package says nothing of it. */
+  breakdownRuleOf(networkId: string | null): BreakdownRow | undefined;
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
   /** Tap policies by network; '' = every other. */
   readonly tapPolicies: readonly NetworkTapPolicy[];
@@ -79,6 +83,7 @@ export interface PackageYaml {
   readonly tapPolicy: YamlFile<TapPolicyFile>;
   readonly productTerms: YamlFile<ProductTermsFile> | undefined;
   readonly inspection: YamlFile<InspectionFile> | undefined;
+  readonly breakdown: YamlFile<BreakdownFile> | undefined;
 }
 
 /** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
@@ -115,8 +120,9 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
     ? open('product-terms.yaml', ProductTermsFile)
     : undefined;
   const inspection = files.has('inspection.yaml') ? open('inspection.yaml', InspectionFile) : undefined;
+  const breakdown = files.has('breakdown.yaml') ? open('breakdown.yaml', BreakdownFile) : undefined;
   return tariff && concessions && funding && tapPolicy
-    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection }
+    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown }
     : undefined;
 }
 
@@ -126,6 +132,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
   const open = (date: string | null) => (date === null ? null : instant(date));
   const policies = new Map(yaml.tapPolicy.value.networks.map((p) => [p.network_id, p]));
   const fallback = policies.get('') as NetworkTapPolicy;
+  const breakdowns = new Map(yaml.breakdown?.value.breakdown.map((row) => [row.network_id, row]));
   const concessions = yaml.concessions.value.concessions.map((row) => ({
     ...row,
     validFromMs: instant(row.valid_from),
@@ -146,6 +153,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     funding: yaml.funding.value.funding,
     productTerms: yaml.productTerms?.value.products ?? [],
     inspection: yaml.inspection?.value.inspection ?? [],
+    breakdownRuleOf: (networkId) => breakdowns.get(networkId ?? '') ?? breakdowns.get(''),
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     tapPolicies: yaml.tapPolicy.value.networks,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,

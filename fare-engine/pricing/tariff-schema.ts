@@ -155,6 +155,33 @@ export const InspectionFile = strict({
 });
 export type InspectionFile = Static<typeof InspectionFile>;
 
+/** Longest windows of a breakdown that a tariff may set: the engine looks no further for rides that one may concern. */
+export const BREAKDOWN_WINDOW_S_MAX = 14_400;
+
+/** Who rides on free after a breakdown of the vehicle. */
+export const BreakdownRow = strict({
+  rule_id: Id,
+  /** Network of the ride that broke off; '' = every network without a row of its own. */
+  network_id: Type.String({ maxLength: 128 }),
+  /** A ride broke off if it began at most so long before the breakdown. */
+  ride_window_s: Type.Integer({ minimum: 0, maximum: BREAKDOWN_WINDOW_S_MAX }),
+  /** The next vehicle is free at most so long after the breakdown. */
+  next_window_s: Type.Integer({ minimum: 0, maximum: BREAKDOWN_WINDOW_S_MAX }),
+  /** Where the next vehicle is free, seen from the one that broke down. */
+  next_routes: oneOf('same_route', 'same_network', 'any'),
+  /** How many vehicles after it are free. */
+  rides: Type.Integer({ minimum: 1, maximum: 10 }),
+  /** Whether companions who paid in the ride that broke off ride on free too. */
+  companions: oneOf('free', 'pay'),
+  act: Id,
+  article: Text,
+});
+export type BreakdownRow = Static<typeof BreakdownRow>;
+
+/** breakdown.yaml */
+export const BreakdownFile = strict({ breakdown: Type.Array(BreakdownRow, { minItems: 1, maxItems: 500 }) });
+export type BreakdownFile = Static<typeof BreakdownFile>;
+
 /** product-terms.yaml */
 export const ProductTermsFile = strict({ products: Type.Array(ProductTerm, { maxItems: 1000 }) });
 export type ProductTermsFile = Static<typeof ProductTermsFile>;

@@ -14,7 +14,7 @@ import { INITIAL_STATE, type PricedLine, type TapFact } from '#pricing/model.ts'
 import { packageNames } from '#pricing/name-book.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
 import { stepText } from '#pricing/step-text.ts';
-import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+import { createTariffTimeline, type TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { entitlement, tap } from '../support/tariff.ts';
 
@@ -29,6 +29,17 @@ const Case = Type.Object(
         ),
       ),
     ),
+    /** What drivers declare; a vehicle's breakdown is that of its rides before. */
+    breakdowns: Type.Optional(
+      Type.Array(
+        Type.Object(
+          { at: Type.String(), vehicle: Type.String(), unsure_s: Type.Optional(Type.String()) },
+          { additionalProperties: false },
+        ),
+      ),
+    ),
+    /** Instead of the packages' own, in all of them. */
+    companion_max: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
     rides: Type.Array(
       Type.Object(
         {
@@ -36,6 +47,7 @@ const Case = Type.Object(
           medium: MediumKind,
           route: Type.String(),
           vehicle: Type.Optional(Type.String()),
+          companions: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
           pays: Type.String({ pattern: '^[0-9]+\\.[0-9]{2}$' }),
           claim: Type.Optional(Type.Union([Type.Literal('yes'), Type.Literal('no')])),
           because: Type.Optional(Type.String()),
@@ -60,8 +72,19 @@ function instant(text: string): number {
   return /[+-]\d\d:\d\d$|Z$/.test(iso) ? Date.parse(iso) : getZone(zone).instantMs(Date.parse(`${iso}Z`));
 }
 
+/** The same packages that allow so many companions. */
+function withCompanions(tariffs: TariffTimeline, max: string | undefined): TariffTimeline {
+  if (max === undefined) return tariffs;
+  const changed = tariffs.packages.map((p) => ({
+    ...p,
+    policyOf: (networkId: string | null) => ({ ...p.policyOf(networkId), companion_max: Number(max) }),
+  }));
+  return createTariffTimeline(changed).timeline;
+}
+
 /** Prices all rides of a case, day after day. */
-function price(example: Case, tariffs: TariffTimeline): PricedLine[] {
+function price(example: Case, given: TariffTimeline): PricedLine[] {
+  const tariffs = withCompanions(given, example.companion_max);
   const entitlements = (example.entitlements ?? []).map((e) =>
     entitlement(e.concession, {
       validFromMs: startOfLocalDateMs(e.from, zone) as number,
@@ -69,12 +92,27 @@ function price(example: Case, tariffs: TariffTimeline): PricedLine[] {
     }),
   );
   const byDay = new Map<string, TapFact[]>();
+  const breakdowns = (example.breakdowns ?? []).map(({ at, vehicle, unsure_s }, i) => {
+    const atMs = instant(at);
+    return {
+      vehicle,
+      said: {
+        breakdownId: `breakdown-${i}`,
+        atMs,
+        uncertaintyMs: Number(unsure_s ?? 0) * 1000,
+        receivedAtMs: atMs,
+      },
+    };
+  });
   for (const [i, ride] of example.rides.entries()) {
+    const broken = breakdowns.filter(({ vehicle }) => vehicle === ride.vehicle).map(({ said }) => said);
     const fact = tap(instant(ride.at), {
       tapId: String(i).padStart(3, '0'),
       mediumKind: ride.medium,
       routeId: ride.route,
       vehicleId: ride.vehicle ?? `own-${i}`,
+      companions: Number(ride.companions ?? 0),
+      ...(broken.length > 0 && { breakdowns: broken }),
     });
     const day = calendar.fareDayOf(fact.fareAtMs);
     byDay.set(day, [...(byDay.get(day) ?? []), fact]);

@@ -124,6 +124,13 @@ transfer-30,city,city,-1,1800,1,0,order-1,п. 9
     'network_id,route_id\nmunicipal,T1\nmunicipal,T2\nprivate,P1\nprivate,P2\nunpriced,X1\n',
 };
 
+/** After a breakdown of a vehicle: any network from municipal ones, the same line from the others, twice. */
+export const BREAKDOWN = `
+breakdown:
+  - { rule_id: ride-on, network_id: "", ride_window_s: 5400, next_window_s: 3600, next_routes: any, rides: 1, companions: free, act: order-1, article: п. 10 }
+  - { rule_id: ride-on-private, network_id: private, ride_window_s: 1800, next_window_s: 600, next_routes: same_route, rides: 2, companions: pay, act: order-1, article: п. 11 }
+`;
+
 /** The small package with some files replaced. Problems fail the test. */
 export function packageOf(change: Readonly<Record<string, string>> = {}): TariffPackage {
   const read = readTariffPackage(filesOf({ ...PACKAGE, ...change }));

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { INITIAL_STATE, type PricedLine, type TapFact } from '#pricing/model.ts';
 import { stateText } from '#pricing/state-text.ts';
 import {
+  BREAKDOWN,
   CALENDAR,
   entitlement,
   PACKAGE,
@@ -15,6 +16,7 @@ import {
 
 const COMPANIONS = {
   'tap-policy.yaml': (PACKAGE['tap-policy.yaml'] as string).replace('companion_max: 0', 'companion_max: 2'),
+  'breakdown.yaml': BREAKDOWN,
 };
 const first = packageOf({
   ...COMPANIONS,
@@ -46,8 +48,29 @@ const tapArb = fc
     companions: fc.constantFrom(0, 0, 0, 1, 3),
     vehicleId: fc.constantFrom('v1', 'v2', 'v3', null),
     routeId: fc.constantFrom('T1', 'T2', 'P1', 'X1', 'none', null),
+    breakdowns: fc.option(
+      fc.array(
+        fc.record({
+          afterMs: fc.constantFrom(-60_000, 0, 600_000, 5_400_000, 5_400_001),
+          uncertaintyMs: fc.constantFrom(0, 0, 90_000),
+        }),
+        { minLength: 1, maxLength: 3 },
+      ),
+      { freq: 1 },
+    ),
   })
-  .map(({ atMs, ...rest }) => ({ fareAtMs: START + atMs, ...rest }));
+  .map(({ atMs, breakdowns, ...rest }) => ({
+    fareAtMs: START + atMs,
+    ...rest,
+    ...(breakdowns !== null && {
+      breakdowns: breakdowns.map(({ afterMs, uncertaintyMs }, i) => ({
+        breakdownId: `b${i}`,
+        atMs: START + atMs + afterMs,
+        uncertaintyMs,
+        receivedAtMs: START,
+      })),
+    }),
+  }));
 
 const tapsArb = fc
   .array(tapArb, { minLength: 1, maxLength: 40 })

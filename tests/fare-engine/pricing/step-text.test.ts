@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import type { PriceStep } from '#pricing/model.ts';
 import { packageNames } from '#pricing/name-book.ts';
 import { STEP_LANGUAGES, stepText } from '#pricing/step-text.ts';
-import { entitlement, packageOf, priceDay, tap, timelineOf } from '../../support/tariff.ts';
+import {
+  BREAKDOWN,
+  entitlement,
+  PACKAGE,
+  packageOf,
+  priceDay,
+  tap,
+  timelineOf,
+} from '../../support/tariff.ts';
 
 const tariff = packageOf();
 const names = packageNames(tariff);
@@ -37,10 +45,38 @@ describe('the sentence of a step', () => {
     );
   });
 
+  it('says why the ride after a breakdown is free, also to companions', () => {
+    const policy = (PACKAGE['tap-policy.yaml'] as string).replace('companion_max: 0', 'companion_max: 1');
+    const allowing = timelineOf(packageOf({ 'breakdown.yaml': BREAKDOWN, 'tap-policy.yaml': policy }));
+    const said = { breakdownId: 'val-1.e.9', atMs: T0 + 60_000, uncertaintyMs: 0, receivedAtMs: T0 };
+    const [, next] = priceDay(allowing, [
+      tap(T0, { breakdowns: [said], companions: 1 }),
+      tap(T0 + 2_460_000, { companions: 1 }),
+    ]).lines;
+    const [, own, , companions] = next?.steps ?? [];
+    expect(text(own, 'uk')).toBe(
+      'Безкоштовно: транспорт зламався, поїздка триває в іншому (40 хв після поломки, дозволено 60 хв), Order 1 uk',
+    );
+    expect(text(own, 'en')).toBe(
+      'Free: the vehicle broke down, the ride goes on in another (40 min after the breakdown, 60 min allowed), Order 1 en',
+    );
+    expect(text(own, 'de')).toBe(
+      'Kostenlos: das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter (40 Min. nach der Panne, 60 Min. erlaubt), Order 1 de',
+    );
+    expect(text(own, 'pl')).toBe(
+      'Bezpłatnie: pojazd uległ awarii, przejazd trwa w innym (40 min po awarii, dozwolone 60 min), Order 1 pl',
+    );
+    expect(text(companions, 'uk')).toBe(
+      'Безкоштовно для супутників (1): транспорт зламався, поїздка триває в іншому, Order 1 uk',
+    );
+    expect(new Set(STEP_LANGUAGES.map((language) => text(companions, language))).size).toBe(4);
+  });
+
   it('exists for every kind and language, with no gap in it', () => {
     const kinds = [
       'base',
       'transfer',
+      'breakdown',
       'concession',
       'pass',
       'cap',
