@@ -10,6 +10,7 @@ import { DeviceId, FeedId, InstantMs, Sha256Hex, Signature } from './ids.ts';
 import { Currency } from './money.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { MediumKind } from './record.ts';
+import { NetworkKeys } from './vehicle-key.ts';
 
 /** Paths of the service. */
 export const ENROLMENT_PATHS = {
@@ -144,10 +145,10 @@ export const EnrolAnswer = Type.Object({
   listGenerationKeys: Type.Optional(PublicKeys),
   issuerKeys: PublicKeys,
   policy: DevicePolicyFile,
-  /** Key of the vehicle's own network, hex; absent where the device is in no vehicle or the city gives none. */
-  vehicleKey: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
-  /** For an inspector's device: makes the key of any vehicle's network, hex. */
-  inspectionKey: Type.Optional(Type.String({ pattern: '^[0-9a-f]{64}$' })),
+  /** Of the vehicle's own network; absent where the device is in no vehicle or the city gives none. */
+  vehicleKeys: Type.Optional(NetworkKeys),
+  /** For an inspector's device: they make the keys of any vehicle's network. */
+  inspectionKeys: Type.Optional(NetworkKeys),
   /** Text of `stops.json`; absent where the city gives no stops. */
   stops: Type.Optional(Type.String({ maxLength: STOPS_BYTES_MAX })),
   /** `card-media.json`: which cards are taken; absent = the default. */
@@ -159,7 +160,13 @@ export const EnrolAnswer = Type.Object({
 });
 export type EnrolAnswer = Static<typeof EnrolAnswer>;
 
-export const RenewAnswer = Type.Object({ v: Type.Literal(1), certificate: Pem });
+export const RenewAnswer = Type.Object({
+  v: Type.Literal(1),
+  certificate: Pem,
+  /** As at enrolment, in their present versions: a renewal brings the city's next key. */
+  vehicleKeys: Type.Optional(NetworkKeys),
+  inspectionKeys: Type.Optional(NetworkKeys),
+});
 export type RenewAnswer = Static<typeof RenewAnswer>;
 
 /** Why a request was refused. A code that is unknown, used, expired or void gets one and the same answer. */

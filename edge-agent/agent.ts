@@ -20,6 +20,7 @@ import type { Journal } from './journal.ts';
 import type { KeyPins } from './key-pins.ts';
 import { answerInspector } from './neighbours/answer.ts';
 import type { Peers, PeersDeps } from './neighbours/peers.ts';
+import { createVehicleMemory, type VehicleMemory } from './neighbours/vehicle-memory.ts';
 import type { AskMessage } from './neighbours/wire.ts';
 import type {
   CardReader,
@@ -45,7 +46,7 @@ export type { Agent, AgentCounters, AgentState, AnswerListener, Position } from 
 export interface AgentDeps {
   readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'stopPlan'> & BelievedKeys;
   /** The other devices of the vehicle, where there is a way to them. */
-  readonly neighbours?: (heard: Pick<PeersDeps, 'onRide' | 'answer'>) => Pick<Peers, 'rode'>;
+  readonly neighbours?: (heard: Pick<PeersDeps, 'onRide' | 'onMet' | 'answer'>) => Pick<Peers, 'rode'>;
   /** Follows changes of the city's keys. */
   readonly pins?: KeyPins;
   readonly journal: Journal;
@@ -78,6 +79,7 @@ class ValidatorAgent implements Agent {
   private readonly front: Front;
   private readonly staff: StaffDesk;
   private readonly touches: TouchDesk;
+  private readonly others: VehicleMemory;
   private readonly own = { accepted: 0, refused: 0, latencyMsMax: 0, ridesHeard: 0 };
   private lane: Promise<void> = Promise.resolve();
   private running = false;
@@ -103,9 +105,12 @@ class ValidatorAgent implements Agent {
     });
     const { stopPlan } = device;
     this.staff = createStaffDesk({ journal, keeper, place: this.place, stopPlan });
+    this.others = createVehicleMemory({ ...deps, vehicleId: device.vehicleId });
     const neighbours = deps.neighbours?.({
+      onMet: (deviceId, ageMs) => this.others.met(deviceId, ageMs),
       onRide: (ride) => {
         this.own.ridesHeard++;
+        this.others.rode(ride);
         desk.rodeElsewhere(ride, this.place.now());
       },
       answer: (ask) => this.answerInspector(ask),
@@ -243,6 +248,7 @@ class ValidatorAgent implements Agent {
       newest: () => journal.newest(limits.rebuildRecordsMax),
       recordsMax: limits.rebuildRecordsMax,
       outages: this.front.outages,
+      others: this.others,
       now: keeper.evidence(),
       timerMs: timers.nowMs(),
     });

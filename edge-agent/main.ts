@@ -41,7 +41,7 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
     let press: (key: Press) => void = () => {};
     const screen = await openScreen(config, (key) => press(key));
     closers.add(() => screen?.stop());
-    const neighbours = await openNeighbours(config, device, parts.keeper.runId, log);
+    const neighbours = await openNeighbours(config, device, parts.keeper, log);
     closers.add(() => neighbours?.stop());
     const agent = createAgent({
       ...parts,

@@ -10,6 +10,7 @@ import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 import type { BankEvidence, DenyListVersion, MediumKind, RecordKind } from '#contracts/record.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
+import type { NetworkKeys } from '#contracts/vehicle-key.ts';
 import type { ChangingKeys } from './key-pins.ts';
 import type { StopPlan } from './stops/stop-plan.ts';
 
@@ -331,8 +332,8 @@ export interface Device {
   /** Offline keys that begin a generation of lists. Without one no generation after the first is believed. */
   readonly listGenerationKeys: PinnedKeys;
   readonly policy: DevicePolicy;
-  /** Key of the vehicle's own network; absent = it was not given one. */
-  readonly vehicleKey?: Uint8Array;
+  /** Keys of the vehicle's own network; absent = it was given none. */
+  readonly vehicleKeys?: NetworkKeys;
   /** An epoch that the enrolment knows of: without a journal it is lost. */
   readonly epoch?: string;
   /** The city's stops, where the enrolment brought them. */

@@ -11,7 +11,9 @@ import {
 } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { firstInspectionKeys, type NetworkKeys, networkKeysText } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
+import { readInspectionKeys } from '../../ingest/enrolment/config.ts';
 
 /** Name under which devices pin the offline key that begins generations of lists. */
 export const GENERATION_KEY_ID = 'generation-1';
@@ -33,8 +35,8 @@ export interface CityKeys {
   readonly issuer: NamedKey;
   /** Turns a medium's number into its token; version 1. */
   readonly tokenKey: Buffer;
-  /** From it the key of each vehicle's own network is made; inspectors' devices have it. */
-  readonly inspectionKey: Buffer;
+  /** From them those of each vehicle's own network are made; inspectors' devices have them. */
+  readonly inspectionKeys: NetworkKeys;
   /** Turns a bank card's number into its token; version 1. */
   readonly panTokenKey: Buffer;
   /** X25519: opens what validators seal for the acquirer. The embedded city plays its own acquirer. */
@@ -78,10 +80,7 @@ export function openCityKeys(folder: string): CityKeys {
     },
     // Four ASCII characters: the card's identity file has room for no more (docs/CARD-LAYOUT.md).
     issuer: { keyId: 'i001', privateKey: openKey(join(folder, 'issuer-key.pem')) },
-    inspectionKey: Buffer.from(
-      openSecret(join(folder, 'inspection-key'), () => randomBytes(32).toString('hex')),
-      'hex',
-    ),
+    inspectionKeys: openInspectionKeys(join(folder, 'inspection-keys.json')),
     tokenKey: Buffer.from(
       openSecret(join(folder, 'token-key'), () => randomBytes(32).toString('hex')),
       'hex',
@@ -93,6 +92,11 @@ export function openCityKeys(folder: string): CityKeys {
     acquirer: { keyId: 'acq-test', privateKey: openKey(join(folder, 'acquirer-key.pem'), sealingKey) },
     cardKeys: openCardKeys(join(folder, `card-keys-${CARD_GENERATION}`)),
   };
+}
+
+function openInspectionKeys(file: string): NetworkKeys {
+  openSecret(file, () => networkKeysText(firstInspectionKeys(randomBytes(32))));
+  return readInspectionKeys(file);
 }
 
 /** One line for each use, in their order. */

@@ -11,10 +11,10 @@ import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
 import type { CardMediaFile } from '#contracts/card-media.ts';
 import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
-import { vehicleKeyOf } from '#contracts/vehicle-key.ts';
+import { networkKeysText, vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
-import type { DeviceFile } from '../../edge-agent/adapters/folder-parts.ts';
+import { type DeviceFile, VEHICLE_KEYS } from '../../edge-agent/adapters/folder-parts.ts';
 import { type BankParts, withPanToken } from './bank-parts.ts';
 import { type CardMasterKeys, type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
@@ -78,9 +78,9 @@ export function enrolDevice(
   openSecret(join(folder, 'token-key'), () => context.keys.tokenKey.toString('hex'));
   writeCardKeys(join(folder, 'card-keys.json'), context.keys.cardKeys);
   if (device.vehicleId !== undefined)
-    writeWhole(
-      join(folder, 'vehicle-key'),
-      vehicleKeyOf(context.keys.inspectionKey, device.vehicleId).toString('hex'),
+    writeFileAtomic(
+      join(folder, VEHICLE_KEYS),
+      networkKeysText(vehicleKeysOf(context.keys.inspectionKeys, device.vehicleId)),
     );
   const { ingest, lists, listGeneration, issuer } = context.keys;
   const { stops, enrolmentUrl, cardMedia } = context;

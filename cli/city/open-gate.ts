@@ -124,7 +124,7 @@ function openEnrolment(
       cardMedia: data.cardMedia,
       cardKeys: { v: 1, cards: validatorCardKeys(keys.cardKeys) },
       tokenKey: keys.tokenKey.toString('hex'),
-      inspectionKey: keys.inspectionKey,
+      inspectionKeys: keys.inspectionKeys,
       policy: policyOf(data.city, told.rules),
       certificateMs: CERTIFICATE_MS,
       oldKeyMs: OLD_KEY_MS,

@@ -1,14 +1,27 @@
 /** `kvytok keys`: the city's own signing keys follow each other, and every device follows them. */
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { KeyUse } from '#contracts/command.ts';
+import {
+  firstInspectionKeys,
+  type NetworkKeys,
+  networkKeysText,
+  nextInspectionKeys,
+} from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { systemClock } from '#platform/clock.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
 import { announceKeys, keyProgress } from '../../ingest/enrolment/adapters/key-office.ts';
+import { readInspectionKeys } from '../../ingest/enrolment/config.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
@@ -16,12 +29,15 @@ export const usage = `Usage: kvytok keys new --out FILE
        kvytok keys show FILE
        kvytok keys announce --use ingest|lists --keys ID=FILE[,ID=FILE] --by ID=FILE [--who NAME]
        kvytok keys status [--json]
+       kvytok keys inspection --file FILE [--accept-old-until INSTANT]
 
 new        makes an Ed25519 signing key in FILE
 show       prints the public half of a key, PEM
 announce   tells every device which keys the city signs with from now on (--keys, public or private), sealed with a
            private key that they believe already (--by). One of their present keys must stay among the new ones
 status     who has followed the last word; exit code 1 while somebody has not
+inspection makes the key from which those of vehicles' networks are made, in FILE; where one is there, its successor, and
+           what is there is accepted until an instant (ISO, with Z). Devices get both when they renew or are enrolled
 
 To change a key: announce the old and the new one, by the old; wait until "status" names nobody; let the service sign with
 the new one; announce the new one alone, by the new; name it in the pins file of enrolment.
@@ -36,6 +52,8 @@ const OPTIONS = {
   by: { type: 'string' },
   who: { type: 'string', default: 'kvytok keys' },
   json: { type: 'boolean', default: false },
+  file: { type: 'string' },
+  'accept-old-until': { type: 'string' },
   data: { type: 'string' },
 } as const;
 
@@ -54,8 +72,10 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
       return announce(values, io);
     case 'status':
       return status(values, io);
+    case 'inspection':
+      return makeInspectionKey(values, io);
     default:
-      throw new UsageError('new, show FILE, announce or status is needed');
+      throw new UsageError('new, show FILE, announce, status or inspection is needed');
   }
 }
 
@@ -69,12 +89,43 @@ function makeKey(out: string | undefined, io: CommandIo): number {
   return EXIT.ok;
 }
 
+function makeInspectionKey(values: Values, io: CommandIo): number {
+  if (values.file === undefined) throw new UsageError('which file? Give --file FILE');
+  const path = resolve(io.cwd, values.file);
+  const untilText = values['accept-old-until'];
+  if (existsSync(path) !== (untilText !== undefined))
+    throw new UsageError('--accept-old-until says for how long the key that is there is still accepted');
+  const keys = untilText === undefined ? firstInspectionKeys(randomBytes(32)) : successor(path, untilText);
+  writeFileAtomic(path, networkKeysText(keys));
+  for (const { version, acceptedUntilMs } of keys)
+    io.stdout.write(
+      `Version ${version}: ${acceptedUntilMs === undefined ? 'no end' : `until ${new Date(acceptedUntilMs).toISOString()}`}\n`,
+    );
+  return EXIT.ok;
+}
+
+/** Two live at a time: a further one would silence the devices that have only the oldest. */
+function successor(path: string, untilText: string): NetworkKeys {
+  const untilMs = /Z$/.test(untilText) ? Date.parse(untilText) : Number.NaN;
+  if (!Number.isFinite(untilMs))
+    throw new UsageError('--accept-old-until takes an instant like 2026-09-01T00:00:00Z');
+  const present = readInspectionKeys(path);
+  const old = present[1]?.acceptedUntilMs;
+  if (old !== undefined && old > systemClock.nowMs())
+    throw new UsageError(
+      `version ${present[1]?.version} is still accepted, until ${new Date(old).toISOString()}`,
+    );
+  return nextInspectionKeys(present, randomBytes(32), untilMs);
+}
+
 interface Values {
   readonly use?: string;
   readonly keys?: string;
   readonly by?: string;
   readonly who: string;
   readonly json: boolean;
+  readonly file?: string;
+  readonly 'accept-old-until'?: string;
   readonly data?: string;
 }
 

@@ -7,10 +7,11 @@ import { join } from 'node:path';
 import type { PinKeys } from '#contracts/command.ts';
 import { type EnrolAnswer, signingKeyId } from '#contracts/enrolment.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
+import { networkKeysText } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import { readCertificate } from '#platform/x509.ts';
-import type { DeviceFile } from './folder-parts.ts';
+import { type DeviceFile, INSPECTION_KEYS, VEHICLE_KEYS } from './folder-parts.ts';
 
 /** Private keys as they are made here, PKCS#8 in PEM, with the public half of the signing key. */
 export interface OwnKeys {
@@ -40,16 +41,15 @@ export async function writeEnrolledFolder(
     stops,
     cardMedia,
     cardKeys,
-    vehicleKey,
-    inspectionKey,
+    vehicleKeys: _v,
+    inspectionKeys: _i,
     ...rest
   } = answer;
   const tls = writeTls(dir, { cert: answer.certificate, key: keys.tlsKeyPem, ca: answer.ca });
   await probe('enrol.after-tls');
   const signingKeyFile = writeSigningKey(dir, keys);
   writeFileAtomic(join(dir, 'token-key'), `${answer.tokenKey}\n`);
-  if (vehicleKey !== undefined) writeFileAtomic(join(dir, 'vehicle-key'), `${vehicleKey}\n`);
-  if (inspectionKey !== undefined) writeFileAtomic(join(dir, 'inspection-key'), `${inspectionKey}\n`);
+  writeNetworkKeys(dir, answer);
   if (stops !== undefined) writeFileAtomic(join(dir, 'stops.json'), stops);
   if (cardMedia !== undefined)
     writeFileAtomic(join(dir, 'card-media.json'), JSON.stringify(cardMedia, null, 2));
@@ -58,6 +58,9 @@ export async function writeEnrolledFolder(
   const stopsSha256 = stops === undefined ? {} : { stopsSha256: sha256Hex(stops) };
   writeMain(dir, { v, deviceId, ...rest, ...stopsSha256, signingKeyFile, tls });
   await probe('enrol.after-switch');
+  // Of a vehicle, or of a role, that this device has no more.
+  if (!answer.vehicleKeys) rmSync(join(dir, VEHICLE_KEYS), { force: true });
+  if (!answer.inspectionKeys) rmSync(join(dir, INSPECTION_KEYS), { force: true });
   dropUnnamed(dir);
 }
 
@@ -68,10 +71,13 @@ export async function adoptRenewal(
     readonly cert: string;
     readonly ca: string;
     readonly keys: Pick<OwnKeys, 'tlsKeyPem'> & Partial<OwnKeys>;
+    readonly network?: GivenKeys;
   },
   probe: Probe = noProbe,
 ): Promise<void> {
-  const { cert, ca, keys } = renewal;
+  const { cert, ca, keys, network } = renewal;
+  // They hold from the next start on.
+  writeNetworkKeys(dir, network ?? {});
   const tls = writeTls(dir, { cert, key: keys.tlsKeyPem, ca });
   const { signingKeyPem, signingPublicPem } = keys;
   const fresh = signingKeyPem !== undefined && signingPublicPem !== undefined;
@@ -102,6 +108,14 @@ function readMain(dir: string): DeviceFile {
 
 function writeMain(dir: string, file: DeviceFile): void {
   writeFileAtomic(join(dir, MAIN), `${JSON.stringify(file, null, 2)}\n`);
+}
+
+type GivenKeys = Pick<EnrolAnswer, 'vehicleKeys' | 'inspectionKeys'>;
+
+/** What was not given stays. */
+function writeNetworkKeys(dir: string, { vehicleKeys, inspectionKeys }: GivenKeys): void {
+  if (vehicleKeys) writeFileAtomic(join(dir, VEHICLE_KEYS), networkKeysText(vehicleKeys));
+  if (inspectionKeys) writeFileAtomic(join(dir, INSPECTION_KEYS), networkKeysText(inspectionKeys));
 }
 
 function writeTls(

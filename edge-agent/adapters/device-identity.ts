@@ -76,7 +76,7 @@ export function holdIdentity(device: Device, deps: IdentityDeps): DeviceIdentity
       return asked.refused === 'TOO_MANY_TRIES' ? 'failed' : 'refused';
     }
     await probe('renew.after-answer');
-    await adoptRenewal(dir, { cert: asked.answer.certificate, ca, keys }, probe);
+    await adoptRenewal(dir, { cert: asked.answer.certificate, ca, keys, network: asked.answer }, probe);
     certificate = { cert: asked.answer.certificate, key: keys.tlsKeyPem, ca };
     formerKeys = [signingKey, ...formerKeys].slice(0, FORMER_KEYS_MAX);
     signingKey = freshKey;

@@ -1,11 +1,12 @@
 /** Reading the files of a device folder, problem by problem: none is thrown, all are collected, no secret is quoted. */
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { DevicePolicyFile } from '#contracts/enrolment.ts';
 import { DeviceId, EpochId, FeedId, InstantMs, Sha256Hex } from '#contracts/ids.ts';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
+import { type NetworkKeys, parseNetworkKeys } from '#contracts/vehicle-key.ts';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 
 const Keys = Type.Record(Type.String(), Type.String({ maxLength: 1024 }));
@@ -80,6 +81,20 @@ export function parseText(
   const text = bytes.toString('utf8').trim();
   if (form.test(text)) return text;
   problems.push(`${name} does not have the form ${form.source}`);
+  return undefined;
+}
+
+/** Files with the keys of the vehicle's network, and with those from which any vehicle's are made. */
+export const VEHICLE_KEYS = 'vehicle-keys.json';
+export const INSPECTION_KEYS = 'inspection-keys.json';
+
+/** Keys of a network; `undefined` where the device was given none. */
+export function readNetworkKeys(dir: string, name: string, problems: string[]): NetworkKeys | undefined {
+  if (!existsSync(join(dir, name))) return undefined;
+  const bytes = readPart(dir, name, problems);
+  const keys = bytes && parseNetworkKeys(bytes);
+  if (keys?.ok) return keys.value;
+  for (const { path, message } of keys?.problems ?? []) problems.push(`${name}${path} ${message}`);
   return undefined;
 }
 

@@ -8,7 +8,16 @@ import { join } from 'node:path';
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import type { Device, DeviceCertificate } from '../ports.ts';
 import { parseStopPlan, STOP_PLAN_BYTES_MAX, type StopPlan } from '../stops/stop-plan.ts';
-import { type DeviceFile, invalid, parseKeys, parseMain, parseText, readPart } from './folder-parts.ts';
+import {
+  type DeviceFile,
+  invalid,
+  parseKeys,
+  parseMain,
+  parseText,
+  readNetworkKeys,
+  readPart,
+  VEHICLE_KEYS,
+} from './folder-parts.ts';
 
 /**
  * Loads a device. Unknown fields are ignored, as everywhere on the wire.
@@ -31,9 +40,7 @@ export function loadDevice(dir: string): Device {
   // Keys of cards are the reader's; here it is only seen that they are there, so that a start fails early.
   if (!existsSync(join(dir, 'token-key'))) problems.push('token-key is missing');
   parseKeys(file?.issuerKeys, 'issuerKeys', problems);
-  const vehicleKey = existsSync(join(dir, 'vehicle-key'))
-    ? parseText(read('vehicle-key'), /^[0-9a-f]{64}$/, 'vehicle-key', problems)
-    : undefined;
+  const vehicleKeys = readNetworkKeys(dir, VEHICLE_KEYS, problems);
   const stopPlan = file?.stopsSha256 === undefined ? undefined : parseStops(dir, file.stopsSha256, problems);
   if (problems.length > 0 || !file || !privateKey) {
     throw invalid(dir, problems);
@@ -52,7 +59,7 @@ export function loadDevice(dir: string): Device {
     listGenerationKeys,
     policy,
     ...(vehicleId !== undefined && { vehicleId }),
-    ...(vehicleKey !== undefined && { vehicleKey: Buffer.from(vehicleKey, 'hex') }),
+    ...(vehicleKeys && { vehicleKeys }),
     ...(epoch !== undefined && { epoch }),
     ...(stopPlan !== undefined && { stopPlan }),
   };

@@ -13,7 +13,8 @@ export interface NeighbourSocket {
   /** Where it listens. */
   readonly address: UdpAddress;
   send(datagram: Uint8Array): void;
-  onDatagram(take: (datagram: Uint8Array) => void): void;
+  /** `source`: the address from which it came, which nothing has proven. */
+  onDatagram(take: (datagram: Uint8Array, source: string) => void): void;
   stop(): Promise<void>;
 }
 
@@ -47,7 +48,8 @@ export async function openNeighbourSocket(
         socket.send(datagram, peer.port, peer.host, () => {});
       }
     },
-    onDatagram: (take) => void socket.on('message', take),
+    onDatagram: (take) =>
+      void socket.on('message', (datagram, from) => take(datagram, `${from.address}:${from.port}`)),
     stop: async () => {
       const closed = once(socket, 'close');
       socket.close();

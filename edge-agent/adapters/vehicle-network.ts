@@ -1,16 +1,15 @@
 /** An inspector's way to the validators of vehicles: where its network is configured and it has the inspection key. */
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import type { Logger } from '#platform/logger.ts';
+import type { Timekeeper } from '../clock-evidence.ts';
 import type { EdgeConfig } from '../config.ts';
 import { createAskVehicle } from '../inspect/ask-vehicle.ts';
 import type { AskVehicle } from '../inspect/inspector.ts';
-import { invalid, parseText, readPart } from './folder-parts.ts';
+import { liveKeys } from '../neighbours/network-keys.ts';
+import { INSPECTION_KEYS, invalid, readNetworkKeys } from './folder-parts.ts';
 import { openNeighbourSocket } from './neighbour-socket.ts';
 import { realTimers } from './timers.ts';
-
-const KEY_FILE = 'inspection-key';
 
 export interface VehicleNetwork {
   readonly ask: AskVehicle;
@@ -23,23 +22,28 @@ export interface VehicleNetwork {
  */
 export async function openVehicleNetwork(
   { deviceDir, neighbours }: EdgeConfig,
-  device: { readonly deviceId: string; readonly boot: string; readonly nowMs: () => number },
+  deviceId: string,
+  keeper: Pick<Timekeeper, 'runId' | 'nowMs' | 'state'>,
   log: Logger,
 ): Promise<VehicleNetwork | undefined> {
   if (neighbours === undefined) return undefined;
   const problems: string[] = [];
-  const key = existsSync(join(deviceDir, KEY_FILE))
-    ? parseText(readPart(deviceDir, KEY_FILE, problems), /^[0-9a-f]{64}$/, KEY_FILE, problems)
-    : undefined;
+  const inspectionKeys = readNetworkKeys(deviceDir, INSPECTION_KEYS, problems);
   if (problems.length > 0) throw invalid(deviceDir, problems);
-  if (key === undefined) {
+  if (inspectionKeys === undefined) {
     log.warn('inspect.no-inspection-key');
     return undefined;
   }
   const socket = await openNeighbourSocket(neighbours.own, neighbours.peers, log);
   const ask = createAskVehicle({
-    ...device,
-    inspectionKey: Buffer.from(key, 'hex'),
+    deviceId,
+    boot: keeper.runId,
+    nowMs: () => keeper.nowMs(),
+    keys: (vehicleId) =>
+      liveKeys(
+        vehicleKeysOf(inspectionKeys, vehicleId),
+        keeper.state().syncAgeMs === null ? null : keeper.nowMs(),
+      ),
     timers: realTimers,
     random: randomBytes,
     send: (datagram) => socket.send(datagram),

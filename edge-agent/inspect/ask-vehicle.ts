@@ -1,10 +1,12 @@
 /**
  * Asks the validators of a vehicle over its own network, sealed with the vehicle's key. A question is sent more than once,
  * because datagrams get lost; an answer counts once, and only to its own question. A validator that was heard in this
- * vehicle before and says nothing now is silent: that is its doubt, and so the passenger's.
+ * vehicle before, or of which another one knows, and that says nothing now is silent: that is its doubt, and so the
+ * passenger's.
  */
 
-import { type AnswerMessage, openMessage, sealMessage, vehicleKeyOf } from '../neighbours/wire.ts';
+import type { LiveKeys } from '../neighbours/network-keys.ts';
+import { type AnswerMessage, openMessage, sealMessage } from '../neighbours/wire.ts';
 import type { Timers } from '../ports.ts';
 import type { AskVehicle, VehicleAnswer, VehicleQuestion } from './inspector.ts';
 import type { ValidatorWord } from './judge.ts';
@@ -13,8 +15,9 @@ export interface AskVehicleDeps {
   readonly deviceId: string;
   /** Names this run: 128 random bits in hex. */
   readonly boot: string;
-  readonly inspectionKey: Uint8Array;
-  readonly timers: Pick<Timers, 'after'>;
+  /** Keys of a vehicle's network as they hold now. */
+  readonly keys: (vehicleId: string) => LiveKeys;
+  readonly timers: Pick<Timers, 'after' | 'nowMs'>;
   /** City time. */
   readonly nowMs: () => number;
   readonly random: (bytes: number) => Uint8Array;
@@ -29,22 +32,24 @@ const ANSWER_MS_MAX = 400;
 const AGAIN_MS = [80, 200];
 /** Validators of one vehicle that are remembered. */
 const VALIDATORS_MAX = 8;
+/** Of which it is remembered that they are there. */
+const HEARD_MAX = 32;
 
 interface Asked {
   readonly question: string;
-  readonly key: Uint8Array;
+  readonly keys: LiveKeys;
   readonly words: Map<string, AnswerMessage>;
 }
 
 /** Makes it; one question at a time. */
 export function createAskVehicle(deps: AskVehicleDeps): AskVehicle {
-  const { deviceId, boot, inspectionKey, timers, nowMs, random, send } = deps;
+  const { deviceId, boot, timers, nowMs, random, send } = deps;
   let n = 0;
   let asked: Asked | undefined;
   let vehicle: { readonly id: string; readonly heard: Set<string> } = { id: '', heard: new Set() };
 
   deps.onDatagram((datagram) => {
-    const message = asked && openMessage(datagram, asked.key);
+    const message = asked && openMessage(datagram, asked.keys.accepted)?.message;
     if (!asked || message?.kind !== 'answer' || message.question !== asked.question) return;
     if (asked.words.size < VALIDATORS_MAX || asked.words.has(message.from))
       asked.words.set(message.from, message);
@@ -52,29 +57,28 @@ export function createAskVehicle(deps: AskVehicleDeps): AskVehicle {
 
   return async ({ vehicleId, tokenIds, sinceMs }: VehicleQuestion): Promise<VehicleAnswer> => {
     if (vehicle.id !== vehicleId) vehicle = { id: vehicleId, heard: new Set() };
-    const key = vehicleKeyOf(inspectionKey, vehicleId);
+    const keys = deps.keys(vehicleId);
     const question = hexOf(random(16));
     const sinceAgeMs = Math.max(0, Math.trunc(nowMs() - sinceMs));
     // Whoever has no card is asked for by a token that nobody has.
     const tokens = tokenIds.length > 0 ? [...tokenIds] : [`k0.${hexOf(random(16))}`];
-    const ask = () =>
-      send(
-        sealMessage(
-          { v: 1, from: deviceId, boot, n: n++, kind: 'ask', question, tokenIds: tokens, sinceAgeMs },
-          key,
-          random(12),
-        ),
-      );
+    const ask = () => {
+      const head = { v: 1, from: deviceId, boot, n: n++, sentMs: Math.round(timers.nowMs()) } as const;
+      const message = { ...head, kind: 'ask', question, tokenIds: tokens, sinceAgeMs } as const;
+      send(sealMessage(message, keys.sealing, random(12)));
+    };
     const words = new Map<string, AnswerMessage>();
     await new Promise<void>((settle) => {
-      asked = { question, key, words };
+      asked = { question, keys, words };
       for (const afterMs of AGAIN_MS) timers.after(afterMs, ask);
       // The whole time, whoever has answered: nobody knows who else is there, and a ride at a slow door is a ride.
       timers.after(ANSWER_MS_MAX, settle);
       ask();
     });
     asked = undefined;
-    for (const from of words.keys()) vehicle.heard.add(from);
+    for (const { from, peers = [] } of words.values())
+      for (const id of [from, ...peers])
+        if (vehicle.heard.size < HEARD_MAX && id !== deviceId) vehicle.heard.add(id);
     const silent = [...vehicle.heard].filter((known) => !words.has(known));
     return { validators: [...words.values()].map((word) => wordOf(word, sinceAgeMs, nowMs())), silent };
   };
@@ -88,7 +92,14 @@ function wordOf(answer: AnswerMessage, sinceAgeMs: number, nowMs: number): Valid
   return {
     deviceId: from,
     inOrder: !inWindow && knowsSinceAgeMs >= sinceAgeMs,
-    ...(ride && { ride: { atMs: nowMs - ride.ageMs, seq: ride.seq, companions: ride.companions } }),
+    ...(ride && {
+      ride: {
+        atMs: nowMs - ride.ageMs,
+        seq: ride.seq,
+        companions: ride.companions,
+        ...(ride.deviceId !== undefined && { deviceId: ride.deviceId }),
+      },
+    }),
   };
 }
 

@@ -360,11 +360,12 @@ function bodyOf(found: {
 }): CheckBody {
   const { medium, mediumKind, verdict, vehicle, protocol, where, staffId } = found;
   const validators = [
+    // First what the doubt is, should there be more than a record holds.
+    ...vehicle.silent.map((deviceId) => ({ deviceId, state: 'out-of-order' as const })),
     ...vehicle.validators.map(({ deviceId, inOrder }) => ({
       deviceId,
       state: inOrder ? ('in-order' as const) : ('out-of-order' as const),
     })),
-    ...vehicle.silent.map((deviceId) => ({ deviceId, state: 'out-of-order' as const })),
   ].slice(0, VALIDATORS_MAX);
   const { companions: _, ...ride } = verdict.ride ?? { companions: 0 };
   return {

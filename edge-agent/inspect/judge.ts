@@ -12,8 +12,13 @@ export interface ValidatorWord {
   readonly deviceId: string;
   /** In order through the whole window that was asked for. */
   readonly inOrder: boolean;
-  /** The medium's ride in the window, as this validator has it. */
-  readonly ride?: { readonly atMs: number; readonly seq: number; readonly companions: number };
+  /** The medium's ride in the window, as this validator has it, or has heard of it from another door. */
+  readonly ride?: {
+    readonly atMs: number;
+    readonly seq: number;
+    readonly companions: number;
+    readonly deviceId?: string;
+  };
 }
 
 /** What is known of the medium. `none`: the passenger has nothing to show. */
@@ -94,7 +99,7 @@ function standingRide(
     return { evidence: 'card-log', ride: { atMs, deviceTag, seq, companions } };
   }
   for (const { deviceId, ride } of question.validators) {
-    if (ride && stands(ride.atMs, question)) return { evidence: 'vehicle', ride: { ...ride, deviceId } };
+    if (ride && stands(ride.atMs, question)) return { evidence: 'vehicle', ride: { deviceId, ...ride } };
   }
   return undefined;
 }

@@ -53,8 +53,7 @@ export async function startInspector(config: InspectorConfig, deps: InspectorDep
     closers.add(() => page?.stop());
     const reader = deps.reader ?? (await openPcscReader(config, log, () => keeper.nowMs()));
     const { deviceId } = device;
-    const told = { deviceId, boot: keeper.runId, nowMs: () => keeper.nowMs() };
-    const network = await openVehicleNetwork(config, told, log);
+    const network = await openVehicleNetwork(config, deviceId, keeper, log);
     closers.add(() => network?.stop());
     const ties = createCityTies({
       ...opened,

@@ -3,7 +3,9 @@ import { type ClockEvidence, type JournalRecord, parseRecord } from '#contracts/
 import { instantOf } from '../clock-evidence.ts';
 import type { StoredRecord } from '../ports.ts';
 import type { Outages } from '../validator/outages.ts';
-import { ANSWER_ITEMS_MAX, type AnswerMessage, type AskMessage } from './wire.ts';
+import type { Answer } from './peers.ts';
+import type { VehicleMemory } from './vehicle-memory.ts';
+import { ANSWER_ITEMS_MAX, type AskMessage } from './wire.ts';
 
 export interface AnswerSources {
   /** Records of the newest epoch, newest first. */
@@ -11,20 +13,20 @@ export interface AnswerSources {
   /** So many records at most come from `newest`. */
   readonly recordsMax: number;
   readonly outages: Outages;
+  /** What is known of the other doors. */
+  readonly others: Pick<VehicleMemory, 'ridesOf' | 'peers'>;
   /** What the device knows of time. */
   readonly now: ClockEvidence;
   /** The timers' time, of which outages are told. */
   readonly timerMs: number;
 }
 
-type Answer = Pick<AnswerMessage, 'rides' | 'outOfOrder' | 'knowsSinceAgeMs'>;
-
 /** Longest age that the wire has room for. */
 const AGE_MS_MAX = 366 * 86_400_000;
 
-/** Answers from what is held here; what was before its start it does not know. */
+/** Answers from what is held here and was heard of other doors; what was before its start it does not know. */
 export function answerInspector(ask: AskMessage, sources: AnswerSources): Answer {
-  const { newest, recordsMax, outages, now, timerMs } = sources;
+  const { newest, recordsMax, outages, others, now, timerMs } = sources;
   const age = (ms: number): number => Math.min(AGE_MS_MAX, Math.max(0, Math.round(ms)));
   // Within one boot the monotonic clock measures: a tap before the city told its time has a wall clock of long ago.
   const ageOf = ({ at }: JournalRecord): number =>
@@ -32,8 +34,11 @@ export function answerInspector(ask: AskMessage, sources: AnswerSources): Answer
   const records = newest();
   const oldest = records.length < recordsMax ? undefined : parseRecord(records.at(-1)?.bytes ?? Buffer.of());
   const outOfOrder = outages.since(timerMs - ask.sinceAgeMs).slice(0, ANSWER_ITEMS_MAX);
+  const rides = [...ridesOf(ask, records, ageOf), ...others.ridesOf(ask)];
+  const peers = others.peers();
   return {
-    rides: ridesOf(ask, records, ageOf),
+    rides: rides.sort((a, b) => a.ageMs - b.ageMs).slice(0, ANSWER_ITEMS_MAX),
+    ...(peers.length > 0 && { peers }),
     outOfOrder: outOfOrder.map(({ fromMs, untilMs }) => ({
       fromAgeMs: age(timerMs - fromMs),
       untilAgeMs: untilMs === null ? null : age(timerMs - untilMs),

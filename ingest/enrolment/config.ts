@@ -11,6 +11,7 @@ import {
   InspectionRules,
 } from '#contracts/enrolment.ts';
 import { decodeJson, describeProblems, parserOf } from '#contracts/parse.ts';
+import { type NetworkKeys, parseNetworkKeys } from '#contracts/vehicle-key.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { readSecretFile } from '#platform/secret-files.ts';
@@ -54,7 +55,9 @@ export const EnrolmentEnvironment = Type.Object({
   ),
   KVYTOK_TOKEN_KEY_FILE: file('file with the key that turns media numbers into tokens, hex'),
   KVYTOK_INSPECTION_KEY_FILE: Type.Optional(
-    file("file with the key from which keys of vehicles' networks are made, 64 hex digits"),
+    file(
+      'file with the keys from which those of vehicles\' networks are made, from "kvytok keys inspection"',
+    ),
   ),
   KVYTOK_CITY_DIR: file("the city's data: its rules for validators"),
   KVYTOK_ENROLMENT_CERTIFICATE_DAYS: Type.Integer({
@@ -116,7 +119,7 @@ export interface EnrolmentConfig {
   /** Hex. */
   readonly tokenKey: string;
   /** From it a vehicle's key is made; absent = none is handed out. */
-  readonly inspectionKey?: Uint8Array | undefined;
+  readonly inspectionKeys?: NetworkKeys | undefined;
   readonly policy: Static<typeof DevicePolicyFile>;
   readonly certificateMs: number;
   readonly oldKeyMs: number;
@@ -159,7 +162,7 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
     }),
     tokenKey: readSecretFile(env.KVYTOK_TOKEN_KEY_FILE),
     ...(env.KVYTOK_INSPECTION_KEY_FILE !== undefined && {
-      inspectionKey: Buffer.from(readSecretFile(env.KVYTOK_INSPECTION_KEY_FILE), 'hex'),
+      inspectionKeys: readInspectionKeys(env.KVYTOK_INSPECTION_KEY_FILE),
     }),
     policy: policyOf(city, tariffRules(env)),
     certificateMs: env.KVYTOK_ENROLMENT_CERTIFICATE_DAYS * DAY_MS,
@@ -222,6 +225,18 @@ function readCardKeys(path: string): CardKeysFile {
     happened: `The file ${path} does not hold keys of cards in their form: ${fields}.`,
     kept: 'Nothing was started and nothing was changed.',
     todo: 'Write it as {"v":1,"cards":{"desfire-read":{"1":"32 hex digits"},…}} and start again.',
+  });
+}
+
+/** @throws OperatorError SECRET_FILE_UNREADABLE, INSPECTION_KEYS_INVALID. */
+export function readInspectionKeys(path: string): NetworkKeys {
+  const keys = parseNetworkKeys(Buffer.from(readSecretFile(path), 'utf8'));
+  if (keys.ok) return keys.value;
+  throw new OperatorError({
+    code: 'INSPECTION_KEYS_INVALID',
+    happened: `The file ${path} does not hold inspection keys: ${describeProblems(keys.problems)}.`,
+    kept: 'Nothing was started or changed.',
+    todo: 'Make it with "kvytok keys inspection --file FILE", or name the right one.',
   });
 }
 

@@ -14,6 +14,7 @@ import {
   signingKeyId,
 } from '#contracts/enrolment.ts';
 import { verifyBytes } from '#contracts/hash-chain.ts';
+import { type NetworkKeys, vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import { issueCertificate, readRequest, serialOf } from '#platform/x509.ts';
 import { hashOfCode } from './codes.ts';
 import type {
@@ -28,17 +29,18 @@ import type {
 /** What the city gives to every device. */
 export type DeviceSettings = Omit<
   EnrolAnswer,
-  'v' | 'deviceId' | 'vehicleId' | 'vehicleKey' | 'inspectionKey' | 'certificate' | 'ca'
+  'v' | 'deviceId' | 'vehicleId' | 'vehicleKeys' | 'inspectionKeys' | 'certificate' | 'ca'
 >;
 
 export interface EnrolmentDeps {
   readonly store: EnrolmentStore;
   readonly ca: DeviceCa;
   readonly settings: () => DeviceSettings;
-  /** Hex; absent where the city's vehicles have no network of their own. */
-  readonly vehicleKey?: ((vehicleId: string) => string) | undefined;
-  /** Hex; told to inspectors' devices alone. */
-  readonly inspectionKey?: string | undefined;
+  /**
+   * Told to inspectors' devices alone, and those of its vehicle to each device; absent where the city's vehicles have no
+   * network of their own.
+   */
+  readonly inspectionKeys: () => NetworkKeys | undefined;
   /** Real time, as TLS reads it. */
   readonly nowMs: () => number;
   /** City time, by which signing keys are registered. */
@@ -115,8 +117,7 @@ export function createEnrolment(deps: EnrolmentDeps): Enrolment {
         certificate,
         ca: ca.certificatePem,
         ...deps.settings(),
-        ...(vehicleId !== undefined && deps.vehicleKey && { vehicleKey: deps.vehicleKey(vehicleId) }),
-        ...(inspector && deps.inspectionKey !== undefined && { inspectionKey: deps.inspectionKey }),
+        ...networkKeysFor(deps.inspectionKeys(), { vehicleId, inspector }),
       },
     });
     if (stored.use === undefined) {
@@ -165,7 +166,9 @@ export function createEnrolment(deps: EnrolmentDeps): Enrolment {
     if (!read.ok || read.value.name !== deviceId) return refuse('PROOF_REFUSED');
     const tlsKey = tlsKeyHash(read.value.publicKeyPem);
     const newest = await store.newestCertificate(deviceId);
-    if (newest && newest.tlsKeySha256 === tlsKey && !newest.revoked) return renewed(newest.certificatePem);
+    const given = networkKeysFor(deps.inspectionKeys(), (await store.roleOf(deviceId)) ?? NOWHERE);
+    if (newest && newest.tlsKeySha256 === tlsKey && !newest.revoked)
+      return renewed(newest.certificatePem, given);
     if (newest?.serial !== present.serial) return superseded(deviceId, present.serial);
     const certificate = await certificateFor(deviceId, read.value.publicKeyPem);
     const done = await store.renew({
@@ -176,7 +179,7 @@ export function createEnrolment(deps: EnrolmentDeps): Enrolment {
     });
     if (done === 'taken') return superseded(deviceId, present.serial);
     deps.tell('renewed', { deviceId, serial: certificate.serial, newSigningKey: signingKey !== undefined });
-    return renewed(certificate.certificatePem);
+    return renewed(certificate.certificatePem, given);
   }
 
   /** A certificate that has a successor asks for another one: two hold the same keys. */
@@ -188,8 +191,24 @@ export function createEnrolment(deps: EnrolmentDeps): Enrolment {
   return { enrol, renew };
 }
 
-function renewed(certificate: string): Outcome<RenewAnswer> {
-  return { ok: true, answer: { v: 1, certificate } };
+type GivenKeys = Pick<EnrolAnswer, 'vehicleKeys' | 'inspectionKeys'>;
+
+/** Of a device that the embedded city enrolled itself there is no code, and its folder is written at each start. */
+const NOWHERE = { vehicleId: undefined, inspector: false };
+
+function networkKeysFor(
+  keys: NetworkKeys | undefined,
+  { vehicleId, inspector }: { readonly vehicleId: string | undefined; readonly inspector: boolean },
+): GivenKeys {
+  if (!keys) return {};
+  return {
+    ...(vehicleId !== undefined && { vehicleKeys: vehicleKeysOf(keys, vehicleId) }),
+    ...(inspector && { inspectionKeys: keys }),
+  };
+}
+
+function renewed(certificate: string, given: GivenKeys): Outcome<RenewAnswer> {
+  return { ok: true, answer: { v: 1, certificate, ...given } };
 }
 
 function refuse(refused: EnrolmentRefusal): { readonly ok: false; readonly refused: EnrolmentRefusal } {

@@ -4,7 +4,6 @@
 
 import { createPublicKey, randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
-import { vehicleKeyOf } from '#contracts/vehicle-key.ts';
 import type { Clock } from '#platform/clock.ts';
 import { systemClock } from '#platform/clock.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -82,11 +81,7 @@ export async function startEnrolment(
       ...(config.cardKeys && { cardKeys: config.cardKeys }),
       tokenKey: config.tokenKey,
     }),
-    ...(config.inspectionKey !== undefined && {
-      inspectionKey: Buffer.from(config.inspectionKey).toString('hex'),
-      vehicleKey: (vehicleId: string) =>
-        vehicleKeyOf(config.inspectionKey as Uint8Array, vehicleId).toString('hex'),
-    }),
+    inspectionKeys: () => config.inspectionKeys,
     // Certificates live in real time, also where the city lives in another.
     nowMs: () => systemClock.nowMs(),
     cityMs: () => clock.nowMs(),

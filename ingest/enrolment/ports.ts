@@ -73,6 +73,8 @@ export interface EnrolmentStore {
     readonly certificate: NewCertificate;
     readonly nowMs: number;
   }): Promise<'done' | 'taken'>;
+  /** What a device was enrolled as last; `undefined`: by no code. */
+  roleOf(deviceId: string): Promise<Pick<StoredCode, 'vehicleId' | 'inspector'> | undefined>;
   findCertificate(serial: string): Promise<StoredCertificate | undefined>;
   /** The newest certificate of a client. */
   newestCertificate(clientId: string): Promise<StoredCertificate | undefined>;

@@ -96,6 +96,15 @@ export function openEnrolmentStore(pool: Pool): EnrolmentStore {
         await insertCertificate(client, certificate);
         return 'done';
       }),
+    async roleOf(deviceId) {
+      const { rows } = await pool.query<{ vehicle_id: string | null; inspector: boolean }>(
+        `SELECT c.vehicle_id, c.inspector FROM ingest.enrolment_use AS u JOIN ingest.enrolment_code AS c USING (code_sha256)
+         WHERE u.device_id = $1 ORDER BY u.used_at_ms DESC LIMIT 1`,
+        [deviceId],
+      );
+      const row = rows[0];
+      return row && { vehicleId: row.vehicle_id ?? undefined, inspector: row.inspector };
+    },
     findCertificate: (serial) => oneCertificate(pool, `${CERTIFICATE} WHERE x.serial = $1`, serial),
     newestCertificate: (clientId) => oneCertificate(pool, NEWEST, clientId),
     async signingKeys(deviceId, cityMs) {

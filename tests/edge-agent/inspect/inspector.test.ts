@@ -4,6 +4,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { DenyEntry } from '#contracts/deny-list.ts';
 import type { InspectionRule } from '#contracts/enrolment.ts';
 import type { CheckBody } from '#contracts/record.ts';
+import { firstInspectionKeys, vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import { createLogger } from '#platform/logger.ts';
 import { tagOf } from '../../../edge-agent/card-log.ts';
 import { createTimekeeper } from '../../../edge-agent/clock-evidence.ts';
@@ -11,12 +12,8 @@ import { createAskVehicle } from '../../../edge-agent/inspect/ask-vehicle.ts';
 import { createInspector, type Inspector } from '../../../edge-agent/inspect/inspector.ts';
 import type { InspectorView } from '../../../edge-agent/inspect/view.ts';
 import { openJournal } from '../../../edge-agent/journal.ts';
-import {
-  type AnswerMessage,
-  openMessage,
-  sealMessage,
-  vehicleKeyOf,
-} from '../../../edge-agent/neighbours/wire.ts';
+import { liveKeys } from '../../../edge-agent/neighbours/network-keys.ts';
+import { type AnswerMessage, openMessage, sealMessage } from '../../../edge-agent/neighbours/wire.ts';
 import type { CardFacts, CardReading, CardVisit } from '../../../edge-agent/ports.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { allRecords } from '../support/agent-rig.ts';
@@ -24,7 +21,8 @@ import { createManualTimers } from '../support/manual-timers.ts';
 import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
 import { openList } from '../support/open-deny-list.ts';
 
-const KEY = Buffer.alloc(32, 7);
+const KEYS = firstInspectionKeys(Buffer.alloc(32, 7));
+const keysOf = (vehicleId: string) => liveKeys(vehicleKeysOf(KEYS, vehicleId), null);
 const NOW_MS = Date.UTC(2025, 9, 14, 6);
 const TOKEN = `k1.${'ab'.repeat(16)}`;
 const STAFF = `k1.${'cd'.repeat(16)}`;
@@ -43,7 +41,7 @@ const RULE: InspectionRule = {
     packageHash: 'ab'.repeat(32),
   },
 };
-type Says = Pick<AnswerMessage, 'rides' | 'outOfOrder' | 'knowsSinceAgeMs'>;
+type Says = Pick<AnswerMessage, 'rides' | 'outOfOrder' | 'peers' | 'knowsSinceAgeMs'>;
 const WELL: Says = { rides: [], outOfOrder: [], knowsSinceAgeMs: 86_400_000 };
 
 interface Rig {
@@ -89,11 +87,11 @@ async function startRig(options: RigOptions = {}): Promise<Rig> {
   const asked: unknown[] = [];
   let hear: (datagram: Uint8Array) => void = () => {};
   let onCard: (visit: CardVisit) => Promise<void> = async () => {};
-  const key = vehicleKeyOf(KEY, '101');
+  const { sealing: key } = keysOf('101');
   const ask = createAskVehicle({
     deviceId: 'insp-1',
     boot: '0'.repeat(32),
-    inspectionKey: KEY,
+    keys: keysOf,
     timers,
     nowMs: () => keeper.nowMs(),
     random: randomBytes,
@@ -101,15 +99,24 @@ async function startRig(options: RigOptions = {}): Promise<Rig> {
       hear = take;
     },
     send: (datagram) => {
-      const message = openMessage(datagram, key);
+      const message = openMessage(datagram, [key])?.message;
       if (message?.kind !== 'ask') return;
       asked.push(message.tokenIds);
       for (const [from, says] of validators) {
-        const answer = { v: 1 as const, from, boot: '1'.repeat(32), n: 0, kind: 'answer' as const, ...says };
+        const answer = {
+          v: 1 as const,
+          from,
+          boot: '1'.repeat(32),
+          n: 0,
+          sentMs: 0,
+          kind: 'answer' as const,
+          ...says,
+        };
         const datagramOf = (question: string) => sealMessage({ ...answer, question }, key, randomBytes(12));
         // An old answer, somebody else's, and the right one twice.
         hear(datagramOf('f'.repeat(32)));
-        hear(sealMessage({ ...answer, question: message.question }, Buffer.alloc(32, 1), randomBytes(12)));
+        const stranger = { version: 1, key: Buffer.alloc(32, 1) };
+        hear(sealMessage({ ...answer, question: message.question }, stranger, randomBytes(12)));
         hear(datagramOf(message.question));
         hear(datagramOf(message.question));
       }
@@ -309,6 +316,26 @@ describe('a check', () => {
     expect(check?.protocol).not.toHaveProperty('actNames');
     expect(await rig.noCard()).toMatchObject({ sign: 'no-ride', protocol: { factor: 20 } });
     expect(rig.checks()[1]).not.toHaveProperty('tokenId');
+  });
+
+  it('fines nobody while a validator of which another one knows says nothing, also one that never answered', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    rig.validators.set('val-101', { ...WELL, peers: ['val-102', 'insp-1'] });
+    const view = await rig.touch(card());
+    expect(view).toMatchObject({ sign: 'validator-out-of-order', outOfOrder: ['val-102'] });
+    expect(view.protocol).toBeUndefined();
+    rig.validators.set('val-102', WELL);
+    expect((await rig.touch(card())).sign).toBe('no-ride');
+  });
+
+  it('names the door at which a ride was, where another validator tells of it', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    const ride = { deviceId: 'val-102', epoch: 'e'.repeat(32), seq: 9, ageMs: 60_000, companions: 0 };
+    rig.validators.set('val-101', { ...WELL, rides: [ride] });
+    expect((await rig.touch(card())).sign).toBe('ride-stands');
+    expect(rig.checks()[0]?.ride).toEqual({ atMs: NOW_MS - 60_000, deviceId: 'val-102', seq: 9 });
   });
 
   it.each<[string, Says | undefined]>([

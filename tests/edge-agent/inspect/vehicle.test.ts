@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { vehicleKeyOf } from '#contracts/vehicle-key.ts';
+import { firstInspectionKeys, networkKeysText, vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import { createLogger } from '#platform/logger.ts';
 import { createInProcessCardReader } from '../../../edge-agent/adapters/in-process-card-reader.ts';
 import { startInspector } from '../../../edge-agent/inspect/main.ts';
@@ -12,10 +12,11 @@ import { type EdgeRole, startEdge } from '../../../edge-agent/main.ts';
 import { freeUdpPort } from '../../support/free-udp-port.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
+import { until } from '../../support/until.ts';
 import { cardOf, createTestCity, enrol } from '../support/edge-city.ts';
 
 const city = createTestCity();
-const inspectionKey = randomBytes(32);
+const inspectionKeys = firstInspectionKeys(randomBytes(32));
 const log = createLogger({ component: 'edge', level: 'silent' });
 const address = (port: number) => ({ host: '127.0.0.1', port });
 const RULE = { validFromMs: 0, validUntilMs: null, rideWindowS: 60 };
@@ -44,7 +45,7 @@ afterEach(async () => {
 async function validator(id: string, own: number, peers: number[]) {
   const dir = join(folder.path, id);
   enrol(dir, city, { deviceId: id });
-  writeFileSync(join(dir, 'vehicle-key'), vehicleKeyOf(inspectionKey, 'bus-12').toString('hex'));
+  writeFileSync(join(dir, 'vehicle-keys.json'), networkKeysText(vehicleKeysOf(inspectionKeys, 'bus-12')));
   const reader = createInProcessCardReader(dir);
   const neighbours = { own: address(own), peers: peers.map(address) };
   const edge: EdgeRole = await startEdge({ deviceDir: dir, neighbours }, { clock, log, reader });
@@ -58,7 +59,7 @@ async function inspector(own: number, peers: number[]) {
   const file = JSON.parse(readFileSync(join(dir, 'device.json'), 'utf8'));
   file.policy.inspection = [{ ...RULE, penalty: PENALTY }];
   writeFileSync(join(dir, 'device.json'), JSON.stringify(file));
-  writeFileSync(join(dir, 'inspection-key'), inspectionKey.toString('hex'));
+  writeFileSync(join(dir, 'inspection-keys.json'), networkKeysText(inspectionKeys));
   const reader = createInProcessCardReader(dir);
   const neighbours = { own: address(own), peers: peers.map(address) };
   const role = await startInspector(
@@ -113,4 +114,24 @@ it('a validator that is gone is a doubt for everybody, but not for whose ride an
     sign: 'validator-out-of-order',
     outOfOrder: expect.arrayContaining(['val-2']),
   });
+});
+
+it('a validator that was dead before the inspector boarded is a doubt; who rode at its door is known at the other', async () => {
+  const [a, b, c] = [await freeUdpPort(), await freeUdpPort(), await freeUdpPort()];
+  const front = await validator('val-1', a, [b, c]);
+  const rear = await validator('val-2', b, [a, c]);
+  await rear.touch(2);
+  await until(() => front.edge.agent.counters().ridesHeard === 1);
+  await rear.edge.stop();
+  const checks = await inspector(c, [a, b]);
+  expect(await checks.touch(2)).toMatchObject({ sign: 'ride-stands', evidence: 'vehicle' });
+  const doubt = { sign: 'validator-out-of-order', outOfOrder: expect.arrayContaining(['val-2']) };
+  expect(await checks.touch(3)).toMatchObject(doubt);
+  // The one that lives is switched off and on: it has not forgotten the other.
+  await front.edge.stop();
+  await validator('val-1', a, [b, c]);
+  checks.role.inspector.chooseVehicle('bus-13');
+  await checks.touch(3);
+  checks.role.inspector.chooseVehicle('bus-12');
+  expect(await checks.touch(3)).toMatchObject(doubt);
 });

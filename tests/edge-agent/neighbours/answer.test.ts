@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { ClockEvidence } from '#contracts/record.ts';
-import { answerInspector } from '../../../edge-agent/neighbours/answer.ts';
+import { type AnswerSources, answerInspector } from '../../../edge-agent/neighbours/answer.ts';
 import type { AskMessage } from '../../../edge-agent/neighbours/wire.ts';
 import type { StoredRecord } from '../../../edge-agent/ports.ts';
 import { createOutages } from '../../../edge-agent/validator/outages.ts';
@@ -36,18 +36,26 @@ const unsynced = (ms: number): ClockEvidence => ({
   bootId: BOOT,
 });
 
-function ask(records: readonly StoredRecord[], recordsMax = 100, outages = createOutages(0)) {
+const NOBODY: AnswerSources['others'] = { ridesOf: () => [], peers: () => [] };
+
+function ask(
+  records: readonly StoredRecord[],
+  recordsMax = 100,
+  outages = createOutages(0),
+  others = NOBODY,
+) {
   const question: AskMessage = {
     v: 1,
     from: 'ins-1',
     boot: '1'.repeat(32),
     n: 0,
+    sentMs: 0,
     kind: 'ask',
     question: '2'.repeat(32),
     tokenIds: [EXAMPLE.body.tokenId],
     sinceAgeMs: 90 * MINUTE_MS,
   };
-  const sources = { newest: () => records, recordsMax, outages };
+  const sources = { newest: () => records, recordsMax, outages, others };
   return answerInspector(question, {
     ...sources,
     now: synced(SEVEN + 20 * MINUTE_MS),
@@ -76,6 +84,27 @@ describe('the answer to an inspector', () => {
     const records = [tap(6, synced(SEVEN + 19 * MINUTE_MS), other), tap(5, synced(SEVEN), other)];
     expect(ask(records, 3).knowsSinceAgeMs).toBe(5 * HOUR_MS);
     expect(ask(records, 2).knowsSinceAgeMs).toBe(20 * MINUTE_MS);
+  });
+
+  it('tells of rides at other doors as of its own, the newest two, and of who else is in the vehicle', () => {
+    const heard = (ageMs: number) => ({
+      deviceId: 'val-2',
+      epoch: 'd'.repeat(32),
+      seq: 9,
+      ageMs,
+      companions: 1,
+    });
+    const others = {
+      ridesOf: () => [heard(21 * MINUTE_MS), heard(MINUTE_MS)],
+      peers: () => ['val-2', 'val-3'],
+    };
+    const answer = ask([tap(5, synced(SEVEN))], 100, createOutages(0), others);
+    expect(answer.rides).toMatchObject([
+      { deviceId: 'val-2', ageMs: MINUTE_MS },
+      { seq: 5, ageMs: 20 * MINUTE_MS },
+    ]);
+    expect(answer.peers).toEqual(['val-2', 'val-3']);
+    expect(ask([])).not.toHaveProperty('peers');
   });
 
   it('speaks of no time before the records that it looks at began anew', () => {

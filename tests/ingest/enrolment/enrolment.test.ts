@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EnrolRequest, enrolMessage, normalCode } from '#contracts/enrolment.ts';
 import { signBytes } from '#contracts/hash-chain.ts';
+import { parseNetworkKeys, vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import { createLogger } from '#platform/logger.ts';
 import { connectMqtt } from '#platform/mqtt-connection.ts';
 import { createRequest } from '#platform/x509.ts';
@@ -12,7 +13,7 @@ import { enrolDeviceFolder, newKeys } from '../../../edge-agent/adapters/enrol-d
 import { askToEnrol, fetchAuthority } from '../../../edge-agent/adapters/enrolment-client.ts';
 import { loadDevice } from '../../../edge-agent/adapters/load-device.ts';
 import { codeOf, hashOfCode } from '../../../ingest/enrolment/codes.ts';
-import { type EnrolmentRig, HOUR_MS, INSPECTION_KEY, startEnrolmentRig } from './rig.ts';
+import { type EnrolmentRig, HOUR_MS, INSPECTION_KEYS, startEnrolmentRig } from './rig.ts';
 
 let rig: EnrolmentRig;
 beforeAll(async () => {
@@ -52,12 +53,15 @@ describe('a one-time code', () => {
   it("for an inspector's device brings the inspection key, another one its vehicle's alone", async () => {
     const dir = join(rig.folder, 'insp-1');
     await rig.enrolWith(await rig.newCode('insp-1', { inspector: true }), dir);
-    const key = readFileSync(join(dir, 'inspection-key'), 'utf8').trim();
-    expect(key).toBe(INSPECTION_KEY.toString('hex'));
-    expect(existsSync(join(dir, 'vehicle-key'))).toBe(false);
+    const given = parseNetworkKeys(readFileSync(join(dir, 'inspection-keys.json')));
+    expect(given).toEqual({ ok: true, value: INSPECTION_KEYS });
+    expect(existsSync(join(dir, 'vehicle-keys.json'))).toBe(false);
     const other = await rig.enrol('val-key');
-    expect(existsSync(join(other, 'inspection-key'))).toBe(false);
-    expect(readFileSync(join(other, 'vehicle-key'), 'utf8')).not.toContain(key);
+    expect(existsSync(join(other, 'inspection-keys.json'))).toBe(false);
+    const { vehicleKeys } = loadDevice(other);
+    expect(vehicleKeys).toEqual(vehicleKeysOf(INSPECTION_KEYS, 'bus-1'));
+    const key = INSPECTION_KEYS[0]?.key as string;
+    expect(readFileSync(join(other, 'vehicle-keys.json'), 'utf8')).not.toContain(key);
     expect(rig.logged()).not.toContain(key);
   });
 

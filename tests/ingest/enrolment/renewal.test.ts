@@ -1,13 +1,16 @@
 /** Certificates and keys that follow each other, and an end that is felt everywhere. */
-import { cpSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { recordId } from '#contracts/ids.ts';
+import { nextInspectionKeys, parseNetworkKeys, vehicleKeysOf } from '#contracts/vehicle-key.ts';
+import { createLogger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
+import { holdIdentity } from '../../../edge-agent/adapters/device-identity.ts';
 import { loadDevice } from '../../../edge-agent/adapters/load-device.ts';
 import { until } from '../../support/until.ts';
 import { runAgent } from './agent.ts';
-import { type EnrolmentRig, startEnrolmentRig } from './rig.ts';
+import { type EnrolmentRig, HOUR_MS, startEnrolmentRig } from './rig.ts';
 
 let rig: EnrolmentRig;
 beforeAll(async () => {
@@ -61,6 +64,25 @@ describe('a renewal', () => {
     );
     expect(rows).toEqual([{ reason: 'replaced' }]);
     expect(one.lines.join('')).not.toMatch(/PRIVATE KEY/);
+  });
+
+  it("brings the city's next inspection key to inspectors, and its vehicle's to each validator", async () => {
+    const dirs = [await rig.enrol('ren-net'), join(rig.folder, 'ren-insp')] as const;
+    await rig.enrolWith(await rig.newCode('ren-insp', { inspector: true }), dirs[1]);
+    const before = rig.inspectionKeys;
+    const next = nextInspectionKeys(before, Buffer.alloc(32, 6), Date.now() + HOUR_MS);
+    rig.inspectionKeys = next;
+    const log = createLogger({ component: 'test', level: 'silent' });
+    for (const deviceDir of dirs)
+      expect(await holdIdentity(loadDevice(deviceDir), { deviceDir, log }).renew()).toBe('renewed');
+    rig.inspectionKeys = before;
+    expect(loadDevice(dirs[0]).vehicleKeys).toEqual(vehicleKeysOf(next, 'bus-1'));
+    expect(parseNetworkKeys(readFileSync(join(dirs[1], 'inspection-keys.json')))).toEqual({
+      ok: true,
+      value: next,
+    });
+    expect(existsSync(join(dirs[0], 'inspection-keys.json'))).toBe(false);
+    expect(existsSync(join(dirs[1], 'vehicle-keys.json'))).toBe(false);
   });
 
   it('whose answer was lost is asked again with the same keys and comes through once', async () => {

@@ -11,6 +11,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
+import { firstInspectionKeys, type NetworkKeys } from '#contracts/vehicle-key.ts';
 import { systemClock } from '#platform/clock.ts';
 import { createLogger, type Logger } from '#platform/logger.ts';
 import { createPool } from '#platform/postgres.ts';
@@ -32,8 +33,8 @@ import { openTestDatabase, type TestDatabase } from '../../support/test-database
 import { MIGRATIONS } from '../harness.ts';
 
 export const HOUR_MS = 3_600_000;
-/** From it the keys of vehicles' networks are made. */
-export const INSPECTION_KEY = Buffer.alloc(32, 5);
+/** From them the keys of vehicles' networks are made. */
+export const INSPECTION_KEYS = firstInspectionKeys(Buffer.alloc(32, 5));
 
 export interface EnrolmentRig {
   readonly folder: string;
@@ -47,6 +48,8 @@ export interface EnrolmentRig {
   readonly caPem: string;
   readonly keys: Readonly<Record<'ingest' | 'lists' | 'issuer', KeyObject>>;
   readonly tokenKey: Buffer;
+  /** As enrolment hands them out; may be changed. */
+  inspectionKeys: NetworkKeys;
   /** Everything that was logged, as text. */
   logged(): string;
   newCode(
@@ -122,7 +125,9 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
         issuerKeys: { i001: pem(issuerKey) },
       },
       tokenKey: tokenKey.toString('hex'),
-      inspectionKey: INSPECTION_KEY,
+      get inspectionKeys() {
+        return rig.inspectionKeys;
+      },
       policy: { passBackS: 10, mediumKinds: ['social', 'wallet'], journalRecordsMax: 5000 },
       certificateMs: 24 * HOUR_MS,
       oldKeyMs: 24 * HOUR_MS,
@@ -143,6 +148,7 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
     caPem: ca.certificatePem,
     keys: { ingest: ingestKey, lists: listsKey, issuer: issuerKey },
     tokenKey,
+    inspectionKeys: INSPECTION_KEYS,
     logged: () => lines.join(''),
     newCode: async (deviceId, { nowMs = Date.now(), validMs = HOUR_MS, inspector = false } = {}) => {
       const random = randomBytes(CODE_RANDOM_BYTES);
