@@ -105,9 +105,7 @@ function split(file: string, text: string, problems: FileProblem[]): CsvRow[] {
       max_record_size: 1_000_000,
       to: ROWS_MAX,
     }) as unknown as { record: string[]; info: { lines: number } }[];
-    // A row of nothing but commas is a blank line too.
-    const written = records.filter(({ record }) => record.some((value) => value !== ''));
-    return written.map(({ record, info }) => ({
+    return records.map(({ record, info }) => ({
       // `lines` counts to the record's end: step back over line breaks inside quotes.
       line:
         info.lines - record.reduce((sum, v) => sum + (v.includes('\n') ? v.split('\n').length - 1 : 0), 0),

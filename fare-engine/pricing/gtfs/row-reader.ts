@@ -64,6 +64,7 @@ export function openTable(
 function mapRows<T>(table: CsvTable, read: (row: RowReader) => T | undefined, problems: FileProblem[]): T[] {
   const values: T[] = [];
   for (const row of table.rows) {
+    if (isBlank(table.file, row)) continue;
     let failed = false;
     const report = (severity: FileProblem['severity']) => (c: string | null, m: string, how: string) => {
       if (severity === 'error') failed = true;
@@ -73,6 +74,11 @@ function mapRows<T>(table: CsvTable, read: (row: RowReader) => T | undefined, pr
     if (!failed && value !== undefined) values.push(value);
   }
   return values;
+}
+
+/** Nothing but commas is a blank line too, save where each empty value has a meaning. */
+function isBlank(file: string, row: CsvRow): boolean {
+  return file !== 'fare_leg_join_rules.txt' && row.values.every((value) => value === '');
 }
 
 function rowReader(

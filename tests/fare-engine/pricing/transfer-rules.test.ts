@@ -1,7 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ask, type Leg, leg, pricerOf, totals } from '../../support/fare-feed.ts';
-import { type OracleLegRule, type OracleTransfer, oracleTotal } from '../../support/transfer-oracle.ts';
 
 const FARES = {
   'fare_products.txt': `
@@ -211,78 +209,4 @@ describe('joined legs', () => {
       '': '600',
     });
   });
-});
-
-describe('against a second pricer that tries everything', () => {
-  const group = fc.constantFrom('', 'g', 'h', 'k');
-  const network = fc.constantFrom('bus', 'tram', 'ferry');
-  const legRule = fc.record({ network, group, price: fc.bigInt(0n, 9n) });
-  const transfer = fc.record({
-    from: group,
-    to: group,
-    count: fc.constantFrom(-1, 1, 2),
-    limitS: fc.constantFrom(null, 600, 1200, 2400),
-    limitType: fc.constantFrom(0 as const, 1 as const, 2 as const, 3 as const),
-    type: fc.constantFrom(0 as const, 1 as const, 2 as const),
-    price: fc.bigInt(-3n, 9n),
-  });
-  const journey = fc.array(
-    fc.record({ network, wait: fc.integer({ min: 0, max: 20 }), ride: fc.integer({ min: 1, max: 20 }) }),
-    {
-      minLength: 1,
-      maxLength: 5,
-    },
-  );
-  const ROUTE: Record<string, string> = { bus: 'bus1', tram: 'tram1', ferry: 'ferry' };
-
-  it('agrees on random rules and journeys', () => {
-    fc.assert(
-      fc.property(
-        fc.array(legRule, { minLength: 1, maxLength: 6 }),
-        fc.array(transfer, { maxLength: 6 }),
-        journey,
-        (legRules, transfers, steps) => {
-          // Between different groups there is no count.
-          const rules = transfers.map((t) => (t.from === t.to && t.from !== '' ? t : { ...t, count: 0 }));
-          const legs: { network: string; departureS: number; arrivalS: number }[] = [];
-          let clock = 8 * 3600;
-          for (const { network: n, wait, ride } of steps) {
-            const departureS = clock + wait * 60;
-            legs.push({ network: n, departureS, arrivalS: departureS + ride * 60 });
-            clock = departureS + ride * 60;
-          }
-          const expected = oracleTotal(legRules, rules, legs);
-          expect(engineTotal(legRules, rules, legs)).toBe(expected === null ? null : expected.toString());
-        },
-      ),
-      { numRuns: 1500 },
-    );
-  });
-
-  function engineTotal(
-    legRules: OracleLegRule[],
-    transfers: OracleTransfer[],
-    legs: { network: string; departureS: number; arrivalS: number }[],
-  ): string | null | undefined {
-    const amount = (minor: bigint) => `${minor < 0n ? '-' : ''}0.0${minor < 0n ? -minor : minor}`;
-    const products = [...legRules.map((r) => r.price), ...transfers.map((t) => t.price)].map(
-      (price, i) => `x${i},${amount(price)},UAH`,
-    );
-    const time = (s: number) => new Date(s * 1000).toISOString().slice(11, 19);
-    const pricer = pricerOf({
-      'fare_products.txt': `fare_product_id,amount,currency\n${products.join('\n')}\n`,
-      'fare_leg_rules.txt': `rule_id,leg_group_id,network_id,fare_product_id\n${legRules.map((r, i) => `r${i},${r.group},${r.network},x${i}`).join('\n')}\n`,
-      'fare_transfer_rules.txt': `rule_id,${HEADER}\n${transfers
-        .map((t, i) => {
-          const count = t.count === 0 ? '' : t.count;
-          const limit = t.limitS === null ? ',' : `${t.limitS},${t.limitType}`;
-          return `t${i},${t.from},${t.to},${count},${limit},${t.type},x${legRules.length + i}`;
-        })
-        .join('\n')}\n`,
-    });
-    return totals(
-      pricer,
-      legs.map((l) => leg(ROUTE[l.network] as string, 'a', 'b', time(l.departureS), time(l.arrivalS))),
-    )[''];
-  }
 });
