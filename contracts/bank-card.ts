@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { AcquirerKeyId } from './ids.ts';
+import { keyed } from './keyed.ts';
 import { type Parsed, parserOf } from './parse.ts';
 
 const hex = (bytesMin: number, bytesMax: number) =>
@@ -29,9 +30,7 @@ export const BankCardFile = Type.Object({
   /** What cards are asked for: an online cryptogram for the later authorisation (if not said), or an offline approval. */
   ask: Type.Optional(Type.Union([Type.Literal('arqc'), Type.Literal('tc')])),
   /** Terminal data by tag where the acquirer wants other than the usual for transit. */
-  values: Type.Optional(
-    Type.Record(Type.String({ pattern: '^[0-9a-f]{2,6}$' }), hex(1, 64), { maxProperties: 32 }),
-  ),
+  values: Type.Optional(keyed('^[0-9a-f]{2,6}$', hex(1, 64), { maxProperties: 32 })),
   acquirer: Type.Object({
     keyId: AcquirerKeyId,
     /** X25519, or RSA of 2048 to 4096 bits; PEM. */

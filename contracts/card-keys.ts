@@ -3,23 +3,20 @@
  * the card keys, `cards` is left out.
  */
 import { type Static, Type } from 'typebox';
+import { keyed } from './keyed.ts';
 import { type Parsed, parserOf } from './parse.ts';
 
 const KEYS_MAX = 64;
 
 /** Versions of one key by number; two may live at a time. */
 const versionsOf = (bytes: string, versions: string) =>
-  Type.Record(Type.String({ pattern: versions }), Type.String({ pattern: `^([0-9a-f]{2}){${bytes}}$` }), {
+  keyed(versions, Type.String({ pattern: `^([0-9a-f]{2}){${bytes}}$` }), {
     minProperties: 1,
     maxProperties: 2,
-    additionalProperties: false, // a version out of its range is a mistake, not something unknown
   });
 
 const named = <T extends ReturnType<typeof versionsOf>>(versions: T) =>
-  Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}$' }), versions, {
-    maxProperties: KEYS_MAX,
-    additionalProperties: false,
-  });
+  keyed('^[a-z][a-z0-9-]{0,39}$', versions, { maxProperties: KEYS_MAX });
 
 /** A version of a token is a part of the token; up to four digits. */
 const TOKEN_VERSION = '^[1-9][0-9]{0,3}$';

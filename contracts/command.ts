@@ -3,6 +3,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { DeviceId, EpochId, InstantMs, Seq, TimeNonce } from './ids.ts';
+import { keyed } from './keyed.ts';
 import { envelopeOpener } from './signed-envelope.ts';
 
 const base = {
@@ -42,7 +43,7 @@ export const PinKeys = Type.Object({
   v: Type.Literal(1),
   use: KeyUse,
   /** Public keys by id: Ed25519, SPKI in PEM. */
-  keys: Type.Record(Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$' }), Type.String({ maxLength: 1024 }), {
+  keys: keyed('^[a-z0-9][a-z0-9-]{0,62}$', Type.String({ maxLength: 1024 }), {
     minProperties: 1,
     maxProperties: 8,
   }),

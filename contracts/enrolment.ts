@@ -7,6 +7,7 @@ import { CardKeysFile } from './card-keys.ts';
 import { CardMediaFile } from './card-media.ts';
 import { sha256Hex } from './hash-chain.ts';
 import { DeviceId, FeedId, InstantMs, Sha256Hex, Signature } from './ids.ts';
+import { KEY_NAME, keyed } from './keyed.ts';
 import { Currency } from './money.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { MediumKind } from './record.ts';
@@ -59,7 +60,7 @@ export const RenewRequest = Type.Object({
 });
 export type RenewRequest = Static<typeof RenewRequest>;
 
-const PublicKeys = Type.Record(Type.String({ maxLength: 64 }), Type.String({ maxLength: 1024 }));
+const PublicKeys = keyed(KEY_NAME, Type.String({ maxLength: 1024 }), { maxProperties: 64 });
 
 const Names = Type.Object({
   uk: Type.String({ maxLength: 500 }),

@@ -6,6 +6,7 @@ import { createCipheriv, createDecipheriv, randomBytes, scryptSync } from 'node:
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { Type } from 'typebox';
+import { keyed } from '#contracts/keyed.ts';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -14,7 +15,7 @@ const base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$' });
 const Sealed = Type.Object({ v: Type.Literal(1), salt: base64, nonce: base64, tag: base64, sealed: base64 });
 /** A file's name, below a few folders at most: no part begins with a dot, so none leads out of the folder. */
 const NAME = '^[a-z0-9][a-z0-9.-]{0,80}(/[a-z0-9][a-z0-9.-]{0,80}){0,3}$';
-const Files = Type.Record(Type.String({ pattern: NAME }), base64);
+const Files = keyed(NAME, base64);
 
 const parseSealed = parserOf(Sealed);
 const parseFiles = parserOf(Files);

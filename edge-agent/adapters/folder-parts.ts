@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { DevicePolicyFile } from '#contracts/enrolment.ts';
 import { DeviceId, EpochId, FeedId, InstantMs, Sha256Hex } from '#contracts/ids.ts';
+import { KEY_NAME, keyed } from '#contracts/keyed.ts';
 import { decodeJson, parserOf } from '#contracts/parse.ts';
 import { type NetworkKeys, parseNetworkKeys } from '#contracts/vehicle-key.ts';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 
-const Keys = Type.Record(Type.String(), Type.String({ maxLength: 1024 }));
+const Keys = keyed(KEY_NAME, Type.String({ maxLength: 1024 }), { maxProperties: 64 });
 
 /** A file beside `device.json`. */
 const PartName = Type.String({ pattern: '^[a-z0-9][a-z0-9.-]{0,80}$' });

@@ -4,6 +4,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { FeedId } from '#contracts/ids.ts';
+import { keyed, PRINTABLE_NAME } from '#contracts/keyed.ts';
 import { decodeJson, type Parsed, parserOf } from '#contracts/parse.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 
@@ -38,7 +39,7 @@ export const StopPlan = Type.Object({
   zone: Type.String({ minLength: 1, maxLength: 64 }),
   rules: StopRules,
   /** Stop → latitude, longitude (WGS 84). */
-  stops: Type.Record(FeedId, Type.Tuple([Degrees(90), Degrees(180)])),
+  stops: keyed(PRINTABLE_NAME, Type.Tuple([Degrees(90), Degrees(180)])),
   patterns: Type.Array(
     Type.Object({
       routeId: FeedId,
@@ -50,7 +51,7 @@ export const StopPlan = Type.Object({
     { maxItems: 20_000 },
   ),
   /** Trip → its pattern's position in the list, and its first departure (seconds of the service day). */
-  trips: Type.Record(FeedId, Type.Tuple([Type.Integer({ minimum: 0 }), Seconds])),
+  trips: keyed(PRINTABLE_NAME, Type.Tuple([Type.Integer({ minimum: 0 }), Seconds])),
 });
 export type StopPlan = Static<typeof StopPlan>;
 

@@ -6,6 +6,7 @@
  */
 import { type Static, Type } from 'typebox';
 import { FeedId, InstantMs } from '#contracts/ids.ts';
+import { keyed, PRINTABLE_NAME } from '#contracts/keyed.ts';
 import { decodeJsonText, describeProblems, parserOf } from '#contracts/parse.ts';
 import { MediumKind } from '#contracts/record.ts';
 import type { CarriedState } from './close-rules.ts';
@@ -47,7 +48,7 @@ export const BundleHeader = Type.Object({
     Type.Object({
       hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
       /** File name → base64 of its bytes. */
-      files: Type.Record(Type.String(), Type.String()),
+      files: keyed(PRINTABLE_NAME, Type.String(), { maxProperties: 1000 }),
       /** Its activation: days closed before keep what was known then. Absent = always known. */
       knownFromMs: Type.Optional(InstantMs),
     }),

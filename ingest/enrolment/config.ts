@@ -10,6 +10,7 @@ import {
   type InspectionRule,
   InspectionRules,
 } from '#contracts/enrolment.ts';
+import { KEY_NAME, keyed } from '#contracts/keyed.ts';
 import { decodeJson, describeProblems, parserOf } from '#contracts/parse.ts';
 import { type NetworkKeys, parseNetworkKeys } from '#contracts/vehicle-key.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
@@ -91,7 +92,7 @@ export const IdentitiesEnvironment = Type.Object({
 });
 export type IdentitiesEnvironment = Static<typeof IdentitiesEnvironment>;
 
-const Keys = Type.Record(Type.String(), Type.String({ maxLength: 1024 }));
+const Keys = keyed(KEY_NAME, Type.String({ maxLength: 1024 }), { maxProperties: 64 });
 const PinsFile = Type.Object({
   ingestKeys: Keys,
   listKeys: Keys,

@@ -8,7 +8,7 @@ export interface TestClient {
   readonly role: BrokerRole;
 }
 
-export const secretOf = (clientId: string): string => `secret of ${clientId}`;
+export const secretOf = (clientId: string): string => `the-secret-of-${clientId}`;
 
 /**
  * Writes an identities file as enrolment does: aside, then renamed. With numbers of certificates, clients are known by

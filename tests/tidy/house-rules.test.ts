@@ -22,6 +22,7 @@ import {
   checkName,
   checkPurity,
   checkReadme,
+  checkRecords,
   checkSize,
   checkWords,
   codesIn,
@@ -38,6 +39,17 @@ describe('file sizes', () => {
   test('the check sees line 401, and not line 400', () => {
     expect(checkSize({ path: 'ingest/x.ts', text: 'a\n'.repeat(401) })).toHaveLength(1);
     expect(checkSize({ path: 'ingest/x.ts', text: 'a\n'.repeat(400) })).toEqual([]);
+  });
+});
+
+describe('schemas', () => {
+  test('records let no key of another form through', () => {
+    expect(files.flatMap(checkRecords)).toEqual([]);
+  });
+  test('the check sees a plain record', () => {
+    const text = `const A = ${'Type.'}Record(Type.String(), B);`;
+    expect(checkRecords({ path: 'ingest/x.ts', text })).toHaveLength(1);
+    expect(checkRecords({ path: 'contracts/keyed.ts', text })).toEqual([]);
   });
 });
 

@@ -40,6 +40,18 @@ export function checkPurity({ path, text }: ProjectFile): string[] {
     });
 }
 
+const KEYED = 'contracts/keyed.ts';
+
+/** A record of schemas refuses keys of another form; only `keyed` makes one, so that none forgets to. */
+export function checkRecords({ path, text }: ProjectFile): string[] {
+  if (!path.endsWith('.ts') || path === KEYED) return [];
+  return bareCode(text)
+    .split('\n')
+    .flatMap((line, index) =>
+      /\bType\.Record\s*\(/.test(line) ? [`${path}:${index + 1}: take \`keyed\` of ${KEYED}`] : [],
+    );
+}
+
 /** Links between documents lead somewhere. */
 export function checkLinks(
   { path, text }: ProjectFile,
