@@ -14,12 +14,16 @@ import { openTestDatabase, type TestDatabase } from '../support/test-database.ts
 import { openBrowser } from './browser.ts';
 
 const MORNING_MS = Date.UTC(2025, 9, 14, 4, 13, 0);
+const SCREEN = { viewport: { width: 1360, height: 900 } };
 const EVIL = '<img src=x onerror="window.pwned=1">';
 
 let database: TestDatabase;
 let admin: pg.Client;
 let portal: Portal;
 let browser: Browser;
+/** Keeps scripts in its cache from test to test. */
+let ordinary: BrowserContext;
+/** Of a test that needs another screen, other colours or no scripts. */
 let context: BrowserContext | undefined;
 let seq = 0;
 
@@ -44,6 +48,7 @@ beforeAll(async () => {
     },
   );
   browser = await openBrowser();
+  ordinary = await browser.newContext(SCREEN);
   for (let i = 0; i < 5; i++) await tap(i % 2 === 0);
   await device('val-102', {});
   await device('val-103', {
@@ -63,6 +68,7 @@ afterAll(async () => {
 afterEach(async () => {
   await context?.close();
   context = undefined;
+  for (const page of ordinary.pages()) await page.close();
 });
 
 /** A tap is decided, as the fare engine would tell it. */
@@ -97,8 +103,8 @@ type OpenOptions = Parameters<Browser['newContext']>[0] & { readonly map?: boole
 
 /** Without a map where the test is not about it: drawn by the processor it takes most of a test's time. */
 async function open(path = '/?lang=uk', { map = false, ...options }: OpenOptions = {}): Promise<Page> {
-  context = await browser.newContext({ viewport: { width: 1360, height: 900 }, ...options });
-  const page = await context.newPage();
+  if (Object.keys(options).length > 0) context = await browser.newContext({ ...SCREEN, ...options });
+  const page = await (context ?? ordinary).newPage();
   if (!map) await page.addInitScript(withoutWebGl);
   await page.goto(`${portal.url}${path}`);
   return page;
