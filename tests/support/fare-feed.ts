@@ -57,6 +57,17 @@ export function leg(routeId: string, fromStopId: string, toStopId: string, from:
   return { routeId, fromStopId, toStopId, departure: at(from), arrival: at(to) };
 }
 
+/** A leg with times as they are written: local, or with an offset. */
+export function ride(
+  routeId: string,
+  fromStopId: string,
+  toStopId: string,
+  departure: string,
+  arrival: string,
+): Leg {
+  return { routeId, fromStopId, toStopId, departure, arrival };
+}
+
 /** The answer to a journey; an error answer fails the test. */
 export function ask(pricer: FarePricer, legs: Leg[], more: Partial<QuoteRequest> = {}): QuoteAnswer {
   const answer: QuoteAnswer | QuoteError = quoteJourney(pricer, { id: 'q', legs, ...more });
