@@ -18,6 +18,11 @@ const SECTIONS: readonly { readonly bench: string; readonly about: string }[] = 
       'One tap: the real agent with a signed durable journal, a deny list of a million entries and no network. Our part is all host time from the card to the light: between the card’s answers, rules, list, signature, disk. The cards are those of the simulators; through pcscd the time counts from the first command.',
   },
   {
+    bench: 'inspection',
+    about:
+      'An inspector’s answer, end to end: two real validators of a vehicle and an inspector’s device, each with its signed durable journal, on the network of one machine, with no city in reach. From the card at the device to what its screen shows.',
+  },
+  {
     bench: 'taps',
     about:
       'The whole way of a tap, everything on one machine: devices, broker, ingest, fare engine and PostgreSQL share its cores. Signed taps by MQTT until they are priced, posted and receipted, durable settings on. The plain flow takes the same way into one table, unsigned, unpriced, one row each.',

@@ -8,6 +8,11 @@ export const BENCHES: readonly BenchEntry[] = [
     load: () => import('./tap.ts'),
   },
   {
+    name: 'inspection',
+    summary: "an inspector's answer: from the card to the screen, with two validators asked by UDP",
+    load: () => import('./inspection.ts'),
+  },
+  {
     name: 'taps',
     summary:
       'the whole way: MQTT to priced, posted and receipted, live and catching up, against a plain flow',
