@@ -2,7 +2,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import pg from 'pg';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { LANGUAGES } from '#contracts/reason-codes.ts';
 import { createLogger } from '#platform/logger.ts';
 import { type Portal, startPortal } from '../../portal/main.ts';
@@ -14,6 +14,8 @@ import { openTestDatabase, type TestDatabase } from '../support/test-database.ts
 import { openBrowser } from './browser.ts';
 
 const MORNING_MS = Date.UTC(2025, 9, 14, 4, 13, 0);
+const BUSY_MACHINE_MS = 60_000;
+vi.setConfig({ testTimeout: 2 * BUSY_MACHINE_MS });
 const SCREEN = { viewport: { width: 1360, height: 900 } };
 const EVIL = '<img src=x onerror="window.pwned=1">';
 
@@ -49,6 +51,7 @@ beforeAll(async () => {
   );
   browser = await openBrowser();
   ordinary = await browser.newContext(SCREEN);
+  ordinary.setDefaultTimeout(BUSY_MACHINE_MS);
   for (let i = 0; i < 5; i++) await tap(i % 2 === 0);
   await device('val-102', {});
   await device('val-103', {
