@@ -11,7 +11,7 @@ import { aHealth } from '../portal/support/fake-views.ts';
 import { insertDecidedTap } from '../portal/support/insert-decided-tap.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { openBrowser } from './browser.ts';
+import { openBrowser, withoutWebGl } from './browser.ts';
 
 const MORNING_MS = Date.UTC(2025, 9, 14, 4, 13, 0);
 const BUSY_MACHINE_MS = 60_000;
@@ -111,14 +111,6 @@ async function open(path = '/?lang=uk', { map = false, ...options }: OpenOptions
   if (!map) await page.addInitScript(withoutWebGl);
   await page.goto(`${portal.url}${path}`);
   return page;
-}
-
-/** Runs in the page. */
-function withoutWebGl(): void {
-  const { getContext } = HTMLCanvasElement.prototype as { getContext: (...args: unknown[]) => unknown };
-  HTMLCanvasElement.prototype.getContext = function (this: HTMLCanvasElement, ...args: unknown[]) {
-    return args[0] === 'webgl2' ? null : getContext.apply(this, args);
-  } as HTMLCanvasElement['getContext'];
 }
 
 const rows = (page: Page) => page.locator('#taps .tap');
