@@ -11,7 +11,8 @@ import { aHealth } from '../portal/support/fake-views.ts';
 import { insertDecidedTap } from '../portal/support/insert-decided-tap.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { openBrowser, withoutWebGl } from './browser.ts';
+import { openBrowser } from './browser.ts';
+import { withoutWebGl } from './without-webgl.ts';
 
 const MORNING_MS = Date.UTC(2025, 9, 14, 4, 13, 0);
 const BUSY_MACHINE_MS = 60_000;
