@@ -7,6 +7,7 @@
  * states agree. Cost follows the affected days, never the history.
  */
 import { INITIAL_STATE, type PricingState } from '#pricing/model.ts';
+import { parseStateText } from '#pricing/state-text.ts';
 import { decisionLeaf } from './audit-leaf.ts';
 import { type CarriedState, type ClosingRules, planDay } from './close-day.ts';
 import { accountDay, type Facts } from './facts/account-day.ts';
@@ -166,8 +167,8 @@ function carriedInto(
   if (done !== null && (previous === null || done.fareDay >= previous.fareDay)) return done.carried;
   if (previous === null) return { state: INITIAL_STATE, base: null };
   return {
-    state: JSON.parse(previous.stateOut) as PricingState,
-    base: previous.baseOut === null ? null : (JSON.parse(previous.baseOut) as PricingState),
+    state: parseStateText(previous.stateOut),
+    base: previous.baseOut === null ? null : parseStateText(previous.baseOut),
   };
 }
 

@@ -1,5 +1,6 @@
 /** What a package of our own must hold beyond the GTFS standard: acts, dates, references, one currency. */
 import { checkBreakdown } from './check-breakdown.ts';
+import { checkCaps } from './check-caps.ts';
 import { checkInspection } from './check-inspection.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
@@ -17,6 +18,7 @@ export function checkPackage(feed: FareFeed, yaml: PackageYaml): FileProblem[] {
     ...checkTapPolicy(feed, yaml),
     ...checkInspection(feed, yaml),
     ...checkBreakdown(feed, yaml),
+    ...checkCaps(feed, yaml),
     ...checkFares(feed, yaml),
   ];
 }

@@ -77,7 +77,7 @@ export interface AccountDay {
 
 /** What a day hands to the next. Plain JSON: it is stored and compared as its canonical text (`stateText`). */
 export interface PricingState {
-  readonly v: 1;
+  readonly v: 2;
   /** The run of legs within which the next leg may be a transfer. */
   readonly transferRun: {
     /** First leg of the counted transfers that ended here (transfer-matcher.ts); the last leg where there are none. */
@@ -98,6 +98,8 @@ export interface PricingState {
   readonly lastTouches: readonly Touch[];
   /** Rides that broke off and may be gone on with, one for each medium at most; absent = none. */
   readonly broken?: readonly BrokenRide[];
+  /** What caps have counted in windows that may still run; one for each cap and window. */
+  readonly caps: readonly CapCount[];
 }
 
 /** A ride whose vehicle broke down: the next vehicle is free (breakdown-rides.ts). */
@@ -125,6 +127,19 @@ export interface BrokenRide {
   readonly used?: { readonly placeId: string; readonly companions: number };
 }
 
+/** What was charged within one window of one cap. */
+export interface CapCount {
+  readonly capId: string;
+  /** First cap day of the window, `YYYY-MM-DD`; a sliding window has one count for each day. */
+  readonly from: string;
+  /** First instant at which this count no longer matters. */
+  readonly untilMs: number;
+  /** Digits: states are JSON. */
+  readonly spentMinor: string;
+  /** Rides that were paid for. */
+  readonly rides: number;
+}
+
 /** The touch with which a ride began. */
 export interface Touch {
   /** `vehicle:<id>`, or `device:<id>` where no vehicle is known. */
@@ -139,7 +154,7 @@ export interface Touch {
 }
 
 /** State of an account that never rode. */
-export const INITIAL_STATE: PricingState = { v: 1, transferRun: null, lastTouches: [] };
+export const INITIAL_STATE: PricingState = { v: 2, transferRun: null, lastTouches: [], caps: [] };
 
 /** Why a price is what it is: one step of the waterfall. Texts in four languages are made from it (step-text.ts). */
 export interface PriceStep {

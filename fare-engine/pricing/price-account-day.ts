@@ -4,6 +4,7 @@
  */
 import { brokenAfter, brokenAfterTouch, laterCompanions, openBroken, rideOn } from './breakdown-rides.ts';
 import { candidateStops } from './candidate-stops.ts';
+import { capLines, type OpenLine } from './cap-lines.ts';
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
 import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact, Touch } from './model.ts';
@@ -33,17 +34,18 @@ export function priceAccountDay(
   const startMs = calendar.startOfMs(day.fareDay);
   const endMs = calendar.endOfMs(day.fareDay);
   const known = tariffs.asKnownAt(day.knownAsOfMs);
-  const lines: PricedLine[] = [];
+  const open: OpenLine[] = [];
   let state = stateIn;
   for (const tap of inOrder(day.taps)) {
     if (tap.fareAtMs < startMs || tap.fareAtMs >= endMs) {
       throw new RangeError(`tap ${tap.tapId} is not of fare day ${day.fareDay}`);
     }
     const priced = priceTap(state, { day, tap, tariffs: known, startMs });
-    lines.push(priced.line);
+    open.push({ ...priced, tap });
     state = priced.state;
   }
-  return { lines, stateOut: trimState(state, tariffs, endMs) };
+  const { lines, counts } = capLines(state.caps, open);
+  return { lines, stateOut: trimState({ ...state, caps: counts }, tariffs, endMs) };
 }
 
 /** By time, then id; the same tap given twice counts once. */
@@ -53,8 +55,8 @@ function inOrder(taps: readonly TapFact[]): TapFact[] {
   return sorted.filter((tap) => !seen.has(tap.tapId) && seen.add(tap.tapId));
 }
 
-interface PricedTap {
-  readonly line: PricedLine;
+/** A line before caps. */
+interface PricedTap extends Omit<OpenLine, 'tap'> {
   readonly state: PricingState;
 }
 
@@ -72,7 +74,7 @@ function priceTap(state: PricingState, presented: Presented): PricedTap {
   const { day, tap, tariffs } = presented;
   const tariff = tariffs.at(tap.fareAtMs) ?? null;
   const unpriced = (reason: UnpricedReason): PricedTap => ({
-    line: lineOfUnpriced(tap, day.fareDay, tariff, currencyOf(tariffs), reason),
+    ...notCharged(lineOfUnpriced(tap, day.fareDay, tariff, currencyOf(tariffs), reason)),
     state,
   });
   if (!tariff) return unpriced('no-tariff');
@@ -83,7 +85,12 @@ function priceTap(state: PricingState, presented: Presented): PricedTap {
   const nominal = priceAt(state, presented, tap.fareAtMs, 0);
   if (typeof nominal === 'string') return unpriced(nominal);
   const { leg, notes } = cheaperStop(state, presented, cheaperClock(state, presented, nominal));
-  return { line: lineOfLeg(tap, day.fareDay, leg, notes), state: nextState(state, tap, leg) };
+  const line = lineOfLeg(tap, day.fareDay, leg, notes);
+  return { line, leg, holderMinor: leg.riderMinor, state: nextState(state, tap, leg) };
+}
+
+function notCharged(line: PricedLine): Omit<PricedTap, 'state'> {
+  return { line, leg: null, holderMinor: 0n };
 }
 
 /**
@@ -100,12 +107,12 @@ function repeatedTap(
   const { day, tap } = presented;
   const line = lineOfSameRide(tap, day.fareDay, tariff, networkId, touch);
   const asked = tap.companions > 0 && tap.passBackOf !== undefined && tap.passBackOf !== null;
-  if (!asked) return { line, state };
+  if (!asked) return { ...notCharged(line), state };
   // Full price: without the holder's rights and without a transfer.
   const alone = { ...presented, day: { ...day, entitlements: [] } };
   const { broken: _, ...fresh } = { ...state, transferRun: null };
   const ride = priceAt(fresh, alone, tap.fareAtMs, 0);
-  if (typeof ride === 'string') return { line, state };
+  if (typeof ride === 'string') return { ...notCharged(line), state };
   const placeId = placeOf(tap);
   const before =
     state.lastTouches.find((t) => t.placeId === placeId && t.mediumId === tap.mediumId)?.companions ?? 0;
@@ -121,6 +128,8 @@ function repeatedTap(
   const broken = brokenAfterTouch(state, { tap, placeId }, presented.tariffs, paying);
   return {
     line: lineOfLaterCompanions(line, tap, leg, before),
+    leg,
+    holderMinor: 0n,
     state: { ...state, lastTouches, ...openBroken(broken, tap.fareAtMs) },
   };
 }
@@ -254,7 +263,9 @@ function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingSt
   const { paying } = companionsOf(tap, leg);
   const lastTouches = placeId === null ? others : [...others, touchOf(tap, placeId, paying)];
   const broken = brokenAfter(state, { tap, placeId }, leg, paying);
-  return { v: 1, transferRun: nextRun(state, tap, leg), lastTouches, ...openBroken(broken, tap.fareAtMs) };
+  const { broken: _, ...rest } = state;
+  const transferRun = nextRun(state, tap, leg);
+  return { ...rest, transferRun, lastTouches, ...openBroken(broken, tap.fareAtMs) };
 }
 
 function touchOf(tap: TapFact, placeId: string, companions: number): Touch {

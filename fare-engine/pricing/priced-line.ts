@@ -213,7 +213,8 @@ function concessionStep({ concession, referenceMinor, riderMinor }: PricedLeg): 
   };
 }
 
-function clockStep(riderMinor: bigint, { uncertaintyMs, nominalMinor }: ClockNote): PriceStep {
+/** The cheaper side of an unsure clock was taken. */
+export function clockStep(riderMinor: bigint, { uncertaintyMs, nominalMinor }: ClockNote): PriceStep {
   return {
     kind: 'clock',
     ruleId: 'clock/cheaper-side',

@@ -1,7 +1,7 @@
 /** The carried state as canonical text: equal states have equal text, so a recomputation knows when to stop. */
 import { openBroken } from './breakdown-rides.ts';
 import { compareText } from './file-problem.ts';
-import type { BrokenRide, PricingState } from './model.ts';
+import { type BrokenRide, type CapCount, INITIAL_STATE, type PricingState } from './model.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
 /** Largest pass-back that a tariff can set (tariff-schema.ts): older touches never matter. */
@@ -9,11 +9,11 @@ export const PASS_BACK_MS_MAX = 3_600_000;
 /** A tap's uncertainty counts up to here; more than an hour is no evidence of anything. */
 export const UNCERTAINTY_MS_MAX = 3_600_000;
 
-/** Canonical text: fixed order of keys, touches by place and medium. */
+/** Canonical text: fixed order of keys, touches by place and medium, counts by what they count. */
 export function stateText(state: PricingState): string {
   const run = state.transferRun;
   return JSON.stringify({
-    v: 1,
+    v: 2,
     transferRun: run && {
       startedAtMs: run.startedAtMs,
       lastLegAtMs: run.lastLegAtMs,
@@ -36,6 +36,13 @@ export function stateText(state: PricingState): string {
         companions,
       })),
     broken: brokenRows(state.broken),
+    caps: [...state.caps].sort(byCapAndWindow).map(({ capId, from, untilMs, spentMinor, rides }) => ({
+      capId,
+      from,
+      untilMs,
+      spentMinor,
+      rides,
+    })),
   });
 }
 
@@ -61,12 +68,22 @@ function brokenRows(broken: readonly BrokenRide[] | undefined) {
   }));
 }
 
-/** Reads what `stateText` wrote. Throws a SyntaxError for text of another version: states are ours alone. */
+function byCapAndWindow(a: CapCount, b: CapCount): number {
+  return compareText(a.capId, b.capId) || compareText(a.from, b.from);
+}
+
+/**
+ * Reads what `stateText` wrote. A state of version 1 knew neither caps nor quotas nor passes: read as one in which nothing
+ * was counted, it prices the same. Throws a SyntaxError for any other text: states are ours alone.
+ */
 export function parseStateText(text: string): PricingState {
-  const state = JSON.parse(text) as PricingState;
-  if (state?.v !== 1 || !Array.isArray(state.lastTouches))
-    throw new SyntaxError('not a pricing state of version 1');
-  return state;
+  const state = JSON.parse(text) as { v?: unknown; lastTouches?: unknown; caps?: unknown };
+  const { v } = state ?? {};
+  if (v === 1 && Array.isArray(state.lastTouches))
+    return { ...INITIAL_STATE, ...state, v: 2 } as PricingState;
+  if (v !== 2 || !Array.isArray(state.lastTouches) || !Array.isArray(state.caps))
+    throw new SyntaxError('not a pricing state of version 1 or 2');
+  return state as PricingState;
 }
 
 /** Drops what no tap from `nextDayStartMs` on can meet any more. */
@@ -81,10 +98,11 @@ export function trimState(
   // clock may have misplaced by its uncertainty. The others go on for their window.
   const reach = (window ?? 0) + (run?.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX;
   return {
-    v: 1,
+    v: 2,
     transferRun: run && nextDayStartMs - run.lastLegAtMs <= reach ? run : null,
     lastTouches: recentTouches(state, nextDayStartMs),
     ...openBroken(state.broken, nextDayStartMs),
+    caps: state.caps.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
   };
 }
 

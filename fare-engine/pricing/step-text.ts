@@ -34,6 +34,9 @@ type Sentences = Readonly<Record<PriceStep['kind'], (x: Parts) => string>>;
 /** How many riders a remark is about, where it is about companions. */
 const count = (x: Parts): string => (x.p['companions'] ? `: ${x.p['companions']}` : '');
 
+/** The name of a cap or product, where the tariff's names are at hand. */
+const named = (x: Parts): string => (x.name === '' ? '' : ` (${x.name})`);
+
 const uk: Sentences = {
   base: (x) =>
     x.p['companions']
@@ -50,7 +53,7 @@ const uk: Sentences = {
   concession: (x) =>
     x.free ? `Безкоштовно: ${x.name}${x.act}` : `Пільга: ${x.name}, ${x.after} замість ${x.before}${x.act}`,
   pass: (x) => `Проїзний: ${x.after} замість ${x.before}${x.act}`,
-  cap: (x) => `Досягнуто межі витрат: ${x.after} замість ${x.before}${x.act}`,
+  cap: (x) => `Досягнуто межі витрат${named(x)}: ${x.after} замість ${x.before}${x.act}`,
   'same-ride': (x) => `Та сама поїздка: картку прикладено ще раз через ${x.p['seconds']} с, без оплати`,
   clock: (x) =>
     `Годинник валідатора неточний (до ${x.p['uncertaintyS']} с): ${x.after} замість ${x.p['nominal']}, дешевший варіант`,
@@ -74,7 +77,7 @@ const en: Sentences = {
   concession: (x) =>
     x.free ? `Free: ${x.name}${x.act}` : `Concession: ${x.name}, ${x.after} instead of ${x.before}${x.act}`,
   pass: (x) => `Pass: ${x.after} instead of ${x.before}${x.act}`,
-  cap: (x) => `Spending cap reached: ${x.after} instead of ${x.before}${x.act}`,
+  cap: (x) => `Spending cap reached${named(x)}: ${x.after} instead of ${x.before}${x.act}`,
   'same-ride': (x) => `The same ride: card presented again after ${x.p['seconds']} s, no charge`,
   clock: (x) =>
     `The validator's clock is not exact (up to ${x.p['uncertaintyS']} s): ${x.after} instead of ${x.p['nominal']}, the cheaper side`,
@@ -99,7 +102,7 @@ const de: Sentences = {
   concession: (x) =>
     x.free ? `Kostenlos: ${x.name}${x.act}` : `Ermäßigung: ${x.name}, ${x.after} statt ${x.before}${x.act}`,
   pass: (x) => `Zeitkarte: ${x.after} statt ${x.before}${x.act}`,
-  cap: (x) => `Preisdeckel erreicht: ${x.after} statt ${x.before}${x.act}`,
+  cap: (x) => `Preisdeckel erreicht${named(x)}: ${x.after} statt ${x.before}${x.act}`,
   'same-ride': (x) =>
     `Dieselbe Fahrt: Karte nach ${x.p['seconds']} s noch einmal vorgehalten, ohne Berechnung`,
   clock: (x) =>
@@ -125,7 +128,7 @@ const pl: Sentences = {
   concession: (x) =>
     x.free ? `Bezpłatnie: ${x.name}${x.act}` : `Ulga: ${x.name}, ${x.after} zamiast ${x.before}${x.act}`,
   pass: (x) => `Bilet okresowy: ${x.after} zamiast ${x.before}${x.act}`,
-  cap: (x) => `Osiągnięto limit wydatków: ${x.after} zamiast ${x.before}${x.act}`,
+  cap: (x) => `Osiągnięto limit wydatków${named(x)}: ${x.after} zamiast ${x.before}${x.act}`,
   'same-ride': (x) => `Ten sam przejazd: kartę przyłożono ponownie po ${x.p['seconds']} s, bez opłaty`,
   clock: (x) =>
     `Zegar kasownika jest niedokładny (do ${x.p['uncertaintyS']} s): ${x.after} zamiast ${x.p['nominal']}, tańszy wariant`,
@@ -185,6 +188,7 @@ export function stepText(step: PriceStep, context: StepTextContext): string {
     currency === '' ? minor.toString() : formatMoney({ amountMinor: minor, currency }, language);
   const act = step.act === null ? undefined : (names?.acts?.[step.act]?.[language] ?? step.act);
   const concession = step.params['concession'] ?? '';
+  const nameOfConcession = names?.concessions?.[concession]?.[language] ?? concession;
   const medium = step.params['medium'] ?? '';
   const named = names?.media?.[medium];
   const nominal = step.params['nominalMinor'];
@@ -193,7 +197,7 @@ export function stepText(step: PriceStep, context: StepTextContext): string {
     after: money(step.afterMinor),
     free: step.afterMinor === 0n,
     act: act === undefined ? '' : `, ${act}`,
-    name: names?.concessions?.[concession]?.[language] ?? concession,
+    name: names?.caps?.[step.params['cap'] ?? '']?.[language] ?? nameOfConcession,
     medium: (typeof named === 'string' ? named : named?.[language]) ?? medium,
     p: nominal === undefined ? step.params : { ...step.params, nominal: money(BigInt(nominal)) },
   });

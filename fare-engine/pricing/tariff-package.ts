@@ -4,6 +4,9 @@
  */
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import type { MediumKind } from '#contracts/record.ts';
+import { CapsFile } from './cap-schema.ts';
+import type { DatedCap } from './cap-window.ts';
+import { WINDOW_ORDER } from './check-caps.ts';
 import { checkPackage } from './check-package.ts';
 import { startOfLocalDateMs } from './fare-day.ts';
 import type { FareFeed, TransferRule } from './fares-v2/fare-feed.ts';
@@ -13,6 +16,7 @@ import { readFeed } from './gtfs/read-feed.ts';
 import type { FeedFiles } from './gtfs/row-reader.ts';
 import { lawProducts } from './law-products.ts';
 import { findZone } from './local-time.ts';
+import { calendarOf } from './period.ts';
 import {
   BreakdownFile,
   type BreakdownRow,
@@ -52,6 +56,8 @@ export interface TariffPackage {
   readonly inspection: readonly InspectionRow[];
   /** Who rides on free after a breakdown, in a network; `undefined` = the package says nothing of it. */
   breakdownRuleOf(networkId: string | null): BreakdownRow | undefined;
+  /** In the order in which they are applied: short windows first, then by id; empty = no caps.yaml. */
+  readonly caps: readonly DatedCap[];
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
   /** Tap policies by network; '' = every other. */
   readonly tapPolicies: readonly NetworkTapPolicy[];
@@ -84,6 +90,7 @@ export interface PackageYaml {
   readonly productTerms: YamlFile<ProductTermsFile> | undefined;
   readonly inspection: YamlFile<InspectionFile> | undefined;
   readonly breakdown: YamlFile<BreakdownFile> | undefined;
+  readonly caps: YamlFile<CapsFile> | undefined;
 }
 
 /** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
@@ -121,8 +128,9 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
     : undefined;
   const inspection = files.has('inspection.yaml') ? open('inspection.yaml', InspectionFile) : undefined;
   const breakdown = files.has('breakdown.yaml') ? open('breakdown.yaml', BreakdownFile) : undefined;
+  const caps = files.has('caps.yaml') ? open('caps.yaml', CapsFile) : undefined;
   return tariff && concessions && funding && tapPolicy
-    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown }
+    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown, caps }
     : undefined;
 }
 
@@ -154,6 +162,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     productTerms: yaml.productTerms?.value.products ?? [],
     inspection: yaml.inspection?.value.inspection ?? [],
     breakdownRuleOf: (networkId) => breakdowns.get(networkId ?? '') ?? breakdowns.get(''),
+    caps: capsOf(yaml, tariff.zone),
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     tapPolicies: yaml.tapPolicy.value.networks,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
@@ -161,6 +170,14 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     lateTapAcceptSMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.late_tap_accept_s)),
     transferWindowMsMax: longestWindowMs(feed.transferRules),
   };
+}
+
+function capsOf({ caps }: PackageYaml, zone: string): DatedCap[] {
+  const rows = (caps?.value.caps ?? []).map((row) => ({ ...row, calendar: calendarOf(zone, row.day_start) }));
+  return rows.sort(
+    (a, b) =>
+      WINDOW_ORDER.indexOf(a.window) - WINDOW_ORDER.indexOf(b.window) || compareText(a.cap_id, b.cap_id),
+  );
 }
 
 function longestWindowMs(rules: readonly TransferRule[]): number {

@@ -5,15 +5,15 @@
 import { type Static, type TProperties, Type } from 'typebox';
 import { Currency } from '#contracts/money.ts';
 
-const strict = <P extends TProperties>(properties: P) =>
+export const strict = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
-const oneOf = <const T extends readonly string[]>(...values: T) =>
+export const oneOf = <const T extends readonly string[]>(...values: T) =>
   Type.Unsafe<T[number]>(Type.Enum([...values]));
 
-const Id = Type.String({ minLength: 1, maxLength: 128 });
-const Text = Type.String({ minLength: 1, maxLength: 500 });
+export const Id = Type.String({ minLength: 1, maxLength: 128 });
+export const Text = Type.String({ minLength: 1, maxLength: 500 });
 const Url = Type.String({ pattern: '^https?://', maxLength: 1000 });
-const natural = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
+export const natural = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
 
 /** Local calendar date; holds from 00:00 wall time in the tariff's zone. */
 export const LocalDate = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' });

@@ -1,5 +1,8 @@
-/** Runs the cases of `tests/cases/<city>/*.yaml` against the city's real tariff packages. */
-import { readdirSync, readFileSync } from 'node:fs';
+/**
+ * Runs the cases of `tests/cases/<city>/*.yaml` against the city's real tariff packages, or against the example packages
+ * beside them (`tests/cases/<city>/tariff/`).
+ */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Static, Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
@@ -14,6 +17,7 @@ import { INITIAL_STATE, type PricedLine, type TapFact } from '#pricing/model.ts'
 import { packageNames } from '#pricing/name-book.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
 import { stepText } from '#pricing/step-text.ts';
+import type { TariffPackage } from '#pricing/tariff-package.ts';
 import { createTariffTimeline, type TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { entitlement, tap } from '../support/tariff.ts';
@@ -44,6 +48,9 @@ const Case = Type.Object(
       Type.Object(
         {
           at: Type.String(),
+          /** The same ride again: so many times in all, so many minutes apart. */
+          times: Type.Optional(Type.String({ pattern: '^[1-9][0-9]?$' })),
+          every_min: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,4}$' })),
           medium: MediumKind,
           route: Type.String(),
           vehicle: Type.Optional(Type.String()),
@@ -63,11 +70,8 @@ type Case = Static<typeof Case>;
 const parseCases = parserOf(Type.Array(Case, { minItems: 1 }));
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const zone = 'Europe/Kyiv';
-const calendar = createFareCalendar(zone, '04:00');
-
 /** Wall time without an offset, an instant with one. */
-function instant(text: string): number {
+function instant(text: string, zone: string): number {
   const iso = text.replace(' ', 'T');
   return /[+-]\d\d:\d\d$|Z$/.test(iso) ? Date.parse(iso) : getZone(zone).instantMs(Date.parse(`${iso}Z`));
 }
@@ -82,9 +86,21 @@ function withCompanions(tariffs: TariffTimeline, max: string | undefined): Tarif
   return createTariffTimeline(changed).timeline;
 }
 
+/** Rides one by one. */
+function expand(rides: Case['rides']): (Case['rides'][number] & { afterMs: number })[] {
+  return rides.flatMap((ride) =>
+    Array.from({ length: Number(ride.times ?? 1) }, (_, i) => ({
+      ...ride,
+      afterMs: i * Number(ride.every_min ?? 0) * 60_000,
+    })),
+  );
+}
+
 /** Prices all rides of a case, day after day. */
 function price(example: Case, given: TariffTimeline): PricedLine[] {
   const tariffs = withCompanions(given, example.companion_max);
+  const { zone } = (tariffs.packages[0] as TariffPackage).tariff;
+  const calendar = createFareCalendar(zone, '04:00');
   const entitlements = (example.entitlements ?? []).map((e) =>
     entitlement(e.concession, {
       validFromMs: startOfLocalDateMs(e.from, zone) as number,
@@ -93,7 +109,7 @@ function price(example: Case, given: TariffTimeline): PricedLine[] {
   );
   const byDay = new Map<string, TapFact[]>();
   const breakdowns = (example.breakdowns ?? []).map(({ at, vehicle, unsure_s }, i) => {
-    const atMs = instant(at);
+    const atMs = instant(at, zone);
     return {
       vehicle,
       said: {
@@ -104,9 +120,9 @@ function price(example: Case, given: TariffTimeline): PricedLine[] {
       },
     };
   });
-  for (const [i, ride] of example.rides.entries()) {
+  for (const [i, ride] of expand(example.rides).entries()) {
     const broken = breakdowns.filter(({ vehicle }) => vehicle === ride.vehicle).map(({ said }) => said);
-    const fact = tap(instant(ride.at), {
+    const fact = tap(instant(ride.at, zone) + ride.afterMs, {
       tapId: String(i).padStart(3, '0'),
       mediumKind: ride.medium,
       routeId: ride.route,
@@ -137,8 +153,10 @@ function explain(line: PricedLine, tariffs: TariffTimeline): string {
 }
 
 for (const city of readdirSync(here('.'), { withFileTypes: true }).filter((e) => e.isDirectory())) {
-  const read = await loadTariffTimeline(here(`../../cities/${city.name}/tariff`));
-  for (const file of readdirSync(here(city.name)).sort()) {
+  const own = here(`${city.name}/tariff`);
+  const read = await loadTariffTimeline(existsSync(own) ? own : here(`../../cities/${city.name}/tariff`));
+  const files = readdirSync(here(city.name)).filter((name) => name.endsWith('.yaml'));
+  for (const file of files.sort()) {
     const text = readFileSync(here(`${city.name}/${file}`), 'utf8');
     // Everything is read as text: 0.00 and "no" must not become a number and a truth value.
     const cases = parseCases(parse(text, { schema: 'failsafe' }));
@@ -151,9 +169,9 @@ for (const city of readdirSync(here('.'), { withFileTypes: true }).filter((e) =>
         it(example.name, () => {
           if (!read.ok) throw new Error('the tariff has errors');
           const lines = price(example, read.timeline);
-          for (const [i, ride] of example.rides.entries()) {
+          for (const [i, ride] of expand(example.rides).entries()) {
             const line = lines[i] as PricedLine;
-            const expected = parseAmount(ride.pays, 'UAH');
+            const expected = parseAmount(ride.pays, line.currency);
             const why = explain(line, read.timeline);
             expect(line.riderMinor, `ride ${i + 1}, ${ride.at}: ${why}`).toBe(
               expected.ok && expected.amountMinor,

@@ -271,8 +271,8 @@ describe('the carried state', () => {
       { placeId: 'b', atMs: 2, tapId: 'y' },
       { placeId: 'a', atMs: 1, tapId: 'x', uncertaintyMs: 5 },
     ];
-    const one = stateText({ v: 1, transferRun: null, lastTouches: touches });
-    expect(stateText({ lastTouches: [...touches].reverse(), transferRun: null, v: 1 })).toBe(one);
+    const one = stateText({ ...INITIAL_STATE, lastTouches: touches });
+    expect(stateText({ lastTouches: [...touches].reverse(), caps: [], transferRun: null, v: 2 })).toBe(one);
     expect(stateText(parseStateText(one))).toBe(one);
     expect(() => parseStateText('{"v":2}')).toThrow(SyntaxError);
   });

@@ -1,15 +1,14 @@
 /** What must hold for any taps: see the property groups of the pricing README. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { INITIAL_STATE, type PricedLine, type TapFact } from '#pricing/model.ts';
-import { stateText } from '#pricing/state-text.ts';
+import type { PricedLine, TapFact } from '#pricing/model.ts';
+import { priceDays, priceLate } from '../../support/price-days.ts';
 import {
   BREAKDOWN,
   CALENDAR,
   entitlement,
   PACKAGE,
   packageOf,
-  priceDay,
   tap,
   timelineOf,
 } from '../../support/tariff.ts';
@@ -94,22 +93,8 @@ const entitlementsArb = fc.array(
 
 type Entitlements = ReturnType<typeof entitlement>[];
 
-/** Prices day after day, handing the state on. */
-function priceAll(taps: readonly TapFact[], entitlements: Entitlements, timeline = tariffs): PricedLine[] {
-  const byDay = new Map<string, TapFact[]>();
-  for (const t of taps) {
-    const day = CALENDAR.fareDayOf(t.fareAtMs);
-    byDay.set(day, [...(byDay.get(day) ?? []), t]);
-  }
-  const lines: PricedLine[] = [];
-  let stateIn = INITIAL_STATE;
-  for (const fareDay of [...byDay.keys()].sort()) {
-    const priced = priceDay(timeline, byDay.get(fareDay) as TapFact[], { fareDay, entitlements, stateIn });
-    lines.push(...priced.lines);
-    stateIn = priced.stateOut;
-  }
-  return lines;
-}
+const priceAll = (taps: readonly TapFact[], entitlements: Entitlements, timeline = tariffs) =>
+  priceDays(timeline, taps, { entitlements });
 
 const RUNS = { numRuns: 1000 };
 
@@ -161,7 +146,7 @@ describe('any taps', () => {
       fc.property(tapsArb, entitlementsArb, fc.nat(), (taps, entitlements, pick) => {
         const late = taps[pick % taps.length] as TapFact;
         const full = priceAll(taps, entitlements);
-        expect(incremental(taps, late, entitlements)).toEqual(full);
+        expect(priceLate(tariffs, taps, late, { entitlements })).toEqual(full);
       }),
       RUNS,
     );
@@ -205,36 +190,3 @@ describe('any taps', () => {
     );
   });
 });
-
-/** Prices without one tap, then adds it: from its day on, until a day hands on what it handed on before. */
-function incremental(taps: readonly TapFact[], late: TapFact, entitlements: Entitlements): PricedLine[] {
-  const days = [...new Set(taps.map((t) => CALENDAR.fareDayOf(t.fareAtMs)))].sort();
-  const lateDay = CALENDAR.fareDayOf(late.fareAtMs);
-  const price = (fareDay: string, list: readonly TapFact[], stateIn: typeof INITIAL_STATE) =>
-    priceDay(
-      tariffs,
-      list.filter((t) => CALENDAR.fareDayOf(t.fareAtMs) === fareDay),
-      { fareDay, entitlements, stateIn },
-    );
-  const stored = new Map<string, ReturnType<typeof priceDay>>();
-  let state = INITIAL_STATE;
-  for (const day of days) {
-    const priced = price(
-      day,
-      taps.filter((t) => t !== late),
-      state,
-    );
-    stored.set(day, priced);
-    state = priced.stateOut;
-  }
-  const before = days[days.indexOf(lateDay) - 1];
-  state = before === undefined ? INITIAL_STATE : (stored.get(before)?.stateOut ?? INITIAL_STATE);
-  for (const day of days.slice(days.indexOf(lateDay))) {
-    const priced = price(day, taps, state);
-    const same = stateText(priced.stateOut) === stateText(stored.get(day)?.stateOut ?? INITIAL_STATE);
-    stored.set(day, priced);
-    if (same) break;
-    state = priced.stateOut;
-  }
-  return days.flatMap((day) => stored.get(day)?.lines ?? []);
-}

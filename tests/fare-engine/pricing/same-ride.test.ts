@@ -1,6 +1,6 @@
 /** One ride, touched twice: by time at one place, or because the device itself said so. */
 import { describe, expect, it } from 'vitest';
-import type { TapFact } from '#pricing/model.ts';
+import { INITIAL_STATE, type TapFact } from '#pricing/model.ts';
 import { parseStateText, stateText } from '#pricing/state-text.ts';
 import { PACKAGE, packageOf, priceDay, tap, timelineOf } from '../../support/tariff.ts';
 
@@ -112,8 +112,7 @@ describe('two media of one account', () => {
   it('have one state text whatever came first', () => {
     const state = (...mediumIds: string[]) =>
       stateText({
-        v: 1,
-        transferRun: null,
+        ...INITIAL_STATE,
         lastTouches: mediumIds.map((mediumId) => ({
           placeId: 'vehicle:1',
           mediumId,

@@ -1,0 +1,127 @@
+/** One fare under the caps: what is charged of it, which cap took how much, and what is counted. */
+import type { DatedCap } from './cap-window.ts';
+import { type CapWindow, windowAt } from './cap-window.ts';
+import type { CapCut } from './caps.ts';
+import type { CapCount } from './model.ts';
+import { BOUNDARY_REACH_MS_MAX } from './price-boundaries.ts';
+
+/** By cap and first day of the window. */
+export type Counts = Map<string, CapCount>;
+
+/** A fare that caps may lower. */
+export interface Fare {
+  /** Those in whose scope it lies, in the order of their windows; also those that it would enter with an extension. */
+  readonly caps: readonly DatedCap[];
+  readonly atMs: number;
+  readonly uncertaintyMs: number;
+  /** What the holder pays, after transfer, concession and pass. */
+  readonly holderMinor: bigint;
+  readonly companionsMinor: bigint;
+  /** By cap: what stays owed beside the cap, when the cap is taken together with extensions; see caps.ts. */
+  readonly extensions: ReadonlyMap<string, { readonly productId: string; readonly minor: bigint }>;
+}
+
+interface Charge {
+  readonly chargedMinor: bigint;
+  readonly cuts: CapCut[];
+  /** Counts as they are afterwards. */
+  readonly counted: readonly CapCount[];
+}
+
+/** Charges a fare. Where the clock is not sure and another window lies within its uncertainty, the cheaper one counts. */
+export function capCharge(counts: Counts, fare: Fare, split: string | null): Charge {
+  const reachMs = Math.min(fare.uncertaintyMs, BOUNDARY_REACH_MS_MAX);
+  const nominal = chargeAt(counts, fare, split, fare.atMs);
+  let best = nominal;
+  if (reachMs > 0 && fare.caps.length > 0) {
+    for (const atMs of [fare.atMs - reachMs, fare.atMs + reachMs]) {
+      const other = chargeAt(counts, fare, split, atMs);
+      if (other.chargedMinor < best.chargedMinor) best = other;
+    }
+  }
+  if (best === nominal) return best;
+  const noted = (cut: CapCut): CapCut => ({ ...cut, nominalMinor: nominal.chargedMinor });
+  return { ...best, cuts: best.cuts.map(noted) };
+}
+
+interface Rest {
+  holderMinor: bigint;
+  companionsMinor: bigint;
+}
+
+interface OpenWindow extends CapWindow {
+  readonly cap: DatedCap;
+  /** Owed beside the cap. */
+  readonly besideMinor: bigint;
+}
+
+function chargeAt(counts: Counts, fare: Fare, split: string | null, atMs: number): Charge {
+  const rest: Rest = { holderMinor: fare.holderMinor, companionsMinor: fare.companionsMinor };
+  const windows: OpenWindow[] = [];
+  const cuts: CapCut[] = [];
+  for (const cap of fare.caps) {
+    const extension = fare.extensions.get(cap.cap_id);
+    if (extension !== undefined && split !== cap.cap_id) continue;
+    const mine = [...counts.values()].filter((count) => count.capId === cap.cap_id);
+    const window = { ...windowAt(cap, mine, atMs), cap, besideMinor: extension?.minor ?? 0n };
+    windows.push(window);
+    const beforeMinor = totalOf(rest);
+    cutDown(rest, window);
+    const afterMinor = totalOf(rest);
+    if (afterMinor === beforeMinor) continue;
+    const extensionId = extension?.productId ?? null;
+    cuts.push({ cap, from: window.own.from, beforeMinor, afterMinor, extensionId, nominalMinor: null });
+  }
+  return {
+    chargedMinor: totalOf(rest),
+    cuts,
+    counted: windows.flatMap((window) => countOf(window, rest) ?? []),
+  };
+}
+
+function totalOf({ holderMinor, companionsMinor }: Rest): bigint {
+  return holderMinor + companionsMinor;
+}
+
+/** The part of a fare that lies in the cap's scope. */
+function inScope(rest: Rest, { cap, besideMinor }: OpenWindow): bigint {
+  const minor = rest.holderMinor - besideMinor + (cap.includes_companions ? rest.companionsMinor : 0n);
+  return minor > 0n ? minor : 0n;
+}
+
+function cutDown(rest: Rest, window: OpenWindow): void {
+  const { cap, counted, besideMinor } = window;
+  let over: bigint;
+  if (cap.basis === 'rides') {
+    const rides = counted.reduce((sum, count) => sum + count.rides, 0);
+    over = rides < (cap.cap_rides as number) ? 0n : inScope(rest, window);
+  } else {
+    const spent = counted.reduce((sum, count) => sum + BigInt(count.spentMinor), 0n);
+    const left = BigInt(cap.cap_minor as number) - spent;
+    over = inScope(rest, window) - (left > 0n ? left : 0n);
+  }
+  if (over <= 0n) return;
+  // Of the holder's part first; what is owed beside the cap stays.
+  const ofHolder = least(over, rest.holderMinor > besideMinor ? rest.holderMinor - besideMinor : 0n);
+  rest.holderMinor -= ofHolder;
+  rest.companionsMinor -= over - ofHolder;
+}
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
+/** Nothing is counted, and no window begins, where nothing was charged. */
+function countOf(window: OpenWindow, rest: Rest): CapCount | undefined {
+  const { cap, own, counted } = window;
+  const minor = inScope(rest, window);
+  if (minor === 0n) return undefined;
+  const before = counted.find((count) => count.from === own.from);
+  return {
+    capId: cap.cap_id,
+    from: own.from,
+    untilMs: own.untilMs,
+    spentMinor: (BigInt(before?.spentMinor ?? 0) + minor).toString(),
+    rides: (before?.rides ?? 0) + 1,
+  };
+}

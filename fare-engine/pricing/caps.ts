@@ -1,0 +1,79 @@
+/**
+ * Caps: within a window a rider pays no more than a cap says. They are applied to all fares of a fare day together, after
+ * transfers, concessions and passes, each fare in the order of time: charge = the least of the fare and of what every cap in
+ * whose scope it lies leaves. What was counted goes from day to day with the state, one count for a cap and window, so the
+ * cost of a ride does not grow with a rider's history.
+ */
+import { type Counts, capCharge, type Fare } from './cap-charge.ts';
+import type { DatedCap } from './cap-window.ts';
+import type { CapCount } from './model.ts';
+
+/** What a cap took off a fare. */
+export interface CapCut {
+  readonly cap: DatedCap;
+  /** First day of the window that was full. */
+  readonly from: string;
+  readonly beforeMinor: bigint;
+  readonly afterMinor: bigint;
+  /** Product owed beside the cap, where the ride went beyond its area. */
+  readonly extensionId: string | null;
+  /** Charge at the tap's own instant, where an unsure clock made it less. */
+  readonly nominalMinor: bigint | null;
+}
+
+export interface CappedDay {
+  /** Cuts of each fare, in the order of the fares given. */
+  readonly cuts: readonly (readonly CapCut[])[];
+  readonly counts: readonly CapCount[];
+}
+
+/** Applies the caps to the fares of a day; `fares` in the order of time. */
+export function applyCaps(counts: readonly CapCount[], fares: readonly Fare[]): CappedDay {
+  if (fares.every((fare) => fare.caps.length === 0)) return { cuts: fares.map(() => []), counts };
+  let best = attempt(counts, fares, null, false);
+  for (const { split, cheapestFirst } of alternatives(fares)) {
+    const other = attempt(counts, fares, split, cheapestFirst);
+    if (other.totalMinor < best.totalMinor) best = other;
+  }
+  return best;
+}
+
+/**
+ * Other lawful ways to reckon the day where a cap's strategy is `optimal`: the cap taken together with extension fares, or
+ * the cheapest rides counted first, so that the dearest are free. The cheapest of all holds; in order of time is one of
+ * them, so it is never dearer.
+ */
+function alternatives(fares: readonly Fare[]): { split: string | null; cheapestFirst: boolean }[] {
+  const optimal = new Map<string, DatedCap>();
+  for (const { caps } of fares)
+    for (const cap of caps) if (cap.strategy === 'optimal') optimal.set(cap.cap_id, cap);
+  const splits = [...optimal.values()].filter((cap) => cap.extensions !== undefined).map((cap) => cap.cap_id);
+  const orders = [...optimal.values()].some((cap) => cap.basis === 'rides') ? [false, true] : [false];
+  return [null, ...splits.sort()].flatMap((split) =>
+    orders.map((cheapestFirst) => ({ split, cheapestFirst })),
+  );
+}
+
+function attempt(
+  before: readonly CapCount[],
+  fares: readonly Fare[],
+  split: string | null,
+  cheapestFirst: boolean,
+): CappedDay & { readonly totalMinor: bigint } {
+  const counts: Counts = new Map(before.map((count) => [`${count.capId} ${count.from}`, count]));
+  const cuts: CapCut[][] = fares.map(() => []);
+  const order = [...fares.keys()];
+  if (cheapestFirst) order.sort((a, b) => byAmount(fares[a] as Fare, fares[b] as Fare) || a - b);
+  let totalMinor = 0n;
+  for (const index of order) {
+    const charge = capCharge(counts, fares[index] as Fare, split);
+    cuts[index] = charge.cuts;
+    totalMinor += charge.chargedMinor;
+    for (const count of charge.counted) counts.set(`${count.capId} ${count.from}`, count);
+  }
+  return { cuts, counts: [...counts.values()], totalMinor };
+}
+
+function byAmount(a: Fare, b: Fare): number {
+  return a.holderMinor === b.holderMinor ? 0 : a.holderMinor < b.holderMinor ? -1 : 1;
+}
