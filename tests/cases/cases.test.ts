@@ -1,8 +1,5 @@
-/**
- * Runs the cases of `tests/cases/<city>/*.yaml` against the city's real tariff packages, or against the example packages
- * beside them (`tests/cases/<city>/tariff/`).
- */
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+/** Runs the cases of `tests/cases/<city>/*.yaml` against the city's tariff packages. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { type Static, Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
@@ -153,10 +150,8 @@ function explain(line: PricedLine, tariffs: TariffTimeline): string {
 }
 
 for (const city of readdirSync(here('.'), { withFileTypes: true }).filter((e) => e.isDirectory())) {
-  const own = here(`${city.name}/tariff`);
-  const read = await loadTariffTimeline(existsSync(own) ? own : here(`../../cities/${city.name}/tariff`));
-  const files = readdirSync(here(city.name)).filter((name) => name.endsWith('.yaml'));
-  for (const file of files.sort()) {
+  const read = await loadTariffTimeline(here(`../../cities/${city.name}/tariff`));
+  for (const file of readdirSync(here(city.name)).sort()) {
     const text = readFileSync(here(`${city.name}/${file}`), 'utf8');
     // Everything is read as text: 0.00 and "no" must not become a number and a truth value.
     const cases = parseCases(parse(text, { schema: 'failsafe' }));
