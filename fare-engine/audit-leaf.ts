@@ -39,13 +39,46 @@ export function decisionLeaf(decision: Decision, postings: readonly Posting[]): 
   return { kind: 'decision', ref: `${decision.tapId}#${decision.revision}`, bytes };
 }
 
-/** A command that was obeyed. */
-export function commandLeaf(command: {
-  commandId: string;
-  kind: string;
-  submittedBy: string;
+/** A command that was obeyed, with what it posted: entitlements, links, credits, closes and the rest. */
+export function commandLeaf(
+  command: {
+    commandId: string;
+    kind: string;
+    submittedBy: string;
+    knownFromMs: number;
+    inputs: unknown;
+  },
+  postings: readonly Posting[],
+): AuditLeaf {
+  const posted = postings.map((posting) => [
+    posting.postingId,
+    posting.debitAccount,
+    posting.creditAccount,
+    posting.amountMinor.toString(),
+    posting.currency,
+  ]);
+  const bytes = JSON.stringify({ v: 1, ...command, ...(posted.length === 0 ? {} : { postings: posted }) });
+  return { kind: 'command', ref: command.commandId, bytes };
+}
+
+/** A tariff package that counts from now on. */
+export function activationLeaf(activation: {
+  packageHash: string;
+  versionId: string;
+  validFromMs: number;
+  validUntilMs: number | null;
   knownFromMs: number;
-  inputs: unknown;
 }): AuditLeaf {
-  return { kind: 'command', ref: command.commandId, bytes: JSON.stringify({ v: 1, ...command }) };
+  const bytes = JSON.stringify({ v: 1, kind: 'tariff-activation', ...activation });
+  return { kind: 'tariff-activation', ref: activation.packageHash, bytes };
+}
+
+/** The log goes on after a restore, under another origin: what had been signed when the backup was made. */
+export function lifeLeaf(life: {
+  ordinal: number;
+  begunAtMs: number;
+  before: { origin: string; size: number; root: string } | null;
+}): AuditLeaf {
+  const bytes = JSON.stringify({ v: 1, kind: 'audit-life', ...life });
+  return { kind: 'audit-life', ref: String(life.ordinal), bytes };
 }

@@ -225,13 +225,15 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   const many = isAccountDenial(kind) || kind === 'replace-medium';
   if (many) desk.known.ms += 1;
   const knownFromMs = instantFor(parsed.value, desk);
+  const postedBefore = desk.writes.postings.length;
   const refusal = obey(kind, parsed.value, { commandId, knownFromMs }, desk);
   if (refusal !== null) return refusal;
   // A close ends what counts as known, others speak of many media: what comes after is known strictly later.
   if (kind === 'close-day' || many) desk.known.ms += 1;
   desk.seen.set(key, inputSha256);
   desk.writes.accepted.push({ idempotencyKey: key, commandId, kind, inputSha256, submittedBy, knownFromMs });
-  desk.writes.leaves.push(commandLeaf({ commandId, kind, submittedBy, knownFromMs, inputs }));
+  const postings = desk.writes.postings.slice(postedBefore);
+  desk.writes.leaves.push(commandLeaf({ commandId, kind, submittedBy, knownFromMs, inputs }, postings));
   return null;
 }
 

@@ -1,4 +1,6 @@
 /** What the fare engine is told by its environment, and the bounds it keeps. */
+import type { KeyObject } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { type Static, Type } from 'typebox';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -45,6 +47,13 @@ export const FareEngineEnvironment = Type.Object({
     pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
     description: 'name under which devices have pinned that key',
   }),
+  KVYTOK_AUDIT_KEY_FILES: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'PEM files with the Ed25519 private keys that sign the audit log, with commas between; two while keys change',
+    }),
+  ),
 });
 export type FareEngineEnvironment = Static<typeof FareEngineEnvironment>;
 
@@ -64,6 +73,9 @@ export interface FareEngineLimits {
   readonly idleMs: number;
   /** How often closes and the deny list are looked at. */
   readonly officeEveryMs: number;
+  /** How often leaves of the audit log are numbered and signed, and how many at once. */
+  readonly auditEveryMs: number;
+  readonly auditLeavesMax: number;
 }
 
 export const DEFAULT_LIMITS: FareEngineLimits = {
@@ -76,6 +88,8 @@ export const DEFAULT_LIMITS: FareEngineLimits = {
   attemptsMax: 5,
   idleMs: 40,
   officeEveryMs: 1000,
+  auditEveryMs: 5000,
+  auditLeavesMax: 20_000,
 };
 
 /** How the deny list goes out. */
@@ -83,6 +97,14 @@ export interface ListsConfig extends MqttLogin {
   readonly mqttUrl: string;
   readonly mqttClientId: string;
   readonly signer: CitySigner;
+}
+
+/** How the audit log is signed. */
+export interface AuditConfig {
+  /** First line of its checkpoints. */
+  readonly origin: string;
+  /** All of them sign; one, or two while keys change. */
+  readonly privateKeys: readonly KeyObject[];
 }
 
 /** Configuration of {@link import('./main.ts').startFareEngine}. */
@@ -93,12 +115,14 @@ export interface FareEngineConfig {
   readonly cityDir: string;
   /** Absent where this process publishes no lists. */
   readonly lists?: ListsConfig;
+  /** Keys that sign the audit log. Absent where this process does not: leaves wait for one that does. */
+  readonly auditKeys?: readonly KeyObject[];
   readonly limits?: Partial<FareEngineLimits>;
 }
 
 /**
  * From the environment, files read.
- * @throws OperatorError FARE_LISTS_INCOMPLETE, SECRET_FILE_UNREADABLE
+ * @throws OperatorError FARE_LISTS_INCOMPLETE, SECRET_FILE_UNREADABLE, AUDIT_KEY_OPEN
  */
 export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
   const lists = listsConfig(env);
@@ -106,8 +130,24 @@ export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     cityDir: env.KVYTOK_CITY_DIR,
     ...(lists === null ? {} : { lists }),
+    ...(env.KVYTOK_AUDIT_KEY_FILES === undefined
+      ? {}
+      : { auditKeys: env.KVYTOK_AUDIT_KEY_FILES.split(',').map(readAuditKey) }),
     limits: { workers: env.KVYTOK_FARE_WORKERS },
   };
+}
+
+/** What it signs the city stands by for ever, so its file must be its user's alone. */
+function readAuditKey(path: string): KeyObject {
+  const key = readPrivateKeyFile(path);
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) === 0) return key;
+  throw new OperatorError({
+    code: 'AUDIT_KEY_OPEN',
+    happened: `The key of the audit log in ${path} can be read by others (mode ${mode.toString(8)}).`,
+    kept: 'Nothing was started and nothing was changed.',
+    todo: 'chmod 600 the file; if somebody may have read it, make a new key (docs/OPERATIONS.md, audit log).',
+  });
 }
 
 function listsConfig(env: FareEngineEnvironment): ListsConfig | null {

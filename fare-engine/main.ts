@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { loadCity } from '#platform/city-data.ts';
+import { type City, loadCity } from '#platform/city-data.ts';
 import type { Clock } from '#platform/clock.ts';
 import { OperatorError } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
@@ -22,6 +22,7 @@ import { stateText } from '#pricing/state-text.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { activateTariffs } from './adapters/activate-tariffs.ts';
+import { type AuditSequencer, createAuditSequencer } from './adapters/audit-sequencer.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
 import { createDenyListPublisher, type DenyListPublisher } from './adapters/deny-list-publisher.ts';
 import { createPostgresClockStore } from './adapters/postgres-clock.ts';
@@ -75,8 +76,8 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   const pool = createPool({
     url: config.postgresUrl,
     applicationName: 'kvytok-fare-engine',
-    // Beside the pricing workers: office, deny list and its lock, snapshot, and one to spare for looking.
-    max: limits.workers + 5,
+    // Beside the pricing workers: office, deny list and its lock, audit log and its lock, snapshot, one to spare for looking.
+    max: limits.workers + 7,
     log: deps.log,
   });
   let plan: ActivationPlan;
@@ -111,18 +112,25 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   const publisher = publisherOf(config, mqtt, pool, deps);
   // A worker of its own: a large snapshot on its way to a slow broker must not keep commands waiting.
   if (publisher) workers.push(start(measured(listTasks(publisher, limits, deps.clock)), limits, deps.log));
+  const sequencer = sequencerOf(config, city, pool, deps);
+  if (sequencer) workers.push(start(measured(auditTasks(sequencer, limits, deps.clock)), limits, deps.log));
   const vitals = fareVitals(metrics, {
     backlog: () => readBacklog(pool, deps.clock.nowMs()),
     databaseProblems: () => databaseProblems(pool),
     listsConnected: () => mqtt?.connected ?? null,
   });
   deps.log.info({ packages: packages.length, workers: limits.workers }, 'fare.started');
-  return roleOf(workers, { mqtt, publisher, pool }, vitals);
+  return roleOf(workers, { mqtt, publisher, sequencer, pool }, vitals);
 }
 
 function roleOf(
   workers: readonly Worker[],
-  parts: { mqtt: MqttConnection | null; publisher: DenyListPublisher | null; pool: pg.Pool },
+  parts: {
+    mqtt: MqttConnection | null;
+    publisher: DenyListPublisher | null;
+    sequencer: AuditSequencer | null;
+    pool: pg.Pool;
+  },
   vitals: Vitals,
 ): Role {
   let stopped: Promise<void> | undefined;
@@ -130,6 +138,7 @@ function roleOf(
     await Promise.all(workers.map((worker) => worker.stop()));
     await parts.mqtt?.stop();
     await parts.publisher?.stop();
+    await parts.sequencer?.stop();
     await parts.pool.end();
   };
   return {
@@ -227,6 +236,38 @@ function publisherOf(
 ): DenyListPublisher | null {
   if (config.lists === undefined || mqtt === null) return null;
   return createDenyListPublisher({ pool, mqtt, signer: config.lists.signer, clock, log, probe });
+}
+
+function sequencerOf(
+  config: FareEngineConfig,
+  city: City,
+  pool: pg.Pool,
+  { clock, log }: FareEngineDeps,
+): AuditSequencer | null {
+  if (config.auditKeys === undefined || city.audit === undefined) {
+    log.warn({ keys: config.auditKeys !== undefined }, 'fare.audit.not-sealed-here');
+    return null;
+  }
+  const { origin } = city.audit;
+  return createAuditSequencer(pool, { origin, privateKeys: config.auditKeys }, clock);
+}
+
+/** A worker of its own: neither a long backlog of leaves nor a slow signature keeps commands waiting. */
+function auditTasks(sequencer: AuditSequencer, limits: FareEngineLimits, clock: Clock): Task[] {
+  let dueMs = Number.NEGATIVE_INFINITY;
+  return [
+    {
+      name: 'audit',
+      rowsMax: limits.auditLeavesMax,
+      turn: async (leavesMax) => {
+        if (clock.monotonicMs() < dueMs) return 0;
+        const taken = await sequencer.turn(leavesMax);
+        // A full portion has more behind it: the next turn follows at once.
+        if (taken < leavesMax) dueMs = clock.monotonicMs() + limits.auditEveryMs;
+        return taken;
+      },
+    },
+  ];
 }
 
 function listTasks(publisher: DenyListPublisher, limits: FareEngineLimits, clock: Clock): Task[] {

@@ -73,6 +73,8 @@ export const City = Type.Object({
       countsFromPct: percent,
     }),
   ),
+  /** The audit log: the name under which it signs, like an address without a scheme. */
+  audit: Type.Optional(Type.Object({ origin: Type.String({ pattern: '^[a-z0-9][a-z0-9./-]{2,199}$' }) })),
   /** For the simulated city only. */
   simulation: Type.Object({
     startsAt: Type.String({ pattern: '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}$' }),

@@ -1,10 +1,11 @@
 /**
  * The step after every recovery of a database, whoever made it: a new incarnation, a higher generation of the deny
- * list, both in one transaction. Until it is done ingest does not start.
+ * list, another origin of the audit log, all in one transaction. Until it is done ingest does not start.
  */
 import pg from 'pg';
 import { OperatorError } from '#platform/errors.ts';
 import { clientConfig } from '#platform/postgres.ts';
+import { beginAuditLife } from '../../fare-engine/adapters/audit-life.ts';
 import { nextGeneration, raiseGeneration } from '../../fare-engine/adapters/raise-generation.ts';
 import { beginLife, type NewLife, needsNewLife } from '../../ingest/adapters/begin-life.ts';
 
@@ -40,6 +41,7 @@ export async function finishRestore(options: FinishOptions): Promise<FinishedRes
     const statement = options.statementFor(await nextGeneration(client, options.generationMin));
     const raised = await raiseGeneration(client, statement);
     if (!raised.ok) throw generationRefused(raised.detail);
+    await beginAuditLife(client, options.nowMs);
     await client.query('COMMIT');
     return { ...life, generation: raised.generation };
   } catch (error) {

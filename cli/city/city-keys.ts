@@ -31,6 +31,8 @@ export interface CityKeys {
   readonly lists: NamedKey;
   /** Begins a generation of lists after a restore. In production it lies offline, in a folder of its own here. */
   readonly listGeneration: NamedKey;
+  /** Signs checkpoints of the audit log. */
+  readonly audit: KeyObject;
   /** Signs the identity file of cards. */
   readonly issuer: NamedKey;
   /** Turns a medium's number into its token; version 1. */
@@ -78,6 +80,7 @@ export function openCityKeys(folder: string): CityKeys {
       keyId: GENERATION_KEY_ID,
       privateKey: openKey(join(folder, GENERATION_KEY)),
     },
+    audit: openKey(join(folder, 'audit-key.pem')),
     // Four ASCII characters: the card's identity file has room for no more (docs/CARD-LAYOUT.md).
     issuer: { keyId: 'i001', privateKey: openKey(join(folder, 'issuer-key.pem')) },
     inspectionKeys: openInspectionKeys(join(folder, 'inspection-keys.json')),

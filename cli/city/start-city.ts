@@ -201,6 +201,7 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
     {
       postgresUrl: database.url('fare_runtime'),
       cityDir: dir,
+      auditKeys: [keys.audit],
       lists: {
         mqttUrl,
         mqttClientId: LISTS_CLIENT,

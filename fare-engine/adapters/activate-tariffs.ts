@@ -4,10 +4,11 @@ import { inTransaction } from '#platform/postgres.ts';
 import { packageNames } from '#pricing/name-book.ts';
 import { UNCERTAINTY_MS_MAX } from '#pricing/state-text.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
+import { activationLeaf } from '../audit-leaf.ts';
 import type { FareDays } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
 import { type Activated, type ActivationPlan, planActivation } from '../tariffs/plan-activation.ts';
-import { FACTS_GATE } from './fare-statements.ts';
+import { FACTS_GATE, INSERT_LEAVES } from './fare-statements.ts';
 
 const ACTIVATED = `
   SELECT package_hash AS "packageHash", version_id AS "versionId", known_from_ms::float8 AS "knownFromMs",
@@ -76,4 +77,8 @@ async function insertActivations(
        "validUntilMs" bigint)`,
     [JSON.stringify(rows), knownFromMs],
   );
+  const leaves = rows.map(({ hash, versionId, validFromMs, validUntilMs }) =>
+    activationLeaf({ packageHash: hash, versionId, validFromMs, validUntilMs, knownFromMs }),
+  );
+  await client.query(INSERT_LEAVES, [JSON.stringify(leaves)]);
 }

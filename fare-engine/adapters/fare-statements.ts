@@ -209,6 +209,11 @@ SELECT
     FROM candidate c CROSS JOIN LATERAL (
       SELECT * FROM fare.decision x WHERE x.tap_id = c.tap_id ORDER BY x.revision DESC LIMIT 1) AS d) AS decided`;
 
+/** Leaves of the audit log, within the transaction of what they witness. $1 leaves (JSON). */
+export const INSERT_LEAVES = `
+  INSERT INTO fare.audit_leaf (kind, ref, bytes)
+  SELECT kind, ref, bytes FROM json_to_recordset($1) AS r (kind text, ref text, bytes text)`;
+
 /**
  * Writes what a chunk decided. $1 decisions, $2 postings, $3 leaves, $4 account-days, $5 emptied, $6 to be queued,
  * $7 troubles (JSON), $8 now.
@@ -238,8 +243,8 @@ posted AS (
   FROM json_to_recordset($2) AS r ("postingId" text, "debitAccount" text, "creditAccount" text,
     "amountMinor" bigint, currency text, "tapId" text, revision int, source text, reverses text)),
 leaf AS (
-  INSERT INTO fare.audit_leaf (kind, ref, bytes, sha256)
-  SELECT kind, ref, bytes, sha256(convert_to(bytes, 'UTF8'))
+  INSERT INTO fare.audit_leaf (kind, ref, bytes)
+  SELECT kind, ref, bytes
   FROM json_to_recordset($3) AS r (kind text, ref text, bytes text)),
 day AS (
   INSERT INTO fare.account_day AS d (account_id, fare_day, state_in, state_out, base_in, base_out, account_version)

@@ -250,8 +250,8 @@ posted AS (
   FROM json_to_recordset($9) AS r ("postingId" text, "debitAccount" text, "creditAccount" text,
     "amountMinor" bigint, currency text, source text)),
 leaf AS (
-  INSERT INTO fare.audit_leaf (kind, ref, bytes, sha256)
-  SELECT kind, ref, bytes, sha256(convert_to(bytes, 'UTF8'))
+  INSERT INTO fare.audit_leaf (kind, ref, bytes)
+  SELECT kind, ref, bytes
   FROM json_to_recordset($10) AS r (kind text, ref text, bytes text))
 UPDATE fare.known_clock SET after_ms = greatest(after_ms, $11)`;
 

@@ -2,7 +2,6 @@
  * Begins a generation of the deny list: a restored database has numbers that validators have seen before with other
  * contents, so it must go on under a generation that none of them knows. Only a statement of the offline key does it.
  */
-import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import { openDenyGeneration, readDenyGeneration } from '#contracts/deny-list.ts';
 import { describeProblems } from '#contracts/parse.ts';
@@ -50,9 +49,9 @@ export async function raiseGeneration(
     generation,
     statement,
   ]);
-  await client.query(
-    `INSERT INTO fare.audit_leaf (kind, ref, bytes, sha256) VALUES ('deny-generation', $1, $2, $3)`,
-    [String(generation), statement, createHash('sha256').update(statement).digest()],
-  );
+  await client.query(`INSERT INTO fare.audit_leaf (kind, ref, bytes) VALUES ('deny-generation', $1, $2)`, [
+    String(generation),
+    statement,
+  ]);
   return { ok: true, generation };
 }

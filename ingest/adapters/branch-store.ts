@@ -6,6 +6,7 @@ import type { PoolClient } from 'pg';
 import { branchOf } from '#contracts/hash-chain.ts';
 import type { FlagCode } from '#contracts/reason-codes.ts';
 import type { AcceptedRecord } from '../model.ts';
+import { batchLeaves } from './batch-leaf.ts';
 
 const MARK: FlagCode = 'FORKED_EPOCH';
 
@@ -24,6 +25,7 @@ WITH offered AS MATERIALIZED (
   INSERT INTO fare.record_inbox (device_id, epoch, seq, kind, hash, record, flags, received_at_ms)
   SELECT t.device_id, t.branch, t.seq, t.kind, t.hash, o.record, o.flags::text[], t.received_at_ms
   FROM taken AS t JOIN offered AS o USING (device_id, branch)
+), witnessed AS (${batchLeaves('(SELECT device_id, branch AS epoch, seq, hash, received_at_ms FROM taken)')}
 ), queued AS (
   INSERT INTO ingest.link_queue (device_id, epoch, from_seq, to_seq, records, taps, received_at_ms)
   SELECT device_id, epoch, min(seq), max(seq), count(*), count(*) FILTER (WHERE kind = 'tap'), max(received_at_ms)

@@ -9,6 +9,7 @@ import { joinAlive } from '../alive.ts';
 import type { Fork } from '../link-chain.ts';
 import type { AcceptedRecord, QuarantinedItem } from '../model.ts';
 import { createQuarantineQuota, type QuarantineQuota, type QuotaLimits } from '../quarantine-quota.ts';
+import { batchLeaves } from './batch-leaf.ts';
 import { takeBranches } from './branch-store.ts';
 import { openDatabaseLife, type ReceiptTerms } from './database-life.ts';
 import { noteForks } from './fork-notes.ts';
@@ -157,6 +158,7 @@ WITH inserted AS (
   SELECT DISTINCT device_id, epoch, key_id FROM inserted JOIN evidence USING (device_id, epoch)
   WHERE key_id IS NOT NULL ORDER BY device_id, epoch, key_id
   ON CONFLICT DO NOTHING
+), witnessed AS (${batchLeaves('(SELECT device_id, epoch, seq, hash, received_at_ms FROM inserted)')}
 ), queued AS (
   INSERT INTO ingest.link_queue
     (device_id, epoch, from_seq, to_seq, records, taps, received_at_ms, alive_from_ms, alive_to_ms)

@@ -1,0 +1,255 @@
+/** The sequencer on a real PostgreSQL: gapless, once, in order, whatever commits late or dies. */
+import { generateKeyPairSync } from 'node:crypto';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { parseCheckpoint } from '#contracts/audit-log.ts';
+import { formatVerifier, noteVerifier, parseNote, verifyNote } from '#contracts/signed-note.ts';
+import { createPool } from '#platform/postgres.ts';
+import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequencer.ts';
+import { leafHash, rootOver } from '../../../fare-engine/audit/merkle.ts';
+import { until } from '../../support/until.ts';
+import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
+
+const ORIGIN = 'kvytok.example/test';
+const { privateKey } = generateKeyPairSync('ed25519');
+const config = { origin: ORIGIN, privateKeys: [privateKey] };
+
+let engine: EngineDatabase;
+beforeAll(async () => {
+  engine = await openEngineDatabase();
+});
+afterAll(() => engine.close());
+
+/** A sequencer of its own pool, as a process has it. */
+function openSequencer(keys = config) {
+  const pool = createPool({
+    url: engine.database.url('fare_runtime'),
+    applicationName: 'test-audit',
+    max: 3,
+  });
+  const sequencer = createAuditSequencer(pool, keys, engine.clock);
+  return {
+    pool,
+    turn: (leavesMax = 20_000) => sequencer.turn(leavesMax),
+    close: async () => {
+      await sequencer.stop();
+      await pool.end();
+    },
+  };
+}
+
+let open: ReturnType<typeof openSequencer>[] = [];
+const sequencer = (keys = config) => {
+  const one = openSequencer(keys);
+  open.push(one);
+  return one;
+};
+beforeEach(async () => {
+  await engine.admin.query('TRUNCATE fare.audit_leaf, fare.audit_tile, fare.audit_checkpoint');
+  await engine.admin.query(
+    "UPDATE fare.audit_tree SET size = 0, levels = '{}', last_xact = '0', last_leaf_id = 0",
+  );
+});
+afterEach(async () => {
+  await Promise.all(open.map((one) => one.close()));
+  open = [];
+});
+
+async function write(texts: readonly string[], client: pg.Pool | pg.ClientBase = engine.pool): Promise<void> {
+  await client.query(
+    "INSERT INTO fare.audit_leaf (kind, ref, bytes) SELECT 'test', t, t FROM unnest($1::text[]) AS t",
+    [texts],
+  );
+}
+
+/** Waits until no transaction of the server, of whatever test, is older than the last leaf. */
+async function settled(): Promise<void> {
+  await until(async () => {
+    const { rows } = await engine.admin.query<{ past: boolean }>(
+      'SELECT pg_snapshot_xmin(pg_current_snapshot()) > max(xact) AS past FROM fare.audit_leaf',
+    );
+    return rows[0]?.past === true ? true : null;
+  });
+}
+
+/** Writes leaves and waits until a turn may number them. */
+async function writeAndSettle(leaves: readonly string[]): Promise<void> {
+  await write(leaves);
+  await settled();
+}
+
+async function signed() {
+  const { rows } = await engine.admin.query<{ note: string; size: number }>(
+    'SELECT note, size::float8 AS size FROM fare.audit_checkpoint ORDER BY size',
+  );
+  return rows;
+}
+
+const rootOf = (texts: readonly string[]): string =>
+  rootOver(texts.map((text) => leafHash(Buffer.from(text)))).toString('base64');
+
+const texts = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${prefix}${i}`);
+
+test('numbers what is committed and signs the root; nothing new, nothing signed', async () => {
+  const one = sequencer();
+  const leaves = texts('a', 300);
+  await writeAndSettle(leaves);
+  expect(await one.turn()).toBe(300);
+  expect(await one.turn()).toBe(0);
+  const [checkpoint, ...more] = await signed();
+  expect(more).toEqual([]);
+  const note = parseNote(checkpoint?.note ?? '');
+  if (!note.ok) throw new Error('note');
+  expect(note.value.text).toBe(`${ORIGIN}\n300\n${rootOf(leaves)}\n`);
+  const held = verifyNote(note.value, [noteVerifier(ORIGIN, 'log', privateKey)]);
+  expect(held.ok && held.value.length).toBe(1);
+  await writeAndSettle(['later']);
+  expect(await one.turn()).toBe(1);
+  const last = (await signed()).at(-1);
+  expect(last?.note).toContain(`\n301\n${rootOf([...leaves, 'later'])}\n`);
+});
+
+test('a leaf of a transaction that commits late is not skipped, and never gets an earlier number', async () => {
+  const one = sequencer();
+  const late = new pg.Client({ connectionString: engine.database.url('fare_runtime') });
+  await late.connect();
+  try {
+    await writeAndSettle(['before']);
+    await late.query('BEGIN');
+    await write(['late'], late);
+    await write(['after']);
+    // Younger than the one that runs: it waits.
+    expect(await one.turn()).toBe(1);
+    expect(await one.turn()).toBe(0);
+    await late.query('COMMIT');
+    await settled();
+    expect(await one.turn()).toBe(2);
+    expect((await signed()).at(-1)?.note).toContain(`\n3\n${rootOf(['before', 'late', 'after'])}\n`);
+  } finally {
+    await late.end();
+  }
+});
+
+test('a leaf that is rolled back leaves no gap', async () => {
+  const one = sequencer();
+  const client = await engine.pool.connect();
+  await client.query('BEGIN');
+  await write(['never'], client);
+  await client.query('ROLLBACK');
+  client.release();
+  await writeAndSettle(['one', 'two']);
+  expect(await one.turn()).toBe(2);
+  expect((await signed()).at(-1)?.note).toContain(`\n2\n${rootOf(['one', 'two'])}\n`);
+});
+
+test('portions of any size give the same tree', async () => {
+  const one = sequencer();
+  const leaves = texts('p', 700);
+  await writeAndSettle(leaves);
+  const portions = [1, 255, 256, 100, 88, 500];
+  const taken: number[] = [];
+  for (const portion of portions) taken.push(await one.turn(portion));
+  expect(taken).toEqual([1, 255, 256, 100, 88, 0]);
+  expect((await signed()).at(-1)?.note).toContain(`\n700\n${rootOf(leaves)}\n`);
+  const { rows } = await engine.admin.query<{ level: number; n: string }>(
+    'SELECT level, n::text AS n FROM fare.audit_tile ORDER BY level, n',
+  );
+  expect(rows.map(({ level, n }) => [level, n])).toEqual([
+    [0, '0'],
+    [0, '1'],
+  ]);
+  const { rows: published } = await engine.admin.query<{ level: number; n: string; width: number }>(
+    'SELECT level, n::text AS n, length(hashes) / 32 AS width FROM fare.published_audit_tile ORDER BY level, n',
+  );
+  expect(published.map(({ level, n, width }) => [level, n, width])).toEqual([
+    [0, '0', 256],
+    [0, '1', 256],
+    [0, '2', 188],
+    [1, '0', 2],
+  ]);
+});
+
+test('one of two leads; when its session dies the other follows and numbers nothing twice', async () => {
+  const [one, two] = [sequencer(), sequencer()];
+  await writeAndSettle(texts('x', 10));
+  expect(await one.turn(4)).toBe(4);
+  expect(await two.turn()).toBe(0);
+  await engine.admin.query(
+    `SELECT pg_terminate_backend(l.pid) FROM pg_locks l 
+     WHERE l.locktype = 'advisory' AND l.granted
+       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+  );
+  expect(await two.turn()).toBe(6);
+  // The former leader finds out at its next turn.
+  expect(await one.turn().catch(() => 0)).toBe(0);
+  expect(await one.turn()).toBe(0);
+  expect((await signed()).map(({ size }) => size)).toEqual([4, 10]);
+  expect((await signed()).at(-1)?.note).toContain(rootOf(texts('x', 10)));
+});
+
+test.each([
+  'UPDATE fare.audit_tree SET',
+  'INSERT INTO fare.audit_tile',
+  'INSERT INTO fare.audit_checkpoint',
+  'COMMIT',
+])('dies at %s: nothing of that turn stays, and the next one does it all', async (point) => {
+  await writeAndSettle(texts('k', 300));
+  const dying = sequencer();
+  const connect = dying.pool.connect.bind(dying.pool) as () => Promise<pg.PoolClient>;
+  dying.pool.connect = (async () => {
+    const client = await connect();
+    const query = client.query.bind(client) as (...args: unknown[]) => Promise<unknown>;
+    client.query = (async (...args: unknown[]) => {
+      if (String(args[0]).trimStart().startsWith(point)) {
+        await engine.admin.query('SELECT pg_terminate_backend($1)', [
+          (client as unknown as { processID: number }).processID,
+        ]);
+      }
+      return query(...args);
+    }) as typeof client.query;
+    return client;
+  }) as typeof dying.pool.connect;
+  await expect(dying.turn()).rejects.toThrow();
+  expect(await signed()).toEqual([]);
+  await dying.close();
+  open = [];
+  const next = sequencer();
+  expect(await next.turn()).toBe(300);
+  expect((await signed()).map(({ note }) => note.split('\n')[2])).toEqual([rootOf(texts('k', 300))]);
+});
+
+describe('a tree that is not the one that was signed', () => {
+  test.each([
+    [
+      'a hash of its edge',
+      'UPDATE fare.audit_tree SET levels[1] = set_byte(levels[1], 5, get_byte(levels[1], 5) # 1)',
+    ],
+    ['its size', 'UPDATE fare.audit_tree SET size = 9'],
+    ['the checkpoint', 'DELETE FROM fare.audit_checkpoint'],
+  ])('%s changed: the sequencer signs nothing', async (_, tamper) => {
+    const one = sequencer();
+    await writeAndSettle(texts('t', 10));
+    await one.turn();
+    await engine.admin.query(tamper);
+    await writeAndSettle(['more']);
+    await expect(one.turn()).rejects.toMatchObject({ code: 'AUDIT_TREE_DAMAGED' });
+    expect((await signed()).filter(({ size }) => size > 10)).toEqual([]);
+  });
+});
+
+test('while keys change both sign', async () => {
+  const next = generateKeyPairSync('ed25519').privateKey;
+  const one = sequencer({ origin: ORIGIN, privateKeys: [privateKey, next] });
+  await writeAndSettle(['a']);
+  await one.turn();
+  const note = parseNote((await signed())[0]?.note ?? '');
+  if (!note.ok) throw new Error('note');
+  const { rows } = await engine.admin.query<{ vkey: string }>('SELECT vkey FROM fare.published_audit_key');
+  for (const key of [privateKey, next]) {
+    const held = verifyNote(note.value, [noteVerifier(ORIGIN, 'log', key)]);
+    expect(held.ok && held.value.length).toBe(1);
+    expect(rows).toContainEqual({ vkey: formatVerifier(noteVerifier(ORIGIN, 'log', key)) });
+  }
+  expect(parseCheckpoint(note.value.text)).toMatchObject({ ok: true, value: { size: 1 } });
+});
