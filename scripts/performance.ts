@@ -28,6 +28,11 @@ const SECTIONS: readonly { readonly bench: string; readonly about: string }[] = 
       'The whole way of a tap, everything on one machine: devices, broker, ingest, fare engine and PostgreSQL share its cores. Signed taps by MQTT until they are priced, posted and receipted, durable settings on. The plain flow takes the same way into one table, unsigned, unpriced, one row each.',
   },
   {
+    bench: 'pricing',
+    about:
+      'The pricing leaf alone, on one core: random journeys of one to four legs on a feed with Fares v2. What was priced is compared with a pricer that remembers nothing.',
+  },
+  {
     bench: 'posting',
     about:
       'The fare engine alone: from its inbox to decisions, double entry and audit leaves, against the transactions of pgbench on the same server.',

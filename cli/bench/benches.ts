@@ -24,6 +24,11 @@ export const BENCHES: readonly BenchEntry[] = [
     load: () => import('./posting.ts'),
   },
   {
+    name: 'pricing',
+    summary: 'the pricing leaf alone, one core: legs of random journeys on any feed with Fares v2',
+    load: () => import('./pricing.ts'),
+  },
+  {
     name: 'denials',
     summary: 'from a denial to its refusal on every online validator; a large list while cards are answered',
     load: () => import('./denials.ts'),

@@ -6,9 +6,9 @@
  * rules apply. Money of one currency only: what must be paid in another one makes a combination unlawful, never free.
  */
 import { compareText } from '../file-problem.ts';
-import type { FareFeed, LegRule, ProductRow, TransferRule } from './fare-feed.ts';
+import type { LegRule, ProductRow, TransferRule } from './fare-feed.ts';
 import type { EffectiveLeg } from './join-legs.ts';
-import { type Payer, selectProduct } from './select-product.ts';
+import type { LegOption, LegOptions, PriceList } from './select-product.ts';
 import type { TransferMatcher } from './transfer-matcher.ts';
 
 /** How one effective leg is paid. */
@@ -40,49 +40,50 @@ export type JourneyPrice =
   | { readonly ok: true; readonly journey: PaidJourney }
   | { readonly ok: false; readonly why: NoPrice };
 
-interface Option {
-  readonly rule: LegRule;
-  readonly product: ProductRow;
-}
-
 /** Prices legs of which the matching rules are known. */
 export function priceJourney(
-  feed: FareFeed,
+  list: PriceList,
   transfers: TransferMatcher,
   legs: readonly EffectiveLeg[],
   rules: readonly (readonly LegRule[])[],
-  payer: Payer,
 ): JourneyPrice {
-  const currencies = new Set<string>();
+  const options: LegOptions[] = [];
+  let common: string | undefined;
   for (let i = 0; i < legs.length; i++) {
-    const matching = rules[i] ?? [];
+    const matching = rules[i] ?? NO_RULES;
     if (matching.length === 0) return { ok: false, why: { reason: 'no-leg-rule', leg: i } };
-    const sold = matching.flatMap((rule) => currenciesSold(feed, rule.productId, payer));
-    if (sold.length === 0) {
+    const sold = list.options(matching);
+    const [currency] = sold.currencies;
+    if (currency === undefined) {
       const productIds = [...new Set(matching.map((rule) => rule.productId))];
       return { ok: false, why: { reason: 'no-product', leg: i, productIds } };
     }
-    for (const currency of sold) currencies.add(currency);
+    if (sold.currencies.length > 1 || (i > 0 && currency !== common)) common = '';
+    else if (i === 0) common = currency;
+    options.push(sold);
   }
+  const asked = { list, transfers, legs, options, foreign: new Set<string>() };
+  // Nearly every feed has one currency.
+  const journey = common ? cheapestIn({ ...asked, currency: common }) : undefined;
+  return journey ? { ok: true, journey } : inSeveral(asked);
+}
+
+const NO_RULES: readonly LegRule[] = [];
+
+/** Where legs or transfers are sold in several currencies: the price in the only one that pays for all. */
+function inSeveral(asked: Omit<Asked, 'currency'>): JourneyPrice {
+  const currencies = new Set(asked.options.flatMap((sold) => sold.currencies));
   const priced: PaidJourney[] = [];
   for (const currency of [...currencies].sort(compareText)) {
-    const asked = { feed, transfers, legs, rules, payer, currency, foreign: new Set<string>() };
-    const journey = cheapestIn(asked);
+    const journey = cheapestIn({ ...asked, currency });
     if (journey) priced.push(journey);
-    else for (const other of asked.foreign) currencies.add(other);
   }
+  for (const other of asked.foreign) currencies.add(other);
   // Two currencies cannot be compared, so neither is "the" fare.
   const [only, second] = priced;
   return only && !second
     ? { ok: true, journey: only }
     : { ok: false, why: { reason: 'mixed-currencies', currencies: [...currencies].sort(compareText) } };
-}
-
-function currenciesSold(feed: FareFeed, productId: string, payer: Payer): string[] {
-  const rows = feed.products.get(productId) ?? [];
-  return [...new Set(rows.map((row) => row.currency))].filter((currency) =>
-    selectProduct(feed, productId, payer, currency),
-  );
 }
 
 /** A price of the first legs, with what the next transfer must know. */
@@ -99,96 +100,126 @@ interface Partial {
 
 /** A journey to be priced in one currency. */
 interface Asked {
-  readonly feed: FareFeed;
+  readonly list: PriceList;
   readonly transfers: TransferMatcher;
   readonly legs: readonly EffectiveLeg[];
-  readonly rules: readonly (readonly LegRule[])[];
-  readonly payer: Payer;
+  /** Of each leg. */
+  readonly options: readonly LegOptions[];
   readonly currency: string;
   /** Currencies of transfers that would have to be paid in another one: gathered for the answer. */
   readonly foreign: Set<string>;
 }
 
+const NO_OPTIONS: readonly LegOption[] = [];
+
 function cheapestIn(asked: Asked): PaidJourney | undefined {
-  const { legs, rules, currency } = asked;
+  const { legs, options, currency } = asked;
   let partials: Partial[] = [];
   for (let i = 0; i < legs.length; i++) {
-    const best = new Map<string, Partial>();
-    for (const option of optionsOf(asked, rules[i] ?? [])) {
-      for (const before of i === 0 ? [null] : partials) {
-        for (const next of extend(asked, i, before, option)) {
-          const key = `${next.groupId}\u0000${next.runStart}\u0000${next.transferred}`;
-          const known = best.get(key);
-          if (!known || next.totalMinor < known.totalMinor) best.set(key, next);
-        }
-      }
+    const best: Partial[] = [];
+    for (const option of options[i]?.in.get(currency) ?? NO_OPTIONS) {
+      if (i === 0) best.push(separate(asked, i, null, option));
+      else for (const before of partials) extend(asked, i, before, option, best);
     }
-    partials = [...best.values()];
+    partials = best;
   }
   let cheapest: Partial | undefined;
   for (const p of partials) if (!cheapest || p.totalMinor < cheapest.totalMinor) cheapest = p;
   if (!cheapest) return undefined;
   const paid: PaidLeg[] = [];
-  for (let p: Partial | null = cheapest; p; p = p.before) paid.unshift(p.last);
-  return { totalMinor: cheapest.totalMinor, currency, legs: paid };
+  for (let p: Partial | null = cheapest; p; p = p.before) paid.push(p.last);
+  return { totalMinor: cheapest.totalMinor, currency, legs: paid.reverse() };
 }
 
-/** The cheapest product for each leg group: transfers depend on nothing else of the rule. */
-function optionsOf({ feed, payer, currency }: Asked, rules: readonly LegRule[]): readonly Option[] {
-  const byGroup = new Map<string, Option>();
-  for (const rule of rules) {
-    const product = selectProduct(feed, rule.productId, payer, currency);
-    const known = byGroup.get(rule.legGroupId);
-    if (product && (!known || product.amountMinor < known.product.amountMinor)) {
-      byGroup.set(rule.legGroupId, { rule, product });
-    }
-  }
-  return [...byGroup.values()].sort((a, b) => compareText(a.rule.legGroupId, b.rule.legGroupId));
+/** Keeps the cheapest of those that the next leg cannot tell apart. They are few, so they are looked through. */
+function keep(best: Partial[], next: Partial): void {
+  const at = best.findIndex(
+    (known) =>
+      known.groupId === next.groupId &&
+      known.runStart === next.runStart &&
+      known.transferred === next.transferred,
+  );
+  if (at === -1) best.push(next);
+  else if (next.totalMinor < (best[at] as Partial).totalMinor) best[at] = next;
 }
 
-/** Every lawful way to go on with one more leg; none where its transfer would have to be paid in another currency. */
-function extend(asked: Asked, i: number, before: Partial | null, option: Option): Partial[] {
-  const { feed, transfers, legs, payer, currency, foreign } = asked;
-  const { rule, product } = option;
-  const leg = legs[i] as EffectiveLeg;
-  const groupId = rule.legGroupId;
-  const next = (
-    transferRule: TransferRule | null,
-    transferProduct: ProductRow | null,
-    addsMinor: bigint,
-    runStart: number,
-  ): Partial => ({
-    totalMinor: (before?.totalMinor ?? 0n) + addsMinor,
-    groupId,
-    runStart,
-    transferred: transferRule !== null,
-    last: { leg, rule, product, transferRule, transferProduct, addsMinor },
+/** The leg begins a sub-journey of its own. */
+function separate(asked: Asked, i: number, before: Partial | null, { rule, product }: LegOption): Partial {
+  const leg = asked.legs[i] as EffectiveLeg;
+  return {
+    totalMinor: before === null ? product.amountMinor : before.totalMinor + product.amountMinor,
+    groupId: rule.legGroupId,
+    runStart: i,
+    transferred: false,
+    last: {
+      leg,
+      rule,
+      product,
+      transferRule: null,
+      transferProduct: null,
+      addsMinor: product.amountMinor,
+    },
     before,
-  });
-  if (!before) return [next(null, null, product.amountMinor, i)];
+  };
+}
+
+/** Adds every lawful way to go on with one more leg; none where its transfer is to be paid in another currency. */
+function extend(asked: Asked, i: number, before: Partial, option: LegOption, best: Partial[]): void {
+  const { list, transfers, legs } = asked;
+  const groupId = option.rule.legGroupId;
+  const leg = legs[i] as EffectiveLeg;
   const goesOn = before.runStart < i - 1 && transfers.goesOn(before.groupId, groupId);
   const first = goesOn ? before.runStart : i - 1;
-  const applying = transfers.match(
-    {
-      fromGroupId: before.groupId,
-      toGroupId: groupId,
-      first: legs[first] as EffectiveLeg,
-      last: leg,
-      count: i - first,
-    },
-    ({ productId }) => productId === '' || selectProduct(feed, productId, payer) !== undefined,
-  );
-  if (applying.length === 0) return [next(null, null, product.amountMinor, i)];
+  const applying = transfers.empty
+    ? NONE
+    : transfers.match(
+        {
+          fromGroupId: before.groupId,
+          toGroupId: groupId,
+          first: legs[first] as EffectiveLeg,
+          last: leg,
+          count: i - first,
+        },
+        ({ productId }) => productId === '' || list.sold(productId).length > 0,
+      );
+  if (applying.length === 0) {
+    keep(best, separate(asked, i, before, option));
+    return;
+  }
   const runStart = transfers.inRun(before.groupId, groupId) ? first : i;
-  return applying.flatMap((transfer) => {
-    const paid = transfer.productId === '' ? null : selectProduct(feed, transfer.productId, payer, currency);
-    if (paid === undefined) {
-      for (const other of currenciesSold(feed, transfer.productId, payer)) foreign.add(other);
-      return [];
-    }
-    const adds = transferCost(transfer, paid?.amountMinor ?? 0n, before, product.amountMinor);
-    return [next(transfer, paid, adds, runStart)];
-  });
+  for (const transferRule of applying) {
+    const transferProduct = transferProductOf(asked, transferRule);
+    if (transferProduct === undefined) continue;
+    const { rule, product } = option;
+    const addsMinor = transferCost(
+      transferRule,
+      transferProduct?.amountMinor ?? 0n,
+      before,
+      product.amountMinor,
+    );
+    keep(best, {
+      totalMinor: before.totalMinor + addsMinor,
+      groupId,
+      runStart,
+      transferred: true,
+      last: { leg, rule, product, transferRule, transferProduct, addsMinor },
+      before,
+    });
+  }
+}
+
+const NONE: readonly TransferRule[] = [];
+
+/** The row that is paid; `null` = the transfer costs nothing, `undefined` = it is sold in other currencies only. */
+function transferProductOf(
+  { list, currency, foreign }: Asked,
+  rule: TransferRule,
+): ProductRow | null | undefined {
+  if (rule.productId === '') return null;
+  const sold = list.sold(rule.productId);
+  const row = sold.find((one) => one.currency === currency);
+  if (row === undefined) for (const other of sold) foreign.add(other.currency);
+  return row;
 }
 
 /** What a transfer adds: A+AB, A+AB+B or AB first; S+BC, S+BC+C or S+BC afterwards (S = total so far). */

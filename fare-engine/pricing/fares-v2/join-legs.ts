@@ -19,6 +19,7 @@ export interface EffectiveLeg extends RideLeg {
 
 /** Joins what the rules join; without rules every leg stays by itself. */
 export function joinLegs(feed: FareFeed, legs: readonly RideLeg[]): EffectiveLeg[] {
+  if (feed.joinRules.length === 0) return legs.map((leg, index) => ({ ...leg, legs: [index] }));
   const joined: EffectiveLeg[] = [];
   legs.forEach((leg, index) => {
     const before = legs[index - 1];

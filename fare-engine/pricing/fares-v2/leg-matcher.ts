@@ -26,7 +26,9 @@ export interface LegMatcher {
   match(leg: FareLeg): readonly LegRule[];
 }
 
+/** Most places, and most answers of one place, that are remembered. */
 const CACHE_MAX = 200_000;
+const ANSWERS_MAX = 64;
 const SEPARATOR = '\u0000';
 
 /** Builds the index. */
@@ -55,21 +57,47 @@ export function createLegMatcher(feed: FareFeed): LegMatcher {
     return [...found].sort((a, b) => compareText(a.ruleId, b.ruleId));
   };
   // Riders repeat each other's legs: the place part of a match is remembered, within a bound.
-  const places = new Map<string, LegRule[]>();
-  return {
-    match(leg) {
-      const key = keyOf(leg.networkId, leg.fromStopId ?? SEPARATOR, leg.toStopId ?? SEPARATOR);
-      let rules = places.get(key);
-      if (!rules) {
-        rules = byPlace(leg.networkId, leg.fromStopId, leg.toStopId);
-        if (places.size >= CACHE_MAX) places.clear();
-        places.set(key, rules);
-      }
-      return highestPriority(
+  let places = new Map<string, Map<string | null, Map<string | null, PlaceRules>>>();
+  let remembered = 0;
+  const rulesAt = ({ networkId, fromStopId, toStopId }: FareLeg): PlaceRules => {
+    const known = places.get(networkId)?.get(fromStopId)?.get(toStopId);
+    if (known) return known;
+    if (++remembered > CACHE_MAX) {
+      places = new Map();
+      remembered = 1;
+    }
+    const made = placeRules(feed, byPlace(networkId, fromStopId, toStopId));
+    const byFrom = places.get(networkId) ?? new Map<string | null, Map<string | null, PlaceRules>>();
+    const byTo = byFrom.get(fromStopId) ?? new Map<string | null, PlaceRules>();
+    places.set(networkId, byFrom.set(fromStopId, byTo.set(toStopId, made)));
+    return made;
+  };
+  return { match: (leg) => rulesAt(leg)(leg) };
+}
+
+/** The rules of a place that hold for a leg there. Equal answers are the same array. */
+type PlaceRules = (leg: FareLeg) => readonly LegRule[];
+
+function placeRules(feed: FareFeed, rules: readonly LegRule[]): PlaceRules {
+  if (!rules.some(hasTimeframe)) {
+    const highest = highestPriority(feed, rules);
+    return () => highest;
+  }
+  const answers = new Map<string, readonly LegRule[]>();
+  return (leg) => {
+    // One letter for each rule: whether its timeframes hold.
+    let key = '';
+    for (const rule of rules) key += inTimeframes(feed, rule, leg) ? '1' : '0';
+    let answer = answers.get(key);
+    if (answer === undefined) {
+      if (answers.size >= ANSWERS_MAX) answers.clear();
+      answer = highestPriority(
         feed,
-        rules.some(hasTimeframe) ? rules.filter((r) => inTimeframes(feed, r, leg)) : rules,
+        rules.filter((_, i) => key[i] === '1'),
       );
-    },
+      answers.set(key, answer);
+    }
+    return answer;
   };
 }
 

@@ -29,6 +29,8 @@ export interface TransferQuestion {
 }
 
 export interface TransferMatcher {
+  /** The feed has no transfer rules. */
+  readonly empty: boolean;
   /** Whether a transfer between two groups is one of a run: counted, and timed from the run's first leg. */
   inRun(fromGroupId: string, toGroupId: string): boolean;
   /** Whether such a transfer goes on the run of the counted transfer into its first group; else it begins one. */
@@ -40,30 +42,33 @@ export interface TransferMatcher {
   match(question: TransferQuestion, usable: (rule: TransferRule) => boolean): readonly TransferRule[];
 }
 
+const NONE: readonly TransferRule[] = [];
+
 /** Builds the index by pair of groups. */
 export function createTransferMatcher(feed: FareFeed): TransferMatcher {
   const rules = [...feed.transferRules].sort((a, b) => compareText(a.ruleId, b.ruleId));
   const listedFrom = new Set(rules.map((r) => r.fromLegGroupId).filter((id) => id !== ''));
   const listedTo = new Set(rules.map((r) => r.toLegGroupId).filter((id) => id !== ''));
-  const byPair = new Map<string, TransferRule[]>();
+  const byPair = new Map<string, Map<string, TransferRule[]>>();
   for (const rule of rules) {
-    const key = pairKey(rule.fromLegGroupId, rule.toLegGroupId);
-    const list = byPair.get(key);
-    if (list) list.push(rule);
-    else byPair.set(key, [rule]);
+    const byTo = byPair.get(rule.fromLegGroupId) ?? new Map<string, TransferRule[]>();
+    byPair.set(rule.fromLegGroupId, byTo);
+    byTo.set(rule.toLegGroupId, [...(byTo.get(rule.toLegGroupId) ?? []), rule]);
   }
   // The value under which a column speaks of a group.
   const fromOf = (groupId: string) => (listedFrom.has(groupId) ? groupId : '');
   const toOf = (groupId: string) => (listedTo.has(groupId) ? groupId : '');
   const sameField = (fromGroupId: string, toGroupId: string) => fromOf(fromGroupId) === toOf(toGroupId);
   return {
+    empty: rules.length === 0,
     inRun: (fromGroupId, toGroupId) => fromGroupId === toGroupId || sameField(fromGroupId, toGroupId),
     goesOn: (fromGroupId, toGroupId) =>
       sameField(fromGroupId, toGroupId) ? toOf(fromGroupId) === toOf(toGroupId) : fromGroupId === toGroupId,
     match(question, usable) {
       const { fromGroupId, toGroupId } = question;
       if (fromGroupId === '' || toGroupId === '') return [];
-      const fitting = (byPair.get(pairKey(fromOf(fromGroupId), toOf(toGroupId))) ?? []).filter(
+      const named = byPair.get(fromOf(fromGroupId))?.get(toOf(toGroupId)) ?? NONE;
+      const fitting = named.filter(
         (rule) => rule.transferCount >= question.count && withinDuration(rule, question) && usable(rule),
       );
       if (fitting.length < 2) return fitting;
@@ -71,10 +76,6 @@ export function createTransferMatcher(feed: FareFeed): TransferMatcher {
       return fitting.filter((r) => r.transferCount === smallest);
     },
   };
-}
-
-function pairKey(from: string, to: string): string {
-  return `${from}\u0000${to}`;
 }
 
 function withinDuration(rule: TransferRule, { first, last, slackMs = 0 }: TransferQuestion): boolean {
