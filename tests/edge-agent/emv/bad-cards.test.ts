@@ -5,11 +5,11 @@ import type { KernelCard, KernelResult } from '../../../edge-agent/emv/kernel.ts
 import { badBankCard, type EmvFault } from '../../../simulators/cards/emv/emv-misbehaviour.ts';
 import { type BankCardKind, bankCard } from '../../../simulators/cards/emv/profiles.ts';
 import type { Misbehaviour } from '../../../simulators/cards/misbehaviour.ts';
+import { FUZZ_MS_MAX, fuzz, fuzzesAll } from '../../support/fuzz.ts';
 import { impatient, TODAY, testKernel, transact } from './support/terminal.ts';
 
-/** A share of all cases in every run of the suite; `KVYTOK_FUZZ_RUNS=1000000` and every byte when it matters. */
-const fuzzRuns = Number(process.env['KVYTOK_FUZZ_RUNS'] ?? 150);
-const byteStep = fuzzRuns > 10_000 ? 1 : 13;
+/** A share of all cases in every run of the suite; every byte where the whole is asked for. */
+const byteStep = fuzzesAll ? 1 : 13;
 
 const KINDS: readonly BankCardKind[] = ['visa', 'mastercard', 'amex'];
 
@@ -110,7 +110,9 @@ describe.each(KINDS)('%s', (kind) => {
 });
 
 describe('fuzzed answers', () => {
-  it('never make the reader throw, hang or take a card that is not one', async () => {
+  it('never make the reader throw, hang or take a card that is not one', {
+    timeout: FUZZ_MS_MAX,
+  }, async () => {
     const cards = new Map<BankCardKind, string>();
     for (const kind of KINDS) cards.set(kind, cardIn(await transact(bankCard(kind))).tokenId);
     const change = fc.oneof(
@@ -119,7 +121,9 @@ describe('fuzzed answers', () => {
       fc.record({ kind: fc.constant('cut' as const), at: fc.nat(259) }),
       fc.record({ kind: fc.constant('grow' as const), bytes: fc.uint8Array({ maxLength: 40 }) }),
     );
-    await fc.assert(
+    await fuzz(
+      'bank-cards',
+      150,
       fc.asyncProperty(fc.constantFrom(...KINDS), fc.nat(12), change, async (kind, step, what) => {
         const card = bankCard(kind);
         let n = 0;
@@ -131,7 +135,6 @@ describe('fuzzed answers', () => {
         });
         if (result.outcome === 'genuine') expect(result.card.tokenId).toBe(cards.get(kind));
       }),
-      { numRuns: fuzzRuns },
     );
   });
 });

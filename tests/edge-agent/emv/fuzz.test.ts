@@ -1,13 +1,12 @@
 /**
  * Random answers in the middle of a published conversation: the reader neither throws nor hangs, and takes no other card
- * for this one. A share of it in the suite; `KVYTOK_FUZZ_RUNS=1000000` for all of it (some minutes).
+ * for this one.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { FUZZ_MS_MAX, fuzz } from '../../support/fuzz.ts';
 import { AMEX_TRACE } from './support/amex-trace.ts';
 import { AMEX_REQUEST, amexKernel, hex, replay } from './support/replay.ts';
-
-const RUNS = Number(process.env['KVYTOK_FUZZ_RUNS'] ?? 2000);
 
 const change = fc.oneof(
   fc.record({ kind: fc.constant('byte' as const), at: fc.nat(), value: fc.nat(255) }),
@@ -41,27 +40,32 @@ function changed(answer: Buffer, what: Change): Buffer {
   }
 }
 
-it(`${RUNS} changed conversations are refused, or are the same card`, async () => {
-  const kernel = amexKernel();
-  const original = await kernel.read(replay(AMEX_TRACE), AMEX_REQUEST);
-  if (original.outcome !== 'genuine') throw new Error('the published card is not genuine');
-  const step = fc.nat(AMEX_TRACE.length - 1);
-  await fc.assert(
-    fc.asyncProperty(step, change, async (at, what) => {
-      const trace = AMEX_TRACE.map(([command, answer], n) =>
-        n === at
-          ? ([command, changed(hex(answer), what).toString('hex')] as const)
-          : ([command, answer] as const),
-      );
-      const result = await kernel.read(replay(trace), AMEX_REQUEST);
-      if (result.outcome !== 'genuine') return;
-      const { tokenId, validFromMs, validUntilMs } = result.card;
-      expect({ tokenId, validFromMs, validUntilMs }).toEqual({
-        tokenId: original.card.tokenId,
-        validFromMs: original.card.validFromMs,
-        validUntilMs: original.card.validUntilMs,
-      });
-    }),
-    { numRuns: RUNS },
-  );
-}, 3_600_000);
+it(
+  'changed conversations are refused, or are the same card',
+  async () => {
+    const kernel = amexKernel();
+    const original = await kernel.read(replay(AMEX_TRACE), AMEX_REQUEST);
+    if (original.outcome !== 'genuine') throw new Error('the published card is not genuine');
+    const step = fc.nat(AMEX_TRACE.length - 1);
+    await fuzz(
+      'bank-trace',
+      2000,
+      fc.asyncProperty(step, change, async (at, what) => {
+        const trace = AMEX_TRACE.map(([command, answer], n) =>
+          n === at
+            ? ([command, changed(hex(answer), what).toString('hex')] as const)
+            : ([command, answer] as const),
+        );
+        const result = await kernel.read(replay(trace), AMEX_REQUEST);
+        if (result.outcome !== 'genuine') return;
+        const { tokenId, validFromMs, validUntilMs } = result.card;
+        expect({ tokenId, validFromMs, validUntilMs }).toEqual({
+          tokenId: original.card.tokenId,
+          validFromMs: original.card.validFromMs,
+          validUntilMs: original.card.validUntilMs,
+        });
+      }),
+    );
+  },
+  FUZZ_MS_MAX,
+);

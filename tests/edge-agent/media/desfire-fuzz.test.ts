@@ -1,15 +1,14 @@
 /**
- * Cards that answer anything: no crash, no hang, no half reading. The suite runs a share of it; KVYTOK_FUZZ_RUNS=1000000 runs
- * the whole, with the seed that a failure names.
+ * Cards that answer anything: no crash, no hang, no half reading.
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createDesfireCard } from '../../../simulators/cards/desfire/desfire-card.ts';
 import { copyEeprom } from '../../../simulators/cards/desfire/eeprom.ts';
 import { issueDesfire } from '../../../simulators/cards/desfire/issue-desfire.ts';
+import { FUZZ_MS_MAX, fuzz } from '../../support/fuzz.ts';
 import { ENTRY, order, present } from './desfire-rig.ts';
 
-const RUNS = Number(process.env['KVYTOK_FUZZ_RUNS'] ?? 300);
 const ISSUED = issueDesfire(order());
 const EV1 = issueDesfire(order({ model: 'EV1', randomUid: true }));
 const MEDIA = [{ kind: 'kvytok-desfire', ev1: true }, { kind: 'kvytok-plain' }] as const;
@@ -41,9 +40,11 @@ const fault = fc.oneof(
 );
 
 test('a card that lies at any place is read whole, or refused with a reason', {
-  timeout: 86_400_000,
+  timeout: FUZZ_MS_MAX,
 }, async () => {
-  await fc.assert(
+  await fuzz(
+    'desfire-lies',
+    300,
     fc.asyncProperty(fc.boolean(), fc.array(fault, { maxLength: 24 }), async (ev1, faults) => {
       const card = createDesfireCard({ eeprom: copyEeprom(ev1 ? EV1 : ISSUED) });
       let sent = 0;
@@ -81,12 +82,13 @@ test('a card that lies at any place is read whole, or refused with a reason', {
       visit.end();
       expect(sent).toBeLessThanOrEqual(70);
     }),
-    { numRuns: RUNS },
   );
 });
 
-test('random bytes from the first answer on are refused', { timeout: 86_400_000 }, async () => {
-  await fc.assert(
+test('random bytes from the first answer on are refused', { timeout: FUZZ_MS_MAX }, async () => {
+  await fuzz(
+    'desfire-noise',
+    900,
     fc.asyncProperty(
       fc.array(fc.uint8Array({ maxLength: 262 }), { minLength: 1, maxLength: 30 }),
       async (answers) => {
@@ -97,6 +99,5 @@ test('random bytes from the first answer on are refused', { timeout: 86_400_000 
         expect(reading.ok).toBe(false);
       },
     ),
-    { numRuns: RUNS * 3 },
   );
 });
