@@ -37,6 +37,16 @@ const TOTAL_BYTES_MAX = 1024;
 
 export const DONE = 0x9000;
 
+/**
+ * Whether a status word is one of ISO/IEC 7816-4's checking errors (67xx to 6Exx): the card understood that it is asked for
+ * something that it does not have or do. To a SELECT that means "not on this card"; 62xx to 66xx and 6Fxx are trouble.
+ * Of cards in the field: 6A82, and from cards that never heard of such a name 6700, 6881, 6985, 6999, 6B00, 6D00, 6E00.
+ */
+export function isCheckingError(status: number): boolean {
+  const sw1 = status >> 8;
+  return sw1 >= 0x67 && sw1 <= 0x6e && sw1 !== 0x6c;
+}
+
 /** Opens a conversation; its time runs from now. */
 export function converse(card: CardTransport, budget: CardBudget): Conversation {
   const held: Uint8Array[] = [];

@@ -1,5 +1,5 @@
 /**
- * BER-TLV as ISO/IEC 7816-4 and EMV allow it on cards, read strictly: a truncated object, an indefinite or non-minimal
+ * BER-TLV as ISO/IEC 7816-4 and EMV allow it on cards, read strictly: a truncated object, an indefinite
  * length or a stray byte makes the whole unreadable. One level at a time, so nesting costs nothing.
  */
 
@@ -12,8 +12,9 @@ export interface DataObject {
 }
 
 /**
- * `iso`: tags of one or two bytes in their shortest form. `emv` (EMV Book 3, annex B): also 9F00 to 9F1E, which EMV uses
- * though they would fit one byte, tags of three bytes, and filler bytes `00` before, between and behind objects.
+ * `iso`: tags of one or two bytes, tags and lengths in their shortest form. `emv` (EMV Book 3, annex B): also 9F00 to 9F1E, which EMV uses
+ * though they would fit one byte, tags of three bytes, filler bytes `00` before, between and behind objects, and lengths in
+ * more bytes than they need: annex B2 asks for no shortest form, and some cards write `81 10`.
  */
 export type TlvDialect = 'iso' | 'emv';
 
@@ -31,7 +32,7 @@ export function readObjects(bytes: Buffer, dialect: TlvDialect = 'iso'): DataObj
     }
     if (objects.length === OBJECTS_MAX[dialect]) return undefined;
     const tag = readTag(bytes, at, dialect);
-    const length = tag && readLength(bytes, tag.next);
+    const length = tag && readLength(bytes, tag.next, dialect);
     if (!tag || !length || length.next + length.value > bytes.length) return undefined;
     const begin = at;
     at = length.next + length.value;
@@ -62,18 +63,19 @@ export function readTag(bytes: Buffer, at: number, dialect: TlvDialect): Field |
   return { value: (first << 16) | (second << 8) | third, next: at + 3 };
 }
 
-/** Lengths of one to three bytes, each in its shortest form. */
-function readLength(bytes: Buffer, at: number): Field | undefined {
+/** Lengths of one to three bytes. */
+function readLength(bytes: Buffer, at: number, dialect: TlvDialect): Field | undefined {
   const first = bytes[at];
   if (first === undefined) return undefined;
   if (first < 0x80) return { value: first, next: at + 1 };
+  const least = (shortest: number): number => (dialect === 'emv' ? 0 : shortest);
   if (first === 0x81) {
     const value = bytes[at + 1];
-    return value === undefined || value < 0x80 ? undefined : { value, next: at + 2 };
+    return value === undefined || value < least(0x80) ? undefined : { value, next: at + 2 };
   }
   if (first === 0x82 && at + 2 < bytes.length) {
     const value = bytes.readUInt16BE(at + 1);
-    return value < 0x100 ? undefined : { value, next: at + 3 };
+    return value < least(0x100) ? undefined : { value, next: at + 3 };
   }
   return undefined;
 }

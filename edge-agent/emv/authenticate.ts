@@ -41,8 +41,10 @@ export function proveKey(
   if (!pan || index?.length !== 1 || !signed) return NOT_GENUINE;
   const issuerCert = certificate(data, TAG.issuerCertificate, TAG.issuerRemainder, TAG.issuerExponent);
   const cardCert = certificate(data, TAG.cardCertificate, TAG.cardRemainder, TAG.cardExponent);
+  const authorities = caKeys.find(candidate.aid.subarray(0, 5), index[0] as number, nowMs);
+  if (authorities.length === 0) return { refused: 'no-authority-key' };
   // RID and index may name several keys (test and live, or reused): the one that fits is the one.
-  for (const ca of caKeys.find(candidate.aid.subarray(0, 5), index[0] as number, nowMs)) {
+  for (const ca of authorities) {
     const issuer = issuerKey(issuerCert, ca, pan, arena);
     const card = issuer && cardKey(cardCert, issuer, signed.parts, arena);
     if (!issuer || !card || !samePan(card.pan, pan)) continue;

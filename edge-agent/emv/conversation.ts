@@ -2,7 +2,7 @@
  * The commands of one transaction up to what must be proven: directory, application, processing options, records. What a
  * card says is collected, not believed.
  */
-import { type CardAnswer, type Conversation, DONE, selectByName } from '../apdu.ts';
+import { type CardAnswer, type Conversation, DONE, isCheckingError, selectByName } from '../apdu.ts';
 import { type DataObject, readObjects } from '../tlv.ts';
 import { CardData } from './card-data.ts';
 import { buildDol, type DolValues, parseDol } from './dol.ts';
@@ -59,19 +59,6 @@ const STATUS = {
   notAllowed: 0x6986,
 } as const;
 
-/** No payment directory, in the words of cards that have never heard of one. */
-const NO_DIRECTORY = new Set<number>([
-  STATUS.notFound,
-  0x6999,
-  0x6982,
-  0x6a86,
-  0x6a87,
-  0x6d00,
-  0x6e00,
-  0x6881,
-  0x6882,
-]);
-
 /** Sends one command; the answer is in the arena. */
 export async function exchange(talk: Talk, command: Uint8Array): Promise<CardAnswer | undefined> {
   const answer = await talk.send(command);
@@ -87,9 +74,10 @@ export async function openApplication(
 ): Promise<Step<OpenedApplication> | 'absent'> {
   const directory = await exchange(talk, SELECT_PPSE);
   if (!directory) return { refused: 'unreadable' };
-  if (NO_DIRECTORY.has(directory.status)) return 'absent';
   if (directory.status === STATUS.blocked || directory.status === STATUS.invalidated)
     return { refused: 'blocked' };
+  // Contactless Book B, 3.3: without a directory the card has no application to offer, whatever its word for that is.
+  if (isCheckingError(directory.status)) return 'absent';
   if (directory.status !== DONE) return { refused: 'unreadable' };
   const candidates = candidatesOf(directory, supported);
   if (!candidates) return { refused: 'unreadable' };

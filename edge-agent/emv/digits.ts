@@ -55,6 +55,21 @@ export function panOfTrack2(track2: Uint8Array, into: Uint8Array): number | unde
   return undefined;
 }
 
+/**
+ * The expiry that stands behind the separator of track 2 equivalent data, packed as `YYMM`; `undefined` when there is no
+ * separator, or what follows it is no month.
+ */
+export function track2Expiry(track2: Uint8Array): Buffer | undefined {
+  let at = 0;
+  while (at < track2.length * 2 && nibble(track2, at) !== 0x0d) at += 1;
+  const digit = (behind: number): number => nibble(track2, at + behind) ?? 0x0f;
+  const packed = Buffer.of((digit(1) << 4) | digit(2), (digit(3) << 4) | digit(4));
+  const month = two(packed[1]);
+  return two(packed[0]) !== undefined && month !== undefined && month >= 1 && month <= 12
+    ? packed
+    : undefined;
+}
+
 /** Two packed digits as a number. */
 function two(byte: number | undefined): number | undefined {
   if (byte === undefined || byte >> 4 > 9 || (byte & 0x0f) > 9) return undefined;

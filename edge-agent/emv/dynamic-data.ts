@@ -20,8 +20,11 @@ export interface CombinedData {
   readonly cryptogram: Buffer;
 }
 
-/** The dynamic data of a signature of format 5; `undefined` when it does not hold over `follows`. */
-function dynamicData(
+/**
+ * The dynamic data of a signature of format 5 (Book 2, table 17), in the arena; `undefined` when it does not hold over
+ * `follows`: 9F37 for CDA and DDA; 9F37, 9F02, 5F2A and 9F69 for fDDA.
+ */
+export function dynamicData(
   signed: Buffer | undefined,
   card: CertifiedKey,
   follows: readonly Uint8Array[],

@@ -44,6 +44,8 @@ export type KernelRefusal =
   | 'declined'
   /** A phone that wants its holder to unlock it first. */
   | 'phone-locked'
+  /** The terminal has no valid key of the card's scheme under the number that the card names: it cannot judge the card. */
+  | 'no-authority-key'
   /** A signature, a certificate, or two statements of the card that must agree do not hold. */
   | 'not-genuine'
   /** A certificate of the card, or the card itself, is over. */

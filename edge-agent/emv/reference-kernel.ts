@@ -11,7 +11,7 @@ import { authorisationData } from './authorisation-data.ts';
 import type { CaKeys } from './ca-keys.ts';
 import type { CardData } from './card-data.ts';
 import { type OpenedApplication, openApplication, type Talk } from './conversation.ts';
-import { beginOf, endOf, nibble } from './digits.ts';
+import { beginOf, endOf, track2Expiry } from './digits.ts';
 import type { DolValues } from './dol.ts';
 import type { EmvKernel, KernelCard, KernelRefusal, KernelRequest, KernelResult } from './kernel.ts';
 import { type AskedCryptogram, type SignedTransaction, signTransaction } from './schemes.ts';
@@ -144,17 +144,7 @@ function validityOf(data: CardData, key: ProvenKey): Validity | undefined {
 /** Track 2 repeats the expiry as YYMM after its separator; both must agree. */
 function trackAgrees(data: CardData, expiry: Buffer): boolean {
   const track2 = data.get(TAG.track2);
-  if (!track2) return true;
-  for (let at = 0; at < track2.length * 2; at++) {
-    if (nibble(track2, at) === 0x0d) return yearAndMonth(track2, at + 1, expiry);
-  }
-  return false;
-}
-
-function yearAndMonth(track2: Buffer, at: number, expiry: Buffer): boolean {
-  for (let digit = 0; digit < 4; digit++)
-    if (nibble(track2, at + digit) !== nibble(expiry, digit)) return false;
-  return true;
+  return !track2 || track2Expiry(track2)?.equals(expiry.subarray(0, 2)) === true;
 }
 
 const PAR_BYTES = 29;

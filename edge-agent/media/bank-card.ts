@@ -27,6 +27,7 @@ const REFUSALS: Readonly<Record<KernelRefusal, RefusalCode>> = {
   blocked: 'CARD_LOCKED',
   'not-supported': 'BANK_CARD_NOT_TAKEN',
   declined: 'BANK_CARD_NOT_TAKEN',
+  'no-authority-key': 'BANK_CARD_NOT_TAKEN',
   'phone-locked': 'PHONE_LOCKED',
   'not-genuine': 'CARD_NOT_GENUINE',
   expired: 'CARD_EXPIRED',

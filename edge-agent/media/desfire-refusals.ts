@@ -1,5 +1,6 @@
 /** What a failure on a DESFire card means to a passenger: the table of docs/CARD-LAYOUT.md. */
 import type { RefusalCode } from '#contracts/reason-codes.ts';
+import { isCheckingError } from '../apdu.ts';
 import { type DesfireFailure, STATUS } from '../desfire/status.ts';
 
 /** The card, its application or a file has closed itself. */
@@ -24,12 +25,8 @@ const UNKNOWN: ReadonlySet<number> = new Set([
   STATUS.boundaryError,
 ]);
 
-/** "What you select is not on this card", in ISO and in native words. */
-const NOT_MINE: ReadonlySet<number> = new Set([
-  ...[0x6881, 0x6882, 0x6982, 0x6985, 0x6999, 0x6a81, 0x6a82, 0x6a86, 0x6a87, 0x6d00, 0x6e00],
-  STATUS.applicationNotFound,
-  STATUS.illegalCommand,
-]);
+/** "What you select is not on this card", in native words; in ISO's it is a checking error. */
+const NOT_MINE: ReadonlySet<number> = new Set([STATUS.applicationNotFound, STATUS.illegalCommand]);
 
 /** ISO: the selected file was invalidated. */
 const INVALIDATED = 0x6283;
@@ -47,5 +44,6 @@ export function refusalOf(failure: DesfireFailure): RefusalCode {
 export function refusalOfSelect(failure: DesfireFailure): RefusalCode | 'not-mine' {
   if (failure.kind !== 'status') return 'CARD_UNREADABLE';
   if (failure.status === INVALIDATED || LOCKED.has(failure.status)) return 'CARD_LOCKED';
-  return NOT_MINE.has(failure.status) ? 'not-mine' : 'CARD_UNREADABLE';
+  const notMine = NOT_MINE.has(failure.status) || isCheckingError(failure.status);
+  return notMine ? 'not-mine' : 'CARD_UNREADABLE';
 }

@@ -7,7 +7,7 @@
 import { type KeyObject, verify } from 'node:crypto';
 import { LANGUAGES, type Language, type RefusalCode } from '#contracts/reason-codes.ts';
 import type { PinnedKeys } from '#contracts/signed-envelope.ts';
-import { type Conversation, DONE, readFile, selectByName } from '../apdu.ts';
+import { type Conversation, DONE, isCheckingError, readFile, selectByName } from '../apdu.ts';
 import { type KeyProvider, tokensOf } from '../keys/key-provider.ts';
 import type { CardFacts, CardReading } from '../ports.ts';
 import { readObjects } from '../tlv.ts';
@@ -31,12 +31,6 @@ const IDENTITY = { sfi: 1, bytes: 40 } as const;
 const SIGNATURE = { sfi: 2, bytes: 64 } as const;
 const SIGNED_PREFIX = Buffer.from('kvytok card v1\n', 'latin1');
 const MEDIUM_KINDS: Readonly<Record<number, 'social' | 'wallet'>> = { 1: 'social', 2: 'wallet' };
-
-/**
- * Status words that say clearly "what you ask for is not on this card", as opposed to "something went wrong": no such
- * application or file, security not satisfied, function, instruction or class not known, selection failed.
- */
-const NOT_OURS = new Set([0x6982, 0x6999, 0x6a81, 0x6a82, 0x6a86, 0x6a87, 0x6d00, 0x6e00, 0x6881, 0x6882]);
 
 /** The application is there and was invalidated. */
 const INVALIDATED = 0x6283;
@@ -76,7 +70,7 @@ async function selectApplication(talk: Conversation): Promise<RefusalCode | 'not
   const answer = await talk.send(selectByName(DF_NAME));
   if (answer === undefined) return 'CARD_UNREADABLE';
   if (answer.status === INVALIDATED) return 'CARD_LOCKED';
-  if (answer.status !== DONE) return NOT_OURS.has(answer.status) ? 'not-mine' : 'CARD_UNREADABLE';
+  if (answer.status !== DONE) return isCheckingError(answer.status) ? 'not-mine' : 'CARD_UNREADABLE';
   const name = dfNameOf(answer.data);
   if (name === undefined) return 'CARD_UNREADABLE';
   return name.equals(DF_NAME) ? undefined : 'not-mine';
@@ -96,7 +90,7 @@ async function readWhole(
 ): Promise<Step<Buffer>> {
   const answer = await talk.send(readFile(file.sfi, file.bytes));
   if (answer === undefined) return { reason: 'CARD_UNREADABLE' };
-  if (NOT_OURS.has(answer.status)) return { reason: 'CARD_UNKNOWN' };
+  if (isCheckingError(answer.status)) return { reason: 'CARD_UNKNOWN' };
   if (answer.status !== DONE || answer.data.length !== file.bytes) return { reason: 'CARD_UNREADABLE' };
   return { value: answer.data };
 }

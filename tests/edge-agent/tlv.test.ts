@@ -42,6 +42,7 @@ describe('data objects', () => {
     ['tags under 1F in two bytes', '9f0201019f1e00', ['9f02=01', '9f1e=']],
     ['tags of three bytes', 'df810100df8f0201ff', ['df8101=', 'df8f02=ff']],
     ['filler before, between and behind', '0084000000500101000000', ['84=', '50=01']],
+    ['lengths in more bytes than they need', '848101ff508200010a', ['84=ff', '50=0a']],
   ])('of EMV have %s', (_what, hex, objects) => {
     const found = readObjects(Buffer.from(hex, 'hex'), 'emv') ?? [];
     expect(found.map(({ tag, value }) => `${tag.toString(16)}=${value.toString('hex')}`)).toEqual(objects);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type OpenedApplication, openApplication } from '../../../edge-agent/emv/conversation.ts';
-import { PAN_BYTES, panOfTrack2 } from '../../../edge-agent/emv/digits.ts';
+import { PAN_BYTES, panOfTrack2, track2Expiry } from '../../../edge-agent/emv/digits.ts';
 import { SecretArena } from '../../../edge-agent/emv/secret-bytes.ts';
 import { candidatesOf } from '../../../edge-agent/emv/select.ts';
 import { readObjects } from '../../../edge-agent/tlv.ts';
@@ -97,7 +97,7 @@ describe('published cards with masked numbers', () => {
     expect(commands).toEqual(TWO_APPLICATIONS.map(([command]) => command));
     const record = recordOf(TWO_APPLICATIONS[3]?.[1] as string);
     expect(panOf(record.get(0x57))).toBe('5599999999999999ffff');
-    expect(record.get(0x57)?.toString('hex').slice(17, 21)).toBe('1509');
+    expect(track2Expiry(record.get(0x57) as Buffer)?.toString('hex')).toBe('1509');
   });
 
   it('one that is asked by its own list is asked for eight zeroes where the terminal has nothing', async () => {
@@ -126,6 +126,7 @@ describe('published cards with masked numbers', () => {
     expect(commands[3]).toBe(WRONG_LENGTH_FIRST.emptyGpo);
     expect(pdolValues).toHaveLength(0);
     expect(panOf(data.get(0x57))).toBe('4999999999999999ffff');
+    expect(track2Expiry(data.get(0x57) as Buffer)?.toString('hex')).toBe('1509');
   });
 
   it('options in format 1 say what those of format 2 do', async () => {
@@ -140,6 +141,10 @@ describe('a card that does not want', () => {
   it.each([
     ['no payment directory', 0, '6a82', 'absent'],
     ['an instruction that it does not know', 0, '6d00', 'absent'],
+    ['conditions that it does not meet', 0, '6985', 'absent'],
+    ['a length that it does not take', 0, '6700', 'absent'],
+    ['parameters that it does not know', 0, '6b00', 'absent'],
+    ['memory trouble', 0, '6581', { refused: 'unreadable' }],
     ['a blocked card', 0, '6a81', { refused: 'blocked' }],
     ['a blocked directory', 0, '6283', { refused: 'blocked' }],
     ['trouble', 0, '6f00', { refused: 'unreadable' }],

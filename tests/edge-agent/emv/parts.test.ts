@@ -20,6 +20,7 @@ import {
   panOfTrack2,
   samePan,
   startsWithDigits,
+  track2Expiry,
 } from '../../../edge-agent/emv/digits.ts';
 import { buildDol, parseDol } from '../../../edge-agent/emv/dol.ts';
 import { parseAfl, readRecord } from '../../../edge-agent/emv/records.ts';
@@ -266,5 +267,19 @@ describe('what a card has said', () => {
     expect(data.getCovered(0x5a)).toBeUndefined();
     data.cover([0x5a, 0x99]);
     expect(data.getCovered(0x5a)).toEqual(Buffer.of(0x5a));
+  });
+});
+
+describe('the expiry in track 2', () => {
+  it.each([
+    ['4111111111111111d2612201', '2612'],
+    ['374245001741007d18127021', '1812'],
+    ['4111111111111111d26', undefined],
+    ['4111111111111111d2613', undefined],
+    ['4111111111111111d2600', undefined],
+    ['41111111111111112612', undefined],
+  ])('of %s is %s', (track2, expiry) => {
+    const bytes = hex(track2.length % 2 === 0 ? track2 : `${track2}f`);
+    expect(track2Expiry(bytes)?.toString('hex')).toBe(expiry);
   });
 });

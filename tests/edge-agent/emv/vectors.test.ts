@@ -113,10 +113,12 @@ describe('a published trace of an American Express test card', () => {
 
   it('is not believed without its scheme’s key, nor with another under its name', async () => {
     const stranger = { ...amexCaKey, modulus: AMEX_CARD_MODULUS };
-    for (const keys of [caKeysOf({ ...amexCaKey, index: 'A2' }), caKeysOf(stranger)]) {
-      const result = await amexKernel({ caKeys: keys }).read(replay(AMEX_TRACE), AMEX_REQUEST);
-      expect(result).toEqual({ outcome: 'refused', why: 'not-genuine' });
-    }
+    const why = async (keys: ReturnType<typeof caKeysOf>) =>
+      amexKernel({ caKeys: keys }).read(replay(AMEX_TRACE), AMEX_REQUEST);
+    expect(await why(caKeysOf(stranger))).toEqual({ outcome: 'refused', why: 'not-genuine' });
+    const lapsed = { ...amexCaKey, validUntil: '2014-10-31' };
+    for (const none of [{ ...amexCaKey, index: 'A2' }, lapsed])
+      expect(await why(caKeysOf(none))).toEqual({ outcome: 'refused', why: 'no-authority-key' });
     // Two keys of one RID and index: the one that fits counts.
     const both = caKeysOf(stranger, amexCaKey);
     expect(await amexKernel({ caKeys: both }).read(replay(AMEX_TRACE), AMEX_REQUEST)).toMatchObject({

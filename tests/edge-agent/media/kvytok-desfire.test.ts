@@ -238,6 +238,7 @@ describe('cards with faults', () => {
   /** Commands of a tap: select 0, version 1–3, key version 4, authentication 5–6, identity 7, log 8, hint 9. */
   test.each([
     [0, 0x6a82, 'CARD_UNKNOWN'],
+    [0, 0x6b00, 'CARD_UNKNOWN'],
     [0, 0x6283, 'CARD_LOCKED'],
     [0, 0x6f00, 'CARD_UNREADABLE'],
     [1, 0x91cd, 'CARD_LOCKED'],

@@ -204,6 +204,8 @@ describe('what the reader makes of answers', () => {
     ['function not supported', ['6a81'], UNKNOWN],
     ['instruction not supported', ['6d00'], UNKNOWN],
     ['class not supported', ['6e00'], UNKNOWN],
+    ['a length that is not taken', ['6700'], UNKNOWN],
+    ['conditions that are not met', ['6985'], UNKNOWN],
     ['an application that was invalidated', ['6283'], { ok: false, reason: 'CARD_LOCKED' }],
     ['a fault of the card', ['6f00'], UNREADABLE],
     ['one byte', ['90'], UNREADABLE],
