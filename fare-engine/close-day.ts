@@ -34,9 +34,9 @@ export function planDay(
   const { day, close } = ready;
   const dayEndMs = rules.days.endOfMs(day.fareDay);
   const closedAtMs = close?.knownFromMs ?? null;
-  const inTime = (tap: TapFact, receivedAtMs?: number): boolean =>
+  const inTime = (tap: TapFact): boolean =>
     cameInTime({
-      receivedAtMs: receivedAtMs ?? (ready.taps.get(tap.tapId)?.tap.receivedAtMs as number),
+      receivedAtMs: ready.taps.get(tap.tapId)?.tap.receivedAtMs as number,
       dayEndMs,
       closedAtMs,
       lateTapAcceptMs: pricer.lateTapAcceptMs(tap, day.knownAsOfMs),

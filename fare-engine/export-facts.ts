@@ -9,11 +9,13 @@ import { createFareCalendar } from '#pricing/fare-day.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { stateText } from '#pricing/state-text.ts';
 import { hashPackage } from '#pricing/tariff-package.ts';
+import { BREAKDOWN_COLUMN, breakdownTables } from './adapters/breakdown-statements.ts';
 import { kinTable, successionColumn } from './adapters/kin-statements.ts';
 import { placeColumns, placeTables } from './adapters/place-statements.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 import { closeOf, tapFact } from './facts/account-day.ts';
-import { createPlaceBook, type PlaceFacts } from './facts/assign.ts';
+import { createPlaceBook } from './facts/assign.ts';
+import { type BreakdownFacts, createBreakdownBook } from './facts/breakdowns.ts';
 import { entitlementFacts } from './facts/entitlement-facts.ts';
 import type {
   Close,
@@ -24,6 +26,7 @@ import type {
   PricedTap,
 } from './facts/facts.ts';
 import { createMediaBook, type MediumSuccession } from './facts/media-book.ts';
+import type { TimeRules } from './facts/tap-time.ts';
 import { proveTimes } from './prove-times.ts';
 
 export interface ExportRequest {
@@ -71,7 +74,7 @@ export function exportFacts(
       if (page.length === 0) break;
       await proveTimes(client, page, closes, { days });
       const fresh = new Set<string>();
-      for (const line of await tapLines(client, page, closes)) {
+      for (const line of await tapLines(client, page, closes, { days })) {
         if (!accounts.has(line.accountId)) fresh.add(line.accountId);
         accounts.add(line.accountId);
         await write(formatBundleLine(line));
@@ -139,7 +142,12 @@ async function nextTaps(client: Queryable): Promise<PricedTap[]> {
   return rows.map((row) => row.tap);
 }
 
-async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: readonly Close[]) {
+async function tapLines(
+  client: Queryable,
+  taps: readonly PricedTap[],
+  closes: readonly Close[],
+  rules: TimeRules,
+) {
   const { kin, successions } = await kinOfTaps(client, taps);
   const links = await rowsOf<MediaLink>(
     client,
@@ -148,7 +156,9 @@ async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: r
        known_from_ms::float8 AS "knownFromMs" FROM fare.media_link WHERE token_id = ANY ($1::text[])`,
     [kin],
   );
-  const places = createPlaceBook(await placeFacts(client, taps));
+  const facts = await placeFacts(client, taps);
+  const places = createPlaceBook(facts);
+  const breakdowns = createBreakdownBook(facts, places, rules);
   const media = createMediaBook(links, successions);
   return taps.map((tap) => {
     const knownAsOfMs = closeOf(tap.fareDay, closes)?.knownFromMs ?? null;
@@ -156,7 +166,7 @@ async function tapLines(client: Queryable, taps: readonly PricedTap[], closes: r
     return {
       kind: 'tap' as const,
       accountId: media.accountOf(tap.tokenId, tap.fareAtMs, knownAsOfMs),
-      ...tapFact(tap, place, media.mediumIdOf(tap.tokenId, knownAsOfMs)),
+      ...tapFact(tap, place, media.mediumIdOf(tap.tokenId, knownAsOfMs), breakdowns.of(tap, knownAsOfMs)),
       receivedAtMs: tap.receivedAtMs,
     };
   });
@@ -173,15 +183,16 @@ async function kinOfTaps(client: Queryable, taps: readonly PricedTap[]) {
   return { kin: found?.kin ?? [], successions: found?.successions ?? [] };
 }
 
-/** Facts that say where these taps were: the same selection as the engine's own. */
-async function placeFacts(client: Queryable, taps: readonly PricedTap[]): Promise<PlaceFacts> {
-  const [found] = await rowsOf<{ [K in keyof PlaceFacts]: PlaceFacts[K] | null }>(
+/** Facts that say where these taps were and what befell their vehicles: the same selection as the engine's own. */
+async function placeFacts(client: Queryable, taps: readonly PricedTap[]): Promise<BreakdownFacts> {
+  const [found] = await rowsOf<{ [K in keyof BreakdownFacts]: BreakdownFacts[K] | null }>(
     client,
-    `WITH span AS MATERIALIZED (
+    `WITH tap_span AS MATERIALIZED (
        SELECT device_id, fare_day, min(fare_at_ms) AS first_ms, max(fare_at_ms) AS last_ms
        FROM fare.timed_tap WHERE tap_id = ANY ($1::text[]) GROUP BY device_id, fare_day),
+     ${breakdownTables('tap_span', 'span')},
      ${placeTables('span')}
-     SELECT ${placeColumns('span')}`,
+     SELECT ${placeColumns('span')}, ${BREAKDOWN_COLUMN}`,
     [taps.map((tap) => tap.tapId)],
   );
   return {
@@ -189,6 +200,7 @@ async function placeFacts(client: Queryable, taps: readonly PricedTap[]): Promis
     carriers: found?.carriers ?? [],
     routes: found?.routes ?? [],
     shifts: found?.shifts ?? [],
+    breakdowns: found?.breakdowns ?? [],
   };
 }
 

@@ -23,6 +23,7 @@ import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { activateTariffs } from './adapters/activate-tariffs.ts';
 import { type AuditSequencer, createAuditSequencer } from './adapters/audit-sequencer.ts';
+import { workBreakdowns } from './adapters/breakdown-queue.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
 import { createDenyListPublisher, type DenyListPublisher } from './adapters/deny-list-publisher.ts';
 import { createPostgresClockStore } from './adapters/postgres-clock.ts';
@@ -220,6 +221,12 @@ function officeTasks(office: {
       limits.shiftsEveryMs,
       clock,
       async () => void (await workSuccessions(pool, limits.shiftRowsMax)),
+    ),
+    everyMs(
+      'breakdowns',
+      limits.shiftsEveryMs,
+      clock,
+      async () => void (await workBreakdowns(pool, rules, limits.shiftRowsMax)),
     ),
     everyMs('closes', limits.officeEveryMs, clock, async () => {
       const fareDay = await closeEndedDays(pool, rules, clock.nowMs());

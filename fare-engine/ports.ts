@@ -5,6 +5,7 @@
 import type { DayPricer } from '#pricing/close-rules.ts';
 import type { TapFact } from '#pricing/model.ts';
 import type { Facts } from './facts/account-day.ts';
+import type { StoredBreakdown } from './facts/breakdowns.ts';
 import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
 import type { MediumSuccession } from './facts/media-book.ts';
 import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
@@ -114,10 +115,14 @@ export interface FareTransaction {
     },
     keys: readonly AccountDayKey[],
   ): Promise<DayMaterial>;
-  /** Stores what inspectors and issuing stations recorded, and hands on the commands that follow from it. */
+  /**
+   * Stores what inspectors, issuing stations and drivers recorded, and hands on the commands that follow from it; queues
+   * the rides that a breakdown may concern. What is stored here is there when the account-days are loaded.
+   */
   storeStaffRecords(records: {
     checks: readonly StoredCheck[];
     cardActs: readonly StoredCardAct[];
+    breakdowns: readonly StoredBreakdown[];
   }): Promise<void>;
   write(writes: PricingWrites): Promise<void>;
 }

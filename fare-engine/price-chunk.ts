@@ -13,6 +13,7 @@ import { type CarriedState, type ClosingRules, planDay } from './close-day.ts';
 import { accountDay, type Facts } from './facts/account-day.ts';
 import { derivedAccountId } from './facts/account-of.ts';
 import { createPlaceBook, type PlaceBook } from './facts/assign.ts';
+import { type BreakdownBook, createBreakdownBook } from './facts/breakdowns.ts';
 import { kinOf } from './facts/media-book.ts';
 import type { Decided, PlannedLine } from './ledger/decision.ts';
 import { type Difference, difference, withdrawal } from './ledger/difference.ts';
@@ -63,7 +64,8 @@ export function priceChunk(chunk: Chunk, pricer: Pricer, rules: ChunkRules): Pri
   const factsOf = factsByAccountDay(chunk.material.facts);
   const around = new Map(chunk.material.surroundings.map((found) => [keyText(found), found]));
   const places = createPlaceBook(chunk.material.facts);
-  const bench: Workbench = { chunk, around, factsOf, places, pricer, rules, progress };
+  const breakdowns = createBreakdownBook(chunk.material.facts, places, rules);
+  const bench: Workbench = { chunk, around, factsOf, places, breakdowns, pricer, rules, progress };
   for (const days of byAccount(chunk.keys)) priceAccount(days, bench);
   const differences = compare(chunk, progress);
   return {
@@ -121,6 +123,7 @@ interface Workbench {
   readonly around: ReadonlyMap<string, DaySurroundings>;
   readonly factsOf: (key: AccountDayKey) => Facts;
   readonly places: PlaceBook;
+  readonly breakdowns: BreakdownBook;
   readonly pricer: Pricer;
   readonly rules: ChunkRules;
   readonly progress: Progress;
@@ -128,7 +131,7 @@ interface Workbench {
 
 function priceDay(key: Key, carried: CarriedState, bench: Workbench): CarriedState {
   const { chunk, pricer, progress } = bench;
-  const ready = accountDay(key.accountId, key.fareDay, bench.factsOf(key), bench.places);
+  const ready = accountDay(key.accountId, key.fareDay, bench.factsOf(key), bench.places, bench.breakdowns);
   const { accountId, fareDay } = key;
   if (ready.day.taps.length === 0) {
     // Without taps a day is not there at all, as if it never had been: the full computation would not see it either.

@@ -26,7 +26,8 @@ const nearest = (side: string, outward: string, reach: (place: string) => string
         AND n.received_at_ms <= t.received_at_ms ORDER BY ${outward} LIMIT 1`)}) AS seen
   WHERE nearer_known_ms IS NULL OR known_ms < nearer_known_ms`;
 
-const NEAREST_SYNCS = [
+/** For a row `u` with its boot and journal, received at `t.received_at_ms`. */
+export const NEAREST_SYNCS = [
   nearest(
     'n.boot_id = u.boot_id AND n.sync_mono_ms >= u.mono_ms',
     'n.sync_mono_ms, n.rtt_ms, n.server_ms, n.record_id',
@@ -44,9 +45,16 @@ const NEAREST_SYNCS = [
   ),
 ].join('\n  UNION\n');
 
-const SYNC_COLUMNS = `json_build_object('recordId', n.record_id, 'deviceId', n.device_id, 'epoch', n.epoch, 'seq', n.seq,
+/** A row of `fare.clock_sync n`, as JSON. */
+export const SYNC_COLUMNS = `json_build_object('recordId', n.record_id, 'deviceId', n.device_id, 'epoch', n.epoch, 'seq', n.seq,
   'bootId', n.boot_id, 'monoMs', n.mono_ms, 'syncMonoMs', n.sync_mono_ms, 'serverMs', n.server_ms, 'rttMs', n.rtt_ms,
   'receivedAtMs', n.received_at_ms)`;
+
+/** A row of `fare.clock_correction c`, as JSON. */
+export const CORRECTION_COLUMNS = `json_build_object('correctionId', c.correction_id,
+  'deviceId', c.device_id, 'validFromMs', c.valid_from_ms, 'validUntilMs', c.valid_until_ms, 'epoch', c.epoch,
+  'fromSeq', c.from_seq, 'toSeq', c.to_seq, 'offsetMs', c.offset_ms, 'trueAtMs', c.true_at_ms,
+  'uncertaintyMs', c.uncertainty_ms, 'knownFromMs', c.known_from_ms)`;
 
 /** The taps with everything that may be said of their time. $1 = their ids. */
 export const LOAD_TAPS = `
@@ -55,10 +63,7 @@ export const LOAD_TAPS = `
       'receivedAtMs', t.received_at_ms, 'evidence', u.evidence, 'driftPpm', u.drift_ppm,
       'syncs', coalesce((SELECT json_agg(${SYNC_COLUMNS}) FROM fare.clock_sync n
           WHERE n.record_id IN (${NEAREST_SYNCS})), '[]'::json),
-      'corrections', coalesce((SELECT json_agg(json_build_object('correctionId', c.correction_id,
-          'deviceId', c.device_id, 'validFromMs', c.valid_from_ms, 'validUntilMs', c.valid_until_ms, 'epoch', c.epoch,
-          'fromSeq', c.from_seq, 'toSeq', c.to_seq, 'offsetMs', c.offset_ms, 'trueAtMs', c.true_at_ms,
-          'uncertaintyMs', c.uncertainty_ms, 'knownFromMs', c.known_from_ms))
+      'corrections', coalesce((SELECT json_agg(${CORRECTION_COLUMNS})
         FROM fare.clock_correction c WHERE c.device_id = t.device_id AND c.valid_from_ms <= t.fare_at_ms
           AND c.valid_until_ms > t.fare_at_ms), '[]'::json)) AS tap,
     CASE WHEN m.tap_id IS NULL THEN NULL ELSE json_build_object('fareDay', m.fare_day, 'fareAtMs', m.fare_at_ms,

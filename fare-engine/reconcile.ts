@@ -34,6 +34,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   'reversals-without-original': 'reversals do not match the posting they name',
   'credits-without-posting': 'wallet credits have no posting',
   'decisions-without-audit-leaf': 'decisions have no audit leaf',
+  'breakdown-rides-without-breakdown': 'rides are free by a breakdown that does not exist',
 };
 
 /** Reconciles a city that may still be working: rows that wait are reported, and are a problem only to who drained. */

@@ -6,6 +6,7 @@
 import type { Clock } from '#platform/clock.ts';
 import type { Probe } from '#platform/probe.ts';
 import { closeOf } from './facts/account-day.ts';
+import type { StoredBreakdown } from './facts/breakdowns.ts';
 import type { Close, StoredTap } from './facts/facts.ts';
 import { createMediaBook, type MediaBook, type MediumSuccession, successionsOf } from './facts/media-book.ts';
 import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
@@ -86,7 +87,8 @@ async function priceInbox(tx: FareTransaction, deps: WorkDeps, rows: readonly In
   const days = [...new Set(records.taps.map((tap) => tap.fareDay))];
   const { links, successions, closes } = await tx.loadLinks(tokens, days);
   const media = createMediaBook(links, [...successions, ...records.successions]);
-  if (records.checks.length + records.cardActs.length > 0) await tx.storeStaffRecords(records);
+  const { checks, cardActs, breakdowns } = records;
+  if (checks.length + cardActs.length + breakdowns.length > 0) await tx.storeStaffRecords(records);
   const whose = ownersOf(records.taps, media, closes);
   const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
   await deps.probe('fare.before-commit');
@@ -116,6 +118,7 @@ export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked
       successions: [],
       checks: [],
       cardActs: [],
+      breakdowns: [],
     };
     const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records);
     await deps.probe('fare.before-commit');
@@ -134,6 +137,7 @@ interface Records {
   readonly successions: MediumSuccession[];
   readonly checks: StoredCheck[];
   readonly cardActs: StoredCardAct[];
+  readonly breakdowns: StoredBreakdown[];
 }
 
 function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
@@ -144,6 +148,7 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
   const syncs = new Map<string, StoredSync>();
   const checks: StoredCheck[] = [];
   const cardActs: StoredCardAct[] = [];
+  const breakdowns: StoredBreakdown[] = [];
   for (const row of rows) {
     const fact = factOfRecord(row, rules);
     // The same record twice in one chunk is one tap; ingest has seen to it that both have the same bytes.
@@ -155,6 +160,7 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
     else if (fact.kind === 'shift') shifts.push(fact.shift);
     else if (fact.kind === 'check') checks.push(fact.check);
     else if (fact.kind === 'card-act') cardActs.push(fact.cardAct);
+    else if (fact.kind === 'breakdown') breakdowns.push(fact.breakdown);
   }
   return {
     taps: [...taps.values()],
@@ -165,6 +171,7 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
     successions: successionsOf([...taps.values()]),
     checks,
     cardActs,
+    breakdowns,
   };
 }
 

@@ -3,6 +3,7 @@
  * number of round trips with one tap as with a thousand.
  */
 
+import { BREAKDOWN_COLUMN, breakdownTables } from './breakdown-statements.ts';
 import { kinTable, successionColumn } from './kin-statements.ts';
 import { placeColumns, placeTables } from './place-statements.ts';
 
@@ -132,6 +133,10 @@ new_shift AS (
   ON CONFLICT (record_id) DO NOTHING RETURNING record_id),
 shift_to_look_at AS (
   INSERT INTO fare.shift_queue (record_id) SELECT record_id FROM new_shift),
+breakdown_to_look_at AS (
+  INSERT INTO fare.breakdown_queue (record_id)
+  SELECT b.record_id FROM new_sync s JOIN fare.breakdown b ON b.device_id = s.device_id
+   WHERE b.drift_ppm IS NOT NULL AND (b.boot_id = s.boot_id OR b.epoch = s.epoch)),
 new_succession AS (
   INSERT INTO fare.medium_succession (token_id, former_token_id, known_from_ms)
   SELECT "tokenId", "formerTokenId", "knownFromMs"
@@ -157,13 +162,14 @@ old_tap AS MATERIALIZED (
   SELECT t.* FROM token_day d
    CROSS JOIN LATERAL (SELECT * FROM fare.timed_tap t
      WHERE t.token_id = d.token_id AND t.fare_day = d.fare_day OFFSET 0) AS t),
-span AS MATERIALIZED (
+tap_span AS MATERIALIZED (
   SELECT device_id, fare_day, min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM (
     SELECT device_id, fare_day, fare_at_ms AS first_ms, fare_at_ms AS last_ms FROM old_tap
     UNION ALL
     SELECT "deviceId", "fareDay", "firstMs", "lastMs" FROM json_to_recordset($6)
       AS r ("deviceId" text, "fareDay" date, "firstMs" bigint, "lastMs" bigint)) AS one
   GROUP BY device_id, fare_day),
+${breakdownTables('tap_span', 'span')},
 ${placeTables('span')},
 person AS (SELECT DISTINCT account_id FROM key),
 granted AS MATERIALIZED (SELECT e.* FROM person CROSS JOIN LATERAL (
@@ -183,6 +189,7 @@ SELECT
   ${linksOf('token_day')} AS links,
   ${successionColumn('token_day')} AS successions,
   ${placeColumns('span')},
+  ${BREAKDOWN_COLUMN},
   (SELECT json_agg(json_build_object('entitlementId', entitlement_id, 'accountId', account_id,
      'concessionId', concession_id, 'validFromMs', valid_from_ms, 'validUntilMs', valid_until_ms,
      'knownFromMs', known_from_ms)) FROM granted) AS entitlements,
@@ -223,11 +230,12 @@ WITH decided AS (
   INSERT INTO fare.decision (tap_id, revision, supersedes, account_id, account_version, fare_day, kind, package_hash,
     fare_media_id, fare_product_id, rider_category_id, network_id, vehicle_id, carrier_id, route_id, trip_id,
     direction_id, route_by, route_fact_id, currency, gross_minor, rider_minor, transfer_minor, concession_minor, pass_minor, cap_minor, loss_minor, concession_id,
-    funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close, decided_at_ms)
+    funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close, breakdown_id, decided_at_ms)
   SELECT "tapId", revision, supersedes, "accountId", "accountVersion", "fareDay", kind, "packageHash",
     "fareMediaId", "fareProductId", "riderCategoryId", "networkId", "vehicleId", "carrierId", "routeId", "tripId",
     "directionId", "routeBy", "routeFactId", currency, "grossMinor", "riderMinor", "transferMinor", "concessionMinor", "passMinor", "capMinor", "lossMinor",
-    "concessionId", "fundingId", "claimRide", steps, decode("lineSha256", 'hex'), "postedRevision", "adjustsClose", $8
+    "concessionId", "fundingId", "claimRide", steps, decode("lineSha256", 'hex'), "postedRevision", "adjustsClose",
+    "breakdownId", $8
   FROM json_to_recordset($1) AS r ("tapId" text, revision int, supersedes int, "accountId" text,
     "accountVersion" bigint, "fareDay" date, kind text, "packageHash" text, "fareMediaId" text,
     "fareProductId" text, "riderCategoryId" text, "networkId" text, "vehicleId" text, "carrierId" text,
@@ -235,7 +243,7 @@ WITH decided AS (
     "grossMinor" bigint, "riderMinor" bigint, "transferMinor" bigint,
     "concessionMinor" bigint, "passMinor" bigint, "capMinor" bigint, "lossMinor" bigint, "concessionId" text,
     "fundingId" text, "claimRide" boolean, steps json, "lineSha256" text, "postedRevision" int,
-    "adjustsClose" date)),
+    "adjustsClose" date, "breakdownId" text)),
 posted AS (
   INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id, revision,
     source, reverses, posted_at_ms)

@@ -16,6 +16,7 @@ import {
   type SubmittedCommand,
 } from '../commands.ts';
 import { accountsDenied } from '../deny-list/account-denials.ts';
+import { BREAKDOWN_SLACK_MS } from '../facts/breakdowns.ts';
 import type { Close, Entitlement, FareDays, MediaLink } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
@@ -98,6 +99,7 @@ export const NEWEST_RECEIPT = `
     SELECT max(received_at_ms) AS at_ms FROM fare.tap WHERE received_at_ms >= $1
     UNION ALL SELECT max(received_at_ms) FROM fare.shift WHERE received_at_ms >= $1
     UNION ALL SELECT max(received_at_ms) FROM fare.clock_sync WHERE received_at_ms >= $1
+    UNION ALL SELECT max(received_at_ms) FROM fare.breakdown WHERE received_at_ms >= $1
     UNION ALL SELECT max(received_at_ms) FROM fare.record_inbox WHERE received_at_ms >= $1) AS newest`;
 
 /** First instant after every record that is stored or waits, where one of these commands closes a day. */
@@ -241,9 +243,13 @@ corrected AS (
   FROM json_to_recordset($15) AS r ("correctionId" uuid, "deviceId" text, "validFromMs" bigint, "validUntilMs" bigint,
     epoch text, "fromSeq" bigint, "toSeq" bigint, "offsetMs" bigint, "trueAtMs" bigint, "uncertaintyMs" bigint,
     reason text, act text, "knownFromMs" bigint)
-  RETURNING correction_id),
+  RETURNING correction_id, device_id, valid_from_ms, valid_until_ms),
 look_again AS (
   INSERT INTO fare.clock_queue (sort, ref) SELECT 'correction', correction_id::text FROM corrected),
+breakdowns_again AS (
+  INSERT INTO fare.breakdown_queue (record_id)
+  SELECT b.record_id FROM corrected c JOIN fare.breakdown b ON b.device_id = c.device_id
+     AND c.valid_from_ms <= b.at_ms AND b.at_ms < c.valid_until_ms),
 posted AS (
   INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, source, posted_at_ms)
   SELECT "postingId", "debitAccount", "creditAccount", "amountMinor", currency, source, $12
@@ -335,7 +341,16 @@ hit AS (
   CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t WHERE t.device_id = m.device_id
     AND t.fare_day = s.fare_day AND t.fare_at_ms >= s.at_ms OFFSET 0) AS t
   JOIN fare.decision d ON d.tap_id = t.tap_id
-  WHERE x.kind = 'assignment')
+  WHERE x.kind = 'assignment'),
+-- A breakdown that a device declared is its vehicle's: what moves the one moves the other.
+breakdowns AS (
+  INSERT INTO fare.breakdown_queue (record_id)
+  SELECT b.record_id FROM touched x JOIN fare.breakdown b ON b.device_id = x.ref
+     AND b.received_at_ms >= x."fromMs" - ${BREAKDOWN_SLACK_MS} WHERE x.kind IN ('assignment', 'device')
+  UNION
+  SELECT b.record_id FROM touched x JOIN fare.device_assignment m ON m.vehicle_id = x.ref
+    JOIN fare.breakdown b ON b.device_id = m.device_id AND b.received_at_ms >= x."fromMs" - ${BREAKDOWN_SLACK_MS}
+   WHERE x.kind = 'vehicle')
 INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
 SELECT account_id, fare_day, min(kind) FROM hit GROUP BY account_id, fare_day`;
 

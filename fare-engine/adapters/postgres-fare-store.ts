@@ -14,6 +14,7 @@ import type {
   PricingWrites,
   QueueRow,
 } from '../ports.ts';
+import { storeBreakdowns } from './breakdown-statements.ts';
 import {
   CLAIM_INBOX,
   CLAIM_QUEUE,
@@ -75,7 +76,10 @@ function transaction(client: pg.PoolClient): FareTransaction {
       return new Map(rows.map((row) => [row.account_id, row.version]));
     },
     storeAndLoad: (records, keys) => storeAndLoad(client, records, keys),
-    storeStaffRecords: (records) => storeStaffRecords(client, records),
+    storeStaffRecords: async (records) => {
+      await storeStaffRecords(client, records);
+      await storeBreakdowns(client, records.breakdowns);
+    },
     write: (writes) => write(client, writes),
   };
 }
@@ -150,6 +154,7 @@ async function storeAndLoad(
       routes: row.routes ?? [],
       // Those of this transaction too: the statement sees what was there before it.
       shifts: [...(row.shifts ?? []), ...records.shifts],
+      breakdowns: row.breakdowns ?? [],
       entitlements: row.entitlements ?? [],
       revocations: row.revocations ?? [],
       passes: row.passes ?? [],
@@ -217,6 +222,7 @@ function decisionJson(decision: Decision): string {
     lineSha256: decision.lineSha256,
     postedRevision: decision.postedRevision,
     adjustsClose: decision.adjustsClose,
+    breakdownId: line?.steps.find((step) => step.kind === 'breakdown')?.params['breakdown'],
   });
   return `${text.slice(0, -1)},"steps":${decision.steps}}`;
 }

@@ -10,7 +10,8 @@ export async function readBacklog(pool: pg.Pool, nowMs: number): Promise<Backlog
   const { rows } = await pool.query<Record<keyof Backlog, bigint | null>>(
     `SELECT (SELECT count(*) FROM (SELECT FROM fare.record_inbox LIMIT ${COUNTED_MAX}) AS r) AS inbox,
             (SELECT count(*) FROM (SELECT FROM fare.account_day_queue LIMIT ${COUNTED_MAX}) AS q)
-              + (SELECT count(*) FROM (SELECT FROM fare.clock_queue LIMIT ${COUNTED_MAX}) AS c) AS queue,
+              + (SELECT count(*) FROM (SELECT FROM fare.clock_queue LIMIT ${COUNTED_MAX}) AS c)
+              + (SELECT count(*) FROM (SELECT FROM fare.breakdown_queue LIMIT ${COUNTED_MAX}) AS b) AS queue,
             (SELECT count(*) FROM (SELECT FROM fare.shift_queue LIMIT ${COUNTED_MAX}) AS s) AS shifts,
             (SELECT count(*) FROM fare.command_inbox) AS commands,
             (SELECT count(*) FROM fare.stuck) AS stuck,

@@ -7,6 +7,7 @@
  */
 import type pg from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
+import { BREAKDOWN_SLACK_MS } from '../facts/breakdowns.ts';
 import { FACTS_GATE } from './fare-statements.ts';
 import { closedAt, FOREVER, vehicleAt } from './place-statements.ts';
 
@@ -50,7 +51,12 @@ queued AS (
        WHERE t.device_id = m.device_id AND t.fare_day = m.fare_day AND t.fare_at_ms >= m.at_ms
          AND t.fare_at_ms < coalesce(f.at_ms, ${FOREVER})
          AND ${vehicleAt('t.device_id', 't.fare_at_ms', 'm.known_ms')} IS NOT DISTINCT FROM m.vehicle_id OFFSET 0) AS t
-    JOIN fare.decision d ON d.tap_id = t.tap_id)
+    JOIN fare.decision d ON d.tap_id = t.tap_id),
+-- Whether rides before it were of the same shift as a breakdown after it is asked again.
+breakdowns AS (
+  INSERT INTO fare.breakdown_queue (record_id)
+  SELECT DISTINCT b.record_id FROM mate m JOIN fare.breakdown b ON b.device_id = m.device_id
+     AND b.received_at_ms >= m.at_ms - ${BREAKDOWN_SLACK_MS})
 SELECT count(*) AS taken FROM taken`;
 
 /** Looks at up to `rowsMax` shifts; returns how many there were. */

@@ -2,8 +2,9 @@
  * From stored facts to the unit of pricing: which taps are this account's on this fare day, where each took place, and
  * which other facts count, as known at the day's close.
  */
-import type { AccountDay, TapFact } from '#pricing/model.ts';
-import { createPlaceBook, type Place, type PlaceBook, type PlaceFacts } from './assign.ts';
+import type { AccountDay, TapBreakdown, TapFact } from '#pricing/model.ts';
+import { createPlaceBook, type Place, type PlaceBook } from './assign.ts';
+import { type BreakdownBook, type BreakdownFacts, NO_BREAKDOWNS } from './breakdowns.ts';
 import { entitlementFacts } from './entitlement-facts.ts';
 import type {
   Close,
@@ -16,7 +17,7 @@ import type {
 import { createMediaBook, type MediumSuccession } from './media-book.ts';
 
 /** Facts from which account-days are made; may hold more than one account's. */
-export interface Facts extends PlaceFacts {
+export interface Facts extends BreakdownFacts {
   readonly taps: readonly PricedTap[];
   readonly links: readonly MediaLink[];
   readonly successions: readonly MediumSuccession[];
@@ -45,13 +46,14 @@ export function closeOf(fareDay: string, closes: readonly Close[]): Close | null
 
 /**
  * Gathers one account-day. `facts.taps` may hold candidates that turn out to be another account's. `places` says where
- * taps were; whoever gathers many account-days makes it once for all of them.
+ * taps were, `breakdowns` what befell their vehicles; whoever gathers many account-days makes both once for all of them.
  */
 export function accountDay(
   accountId: string,
   fareDay: string,
   facts: Facts,
   places: PlaceBook = createPlaceBook(facts),
+  breakdowns: BreakdownBook = NO_BREAKDOWNS,
 ): ReadyDay {
   const close = closeOf(fareDay, facts.closes);
   const knownAsOfMs = close?.knownFromMs ?? null;
@@ -66,7 +68,9 @@ export function accountDay(
   const day: AccountDay = {
     accountId,
     fareDay,
-    taps: [...taps.values()].map(({ tap, place, mediumId }) => tapFact(tap, place, mediumId)),
+    taps: [...taps.values()].map(({ tap, place, mediumId }) =>
+      tapFact(tap, place, mediumId, breakdowns.of(tap, knownAsOfMs)),
+    ),
     entitlements: entitlementFacts(
       facts.entitlements.filter((entitlement) => entitlement.accountId === accountId),
       facts.revocations,
@@ -85,8 +89,13 @@ export function accountDay(
   return { day, close, taps };
 }
 
-/** What pricing reads of a tap at its place, with its medium. */
-export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place, mediumId: string): TapFact {
+/** What pricing reads of a tap at its place, with its medium and what befell its vehicle. */
+export function tapFact(
+  tap: Omit<PricedTap, 'receivedAtMs'>,
+  place: Place,
+  mediumId: string,
+  breakdowns: readonly TapBreakdown[],
+): TapFact {
   return {
     tapId: tap.tapId,
     fareAtMs: tap.fareAtMs,
@@ -102,5 +111,6 @@ export function tapFact(tap: Omit<PricedTap, 'receivedAtMs'>, place: Place, medi
     mediumId,
     deviceId: tap.deviceId,
     passBackOf: tap.passBackOf,
+    ...(breakdowns.length > 0 ? { breakdowns } : {}),
   };
 }

@@ -11,6 +11,7 @@ import {
   type ShiftRecord,
   type TapRecord,
 } from '#contracts/record.ts';
+import { type StoredBreakdown, storedBreakdown } from './breakdowns.ts';
 import type { FareDays, ShiftEvent, StoredTap } from './facts.ts';
 import { type ClockRules, fareAt } from './fare-at.ts';
 import { type StoredCardAct, type StoredCheck, storedCardAct, storedCheck } from './staff-records.ts';
@@ -53,6 +54,7 @@ export type RecordFact =
   | { readonly kind: 'shift'; readonly shift: StoredShift; readonly sync: StoredSync | null }
   | { readonly kind: 'check'; readonly check: StoredCheck; readonly sync: StoredSync | null }
   | { readonly kind: 'card-act'; readonly cardAct: StoredCardAct; readonly sync: StoredSync | null }
+  | { readonly kind: 'breakdown'; readonly breakdown: StoredBreakdown; readonly sync: StoredSync | null }
   | { readonly kind: 'none'; readonly sync: StoredSync | null };
 
 export interface RecordContext {
@@ -96,7 +98,20 @@ export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact 
       ? { kind: 'check', check: storedCheck(record, times), sync }
       : { kind: 'card-act', cardAct: storedCardAct(record, times), sync };
   }
+  if (record.kind === 'breakdown') {
+    const time = breakdownTimeOf(record, row, context);
+    const origin = { epoch: row.epoch, recordSha256: row.hash, receivedAtMs: row.receivedAtMs };
+    return { kind: 'breakdown', breakdown: storedBreakdown(record, origin, time), sync };
+  }
   return { kind: 'none', sync };
+}
+
+/** By the record's own evidence, with the city's number by which it is settled where that leaves it open. */
+function breakdownTimeOf({ at }: JournalRecord, { receivedAtMs }: InboxRow, { clock, days }: RecordContext) {
+  const instant = fareAt(at, receivedAtMs, clock);
+  const { fareAtMs: atMs, uncertaintyMs } = instant;
+  const driftPpm = isUnsure(instant, clock) ? clock.driftPpm : null;
+  return { fareDay: days.fareDayOf(atMs), atMs, uncertaintyMs, driftPpm };
 }
 
 function unsureTap(

@@ -198,10 +198,11 @@ export function openBroken(
   return open.length === 0 ? {} : { broken: open };
 }
 
-/** The tap with those of its breakdowns only that came in time; itself where that is all of them. */
-export function withBreakdownsInTime(tap: TapFact, inTime: (receivedAtMs: number) => boolean): TapFact {
+/** The tap with those of its breakdowns only that were known at its day's close; itself where that is all of them. */
+export function withBreakdownsKnownAt(tap: TapFact, knownAsOfMs: number | null): TapFact {
+  if (knownAsOfMs === null) return tap;
   const { breakdowns, ...rest } = tap;
-  const left = breakdowns?.filter((one) => inTime(one.receivedAtMs));
+  const left = breakdowns?.filter((one) => one.receivedAtMs <= knownAsOfMs);
   if (left === undefined || left.length === breakdowns?.length) return tap;
   return left.length === 0 ? rest : { ...rest, breakdowns: left };
 }

@@ -2,10 +2,10 @@
  * What a close does to a price, as a pure rule: the engine and the auditor's re-computation apply the same one.
  *
  * A day is priced twice where that makes a difference: with all its taps (what the ride costs, what the carrier earns),
- * and with those only that came in time (the base). Of each tap's price the rider bears at most what the base says; the
+ * and with those only that came in time and the breakdowns that were known at the close (the base). Of each tap's price the rider bears at most what the base says; the
  * rest is a loss. Prices may fall after a close, never rise through a late tap.
  */
-import { withBreakdownsInTime } from './breakdown-rides.ts';
+import { withBreakdownsKnownAt } from './breakdown-rides.ts';
 import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact } from './model.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
@@ -32,17 +32,15 @@ export interface ChargedDay {
   readonly out: CarriedState;
 }
 
-/** Prices an account-day and splits off what came too late. `inTime` says it of a tap, and of what else became known of it at an instant. */
+/** Prices an account-day and splits off what came too late. */
 export function chargeDay(
   carried: CarriedState,
   day: AccountDay,
   pricer: DayPricer,
-  inTime: (tap: TapFact, receivedAtMs?: number) => boolean,
+  inTime: (tap: TapFact) => boolean,
 ): ChargedDay {
   const priced = pricer.price(carried.state, day);
-  const taps = day.taps
-    .filter((tap) => inTime(tap))
-    .map((tap) => withBreakdownsInTime(tap, (receivedAtMs) => inTime(tap, receivedAtMs)));
+  const taps = day.taps.filter(inTime).map((tap) => withBreakdownsKnownAt(tap, day.knownAsOfMs));
   const all = taps.length === day.taps.length && taps.every((tap, i) => tap === day.taps[i]);
   if (all && carried.base === null) {
     const lines = priced.lines.map((line) => ({ line, lossMinor: 0n }));

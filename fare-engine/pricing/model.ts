@@ -40,7 +40,7 @@ export interface TapBreakdown {
   readonly atMs: number;
   /** Half width of the interval in which the true instant lies. */
   readonly uncertaintyMs: number;
-  /** When the city received it: what came too late for a closed day may only lower a price. */
+  /** From when the city knew it: what a closed day did not know may only lower its prices. */
   readonly receivedAtMs: number;
 }
 

@@ -62,8 +62,7 @@ function* repriceAccount(
       knownAsOfMs: closes.get(fareDay) ?? null,
     };
     // Days without taps change nothing: what the state holds reaches at most into the next hours.
-    const inTime = (tap: BundledTap, receivedAtMs?: number) =>
-      wasInTime(receivedAtMs === undefined ? tap : { ...tap, receivedAtMs }, bundle, fareDay);
+    const inTime = (tap: BundledTap) => wasInTime(tap, bundle, fareDay);
     const charged = chargeDay(carried, day, pricer, inTime);
     for (const line of charged.lines) yield { accountId, ...line };
     carried = charged.out;

@@ -1,20 +1,19 @@
 /** Charges are a function of facts: whatever way they arrive in, the same lines and the same ledger come out. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { noProbe } from '#platform/probe.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { planDay } from '../../fare-engine/close-day.ts';
 import { accountDay } from '../../fare-engine/facts/account-day.ts';
+import { createPlaceBook } from '../../fare-engine/facts/assign.ts';
+import { createBreakdownBook } from '../../fare-engine/facts/breakdowns.ts';
 import { createMediaBook } from '../../fare-engine/facts/media-book.ts';
 import { timeOf } from '../../fare-engine/facts/tap-time.ts';
 import type { Pricer } from '../../fare-engine/ports.ts';
-import { type WorkDeps, workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
-import { workClock } from '../../fare-engine/work-clock.ts';
-import { manualClock } from '../support/manual-clock.ts';
 import type { RowWish } from './support/a-record.ts';
-import { MINUTE_MS, type Scenario, START, scenario } from './support/any-order-scenario.ts';
+import { drain, inOneGo, outcome } from './support/any-order-run.ts';
+import { MINUTE_MS, START, scenario } from './support/any-order-scenario.ts';
 import { RULES } from './support/engine-database.ts';
-import { type MemoryStore, memoryStore, tapToTime } from './support/memory-store.ts';
+import { breakdownsOf, type MemoryStore, memoryStore, tapToTime } from './support/memory-store.ts';
 import { standInPricer } from './support/stand-in-pricer.ts';
 import { correctedTernopil, ternopilPricer } from './support/ternopil-pricer.ts';
 
@@ -23,59 +22,6 @@ const PRICERS: [string, Pricer][] = [
   ['the stand-in tariff', standInPricer()],
   ['the tariffs of Ternopil', await ternopilPricer()],
 ];
-function depsOn(store: MemoryStore, pricer: Pricer): WorkDeps {
-  return { store, pricer, rules: RULES, clock: manualClock(START), probe: noProbe };
-}
-
-async function drain(store: MemoryStore, rowsMax: number, pricer: Pricer): Promise<void> {
-  const deps = depsOn(store, pricer);
-  const turn = async (): Promise<number> =>
-    (await workInbox(deps, rowsMax)).claimed +
-    (await workClock(store, RULES, rowsMax)).claimed +
-    (await workQueue(deps, rowsMax)).claimed;
-  while ((await turn()) > 0);
-}
-
-/** The latest line of each tap, and the balance of each ledger account. */
-function outcome(store: MemoryStore) {
-  const lines = new Map(
-    store.decisions.map(
-      ({ tapId, kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId, route }) => [
-        tapId,
-        { kind, accountId, riderMinor, concessionMinor, lossMinor, steps, vehicleId, route },
-      ],
-    ),
-  );
-  const balances = new Map<string, bigint>();
-  const move = (account: string, amount: bigint) =>
-    balances.set(account, (balances.get(account) ?? 0n) + amount);
-  for (const { debitAccount, creditAccount, amountMinor } of store.postings.values()) {
-    move(debitAccount, amountMinor);
-    move(creditAccount, -amountMinor);
-  }
-  const days = [...store.days.entries()].map(([key, day]) => [key, day.stateIn, day.stateOut, day.baseOut]);
-  return {
-    lines: new Map([...lines].sort(([a], [b]) => (a < b ? -1 : 1))),
-    balances: new Map(
-      [...balances].filter(([, amount]) => amount !== 0n).sort(([a], [b]) => (a < b ? -1 : 1)),
-    ),
-    days: new Map(
-      days
-        .sort(([a], [b]) => ((a as string) < (b as string) ? -1 : 1))
-        .map(([key, ...states]) => [key, states]),
-    ),
-  };
-}
-
-/** Everything at once, all facts known before the first tap is priced. */
-async function inOneGo({ rows, facts }: Scenario, pricer: Pricer) {
-  const store = memoryStore();
-  for (const add of facts) add(store);
-  store.deliver(rows);
-  await drain(store, 10_000, pricer);
-  return store;
-}
-
 test.each(PRICERS)(
   'by %s any order, duplication and split of the inbox gives the same lines, states and balances',
   async (_, pricer) => {
@@ -150,12 +96,16 @@ function priceEverything(store: MemoryStore, pricer: Pricer) {
     ].sort();
     let carried: Parameters<typeof planDay>[0] = { state: INITIAL_STATE, base: null };
     for (const fareDay of days) {
-      const ready = accountDay(accountId, fareDay, {
+      const facts = {
         ...store,
         taps,
         passes: [],
         shifts: [...store.shifts.values()],
-      });
+        breakdowns: breakdownsOf(store),
+      };
+      const places = createPlaceBook(facts);
+      const breakdowns = createBreakdownBook(facts, places, RULES);
+      const ready = accountDay(accountId, fareDay, facts, places, breakdowns);
       const planned = planDay(carried, ready, pricer, RULES);
       carried = planned.out;
       for (const line of planned.lines)

@@ -36,7 +36,7 @@ export interface RowWish {
 }
 
 /** Where the city has said nothing of any device. */
-export const NO_PLACES = { assignments: [], carriers: [], routes: [], shifts: [] };
+export const NO_PLACES = { assignments: [], carriers: [], routes: [], shifts: [], breakdowns: [] };
 
 /** Token number n. */
 export const token = (n: number, keyVersion = 1): string =>
@@ -75,6 +75,14 @@ export function shiftRow(
   const { vehicleId = 'bus-1', routeId, tripId, directionId, action = 'open', source = 'driver' } = wish;
   const where = { vehicleId, routeId, tripId, directionId };
   return rowOf('shift', wish, { action, source, where });
+}
+
+/** The row of a breakdown. */
+export function breakdownRow(
+  wish: Omit<TapWish, 'token' | 'mediumKind' | 'companions'> & { readonly tripId?: string },
+): RowWish {
+  const { vehicleId = 'bus-1', routeId = 'r1', tripId, stopId } = wish;
+  return rowOf('breakdown', wish, { where: { vehicleId, routeId, tripId, stopId }, staffId: token(999) });
 }
 
 /** A refusal's row. */

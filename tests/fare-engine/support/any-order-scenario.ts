@@ -1,7 +1,7 @@
 /** What the any-order properties draw: records of two validators and facts around them, clocks that are wrong among them. */
 import fc from 'fast-check';
 import type { ClockEvidence } from '#contracts/record.ts';
-import { clockSyncRow, type RowWish, shiftRow, tapRow, token } from './a-record.ts';
+import { breakdownRow, clockSyncRow, type RowWish, shiftRow, tapRow, token } from './a-record.ts';
 import type { MemoryStore } from './memory-store.ts';
 
 /** How a validator names card number n, while a token key rotates. */
@@ -64,14 +64,18 @@ export const scenario: fc.Arbitrary<Scenario> = fc
   .record({
     taps: fc.array(
       fc.record({
-        minute: fc.integer({ min: 0, max: 3 * 24 * 60 }),
-        card: fc.integer({ min: 1, max: 3 }),
+        // Most of them in one morning and of one card: there rides are transfers, break off and go on.
+        minute: fc.oneof(fc.integer({ min: 0, max: 3 * 24 * 60 }), {
+          weight: 3,
+          arbitrary: fc.integer({ min: 300, max: 390 }),
+        }),
+        card: fc.constantFrom(1, 1, 1, 2, 3),
         bus: fc.integer({ min: 1, max: 2 }),
-        route: fc.integer({ min: 0, max: 3 }),
+        route: fc.constantFrom(0, 0, 1, 1, 2, 3),
         // The device took it for a repetition of its last record, rightly or not.
         again: fc.boolean(),
         // Of its wall clock: 0 = synced; else the boot, and how far off the wall clock was.
-        boot: fc.integer({ min: 0, max: 2 }),
+        boot: fc.constantFrom(0, 0, 1, 2),
         offMinutes: fc.constantFrom(0, 3, -90, 1440, -2880, -29_000_000),
       }),
       { minLength: 1, maxLength: 12 },
@@ -115,10 +119,22 @@ export const scenario: fc.Arbitrary<Scenario> = fc
       }),
       { maxLength: 4 },
     ),
+    breakdowns: fc.array(
+      fc.record({
+        ofTap: fc.nat(11),
+        afterMinutes: fc.constantFrom(0, 1, 2, 10, 90, 91),
+        // Written down before its tap, whatever the clock said.
+        before: fc.constantFrom(false, false, false, true),
+        boot: fc.constantFrom(0, 0, 1, 2),
+        offMinutes: fc.constantFrom(0, 3, -2880),
+      }),
+      { maxLength: 3 },
+    ),
     corrected: fc.array(fc.integer({ min: 0, max: 3 * 24 * 60 }), { maxLength: 2 }),
     closed: fc.boolean(),
   })
-  .map(({ taps, syncs, clocks, links, rights, carriers, shifts, corrected, closed }) => {
+  .map((drawn) => {
+    const { taps, syncs, clocks, links, rights, carriers, shifts, corrected, closed } = drawn;
     const shiftRows = shifts.map(({ minute, bus, route, action, source }, index) =>
       shiftRow({
         device: `val-${bus}`,
@@ -156,6 +172,19 @@ export const scenario: fc.Arbitrary<Scenario> = fc
         receivedAtMs: START + minute * MINUTE_MS + (index % 2 === 1 ? 8 * 24 * 60 * MINUTE_MS : 1000),
       }),
     );
+    const breakdownRows = drawn.breakdowns.map(({ ofTap, afterMinutes, before, boot, offMinutes }, index) => {
+      const place = ofTap % taps.length;
+      const tap = taps[place] as (typeof taps)[number];
+      const minute = tap.minute + afterMinutes;
+      return breakdownRow({
+        ...(boot === 0 ? {} : { clock: unsynced(minute, boot, offMinutes) }),
+        device: `val-${tap.bus}`,
+        seq: 100 * (place + (before ? 0 : 1)) + index + 70,
+        atMs: START + minute * MINUTE_MS,
+        vehicleId: `bus-${tap.bus}`,
+        receivedAtMs: START + minute * MINUTE_MS + (index % 2 === 1 ? 8 * 24 * 60 * MINUTE_MS : 1000),
+      });
+    });
     const knownFromMs = START - 1000;
     const from = (minute: number) => ({
       validFromMs: START + minute * MINUTE_MS,
@@ -225,5 +254,5 @@ export const scenario: fc.Arbitrary<Scenario> = fc
       const close = { fareDay: '2025-10-14', knownFromMs: START + 5 * 24 * 60 * MINUTE_MS };
       facts.push((store) => void store.closes.push(close));
     }
-    return { rows: [...tapRows, ...shiftRows, ...syncRows], facts };
+    return { rows: [...tapRows, ...shiftRows, ...syncRows, ...breakdownRows], facts };
   });

@@ -4,6 +4,7 @@ import type pg from 'pg';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe } from '#platform/probe.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
+import { workBreakdowns } from '../../../fare-engine/adapters/breakdown-queue.ts';
 import { createPostgresClockStore } from '../../../fare-engine/adapters/postgres-clock.ts';
 import { createPostgresFareStore } from '../../../fare-engine/adapters/postgres-fare-store.ts';
 import { workShifts } from '../../../fare-engine/adapters/shift-queue.ts';
@@ -69,6 +70,7 @@ export async function openEngineDatabase(): Promise<EngineDatabase> {
         (await workInbox(using, rowsMax)).claimed +
         (await workShifts(pool, rowsMax)) +
         (await workSuccessions(pool, rowsMax)) +
+        (await workBreakdowns(pool, RULES, rowsMax)) +
         (await workClock(createPostgresClockStore(pool), RULES, rowsMax)).claimed +
         (await workQueue(using, rowsMax)).claimed;
       while ((await turn()) > 0);

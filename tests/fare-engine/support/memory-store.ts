@@ -1,6 +1,7 @@
 /** The store's port in memory: the same core runs over it, thousands of times a second. One transaction at a time. */
 
 import { derivedAccountId } from '../../../fare-engine/facts/account-of.ts';
+import type { Breakdown, StoredBreakdown } from '../../../fare-engine/facts/breakdowns.ts';
 import type {
   Close,
   DeviceAssignment,
@@ -42,6 +43,7 @@ export interface MemoryStore extends FareStore, ClockStore {
   readonly carriers: VehicleAssignment[];
   readonly routes: RouteAssignment[];
   readonly shifts: Map<string, StoredShift>;
+  readonly breakdowns: Map<string, StoredBreakdown>;
   readonly entitlements: Entitlement[];
   readonly revocations: EntitlementRevocation[];
   readonly closes: Close[];
@@ -75,6 +77,7 @@ export function memoryStore(): MemoryStore {
     carriers: [],
     routes: [],
     shifts: new Map(),
+    breakdowns: new Map(),
     entitlements: [],
     revocations: [],
     closes: [],
@@ -137,6 +140,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       if (store.successions.length > said) store.touchAll();
       // The real store finds out which days a new shift touches; here it is all of them.
       if (store.shifts.size > before) store.touchAll();
+      if (records.syncs.length > 0 && store.breakdowns.size > 0) store.touchAll();
       const { links, successions, assignments, carriers, routes, entitlements, revocations, closes } = store;
       const facts = {
         taps: [...known, ...fresh],
@@ -146,6 +150,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
         carriers,
         routes,
         shifts: [...store.shifts.values()],
+        breakdowns: breakdownsOf(store),
         entitlements,
         revocations,
         passes: [],
@@ -157,7 +162,11 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
         decided: [...latest.values()],
       };
     },
-    storeStaffRecords: async () => {},
+    storeStaffRecords: async ({ breakdowns }) => {
+      const before = store.breakdowns.size;
+      for (const breakdown of breakdowns) store.breakdowns.set(breakdown.breakdownId, breakdown);
+      if (store.breakdowns.size > before) store.touchAll();
+    },
     write: async (writes) => {
       store.decisions.push(...writes.decisions);
       for (const posting of writes.postings) {
@@ -192,6 +201,11 @@ export function timedTaps(store: MemoryStore): StoredTap[] {
     const { fareDay, fareAtMs, uncertaintyMs, knownFromMs } = time;
     return { ...tap, fareDay, fareAtMs, uncertaintyMs, receivedAtMs: knownFromMs };
   });
+}
+
+/** Breakdowns with all that may be said of their time; here simply everything that is known. */
+export function breakdownsOf({ breakdowns, syncs, corrections }: MemoryStore): Breakdown[] {
+  return [...breakdowns.values()].map((one) => ({ ...one, syncs: [...syncs.values()], corrections }));
 }
 
 /** A tap with all that may be said of its time; here simply everything that is known. */
