@@ -33,13 +33,17 @@ export function flagText(code: string, wording: Wording): string {
 function sentence(tap: TapWire, latest: RevisionWire | undefined, wording: Wording): string {
   const rider = wording.money(tap.riderMinor, tap.currency);
   const gross = wording.money(tap.grossMinor, tap.currency);
-  const law = latest?.steps.find((step) => step.kind === 'concession')?.act;
+  const actOf = (kind: string) => latest?.steps.find((step) => step.kind === kind)?.act;
+  const law = actOf('concession');
   const concession = [
     wording.concession(tap.concessionId ?? tap.riderCategoryId),
     ...(law === null || law === undefined ? [] : [law]),
   ].join(', ');
   const free = tap.result === 'transfer' && BigInt(tap.riderMinor) === 0n;
-  return wording.t(free ? 'sentence.transferFree' : `sentence.${tap.result}`, {
+  const broken = actOf('breakdown') ?? '';
+  const freeBy = broken === '' ? 'sentence.transferFree' : 'sentence.breakdown';
+  return wording.t(free ? freeBy : `sentence.${tap.result}`, {
+    law: broken,
     rider,
     gross,
     concession,

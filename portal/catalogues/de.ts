@@ -247,6 +247,8 @@ export const de: Catalogue = {
   'sentence.pass': 'Mit Zeitkarte: nichts zuzuzahlen.',
   'sentence.transfer': 'Umstieg, {rider}: die frühere Fahrt ist schon bezahlt.',
   'sentence.transferFree': 'Kostenloser Umstieg: die frühere Fahrt zählt bereits.',
+  'sentence.breakdown':
+    'Kostenlos: das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter ({law}).',
   'sentence.same-ride': 'Dieselbe Fahrt: nochmaliges Anhalten kostet nichts.',
   'sentence.unpriced': 'Kein Preis: keine Regel des Tarifs passt, daher wurde nichts berechnet.',
   'sentence.withdrawn':

@@ -242,6 +242,7 @@ export const en: Catalogue = {
   'sentence.pass': 'With a pass: nothing to pay on top.',
   'sentence.transfer': 'Transfer, {rider}: the earlier ride is already paid.',
   'sentence.transferFree': 'Free transfer: the earlier ride already counts.',
+  'sentence.breakdown': 'Free: the vehicle broke down, the ride goes on in another ({law}).',
   'sentence.same-ride': 'The same ride: touching again costs nothing.',
   'sentence.unpriced': 'No price: no rule of the tariff fits, so nothing was charged.',
   'sentence.withdrawn':

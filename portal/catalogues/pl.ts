@@ -241,6 +241,7 @@ export const pl: Catalogue = {
   'sentence.pass': 'Z biletem okresowym: nic do dopłaty.',
   'sentence.transfer': 'Przesiadka, {rider}: poprzedni przejazd jest już opłacony.',
   'sentence.transferFree': 'Bezpłatna przesiadka: poprzedni przejazd już się liczy.',
+  'sentence.breakdown': 'Bezpłatnie: pojazd uległ awarii, przejazd trwa w innym ({law}).',
   'sentence.same-ride': 'Ten sam przejazd: ponowne przyłożenie nic nie kosztuje.',
   'sentence.unpriced': 'Brak ceny: nie pasuje żadna reguła taryfy, więc nic nie pobrano.',
   'sentence.withdrawn': 'Decyzję wycofano: przejazd przechodzi na inne konto i na razie nic nie kosztuje.',

@@ -52,3 +52,24 @@ it('says by which fact the route stands, in four languages, with the id of the f
   // A sort of fact of a later version is shown as it is.
   expect(explanationBody(explainTap(aTap({ routeBy: 'oracle' }), [], wording), wording)).toContain('oracle');
 });
+
+it('says in four languages by which act the ride after a breakdown is free', async () => {
+  const { names } = await readCityFolder('cities/ternopil');
+  const words = {
+    uk: 'Безкоштовно: транспорт зламався, поїздка триває в іншому (постанова КМУ 812).',
+    en: 'Free: the vehicle broke down, the ride goes on in another (Cabinet resolution 812).',
+    de: 'Kostenlos: das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter (Kabinettsbeschluss 812).',
+    pl: 'Bezpłatnie: pojazd uległ awarii, przejazd trwa w innym (uchwała Rady Ministrów 812).',
+  } as const;
+  const step = { kind: 'breakdown', ruleId: 'breakdown-ride', act: 'cmu-812', article: 'not-established' };
+  const steps = [
+    { ...step, beforeMinor: '1200', afterMinor: '0', params: { minutes: '25', limitMinutes: '60' } },
+  ];
+  const tap = aTap({ kind: 'transfer', riderMinor: 0n, transferMinor: 1200n });
+  for (const [language, sentence] of Object.entries(words)) {
+    const spoken = createWording(language as keyof typeof words, names);
+    const said = explainTap(tap, [aFreeExplanation({ steps })], spoken);
+    expect(said.sentence).toBe(sentence);
+    expect(said.revisions[0]?.steps[0]?.text).toContain('25');
+  }
+});
