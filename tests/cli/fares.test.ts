@@ -14,6 +14,7 @@ import { runCommand } from '../support/command-io.ts';
 import { filesOf, leg } from '../support/fare-feed.ts';
 import { sharedData } from '../support/shared-data.ts';
 import { entitlement, PACKAGE, tap } from '../support/tariff.ts';
+import { zipArchive } from '../support/zip-archive.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kvytok-cli-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -77,6 +78,30 @@ describe('kvytok quote', () => {
     const { code, stdout, stderr } = await runCommand(quote, ['--tariff', broken], journey(), root);
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain('fare_products.txt:2:3: error: "x" is no amount');
+  });
+
+  it('prices by an archive, relative to where it is called, and refuses a damaged one with its code', async () => {
+    const bytes = zipArchive(
+      Object.entries(PACKAGE).map(([name, text]) => ({ name: `feed/${name}`, content: text.trimStart() })),
+    );
+    writeFileSync(join(root, 'feed.zip'), bytes);
+    writeFileSync(join(root, 'half.zip'), bytes.subarray(0, 500));
+    const whole = await runCommand(quote, ['--tariff', 'feed.zip'], journey(), root);
+    expect(whole.code).toBe(0);
+    expect(jsonLines(whole.stdout)).toMatchObject([{ id: '1', totals: { social_card: '1200' } }]);
+    const half = await runCommand(quote, ['--tariff', 'half.zip'], journey(), root);
+    expect([half.code, half.stdout]).toEqual([1, '']);
+    expect(half.stderr).toContain('ZIP_NOT_A_ZIP');
+  });
+
+  it('knows no fare where a feed has no fare files', async () => {
+    const dir = write('plain', { 'agency.txt': 'agency_name,agency_timezone\nA,Europe/Kyiv\n' });
+    const { code, stdout, stderr } = await runCommand(quote, ['--tariff', dir], journey(), root);
+    expect(code).toBe(0);
+    expect(jsonLines(stdout)).toMatchObject([
+      { id: '1', currency: null, totals: { '': null }, explanation: [{ step: 'no-leg-rule' }] },
+    ]);
+    expect(stderr).toContain('fare_leg_rules.txt:1:1: warning: the file is missing');
   });
 
   it('wants to be told the tariff', async () => {

@@ -37,11 +37,9 @@ export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTabl
   const records = text === undefined ? [] : split(file, text, problems);
   const header = records[0];
   const columns = new Map<string, number>();
-  if (!header) {
-    problems.push(
-      problem(file, 1, 1, 'error', 'no header line', 'Write the column names into the first line.'),
-    );
-  }
+  // A file of nothing is one without rows, as if it were not there; one that could not be split has its error already.
+  if (!header && problems.length === 0)
+    problems.push(problem(file, 1, 1, 'warning', 'no header line', 'Write the column names, or remove it.'));
   header?.values.forEach((name, i) => {
     if (!columns.has(name)) columns.set(name, i);
     else if (name !== '') {

@@ -91,12 +91,30 @@ function readProduct(row: RowReader): ProductRow | undefined {
   };
 }
 
+/** Columns of proposals that would narrow a rule; the standard does not have them, so they are not read. */
+const DRAFT_COLUMNS = [
+  'contains_exactly_area_set_id',
+  'contains_area_id',
+  'min_distance',
+  'max_distance',
+  'transfer_only',
+];
+
 /** fare_leg_rules.txt */
 export function readLegRules(
   files: FeedFiles,
   problems: FileProblem[],
 ): { rules: LegRule[]; hasPriority: boolean } {
   const table = openTable(files, 'fare_leg_rules.txt', ['fare_product_id'], problems);
+  for (const column of DRAFT_COLUMNS.filter((name) => table?.columns.has(name)))
+    problems.push({
+      file: 'fare_leg_rules.txt',
+      line: 1,
+      column: 1,
+      severity: 'warning',
+      message: `column ${column} is a proposal and is not read`,
+      howToMend: 'Prices may be lower than meant; use what the standard has.',
+    });
   const seen = new Set<string>();
   const seenKeys = new Set<string>();
   const rules = table?.map((row): LegRule => {

@@ -79,10 +79,22 @@ export function readFeed(
     );
   if (!files.has('fare_products.txt'))
     problems.push(fileMissing('fare_products.txt', 'Add the products that leg rules name.'));
+  checkIds(files, 'areas.txt', 'area_id', problems);
+  checkIds(files, 'networks.txt', 'network_id', problems);
   checkDefaultCategories(feed, problems);
   checkReferences(files, feed, problems);
   const judged = options.strict ? problems.map((p) => ({ ...p, severity: 'error' as const })) : problems;
   return { feed, problems: judged.sort(compareFileProblems) };
+}
+
+/** Files that only list ids: references are checked against them, prices do not depend on them. */
+function checkIds(files: FeedFiles, file: string, column: string, problems: FileProblem[]): void {
+  const seen = new Set<string>();
+  openTable(files, file, [column], problems)?.each((row) => {
+    const id = row.required(column);
+    if (seen.has(id)) row.warn(column, `${quote(id)} occurs twice`, 'Remove one row.');
+    seen.add(id);
+  });
 }
 
 function fileMissing(file: string, howToMend: string): FileProblem {

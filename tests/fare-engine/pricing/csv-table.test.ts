@@ -40,12 +40,28 @@ describe('a GTFS text file', () => {
     expect(table('a,b\n1\n').problems).toMatchObject([{ line: 2, severity: 'warning' }]);
   });
 
-  it('refuses an open quote, bytes that are not UTF-8, and an empty file', () => {
+  it('refuses an open quote and bytes that are not UTF-8', () => {
     expect(table('a,b\n"1,2\n').problems[0]).toMatchObject({ severity: 'error' });
     expect(parseCsvTable('x.txt', Uint8Array.of(0x61, 0xff, 0x0a)).problems[0]).toMatchObject({
       severity: 'error',
     });
-    expect(table('').problems[0]).toMatchObject({ line: 1, severity: 'error', message: 'no header line' });
+  });
+
+  it('warns of an empty file, which has no rows', () => {
+    for (const text of ['', '\uFEFF', '\r\n \n'])
+      expect(table(text).problems).toMatchObject([
+        { line: 1, severity: 'warning', message: 'no header line' },
+      ]);
+  });
+
+  it('is read with line endings of all kinds in one file, lines of blank space, and space around values', () => {
+    const { table: t, problems } = table('a\t, "b" \r\n1,2\n \t \n\r3 ,\t" 4"\r');
+    expect(problems).toEqual([]);
+    expect([...t.columns.keys()]).toEqual(['a', 'b']);
+    expect(t.rows.map((row) => row.values)).toEqual([
+      ['1', '2'],
+      ['3', ' 4'],
+    ]);
   });
 });
 
@@ -57,6 +73,10 @@ describe('cells', () => {
     ['1.500', 'UAH', 150n],
     ['140', 'JPY', 140n],
     ['1.234', 'KWD', 1234n],
+    ['-0.001', 'TND', -1n],
+    ['450.00', 'HUF', 45_000n],
+    ['2950.5', 'COP', 295_050n],
+    ['1.0000', 'CLF', 10_000n],
     ['999999999999.99', 'UAH', 99999999999999n],
   ])('%s %s is %s minor units', (text, currency, minor) => {
     expect(parseAmount(text, currency)).toMatchObject({ ok: true, amountMinor: minor });

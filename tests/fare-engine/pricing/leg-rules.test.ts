@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isServiceDay } from '#pricing/fares-v2/match-timeframe.ts';
 import { parseIsoDate } from '#pricing/gtfs/cells.ts';
-import { ask, feedProblems, leg, pricerOf, totals } from '../../support/fare-feed.ts';
+import { ask, leg, pricerOf, totals } from '../../support/fare-feed.ts';
 
 const PRODUCTS = {
   'fare_products.txt': `
@@ -247,40 +247,5 @@ describe('properties of leg rules', () => {
       }),
       { numRuns: 150 },
     );
-  });
-});
-
-describe('problems of a feed', () => {
-  it('are named with file, line and column', () => {
-    const problems = feedProblems({
-      'fare_products.txt':
-        'fare_product_id,amount,currency\np1,1.005,UAH\np2,x,UAH\np3,1.00,XQX\n,1.00,UAH\n',
-      'fare_leg_rules.txt': 'fare_product_id,network_id,rule_priority\np9,bus,\np1,metro,-1\n',
-      'fare_transfer_rules.txt':
-        'from_leg_group_id,to_leg_group_id,transfer_count,duration_limit,duration_limit_type,fare_transfer_type\n,,0,,,7\n',
-    });
-    const seen = problems.map((p) => `${p.file}:${p.line}:${p.column} ${p.severity}`);
-    expect(seen).toEqual(
-      expect.arrayContaining([
-        'fare_products.txt:2:4 error',
-        'fare_products.txt:3:4 error',
-        'fare_products.txt:4:9 error',
-        'fare_products.txt:5:1 error',
-        'fare_leg_rules.txt:2:1 warning',
-        'fare_leg_rules.txt:3:4 warning',
-        'fare_leg_rules.txt:3:10 error',
-        'fare_transfer_rules.txt:2:3 error',
-        'fare_transfer_rules.txt:2:7 error',
-      ]),
-    );
-    for (const p of problems) expect(p.howToMend.length).toBeGreaterThan(3);
-  });
-
-  it('a feed without leg rules has no fares; one with a broken zone cannot be read', () => {
-    expect(feedProblems(PRODUCTS)).toMatchObject([{ file: 'fare_leg_rules.txt', severity: 'warning' }]);
-    expect(totals(pricerOf(), [bus])).toEqual({ '': null });
-    const rules = { 'fare_leg_rules.txt': 'fare_product_id\np1\n' };
-    const agency = { 'agency.txt': 'agency_timezone\nEurope/Atlantis\n' };
-    expect(feedProblems(PRODUCTS, rules, agency)).toMatchObject([{ file: 'agency.txt', severity: 'error' }]);
   });
 });

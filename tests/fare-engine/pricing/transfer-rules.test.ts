@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ask, type Leg, leg, pricerOf, totals } from '../../support/fare-feed.ts';
+import { ask, feedProblems, type Leg, leg, pricerOf, totals } from '../../support/fare-feed.ts';
 
 const FARES = {
   'fare_products.txt': `
@@ -110,6 +110,43 @@ describe('transfer_count', () => {
   });
 });
 
+describe('a rule that is empty on both sides', () => {
+  const three = [
+    leg('bus1', 'a', 'b', '08:00', '08:20'),
+    leg('tram1', 'b', 'c', '08:40', '09:00'),
+    leg('ferry', 'c', 'd', '09:10', '09:30'),
+  ];
+
+  it('counts its transfers, whatever the groups', () => {
+    expect(priced(',,-1,,,0,', three)).toBe('200');
+    expect(priced(',,1,,,0,', three)).toBe('800');
+    expect(priced(',,2,,,0,', three)).toBe('200');
+    expect(priced(',,1,,,0,\n,,-1,,,0,ab', three)).toBe('250');
+  });
+
+  it('is timed from the first leg of its transfers', () => {
+    // 70 minutes from the first departure to the last, 30 from the second.
+    expect(priced(',,-1,4200,1,0,', three)).toBe('200');
+    expect(priced(',,-1,4199,1,0,', three)).toBe('800');
+  });
+
+  it('stands for no group that its column lists elsewhere', () => {
+    expect(priced('bus,ferry,,,,1,\n,,-1,,,0,', three)).toBe('1200');
+  });
+});
+
+describe('transfer_count between different groups', () => {
+  it('is forbidden, so it counts nothing and is warned of', () => {
+    const rules = `${HEADER}\nbus,tram,1,,,0,ab\nbus,tram,-1,,,0,\n`;
+    expect(totals(pricerOf(FARES, { 'fare_transfer_rules.txt': rules }), busThenTram)).toEqual({ '': '200' });
+    const warnings = feedProblems(FARES, { 'fare_transfer_rules.txt': rules });
+    expect(warnings.map((p) => [p.line, p.severity])).toEqual([
+      [2, 'warning'],
+      [3, 'warning'],
+    ]);
+  });
+});
+
 describe('duration_limit', () => {
   // Bus 08:00–08:20, tram 08:40–09:00: 60, 40, 20, 40 minutes by type.
   it.each([
@@ -168,6 +205,20 @@ tram,tram,tram_fare
     expect(answer.explanation[0]?.text).toContain('EUR and UAH');
     expect(ask(pricer, busThenTram.slice(0, 1)).currency).toBe('UAH');
     expect(ask(pricer, busThenTram.slice(1)).currency).toBe('EUR');
+  });
+
+  it('a transfer that applies but is sold in another currency makes a mixture, not two fares', () => {
+    const pricer = pricerOf(FARES, {
+      'fare_products.txt':
+        'fare_product_id,amount,currency\nbus_fare,2.00,UAH\ntram_fare,4.00,UAH\nferry_fare,1.00,UAH\nab,0.50,EUR\n',
+      'fare_transfer_rules.txt': `${HEADER}\nbus,tram,,,,0,ab\n`,
+    });
+    const answer = ask(pricer, busThenTram);
+    expect({ ...answer.totals }).toEqual({ '': null });
+    expect(answer.explanation).toMatchObject([
+      { step: 'mixed-currencies', text: expect.stringContaining('EUR and UAH') },
+    ]);
+    expect(totals(pricer, tramThenBus)).toEqual({ '': '600' });
   });
 
   it('a leg sold in two currencies is paid in the one that the other leg needs', () => {
