@@ -13,7 +13,7 @@ import {
   span,
 } from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
-import { replaceMedium, type StationFact, sayStation } from './card-commands.ts';
+import { type ReplacementFact, replaceMedium, type StationFact, sayStation } from './card-commands.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
 import { closeDay } from './close-command.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
@@ -28,7 +28,6 @@ import type {
   MediaLink,
   VehicleAssignment,
 } from './facts/facts.ts';
-import type { MediumSuccession } from './facts/media-book.ts';
 import { riderAccount, tillAccount } from './ledger/chart-of-accounts.ts';
 import type { Posting } from './ledger/post-line.ts';
 import type { AuditLeaf } from './ports.ts';
@@ -94,12 +93,8 @@ export interface CommandContext {
   /** Keys obeyed before → hash of their inputs. */
   readonly accepted: ReadonlyMap<string, string>;
   readonly entitlements: ReadonlyMap<string, Entitlement>;
-  /** Media linked at this instant, by the accounts that these commands deny or allow. */
+  /** Media that stand for them at this instant, by the accounts that these commands deny or allow. */
   readonly media: ReadonlyMap<string, readonly string[]>;
-  /** Links of media that these commands replace. */
-  readonly replacedLinks: readonly MediaLink[];
-  /** What was said of those media's tokens. */
-  readonly replacedSuccessions: readonly MediumSuccession[];
   readonly latestClose: Close | null;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
@@ -129,6 +124,7 @@ export interface CommandWrites {
   readonly credits: WalletCredit[];
   readonly denials: DenyFact[];
   readonly stations: StationFact[];
+  readonly replacements: ReplacementFact[];
   readonly postings: Posting[];
   readonly leaves: AuditLeaf[];
   readonly touched: Touched[];
@@ -176,6 +172,7 @@ export function decideCommands(
     credits: [],
     denials: [],
     stations: [],
+    replacements: [],
     postings: [],
     leaves: [],
     touched: [],

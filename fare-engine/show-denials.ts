@@ -18,14 +18,19 @@ const FACTS_MAX = 20;
 export async function showDenials(database: Queryable, tokenId: string | null): Promise<DenialAnswer> {
   const [answer] = await rowsOf<DenialAnswer>(
     database,
-    `WITH RECURSIVE ${kinTable('kin', 'SELECT $1::text WHERE $1 IS NOT NULL')}
+    `WITH RECURSIVE ${kinTable('kin', 'SELECT $1::text WHERE $1 IS NOT NULL', 'medium')}
      SELECT
       (SELECT json_build_object('generation', generation, 'n', n, 'entries', entries) FROM fare.deny_list) AS list,
       (SELECT entry FROM fare.deny_published WHERE token_id = $1) AS published,
       coalesce((SELECT json_agg(fact) FROM (
         SELECT action, reason, scope, valid_from_ms AS "validFromMs", valid_until_ms AS "validUntilMs",
                known_from_ms AS "knownFromMs"
-          FROM fare.deny_entry WHERE token_id IN (SELECT token_id FROM kin) ORDER BY known_from_ms DESC, entry_id DESC LIMIT $2) AS fact), '[]')
+          FROM (
+            SELECT entry_id::text, token_id, action, reason, scope, valid_from_ms, valid_until_ms, known_from_ms
+              FROM fare.deny_entry
+            UNION ALL
+            SELECT ref, token_id, 'deny', reason, 'all', valid_from_ms, NULL, known_from_ms FROM fare.card_denial) AS e
+         WHERE token_id IN (SELECT token_id FROM kin) ORDER BY known_from_ms DESC, entry_id DESC LIMIT $2) AS fact), '[]')
         AS facts`,
     [tokenId, FACTS_MAX],
   );

@@ -8,7 +8,7 @@ import type { Probe } from '#platform/probe.ts';
 import { closeOf } from './facts/account-day.ts';
 import type { StoredBreakdown } from './facts/breakdowns.ts';
 import type { Close, StoredTap } from './facts/facts.ts';
-import { createMediaBook, type MediaBook, type MediumSuccession, successionsOf } from './facts/media-book.ts';
+import { createMediaBook, type MediaBook, successionsOf, type TokenSuccession } from './facts/media-book.ts';
 import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
 import {
   factOfRecord,
@@ -134,7 +134,7 @@ interface Records {
   readonly shifts: StoredShift[];
   readonly unsure: UnsureTap[];
   readonly syncs: StoredSync[];
-  readonly successions: MediumSuccession[];
+  readonly successions: TokenSuccession[];
   readonly checks: StoredCheck[];
   readonly cardActs: StoredCardAct[];
   readonly breakdowns: StoredBreakdown[];

@@ -30,8 +30,8 @@ export interface AskVehicleDeps {
 const ANSWER_MS_MAX = 400;
 /** When the question is repeated, real milliseconds after it was asked. */
 const AGAIN_MS = [80, 200];
-/** Validators of one vehicle that are remembered. */
-const VALIDATORS_MAX = 8;
+/** Validators of one vehicle whose answers are taken: all of an articulated tram's. */
+const VALIDATORS_MAX = 16;
 /** Of which it is remembered that they are there. */
 const HEARD_MAX = 32;
 

@@ -187,7 +187,7 @@ SELECT
      'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
      'passBackOf', pass_back_of, 'receivedAtMs', known_from_ms)) FROM old_tap) AS taps,
   ${linksOf('token_day')} AS links,
-  ${successionColumn('token_day')} AS successions,
+  ${successionColumn('kin')} AS successions,
   ${placeColumns('span')},
   ${BREAKDOWN_COLUMN},
   (SELECT json_agg(json_build_object('entitlementId', entitlement_id, 'accountId', account_id,

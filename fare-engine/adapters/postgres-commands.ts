@@ -5,7 +5,6 @@
 import type pg from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import { inTransaction } from '#platform/postgres.ts';
-import { mediaReplaced } from '../card-commands.ts';
 import {
   type CommandContext,
   type CommandRefusal,
@@ -15,7 +14,7 @@ import {
   idempotencyKey,
   type SubmittedCommand,
 } from '../commands.ts';
-import { accountsDenied } from '../deny-list/account-denials.ts';
+import { accountsDenied, mediaOf } from '../deny-list/account-denials.ts';
 import { BREAKDOWN_SLACK_MS } from '../facts/breakdowns.ts';
 import type { Close, Entitlement, FareDays, MediaLink } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
@@ -118,16 +117,16 @@ async function loadContext(
   commands: readonly SubmittedCommand[],
   nowMs: number,
 ): Promise<CommandContext> {
+  const denied = accountsDenied(commands);
   const { rows } = await client.query<{
     accepted: [string, string][] | null;
     entitlements: Entitlement[] | null;
     latest: Close | null;
-    media: [string, string[]][] | null;
-    replaced: MediaLink[] | null;
+    links: MediaLink[] | null;
     successions: MediumSuccession[] | null;
     after_ms: bigint;
   }>(
-    `WITH RECURSIVE ${kinTable('kin', 'SELECT unnest($5::text[])')}
+    `WITH RECURSIVE ${kinTable('kin', 'SELECT token_id FROM fare.media_link WHERE account_id = ANY ($3::text[])')}
      SELECT
       (SELECT json_agg(json_build_array(idempotency_key, encode(input_sha256, 'hex')))
          FROM fare.command_accepted WHERE idempotency_key = ANY ($1::text[])) AS accepted,
@@ -137,33 +136,18 @@ async function loadContext(
          FROM fare.entitlement WHERE entitlement_id = ANY ($2::text[])) AS entitlements,
       (SELECT json_build_object('fareDay', fare_day, 'knownFromMs', known_from_ms)
          FROM fare.close ORDER BY fare_day DESC LIMIT 1) AS latest,
-      (SELECT json_agg(json_build_array(account_id, tokens)) FROM (
-         SELECT account_id, json_agg(token_id) AS tokens FROM (
-           SELECT DISTINCT ON (l.token_id) l.token_id, l.account_id FROM fare.media_link l
-            WHERE l.token_id IN (SELECT token_id FROM fare.media_link WHERE account_id = ANY ($3::text[]))
-              AND l.valid_from_ms <= $4 AND (l.valid_until_ms IS NULL OR l.valid_until_ms > $4)
-            ORDER BY l.token_id, l.known_from_ms DESC, l.link_id DESC) AS latest
-          GROUP BY account_id) AS linked) AS media,
       (SELECT json_agg(${LINK_COLUMNS}) FROM fare.media_link l
-        WHERE l.token_id IN (SELECT token_id FROM kin)) AS replaced,
+        WHERE l.token_id IN (SELECT token_id FROM kin)) AS links,
       ${successionColumn('kin')} AS successions,
       (SELECT after_ms FROM fare.known_clock) AS after_ms`,
-    [
-      commands.map(idempotencyKey),
-      entitlementsNamed(commands),
-      accountsDenied(commands),
-      nowMs,
-      mediaReplaced(commands),
-    ],
+    [commands.map(idempotencyKey), entitlementsNamed(commands), denied],
   );
   const row = rows[0] as (typeof rows)[number];
   return {
     accepted: new Map(row.accepted ?? []),
     entitlements: new Map((row.entitlements ?? []).map((fact) => [fact.entitlementId, fact])),
     latestClose: row.latest,
-    media: new Map(row.media ?? []),
-    replacedLinks: row.replaced ?? [],
-    replacedSuccessions: row.successions ?? [],
+    media: mediaOf(denied, row.links ?? [], row.successions ?? [], nowMs),
     knownAfterMs: Math.max(Number(row.after_ms), await afterReceipts(client, commands, nowMs)),
     nowMs,
   };
@@ -234,7 +218,21 @@ stations AS (
   INSERT INTO fare.issuing_station (station_id, device_id, allowed, valid_from_ms, valid_until_ms, known_from_ms)
   SELECT "stationId", "deviceId", allowed, "validFromMs", "validUntilMs", "knownFromMs"
   FROM json_to_recordset($16) AS r ("stationId" uuid, "deviceId" text, allowed boolean, "validFromMs" bigint,
-    "validUntilMs" bigint, "knownFromMs" bigint)),
+    "validUntilMs" bigint, "knownFromMs" bigint)
+  RETURNING device_id, valid_from_ms, coalesce(valid_until_ms, ${FOREVER}) AS valid_until_ms),
+replaced AS (
+  INSERT INTO fare.medium_replacement (replacement_id, token_id, replaces_token_id, valid_from_ms, known_from_ms)
+  SELECT "replacementId", "tokenId", "replacesTokenId", "validFromMs", "knownFromMs"
+  FROM json_to_recordset($17) AS r ("replacementId" uuid, "tokenId" text, "replacesTokenId" text, "validFromMs" bigint,
+    "knownFromMs" bigint)
+  RETURNING token_id),
+media_to_look_at AS (
+  INSERT INTO fare.succession_queue (token_id)
+  SELECT token_id FROM replaced
+  UNION
+  SELECT a.token_id FROM stations s CROSS JOIN LATERAL (
+    SELECT token_id FROM fare.card_act a WHERE a.device_id = s.device_id AND a.act IN ('issued', 'given-up')
+       AND a.at_ms >= s.valid_from_ms AND a.at_ms < s.valid_until_ms OFFSET 0) AS a),
 corrected AS (
   INSERT INTO fare.clock_correction (correction_id, device_id, valid_from_ms, valid_until_ms, epoch, from_seq, to_seq,
     offset_ms, true_at_ms, uncertainty_ms, reason, act, known_from_ms)
@@ -279,6 +277,7 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.routes),
     toJson(writes.corrections),
     toJson(writes.stations),
+    toJson(writes.replacements),
   ]);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }
@@ -299,8 +298,10 @@ hit AS (
   SELECT w.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open
   JOIN kin k ON k.seed = x.ref
+  -- What a medium stood for at an instant holds for its successor ever after.
   CROSS JOIN LATERAL (SELECT t.fare_day FROM fare.timed_tap t WHERE t.token_id = k.token_id
-    AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after OFFSET 0) AS t
+    AND t.fare_day >= x."fromDay" AND (t.fare_day <= x."untilDay" OR k.token_id <> x.ref)
+    AND t.fare_day > open.after OFFSET 0) AS t
   JOIN whose w ON w.seed = x.ref
   WHERE x.kind = 'media-link'
   UNION

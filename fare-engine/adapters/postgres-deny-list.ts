@@ -69,16 +69,23 @@ async function loadTouched(
        SELECT token_id FROM waiting
        UNION
        (SELECT token_id FROM fare.deny_published WHERE valid_until_ms <= $1 LIMIT $2)),
-     ${kinTable('kin', 'SELECT token_id FROM touched')},
+     ${kinTable('kin', 'SELECT token_id FROM touched', 'medium')},
      token AS MATERIALIZED (SELECT DISTINCT token_id FROM kin),
      said AS (
        SELECT k.seed, d.* FROM kin k CROSS JOIN LATERAL (
-         SELECT entry_id, action, reason, scope, valid_from_ms, valid_until_ms, known_from_ms
-           FROM fare.deny_entry e WHERE e.token_id = k.token_id
+         SELECT * FROM (
+           SELECT entry_id::text, action, reason, scope, valid_from_ms, valid_until_ms, known_from_ms
+             FROM fare.deny_entry e WHERE e.token_id = k.token_id
+           UNION ALL
+           SELECT ref, 'deny', reason, 'all', valid_from_ms, NULL, known_from_ms
+             FROM fare.card_denial c WHERE c.token_id = k.token_id) AS e
           ORDER BY known_from_ms DESC, entry_id DESC LIMIT 1) AS d),
      -- The latest word on any token of a medium is the word on all of them.
      last AS (SELECT DISTINCT ON (seed) * FROM said ORDER BY seed, known_from_ms DESC, entry_id DESC),
-     state AS (SELECT DISTINCT ON (k.token_id) k.token_id, last.* FROM kin k JOIN last USING (seed) ORDER BY k.token_id)
+     -- Without a word it is not denied: what denied it was taken back with its station.
+     state AS (SELECT DISTINCT ON (k.token_id) k.token_id, coalesce(last.action, 'allow') AS action, last.reason,
+         last.scope, coalesce(last.valid_from_ms, 0) AS valid_from_ms, last.valid_until_ms
+         FROM kin k LEFT JOIN last USING (seed) ORDER BY k.token_id)
      SELECT
        (SELECT json_agg(json_build_object('tokenId', e.token_id, 'action', e.action, 'reason', e.reason,
            'scope', e.scope, 'validFromMs', e.valid_from_ms, 'validUntilMs', e.valid_until_ms)) FROM state e) AS states,

@@ -15,28 +15,21 @@ const STORE_CHECKS = `
     validators jsonb, protocol jsonb, "atMs" bigint, "receivedAtMs" bigint)
   ON CONFLICT (record_id) DO NOTHING`;
 
-/** Acts of stations, and the commands that follow from new ones; of the words on a device the latest known counts. */
+/**
+ * Acts with cards. What follows from them is asked of what is known of the device, at every pricing and publication; those that
+ * may have an effect are looked at.
+ */
 const STORE_ACTS = `
-WITH said AS MATERIALIZED (
-  SELECT r.*, coalesce((SELECT s.allowed FROM fare.issuing_station s
-      WHERE s.device_id = r."deviceId" AND s.valid_from_ms <= r."atMs"
-        AND (s.valid_until_ms IS NULL OR r."atMs" < s.valid_until_ms)
-      ORDER BY s.known_from_ms DESC, s.station_id DESC LIMIT 1), false) AS authorised
-  FROM json_to_recordset($1) AS r ("recordId" text, "deviceId" text, act text, "tokenId" text, "cardKind" text,
-    "staffId" text, "replacesTokenId" text, "keyVersion" smallint, batch text, command jsonb, "atMs" bigint,
-    "receivedAtMs" bigint)),
-stored AS (
+WITH stored AS (
   INSERT INTO fare.card_act (record_id, device_id, act, token_id, card_kind, staff_id, replaces_token_id, key_version,
-    batch, authorised, at_ms, received_at_ms)
-  SELECT "recordId", "deviceId", act, "tokenId", "cardKind", "staffId", "replacesTokenId", "keyVersion", batch,
-    authorised, "atMs", "receivedAtMs" FROM said
-  ON CONFLICT (record_id) DO NOTHING RETURNING record_id, authorised)
-INSERT INTO fare.command_inbox (command_id, kind, payload, submitted_by, submitted_at_ms)
-SELECT (command->>'commandId')::uuid, command->>'kind', command->'payload', 'station ' || "deviceId" || ' ' || "staffId",
-       "receivedAtMs"
-FROM said JOIN stored ON stored.record_id = said."recordId"
-WHERE stored.authorised AND jsonb_typeof(command) = 'object'
-ORDER BY "atMs", length("recordId"), "recordId"`;
+    batch, at_ms, received_at_ms)
+  SELECT "recordId", "deviceId", act, "tokenId", "cardKind", "staffId", "replacesTokenId", "keyVersion", batch, "atMs",
+    "receivedAtMs"
+  FROM json_to_recordset($1) AS r ("recordId" text, "deviceId" text, act text, "tokenId" text, "cardKind" text,
+    "staffId" text, "replacesTokenId" text, "keyVersion" smallint, batch text, "atMs" bigint, "receivedAtMs" bigint)
+  ON CONFLICT (record_id) DO NOTHING RETURNING act, token_id, replaces_token_id)
+INSERT INTO fare.succession_queue (token_id)
+SELECT DISTINCT token_id FROM stored WHERE act = 'given-up' OR (act = 'issued' AND replaces_token_id IS NOT NULL)`;
 
 /** Stores what is new of both; without any it asks the database nothing. */
 export async function storeStaffRecords(

@@ -1,6 +1,8 @@
-/** Denials of an account: one fact for each medium that is linked to it now. Pure. */
+/** Denials of an account: one fact for each medium that stands for it now. Pure. */
 import { createHash } from 'node:crypto';
+import type { ReplacementFact } from '../card-commands.ts';
 import { covers, type MediaLink } from '../facts/facts.ts';
+import { createMediaBook, type MediumSuccession } from '../facts/media-book.ts';
 
 /** Whether commands of this kind deny or allow all media of an account. */
 export function isAccountDenial(kind: string): boolean {
@@ -17,22 +19,39 @@ export function accountsDenied(
     .filter((id): id is string => typeof id === 'string');
 }
 
+/** Media that stand for these accounts at an instant: linked ones, and those that took the place of such a one. */
+export function mediaOf(
+  accountIds: readonly string[],
+  links: readonly MediaLink[],
+  successions: readonly MediumSuccession[],
+  nowMs: number,
+): Map<string, string[]> {
+  const book = createMediaBook(links, successions);
+  const replacing = successions.filter((said) => 'replacesTokenId' in said);
+  const media = new Map<string, string[]>(accountIds.map((accountId) => [accountId, []]));
+  for (const tokenId of new Set([...links, ...replacing].map((fact) => fact.tokenId)))
+    media.get(book.accountOf(tokenId, nowMs, null))?.push(tokenId);
+  return media;
+}
+
 /**
- * Media of an account at an instant: those known before (`stored`), as changed by links of the same batch of commands.
+ * Media of an account at an instant: those known before (`stored`), as changed by the same batch of commands.
  * A medium has one token for each version of the token key, and each is linked: so each gets an entry.
  */
 export function mediaNow(
   accountId: string,
   stored: readonly string[],
-  links: readonly MediaLink[],
+  batch: { readonly links: readonly MediaLink[]; readonly replacements: readonly ReplacementFact[] },
   nowMs: number,
 ): ReadonlySet<string> {
   const tokens = new Set(stored);
-  for (const link of links) {
+  for (const link of batch.links) {
     if (!covers(link, nowMs)) continue;
     if (link.accountId === accountId) tokens.add(link.tokenId);
     else tokens.delete(link.tokenId);
   }
+  for (const { tokenId, replacesTokenId, validFromMs } of batch.replacements)
+    if (validFromMs <= nowMs && tokens.has(replacesTokenId)) tokens.add(tokenId);
   return tokens;
 }
 

@@ -39,7 +39,7 @@ function denyAll(
   { commandId, knownFromMs }: Naming,
   { context, writes }: Desk,
 ): Refusal {
-  const tokens = mediaNow(accountId, context.media.get(accountId) ?? [], writes.links, context.nowMs);
+  const tokens = mediaNow(accountId, context.media.get(accountId) ?? [], writes, context.nowMs);
   if (tokens.size === 0) return { reason: 'ACCOUNT_WITHOUT_MEDIA', detail: accountId };
   for (const tokenId of tokens)
     writes.denials.push({ ...fact, tokenId, entryId: entryIdOf(commandId, tokenId), knownFromMs });

@@ -22,12 +22,22 @@ export function accountOf(
   links: readonly MediaLink[],
   knownAsOfMs: number | null,
 ): string {
+  return linkOf(tokenId, fareAtMs, links, knownAsOfMs)?.accountId ?? derivedAccountId(tokenId);
+}
+
+/** The link that holds: the latest known of those that cover the instant. */
+export function linkOf(
+  tokenId: string,
+  fareAtMs: number,
+  links: readonly MediaLink[],
+  knownAsOfMs: number | null,
+): MediaLink | undefined {
   let best: MediaLink | undefined;
   for (const link of links) {
     if (link.tokenId !== tokenId || !covers(link, fareAtMs) || !knownBy(link, knownAsOfMs)) continue;
     if (best === undefined || isLater(link, best)) best = link;
   }
-  return best?.accountId ?? derivedAccountId(tokenId);
+  return best;
 }
 
 function isLater(a: MediaLink, b: MediaLink): boolean {

@@ -1,17 +1,37 @@
 /**
- * One medium under several tokens: while a token key rotates, devices name a medium by the new token and say which token it
- * had under the key before. All of them lead to the oldest, and that is who the medium is: links and denials of one token
- * are those of all, whichever a tap carries.
+ * One medium under several tokens, and one account by several media. While a token key rotates, devices name a medium by the
+ * new token and say which token it had under the key before. All of them lead to the oldest, and that is who the medium is:
+ * links and denials of one token are those of all, whichever a tap carries. A card in place of a lost one is another medium
+ * that stands for the lost one's account. Both are asked of facts, so their order of arrival changes nothing.
  */
-import { accountOf, derivedAccountId, mediumIdOf } from './account-of.ts';
+import { accountOf, derivedAccountId, linkOf, mediumIdOf } from './account-of.ts';
 import { knownBy, type MediaLink } from './facts.ts';
 
 /** A record said that two tokens are one medium's. Only a token under a later key has a former one. */
-export interface MediumSuccession {
+export interface TokenSuccession {
   readonly tokenId: string;
   readonly formerTokenId: string;
   readonly knownFromMs: number;
 }
+
+/** A medium takes the place of another from an instant on: a station's record said so, or the office. */
+export interface CardReplacement {
+  /** The record, or the office's command. */
+  readonly ref: string;
+  readonly tokenId: string;
+  readonly replacesTokenId: string;
+  readonly validFromMs: number;
+  /** A link of the new medium that was known later stands above it. A station spoke when it made the card. */
+  readonly saidMs: number;
+  readonly knownFromMs: number;
+  /** What the office has said of the station for that instant; `null` = the office itself spoke. */
+  readonly stationWords:
+    | readonly { readonly stationId: string; readonly allowed: boolean; readonly knownFromMs: number }[]
+    | null;
+}
+
+/** What joins tokens to each other. */
+export type MediumSuccession = TokenSuccession | CardReplacement;
 
 /** Whose media are whose, as known at a close or now (`null`). */
 export interface MediaBook {
@@ -30,7 +50,8 @@ export function createMediaBook(
   links: readonly MediaLink[],
   successions: readonly MediumSuccession[],
 ): MediaBook {
-  const byToken = Map.groupBy(successions, (succession) => succession.tokenId);
+  const byToken = Map.groupBy(successions.filter(isTokenSuccession), (succession) => succession.tokenId);
+  const replacements = successions.filter((said): said is CardReplacement => !isTokenSuccession(said));
   const linksByToken = Map.groupBy(links, (link) => link.tokenId);
   const kin = kinOf(successions);
 
@@ -50,25 +71,78 @@ export function createMediaBook(
     });
   }
 
+  /** The replacement that holds at an instant: the one that happened last. */
+  function replacementOf(
+    root: string,
+    atMs: number,
+    knownAsOfMs: number | null,
+  ): CardReplacement | undefined {
+    let last: CardReplacement | undefined;
+    for (const one of replacements) {
+      if (one.validFromMs > atMs || rootOf(one.tokenId, knownAsOfMs) !== root) continue;
+      if (!holds(one, knownAsOfMs)) continue;
+      if (last === undefined || isAfter(one, last)) last = one;
+    }
+    return last;
+  }
+
+  /** `passed`: replacements that led here; media that replace each other at one instant lead in no circle. */
+  function ownerOf(
+    tokenId: string,
+    atMs: number,
+    knownAsOfMs: number | null,
+    passed: readonly CardReplacement[],
+  ): string {
+    const root = rootOf(tokenId, knownAsOfMs);
+    const link = linkOf(root, atMs, linksOf(root, tokenId, knownAsOfMs), knownAsOfMs);
+    const replaced = replacementOf(root, atMs, knownAsOfMs);
+    if (replaced === undefined || passed.includes(replaced) || (link && link.knownFromMs >= replaced.saidMs))
+      return link?.accountId ?? derivedAccountId(root);
+    return ownerOf(replaced.replacesTokenId, replaced.validFromMs, knownAsOfMs, [...passed, replaced]);
+  }
+
   return {
     rootOf,
     accountOf: (tokenId, fareAtMs, knownAsOfMs) => {
       if (successions.length === 0)
         return accountOf(tokenId, fareAtMs, linksByToken.get(tokenId) ?? [], knownAsOfMs);
-      const root = rootOf(tokenId, knownAsOfMs);
-      return accountOf(root, fareAtMs, linksOf(root, tokenId, knownAsOfMs), knownAsOfMs);
+      return ownerOf(tokenId, fareAtMs, knownAsOfMs, []);
     },
     mediumIdOf: (tokenId, knownAsOfMs) => mediumIdOf(rootOf(tokenId, knownAsOfMs)),
     derivedFrom: (accountId, tokenId, knownAsOfMs) => {
-      const root = rootOf(tokenId, knownAsOfMs);
-      return accountId === derivedAccountId(root) ? root : null;
+      const roots = kin(tokenId).map((other) => rootOf(other, knownAsOfMs));
+      return roots.find((root) => accountId === derivedAccountId(root)) ?? null;
     },
   };
 }
 
+function isTokenSuccession(said: MediumSuccession): said is TokenSuccession {
+  return 'formerTokenId' in said;
+}
+
+/** Whether a replacement is to be believed, by what was known then. */
+function holds(said: CardReplacement, knownAsOfMs: number | null): boolean {
+  if (!knownBy(said, knownAsOfMs)) return false;
+  if (said.stationWords === null) return true;
+  let last: (typeof said.stationWords)[number] | undefined;
+  for (const word of said.stationWords) {
+    if (!knownBy(word, knownAsOfMs)) continue;
+    const later =
+      last === undefined ||
+      word.knownFromMs > last.knownFromMs ||
+      (word.knownFromMs === last.knownFromMs && word.stationId > last.stationId);
+    if (later) last = word;
+  }
+  return last?.allowed ?? false;
+}
+
+function isAfter(a: CardReplacement, b: CardReplacement): boolean {
+  return a.validFromMs === b.validFromMs ? a.ref > b.ref : a.validFromMs > b.validFromMs;
+}
+
 /** Where devices contradict each other the word that was known first stands, whatever came in between. */
-function formerOf(said: readonly MediumSuccession[], knownAsOfMs: number | null): string | undefined {
-  let first: MediumSuccession | undefined;
+function formerOf(said: readonly TokenSuccession[], knownAsOfMs: number | null): string | undefined {
+  let first: TokenSuccession | undefined;
   for (const one of said) {
     if (!knownBy(one, knownAsOfMs) || !isSuccession(one)) continue;
     if (first === undefined || isEarlier(one, first)) first = one;
@@ -76,12 +150,12 @@ function formerOf(said: readonly MediumSuccession[], knownAsOfMs: number | null)
   return first?.formerTokenId;
 }
 
-function isEarlier(a: MediumSuccession, b: MediumSuccession): boolean {
+function isEarlier(a: TokenSuccession, b: TokenSuccession): boolean {
   return a.knownFromMs === b.knownFromMs ? a.formerTokenId < b.formerTokenId : a.knownFromMs < b.knownFromMs;
 }
 
 /** Whether the former token is of an earlier key: chains then end, and nothing follows itself. */
-export function isSuccession({ tokenId, formerTokenId }: Omit<MediumSuccession, 'knownFromMs'>): boolean {
+export function isSuccession({ tokenId, formerTokenId }: Omit<TokenSuccession, 'knownFromMs'>): boolean {
   return versionOf(formerTokenId) < versionOf(tokenId);
 }
 
@@ -89,13 +163,14 @@ function versionOf(tokenId: string): number {
   return Number.parseInt(tokenId.slice(1), 10);
 }
 
-/** For each token all tokens that any succession joins to it, itself included: a superset of its medium's. */
+/** For each token all tokens that any fact joins to it, itself included: those of its medium and of its account are among them. */
 export function kinOf(successions: readonly MediumSuccession[]): (tokenId: string) => readonly string[] {
   const next = new Map<string, Set<string>>();
   const join = (a: string, b: string): void => void next.set(a, (next.get(a) ?? new Set()).add(b));
-  for (const { tokenId, formerTokenId } of successions) {
-    join(tokenId, formerTokenId);
-    join(formerTokenId, tokenId);
+  for (const said of successions) {
+    const other = isTokenSuccession(said) ? said.formerTokenId : said.replacesTokenId;
+    join(said.tokenId, other);
+    join(other, said.tokenId);
   }
   return (tokenId) => {
     const found = new Set([tokenId]);
@@ -111,8 +186,8 @@ export function successionsOf(
     readonly formerTokenId: string | null;
     readonly receivedAtMs: number;
   }[],
-): MediumSuccession[] {
-  const earliest = new Map<string, MediumSuccession>();
+): TokenSuccession[] {
+  const earliest = new Map<string, TokenSuccession>();
   for (const { tokenId, formerTokenId, receivedAtMs } of taps) {
     if (formerTokenId === null) continue;
     const said = { tokenId, formerTokenId, knownFromMs: receivedAtMs };

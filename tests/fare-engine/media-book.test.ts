@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { derivedAccountId } from '../../fare-engine/facts/account-of.ts';
+import type { MediaLink } from '../../fare-engine/facts/facts.ts';
 import {
+  type CardReplacement,
   createMediaBook,
   kinOf,
   type MediumSuccession,
@@ -80,6 +82,98 @@ describe('a medium under two token keys', () => {
         expect(kinOf(words)(tokenId)).toContain(root);
         expect(createMediaBook([], words.toReversed()).rootOf(tokenId, null)).toBe(root);
       }),
+    );
+  });
+});
+
+describe('a card in the place of another', () => {
+  const [a, b, c] = [token(11), token(12), token(13)] as const;
+  const replaced = (tokenId: string, replacesTokenId: string, change: Partial<CardReplacement> = {}) => ({
+    ref: `${tokenId} ${replacesTokenId}`,
+    tokenId,
+    replacesTokenId,
+    validFromMs: 1000,
+    saidMs: change.validFromMs ?? 1000,
+    knownFromMs: 1500,
+    stationWords: null,
+    ...change,
+  });
+  const whose = (
+    links: MediaLink[],
+    said: MediumSuccession[],
+    tokenId: string,
+    atMs = 5000,
+    known: number | null = null,
+  ) => createMediaBook(links, said).accountOf(tokenId, atMs, known);
+
+  it('stands for its account from its instant on, derived or linked, and before that for its own', () => {
+    expect(whose([], [replaced(b, a)], b)).toBe(derivedAccountId(a));
+    expect(whose([link(a, 'p-1')], [replaced(b, a)], b)).toBe('p-1');
+    expect(whose([link(a, 'p-1')], [replaced(b, a)], b, 999)).toBe(derivedAccountId(b));
+    expect(whose([link(a, 'p-1')], [replaced(b, a)], b, 1000)).toBe('p-1');
+  });
+
+  it('keeps what the lost one stood for at that instant, whatever becomes of the lost one', () => {
+    const links = [link(a, 'p-1'), { ...link(a, 'p-2', 60), validFromMs: 2000 }];
+    expect(whose(links, [replaced(b, a)], b)).toBe('p-1');
+    expect(whose(links, [replaced(b, a, { validFromMs: 2000 })], b)).toBe('p-2');
+  });
+
+  it('stands below a word of the office on itself that is younger, and above an older one', () => {
+    expect(whose([link(b, 'p-9', 999)], [replaced(b, a)], b)).toBe(derivedAccountId(a));
+    expect(whose([link(b, 'p-9', 1000)], [replaced(b, a)], b)).toBe('p-9');
+  });
+
+  it('counts while its station might issue, by what was known then', () => {
+    const word = (allowed: boolean, knownFromMs: number) => ({
+      stationId: `s-${knownFromMs}`,
+      allowed,
+      knownFromMs,
+    });
+    const stationWords = [word(true, 2000), word(false, 3000), word(true, 4000)];
+    for (const words of [stationWords, stationWords.toReversed()]) {
+      const said = [replaced(b, a, { stationWords: words })];
+      const at = (known: number | null) => whose([], said, b, 5000, known) === derivedAccountId(a);
+      expect([1499, 1999, 2000, 2999, 3000, 4000, null].map(at)).toEqual([
+        ...[false, false, true, true, false, true, true],
+      ]);
+    }
+    expect(whose([], [replaced(b, a, { stationWords: [] })], b)).toBe(derivedAccountId(b));
+  });
+
+  it('leads in no circle', () => {
+    const circle = [replaced(b, a), replaced(a, b)];
+    expect([a, b].map((tokenId) => whose([], circle, tokenId))).toEqual([
+      derivedAccountId(a),
+      derivedAccountId(b),
+    ]);
+    expect(whose([], [replaced(a, a)], a)).toBe(derivedAccountId(a));
+  });
+
+  it('under a new token key is the same card: it keeps the account of the one it replaced', () => {
+    const next = token(14, 2);
+    expect(whose([link(a, 'p-1')], [replaced(b, a), said(next, b)], next)).toBe('p-1');
+  });
+
+  it('does not depend on the order in which facts come', () => {
+    const facts = [
+      replaced(b, a),
+      replaced(c, b, { validFromMs: 3000 }),
+      said(token(15, 2), c),
+      replaced(c, a, { validFromMs: 3000, ref: 'x' }),
+    ];
+    const links = [link(a, 'p-1'), link(b, 'p-2', 2000)];
+    const tokens = [a, b, c, token(15, 2)];
+    const expected = tokens.map((tokenId) => whose(links, facts, tokenId));
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray(facts, { minLength: 4 }),
+        fc.shuffledSubarray(links, { minLength: 2 }),
+        (f, l) => {
+          expect(tokens.map((tokenId) => whose(l, f, tokenId))).toEqual(expected);
+        },
+      ),
+      { numRuns: 50 },
     );
   });
 });

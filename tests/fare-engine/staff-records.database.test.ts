@@ -1,7 +1,9 @@
 /** Checks and acts with cards: stored once, never charged; a replaced card keeps the account. */
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
+import { advanceDenyList } from '../../fare-engine/adapters/postgres-deny-list.ts';
 import { derivedAccountId } from '../../fare-engine/facts/account-of.ts';
+import { showDenials } from '../../fare-engine/show-denials.ts';
 import { rowOf, tapRow, token } from './support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 import { command } from './support/submit.ts';
@@ -85,52 +87,141 @@ test('what a device says of cards has no effect before the office made it a stat
   for (const atMs of [AT_MS + 999, AT_MS + 5000])
     await engine.deliver([actRow({ act: 'issued', tokenId: token(11), replacesTokenId: token(10) }, atMs)]);
   await settle();
-  expect(await rows('SELECT authorised FROM fare.card_act')).toEqual(Array(3).fill({ authorised: false }));
-  expect(await rows('SELECT FROM fare.media_link UNION ALL SELECT FROM fare.deny_entry')).toEqual([]);
+  expect(await rows('SELECT authorised FROM fare.card_act_now')).toEqual(
+    Array(3).fill({ authorised: false }),
+  );
+  expect(await rows('SELECT FROM fare.card_denial UNION ALL SELECT FROM fare.media_link')).toEqual([]);
 });
+
+/** Why the published list denies these media; `undefined` = it does not. */
+async function denied(...numbers: number[]): Promise<(string | undefined)[]> {
+  while ((await advanceDenyList(engine.pool, engine.clock.nowMs())) > 0);
+  const found = await rows("SELECT token_id, entry->>'reason' AS reason FROM fare.deny_published");
+  const reasons = new Map(found.map(({ token_id, reason }) => [token_id, reason]));
+  return numbers.map((n) => reasons.get(token(n)));
+}
+
+/** Whose the taps of a validator are, and what they cost, in their order. */
+async function linesOf(device: string) {
+  const found = await rows(
+    `SELECT account_id, kind, rider_minor::text AS minor FROM fare.latest_decision d JOIN fare.tap t USING (tap_id)
+     WHERE t.device_id = '${device}' ORDER BY t.seq`,
+  );
+  return found.map(({ account_id, kind, minor }) => `${account_id} ${kind} ${minor}`);
+}
 
 test('a replaced card keeps its account, linked or derived, and the old one is denied', async () => {
   const atMs = AT_MS + 2000;
   await command(engine, 'link-medium', { tokenId: token(20), accountId: 'p-7', validFromMs: 0 });
+  const taps = [21, 31, 32, 33].map((n, at) =>
+    tapRow({ device: 'val-9', seq: at + 1, atMs: AT_MS + (at + 1) * 60_000, token: token(n) }),
+  );
   await engine.deliver([
     actRow({ act: 'begun', tokenId: token(21), replacesTokenId: token(20) }, atMs),
     actRow({ act: 'issued', tokenId: token(21), replacesTokenId: token(20) }, atMs),
     actRow({ act: 'issued', tokenId: token(31), replacesTokenId: token(30) }, atMs),
     actRow({ act: 'issued', tokenId: token(32), replacesTokenId: token(31) }, atMs),
     actRow({ act: 'issued', tokenId: token(33), replacesTokenId: token(33) }, atMs),
+    ...taps,
   ]);
   await settle();
-  const links = await rows(
-    `SELECT token_id, account_id FROM fare.media_link WHERE valid_from_ms = ${atMs} ORDER BY token_id`,
-  );
   const derived = derivedAccountId(token(30));
-  expect(links).toEqual([
-    { token_id: token(21), account_id: 'p-7' },
-    { token_id: token(31), account_id: derived },
-    { token_id: token(32), account_id: derived },
+  expect((await linesOf('val-9')).map((line) => line.split(' ')[0])).toEqual([
+    'p-7',
+    derived,
+    derived,
+    derivedAccountId(token(33)),
   ]);
-  const denied = await rows('SELECT token_id, reason, scope FROM fare.deny_entry ORDER BY token_id');
-  expect(denied).toEqual([20, 30, 31].map((n) => ({ token_id: token(n), reason: 'replaced', scope: 'all' })));
-  expect(await rows('SELECT reason FROM fare.command_refusal')).toEqual([{ reason: 'COMMAND_MALFORMED' }]);
-  const [submitted] = await rows(
-    "SELECT submitted_by FROM fare.command_accepted WHERE kind = 'replace-medium'",
-  );
-  expect(submitted).toEqual({ submitted_by: `station ${STATION} clerk-7` });
-});
-
-test("a ride with the new card is the old account's ride", async () => {
-  const atMs = AT_MS + 60_000;
-  await engine.deliver([tapRow({ device: 'val-9', seq: 1, atMs, token: token(32) })]);
-  await engine.drain();
-  expect(await rows("SELECT account_id FROM fare.decision WHERE tap_id LIKE 'val-9.%'")).toEqual([
-    { account_id: derivedAccountId(token(30)) },
+  expect(await denied(20, 30, 31, 21, 32, 33)).toEqual([
+    ...Array(3).fill('replaced'),
+    ...Array(3).fill(undefined),
   ]);
+  expect(await showDenials(engine.admin, token(20))).toMatchObject({ facts: [{ reason: 'replaced' }] });
 });
 
 test('a card that was begun and given up is denied', async () => {
   await engine.deliver([actRow({ act: 'given-up', tokenId: token(40) }, AT_MS + 3000)]);
   await settle();
-  expect(await rows(`SELECT reason FROM fare.deny_entry WHERE token_id = '${token(40)}'`)).toEqual([
-    { reason: 'lost' },
+  expect(await denied(40)).toEqual(['lost']);
+});
+
+test('a denied account is denied by the card that took the place of its own, and let on again by it', async () => {
+  engine.clock.advance(10_000);
+  const lost = { reason: 'lost', scope: 'all', validFromMs: 0 };
+  await command(engine, 'deny-account', { accountId: 'p-7', ...lost });
+  await settle();
+  expect(await denied(21)).toEqual(['lost']);
+  await command(engine, 'allow-account', { accountId: 'p-7' });
+  await settle();
+  expect(await denied(21)).toEqual([undefined]);
+});
+
+test('the office may say afterwards that a device was a station, and take it back', async () => {
+  const device = 'desk-late';
+  await engine.deliver([
+    tapRow({ device: 'val-late', seq: 1, atMs: AT_MS + 60_000, token: token(61) }),
+    actRow({ act: 'issued', tokenId: token(61), replacesTokenId: token(60) }, AT_MS, device),
+    actRow({ act: 'given-up', tokenId: token(62) }, AT_MS, device),
   ]);
+  await settle();
+  const owner = async () => (await linesOf('val-late'))[0]?.split(' ')[0];
+  expect([await owner(), ...(await denied(60, 62))]).toEqual([
+    derivedAccountId(token(61)),
+    undefined,
+    undefined,
+  ]);
+  await command(engine, 'say-station', { deviceId: device, allowed: true, validFromMs: 0 });
+  await settle();
+  expect([await owner(), ...(await denied(60, 62))]).toEqual([
+    derivedAccountId(token(60)),
+    'replaced',
+    'lost',
+  ]);
+  await command(engine, 'say-station', { deviceId: device, allowed: false, validFromMs: 0 });
+  await settle();
+  expect([await owner(), ...(await denied(60, 62))]).toEqual([
+    derivedAccountId(token(61)),
+    undefined,
+    undefined,
+  ]);
+});
+
+describe('a chain of lost cards gives the same lines', () => {
+  /** Each begins a chain of its own: A is linked, B takes its place, then C takes that of B; all three ride. */
+  function story(n: number) {
+    const [a, b, c] = [n, n + 1, n + 2].map((number) => token(number)) as [string, string, string];
+    const [device, station] = [`val-${n}`, `desk-${n}`];
+    const tap = (seq: number, atMs: number, tokenId: string) => tapRow({ device, seq, atMs, token: tokenId });
+    const issued = (tokenId: string, replacesTokenId: string, atMs: number) =>
+      actRow({ act: 'issued', tokenId, replacesTokenId }, atMs, station);
+    const HOUR_MS = 3_600_000;
+    const linked = { tokenId: a, accountId: `p-${n}`, validFromMs: 0 };
+    const steps: (() => Promise<unknown>)[] = [
+      () => command(engine, 'link-medium', linked),
+      () => command(engine, 'say-station', { deviceId: station, allowed: true, validFromMs: 0 }),
+      () => engine.deliver([issued(b, a, AT_MS + HOUR_MS)]),
+      () => engine.deliver([issued(c, b, AT_MS + 3 * HOUR_MS)]),
+      () => engine.deliver([tap(1, AT_MS, a), tap(3, AT_MS + 4 * HOUR_MS, c)]),
+      () => engine.deliver([tap(2, AT_MS + 2 * HOUR_MS, b)]),
+    ];
+    return { device, steps, tokens: [n, n + 1, n + 2] };
+  }
+
+  it.each([
+    [100, [0, 1, 2, 3, 4, 5]],
+    [110, [5, 4, 3, 2, 1, 0]],
+    [120, [3, 4, 0, 5, 2, 1]],
+    [130, [1, 3, 5, 4, 2, 0]],
+    [140, [4, 5, 3, 1, 0, 2]],
+  ] as const)('in an order of arrival of its own (%i)', async (n, order) => {
+    const { device, steps, tokens } = story(n);
+    for (const at of order) {
+      await steps[at]?.();
+      await settle();
+    }
+    expect(await linesOf(device)).toEqual(Array(3).fill(`p-${n} ride 1200`));
+    expect(await denied(...tokens)).toEqual(['replaced', 'replaced', undefined]);
+    const wrong = await rows('SELECT * FROM fare.published_reconciliation WHERE amount <> 0');
+    expect(wrong).toEqual([]);
+  });
 });

@@ -127,6 +127,20 @@ describe('a check', () => {
     expect((await rig.touch(card())).sign).toBe('no-ride');
   });
 
+  it('takes the answers of all doors of a long vehicle: none that answered is taken for silent', async () => {
+    const rig = await startRig({ staffId: '4711' });
+    rig.inspector.chooseVehicle('101');
+    const doors = Array.from({ length: 10 }, (_, at) => `val-${101 + at}`);
+    for (const id of doors)
+      rig.validators.set(id, { ...WELL, peers: doors.filter((other) => other !== id).slice(-8) });
+    expect((await rig.touch(card())).sign).toBe('no-ride');
+    rig.validators.delete('val-110');
+    expect(await rig.touch(card())).toMatchObject({
+      sign: 'validator-out-of-order',
+      outOfOrder: ['val-110'],
+    });
+  });
+
   it('names the door at which a ride was, where another validator tells of it', async () => {
     const rig = await startRig({ staffId: '4711' });
     rig.inspector.chooseVehicle('101');

@@ -92,7 +92,7 @@ it('Ternopil asks twenty fares of 12 UAH under KUpAP art. 135, until the tariff 
         factor: 20,
         penaltyMinor: '24000',
         act: 'kupap',
-        article: 'ст. 135 (not-checked)',
+        article: 'ст. 135',
       },
     },
   ]);
