@@ -54,8 +54,9 @@ export function rideOn(
   const rule = tariff?.breakdownRuleOf(broken.networkId);
   const leg = tariff && rule ? ride(tariff) : undefined;
   if (!rule || leg === undefined || typeof leg === 'string' || !isOnWay(rule, broken, tap, leg)) return usual;
-  const sure = broken.unsure === undefined && isWithin(tap, broken, 0);
-  const doubt = sure ? null : { uncertaintyMs: slackMs, nominalMinor: usual.riderMinor };
+  const sure = broken.unsureMs === undefined && isWithin(tap, broken, 0);
+  const uncertaintyMs = Math.max(slackMs, broken.unsureMs ?? 0);
+  const doubt = sure ? null : { uncertaintyMs, nominalMinor: usual.riderMinor };
   const free = freeLeg(leg, { rule, broken, companions: broken.companions ?? 0, doubt });
   return sure || chargedMinor(tap, free) < chargedMinor(tap, usual) ? free : usual;
 }
@@ -132,7 +133,7 @@ function brokenBy(tap: TapFact, placeId: string, leg: PricedLeg, paying: number)
     fromMs: first.atMs,
     untilMs: last.atMs + rule.next_window_s * 1000,
     ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
-    ...(sure.length > 0 ? {} : { unsure: true as const }),
+    ...(sure.length > 0 ? {} : { unsureMs: slackOf(tap, uncertaintyMs) }),
     rides: rule.rides,
     ...(rule.companions === 'free' && paying > 0 ? { companions: paying } : {}),
   };

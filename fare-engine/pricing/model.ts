@@ -117,8 +117,8 @@ export interface BrokenRide {
   readonly untilMs: number;
   /** By how much either may be off. */
   readonly uncertaintyMs?: number;
-  /** That the breakdown was the ride's is only possible, not certain. */
-  readonly unsure?: true;
+  /** By how much clocks may be off where only that makes the breakdown the ride's; absent = it is. */
+  readonly unsureMs?: number;
   /** Vehicles that are still free. */
   readonly rides: number;
   /** Companions who paid and ride on free; absent = none. */

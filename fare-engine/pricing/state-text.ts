@@ -61,7 +61,7 @@ function brokenRows(broken: readonly BrokenRide[] | undefined) {
     fromMs: one.fromMs,
     untilMs: one.untilMs,
     uncertaintyMs: one.uncertaintyMs,
-    unsure: one.unsure,
+    unsureMs: one.unsureMs,
     rides: one.rides,
     companions: one.companions,
     used: one.used && { placeId: one.used.placeId, companions: one.used.companions },

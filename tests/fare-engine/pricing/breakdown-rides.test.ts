@@ -168,7 +168,11 @@ describe('the ride after a breakdown', () => {
     });
     const [, spared] = priceDay(tariffs, [wider, later(120)]).lines;
     expect(spared?.steps.map((step) => step.kind)).toEqual(['base', 'breakdown', 'clock']);
-    expect(spared?.steps[2]?.params['nominalMinor']).toBe('1200');
+    expect(spared?.steps[2]?.params).toMatchObject({ nominalMinor: '1200', uncertaintyS: '1' });
+    // Also where only the tap's own clock was not sure.
+    const early = broken({ breakdowns: [said(T0 + 90 * MINUTE_MS + 4000)], uncertaintyMs: 4000 });
+    const [, own] = priceDay(tariffs, [early, later(120)]).lines;
+    expect(own?.steps[2]?.params['uncertaintyS']).toBe('4');
     const pensioner = { entitlements: [entitlement('pensioner')] };
     expect(priceDay(tariffs, [wider, later(120)], pensioner).lines[1]?.claimRide).toBe(true);
   });
