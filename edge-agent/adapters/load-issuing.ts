@@ -12,6 +12,7 @@ import { APPLICATION_KEYS, BLANK_KEY, PICC_KEY } from '../issue/layout.ts';
 import { createSoftwareKeys, type SoftwareKeySet } from '../keys/software-keys.ts';
 import { invalid, parseKeys, parseMain, readPart } from './folder-parts.ts';
 import { loadSoftwareKeys } from './load-card-keys.ts';
+import { KEY_STORE_FILE, readKeyStore } from './load-key-provider.ts';
 import { loadMedia } from './load-media.ts';
 import { openPlanFolder } from './plan-folder.ts';
 import { realTimers } from './timers.ts';
@@ -27,6 +28,8 @@ export function loadIssuingDesk(dir: string, nowMs: () => number): IssuingDesk {
   const file = parseMain(readPart(dir, 'device.json', problems), problems);
   const issuerKeys = parseKeys(file?.issuerKeys, 'issuerKeys', problems);
   const set = loadSoftwareKeys(dir, problems);
+  if (readKeyStore(dir, problems)?.kind === 'sam')
+    problems.push(`${KEY_STORE_FILE} names a SAM: a station changes keys, which needs them in software`);
   for (const { name } of [PICC_KEY, ...APPLICATION_KEYS])
     if (!set.cards?.keys.has(name)) problems.push(`card-keys.json has no key ${name}: a station needs it`);
   const issuer = loadIssuer(dir, issuerKeys, problems);

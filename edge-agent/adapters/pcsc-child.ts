@@ -25,6 +25,7 @@ import {
   type StationCall,
   type ToReader,
 } from './pcsc-messages.ts';
+import { createSamSlots, type Pcsc } from './pcsc-sam.ts';
 import { realTimers } from './timers.ts';
 
 type Smartcard = typeof import('smartcard');
@@ -56,6 +57,13 @@ let desk: IssuingDesk | undefined;
 const loaded = Promise.withResolvers<void>();
 /** How far the city's time is ahead of this machine's. */
 let aheadMs = 0;
+let pcsc: Pcsc | undefined;
+const samSlots = createSamSlots({
+  pcsc: () => pcsc,
+  timed: (call) => timed(call),
+  isChipFault: ({ message }) => CARD_FAULT.test(message),
+  onFault: (error) => fail(`the SAM: ${firstLine(error)}`),
+});
 const readers = new Set<string>();
 /** Cards in the field now, by reader, oldest first. */
 const visits = new Map<string, Visit>();
@@ -174,15 +182,21 @@ function disconnect(visit: Visit): void {
 async function transmit(visit: Visit, apdu: Uint8Array): Promise<Uint8Array> {
   const { card } = visit;
   if (visit.gone || card === null) return EMPTY;
-  // A call that hangs has its thread for ever: only a fresh process helps.
-  const watchdog = setTimeout(() => fail('PC/SC did not answer in time'), apduMsMax);
   try {
     // The binding gives an empty buffer for a card that left in the middle: that is our word for it as well.
-    return await card.transmit(Buffer.from(apdu));
+    return await timed(() => card.transmit(Buffer.from(apdu)));
   } catch (error) {
     const why = (error as Error).message;
     if (!CARD_FAULT.test(why) && !visit.gone) fail(why);
     return EMPTY;
+  }
+}
+
+/** A call that hangs has its thread for ever: only a fresh process helps. */
+async function timed<T>(call: () => Promise<T>): Promise<T> {
+  const watchdog = setTimeout(() => fail('PC/SC did not answer in time'), apduMsMax);
+  try {
+    return await call();
   } finally {
     clearTimeout(watchdog);
   }
@@ -214,7 +228,7 @@ function onEvent(event: MonitorEvent, context: ContextInterface, smartcard: Smar
 }
 
 function isOurs(reader: string): boolean {
-  return reader.includes(wantedReader);
+  return reader.includes(wantedReader) && !samSlots.has(reader);
 }
 
 async function main(): Promise<void> {
@@ -226,7 +240,7 @@ async function main(): Promise<void> {
   try {
     const nowMs = () => Date.now() + aheadMs;
     if (purpose === 'issue') desk = (await import('./load-issuing.ts')).loadIssuingDesk(deviceDir, nowMs);
-    else media = loadMedia(deviceDir, nowMs);
+    else media = loadMedia(deviceDir, nowMs, samSlots.open);
     loaded.resolve();
   } catch (error) {
     fail(firstLine(error), true);
@@ -240,6 +254,7 @@ async function main(): Promise<void> {
   }
   try {
     const context = new smartcard.Context();
+    pcsc = { context, smartcard };
     const known = context.listReaders().some((reader) => isOurs(reader.name));
     if (!known) say({ kind: 'readers', names: [] });
     // Readers that are there already are announced as attached.

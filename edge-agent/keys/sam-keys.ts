@@ -43,8 +43,17 @@ const AES = 0x00;
 const MODES: Readonly<Record<CommMode, number>> = { plain: 0x00, mac: 0x10, full: 0x30 };
 const DONE = 0x9000;
 const MORE = 0x90af;
+/**
+ * What the card sent does not hold: authentication, MAC, padding (901E), or is a card's own error (90DF). Any other status
+ * tells of the SAM: the validator is out of order, and the card is not to blame.
+ */
+const CARD_FAULTS: ReadonlySet<number> = new Set([0x901e, 0x90df]);
 const EV2: ReadonlySet<HandshakeKind> = new Set(['ev2-first', 'ev2-non-first']);
 const CAPABILITY_BYTES = 6;
+const BLOCK_BYTES = 16;
+const MAC_BYTES = 8;
+/** Most bytes that a short APDU takes. */
+const BODY_BYTES_MAX = 255;
 
 /** A provider whose card keys are in a SAM. */
 export function createSamKeys({ sam, entries, tokens }: SamOptions): KeyProvider {
@@ -83,11 +92,14 @@ function samCardKey(
         finish: async (proof) => {
           // Only the first handshake is answered with bytes, the card's and the reader's capabilities.
           const first = kind === 'ev2-first';
-          const answer = await exchange(sam, [CLA, AUTHENTICATE_PICC, 0, 0], proof, first);
-          if (answer.status !== DONE) return undefined;
+          if (proof.length !== (first ? 2 * BLOCK_BYTES : BLOCK_BYTES)) return undefined;
+          const data = await judged(sam, [CLA, AUTHENTICATE_PICC, 0, 0], proof, first);
+          if (!data) return undefined;
+          if (data.length !== (first ? 2 * CAPABILITY_BYTES : 0))
+            throw new KeysUnavailable(`the SAM gave ${data.length} bytes for a handshake`);
           const capabilities = {
-            card: answer.data.subarray(0, CAPABILITY_BYTES),
-            reader: answer.data.subarray(CAPABILITY_BYTES),
+            card: data.subarray(0, CAPABILITY_BYTES),
+            reader: data.subarray(CAPABILITY_BYTES),
           };
           return samChannel(sam, keyNo, first ? capabilities : within?.capabilities);
         },
@@ -115,6 +127,8 @@ function samChannel(
       const command = [ins, ...header, ...data];
       const offset = mode === 'full' ? [1 + header.length] : [];
       const sealed = await ask(sam, head, [...offset, ...command], { status: DONE });
+      if (sealed.length !== sealedBytes(mode, data.length))
+        throw new KeysUnavailable(`the SAM protected ${data.length} bytes by ${sealed.length}`);
       // In mode MAC the SAM gives the MAC alone, in mode FULL the encrypted data with it.
       return Buffer.concat([header, mode === 'mac' ? data : new Uint8Array(0), sealed]);
     },
@@ -129,15 +143,40 @@ function samChannel(
   };
 }
 
+/** Bytes that stand for the data of a command, MAC included; in mode MAC they are the MAC alone. */
+function sealedBytes(mode: CommMode, bytes: number): number {
+  if (mode !== 'full' || bytes === 0) return MAC_BYTES;
+  return (Math.floor(bytes / BLOCK_BYTES) + 1) * BLOCK_BYTES + MAC_BYTES;
+}
+
 async function opened(sam: CardTransport, mode: CommMode, answer: Uint8Array): Promise<Buffer | undefined> {
   const STATUS_OK = 0x00;
-  const { status, data } = await exchange(
-    sam,
-    [CLA, REMOVE_SM, 0, MODES[mode]],
-    [STATUS_OK, ...answer],
-    true,
-  );
-  return status === DONE ? data : undefined;
+  // What no card sends would only confuse the SAM.
+  if (answer.length < MAC_BYTES || answer.length > BODY_BYTES_MAX - 1) return undefined;
+  const data = await judged(sam, [CLA, REMOVE_SM, 0, MODES[mode]], [STATUS_OK, ...answer], true);
+  const sealed = answer.length - MAC_BYTES;
+  const padding = data && sealed - data.length;
+  // Padding has 1 to 16 bytes, and an answer without data none.
+  const whole =
+    mode === 'full' && sealed > 0 ? padding && padding > 0 && padding <= BLOCK_BYTES : padding === 0;
+  if (data && !whole) throw new KeysUnavailable(`the SAM gave ${data.length} of ${sealed} bytes`);
+  return data;
+}
+
+/**
+ * An exchange in which the SAM judges what a card sent; `undefined`: it does not hold.
+ * @throws KeysUnavailable for whatever else the SAM says.
+ */
+async function judged(
+  sam: CardTransport,
+  head: readonly number[],
+  body: Iterable<number>,
+  answered: boolean,
+): Promise<Buffer | undefined> {
+  const { status, data } = await exchange(sam, head, body, answered);
+  if (status === DONE) return data;
+  if (CARD_FAULTS.has(status)) return undefined;
+  throw new KeysUnavailable(`the SAM answered ${status.toString(16)}`);
 }
 
 /** An exchange that a SAM in order does not refuse. @throws KeysUnavailable */

@@ -1,82 +1,26 @@
-import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
-import type { CardKey, Handshake } from '../../../edge-agent/desfire/card-key.ts';
-import { diversifyKey } from '../../../edge-agent/desfire/diversify.ts';
-import type { Ev2Channel } from '../../../edge-agent/desfire/ev2-channel.ts';
-import { softwareCardKey } from '../../../edge-agent/desfire/software-card-key.ts';
 import { KeysUnavailable } from '../../../edge-agent/keys/key-provider.ts';
 import { createSamKeys } from '../../../edge-agent/keys/sam-keys.ts';
 import { createSoftwareKeys } from '../../../edge-agent/keys/software-keys.ts';
 import type { CardTransport } from '../../../edge-agent/ports.ts';
+import { createVirtualSam } from '../../../simulators/cards/sam/virtual-sam.ts';
+import { cardOf, ENTRY, masterKeys, present } from '../media/desfire-rig.ts';
 import { cardKeySuite, TEST_CARD_KEYS, TEST_TOKEN_KEYS, tokenKeySuite } from './key-suite.ts';
 
 const ENTRIES = new Map([
   ['desfire-read', { entry: 0x10, versions: [4, 5] }],
   ['desfire-log', { entry: 0x11, versions: [4] }],
 ]);
-const NAMES = new Map([
-  [0x10, 'desfire-read'],
-  [0x11, 'desfire-log'],
-] as const);
-
-const sw = (status: number, data: Uint8Array = Buffer.alloc(0)): Buffer =>
-  Buffer.concat([data, Buffer.of(status >> 8, status & 0xff)]);
-
-/** A SAM of S-mode, as far as NXP's reader library shows it. No real one was at hand. */
-function fakeSam(): CardTransport {
-  let handshake: Handshake | undefined;
-  let session: Ev2Channel | undefined;
-  const authenticate = async (p1: number, body: Buffer): Promise<Buffer> => {
-    if (p1 === 0) {
-      const first = body.length === 32;
-      session = (await handshake?.finish(body)) as Ev2Channel | undefined;
-      handshake = undefined;
-      return session ? sw(0x9000, first ? Buffer.alloc(12) : undefined) : sw(0x6a80);
-    }
-    const name = NAMES.get(body.readUInt8(0) as 0x10);
-    const versions: ReadonlyMap<number, Buffer> | undefined = name && TEST_CARD_KEYS[name];
-    const bytes = versions?.get(body.readUInt8(1));
-    if (!bytes || body[2] !== 0) return sw(0x6a80);
-    const input = body.subarray(19);
-    const key: CardKey = softwareCardKey((p1 & 1) !== 0 ? diversifyKey(bytes, input) : bytes, randomBytes);
-    const first = (p1 & 0xc0) === 0x80;
-    handshake = key.begin(first ? 'ev2-first' : 'ev2-non-first', 0, first ? undefined : session);
-    return sw(0x90af, await handshake.answer(body.subarray(3, 19)));
-  };
-  const applied = (mode: number, body: Buffer): Buffer => {
-    if (!session) return sw(0x6985);
-    if (mode === 0) {
-      session.open(Buffer.alloc(0), { mode: 'plain', bytes: 0 });
-      return sw(0x9000);
-    }
-    const full = mode === 0x30;
-    const command = full ? body.subarray(1) : body;
-    const start = full ? body.readUInt8(0) : command.length;
-    const [header, data] = [command.subarray(1, start), command.subarray(start)];
-    const sealed = session.protect({
-      ins: command.readUInt8(0),
-      header,
-      data,
-      mode: full ? 'full' : 'mac',
-      macSent: true,
-    });
-    return sw(0x9000, sealed.subarray(header.length));
-  };
-  return {
-    transmit: async (apdu) => {
-      const [, ins = 0, p1 = 0, p2 = 0, length = 0] = apdu;
-      const body = Buffer.from(apdu.subarray(5, 5 + length));
-      if (ins === 0x0a) return authenticate(p1, body);
-      if (ins === 0xae) return applied(p2, body);
-      if (ins !== 0xad || !session) return sw(0x6d00);
-      const opened = session.open(body.subarray(1), { mode: p2 === 0x30 ? 'full' : 'mac', bytes: 'any' });
-      return opened ? sw(0x9000, opened) : sw(0x6a84);
-    },
-  };
-}
+const virtualSam = (): CardTransport =>
+  createVirtualSam(
+    new Map([
+      [0x10, TEST_CARD_KEYS['desfire-read']],
+      [0x11, TEST_CARD_KEYS['desfire-log']],
+    ]),
+  );
 
 const tokens = createSoftwareKeys({ tokens: new Map(Object.entries(TEST_TOKEN_KEYS)) });
-const make = (sam = fakeSam()) => createSamKeys({ sam, entries: ENTRIES, tokens });
+const make = (sam = virtualSam()) => createSamKeys({ sam, entries: ENTRIES, tokens });
 
 tokenKeySuite(make);
 cardKeySuite(make);
@@ -88,10 +32,72 @@ test('EV1 is not offered, keys are not changed', async () => {
   expect(() => key.begin('ev1', 0)).toThrow(TypeError);
 });
 
+const gone = new Uint8Array(0);
+const statusOf = (status: number) => Uint8Array.of(status >> 8, status & 0xff);
+
 test.each([
-  ['that is gone', new Uint8Array(0)],
-  ['that refuses', Uint8Array.of(0x69, 0x85)],
+  ['that is gone', gone],
+  ['that refuses', statusOf(0x6985)],
 ])('a SAM %s makes keys unavailable', async (_what, answer) => {
   const key = await make({ transmit: async () => answer }).cardKey('desfire-log', 4, null);
   await expect(key.begin('ev2-first', 0).answer(Buffer.alloc(16))).rejects.toThrow(KeysUnavailable);
+});
+
+const city = masterKeys(4);
+const cityEntries = new Map([
+  ['desfire-read', { entry: 1, versions: [4] }],
+  ['desfire-log', { entry: 2, versions: [4] }],
+]);
+/** A reader whose keys are in a SAM; `fault` takes the place of its answer to a command of this number. */
+function readerWithSam(fault?: { readonly at: number; readonly answer: Uint8Array }) {
+  const sam = createVirtualSam(
+    new Map([
+      [1, new Map([[4, city.read]])],
+      [2, new Map([[4, city.log]])],
+    ]),
+  );
+  const seen = { commands: 0 };
+  const transmit = async (apdu: Uint8Array): Promise<Uint8Array> => {
+    const at = seen.commands++;
+    return at === fault?.at ? fault.answer : sam.transmit(apdu);
+  };
+  return { seen, keys: createSamKeys({ sam: { transmit }, entries: cityEntries, tokens }) };
+}
+
+test('a card is read and its log written through a SAM', async () => {
+  const { keys } = readerWithSam();
+  const card = cardOf();
+  const visit = await present(card, { keys });
+  expect(visit.reading).toMatchObject({ ok: true, card: { mediumKind: 'social' } });
+  expect(await visit.settle(ENTRY)).toBe('written');
+  visit.end();
+  const again = await present(card, { keys });
+  expect(again.reading).toMatchObject({ ok: true, card: { log: [{ seq: ENTRY.seq }] } });
+  again.end();
+});
+
+test('whatever fails in a SAM while a card is identified, the card is not called counterfeit', async () => {
+  // Two commands of the handshake, then each answer of the card is opened.
+  for (const answer of [gone, statusOf(0x6985), statusOf(0x6a82), statusOf(0x6f00), statusOf(0x9000)])
+    for (const at of [0, 1, 2, 3]) {
+      const { keys } = readerWithSam({ at, answer });
+      const { reading, end } = await present(cardOf(), { keys });
+      end();
+      if (reading.ok) continue; // a fault after the identity was proven
+      expect(reading.reason, `${Buffer.from(answer).toString('hex')} at ${at}`).toBe(
+        'VALIDATOR_OUT_OF_ORDER',
+      );
+    }
+});
+
+test('a card that has other keys, or answers with another MAC, is the card’s fault', async () => {
+  const strange = cardOf({ keys: { ...masterKeys(5), generation: 4 } });
+  const first = await present(strange, { keys: readerWithSam().keys });
+  first.end();
+  expect(first.reading).toEqual({ ok: false, reason: 'CARD_NOT_GENUINE' });
+  const judged = await present(cardOf(), {
+    keys: readerWithSam({ at: 1, answer: statusOf(0x901e) }).keys,
+  });
+  judged.end();
+  expect(judged.reading).toEqual({ ok: false, reason: 'CARD_NOT_GENUINE' });
 });

@@ -105,3 +105,42 @@ describe('keys in a file', () => {
     expect(() => loadMedia(folder)).not.toThrow(/aaaa/);
   });
 });
+
+describe('where the card keys are', () => {
+  const SAM = { v: 1, kind: 'sam', slot: 'SAM 1', entries: { 'desfire-read': { entry: 16, versions: [4] } } };
+
+  test('is said by the folder: a SAM’s slot is opened, and asked when a card needs it', () => {
+    put('key-store.json', { ...SAM, atr: '3b00' });
+    put('card-keys.json', { v: 1, tokens: { 'pan-token': { 1: 'aa'.repeat(16) } } });
+    const places: unknown[] = [];
+    const media = loadMedia(folder, Date.now, (place) => {
+      places.push(place);
+      return { transmit: async () => new Uint8Array(0) };
+    });
+    expect(media).toHaveLength(3);
+    expect(places).toEqual([{ slot: 'SAM 1', atr: Buffer.of(0x3b, 0x00) }]);
+    put('key-store.json', { v: 1, kind: 'software' });
+    expect(names()).toHaveLength(3);
+  });
+  test.each([
+    ['a kind that nobody knows', { v: 1, kind: 'vault' }, /key-store\.json/],
+    ['no entry', { ...SAM, entries: {} }, /key-store\.json/],
+    [
+      'an entry that no SAM has',
+      { ...SAM, entries: { x: { entry: 128, versions: [1] } } },
+      /key-store\.json/,
+    ],
+    ['text', 'nonsense', /key-store\.json/],
+    ['a SAM where there are no slots', SAM, /this reader has no slots/],
+  ])('%s is refused', (_what, content, message) => {
+    put('key-store.json', content);
+    expect(() => loadMedia(folder)).toThrow(message);
+  });
+  test('card keys in software beside a SAM are refused', () => {
+    put('key-store.json', SAM);
+    put('card-keys.json', { v: 1, cards: { 'desfire-read': { 4: 'aa'.repeat(16) } } });
+    expect(() => loadMedia(folder, Date.now, () => ({ transmit: async () => new Uint8Array(0) }))).toThrow(
+      /card-keys\.json holds some/,
+    );
+  });
+});
