@@ -102,6 +102,7 @@ class ValidatorAgent implements Agent {
       deaf: () => this.listening && this.condition.deaf(),
       online: () => this.ties.online(),
       notices: () => this.condition.notices(),
+      listAgeMs: () => this.condition.listAgeMs(),
     });
     const { stopPlan } = device;
     this.staff = createStaffDesk({ journal, keeper, place: this.place, stopPlan });

@@ -2,7 +2,7 @@
  * Who may speak in the embedded city: enrols every planned device and the city's own services, and writes the
  * broker's identities file.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CityData } from '#platform/city-data.ts';
 import { policyOf, type TariffRules } from '../../ingest/enrolment/config.ts';
@@ -32,7 +32,9 @@ export function deviceFolder(dataFolder: string, deviceId: string): string {
 export function stopsOf({ dir, city }: CityData): string | undefined {
   if (city.stops === undefined) return undefined;
   const { countsFromPct: _, ...rules } = city.stops;
-  const texts = STOP_PLAN_FILES.map((name) => [name, readFileSync(join(dir, 'gtfs', name), 'utf8')]);
+  const texts = STOP_PLAN_FILES.map((name) => [name, join(dir, 'gtfs', name)] as const)
+    .filter(([name, path]) => name !== 'translations.txt' || existsSync(path))
+    .map(([name, path]) => [name, readFileSync(path, 'utf8')]);
   return JSON.stringify(makeStopPlan(Object.fromEntries(texts), rules));
 }
 

@@ -1,9 +1,16 @@
 /** `stops.json` of the device folders, from the city's feed: pure, texts in, the file's text out. */
 import { parse } from 'csv-parse/sync';
-import type { StopPlan, StopRules } from '../../edge-agent/stops/stop-plan.ts';
+import { LANGUAGES } from '#contracts/reason-codes.ts';
+import type { StopNames, StopPlan, StopRules } from '../../edge-agent/stops/stop-plan.ts';
 
-/** The files it reads. */
-export const STOP_PLAN_FILES = ['agency.txt', 'stops.txt', 'trips.txt', 'stop_times.txt'] as const;
+/** The files it reads; a feed need not have the last one. */
+export const STOP_PLAN_FILES = [
+  'agency.txt',
+  'stops.txt',
+  'trips.txt',
+  'stop_times.txt',
+  'translations.txt',
+] as const;
 
 type Row = Readonly<Record<string, string>>;
 
@@ -37,7 +44,43 @@ export function makeStopPlan(texts: Readonly<Record<string, string>>, rules: Sto
     known.set(key, index);
     trips[trip['trip_id'] ?? ''] = [index, firstS];
   }
-  return { v: 1, zone: rows('agency.txt')[0]?.['agency_timezone'] ?? 'UTC', rules, stops, patterns, trips };
+  const names = namesOf(Object.keys(stops), places, rows('translations.txt'));
+  const zone = rows('agency.txt')[0]?.['agency_timezone'] ?? 'UTC';
+  return { v: 1, zone, rules, stops, names, patterns, trips };
+}
+
+/** Names of the stops in use. GTFS translates a field by the row's id, or by the text itself wherever it stands. */
+function namesOf(
+  stopIds: readonly string[],
+  places: ReadonlyMap<string, Row>,
+  translations: readonly Row[],
+): Record<string, StopNames> {
+  const ofStops = translations.filter(
+    (row) => row['table_name'] === 'stops' && row['field_name'] === 'stop_name',
+  );
+  const translated = new Map(
+    ofStops.map((row) => [
+      JSON.stringify([row['language']?.slice(0, 2), row['record_id'] || null, row['field_value'] || null]),
+      row['translation'],
+    ]),
+  );
+  const named = stopIds.flatMap((stopId): [string, StopNames][] => {
+    const own = places.get(stopId)?.['stop_name'];
+    if (!own) return [];
+    const found = LANGUAGES.flatMap((code) => {
+      const text =
+        translated.get(JSON.stringify([code, stopId, null])) ??
+        translated.get(JSON.stringify([code, null, own]));
+      return text ? [[code, cut(text)]] : [];
+    });
+    return [[stopId, { own: cut(own), ...Object.fromEntries(found) }]];
+  });
+  return Object.fromEntries(named);
+}
+
+/** A panel has no room for more. */
+function cut(name: string): string {
+  return name.slice(0, 200);
 }
 
 function bySequence(a: Row, b: Row): number {

@@ -1,10 +1,11 @@
 /** The inspector's page, and its three commands. */
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { Type } from 'typebox';
 import { FeedId } from '#contracts/ids.ts';
 import { parserOf } from '#contracts/parse.ts';
 import { renderInspectorPage } from '../inspect/page.ts';
-import { renderInspection } from '../inspect/render.ts';
+import { isResult, renderInspection } from '../inspect/render.ts';
 import type { InspectorScreen, InspectorView } from '../inspect/view.ts';
 import { openLocalPage } from './local-page.ts';
 
@@ -39,6 +40,8 @@ const fileOf = (name: string): string => readFileSync(new URL(`../inspect/${name
 export async function openInspectorServer(port: number, zone: string): Promise<InspectorServer> {
   let message = renderInspection({ sign: 'closed', online: false, atMs: 0 }, zone);
   let acts: InspectorActs | undefined;
+  let checks = 0;
+  let shown: InspectorView | undefined;
   const page = await openLocalPage(
     port,
     {
@@ -56,7 +59,12 @@ export async function openInspectorServer(port: number, zone: string): Promise<I
       acts = who;
     },
     show(view: InspectorView) {
-      message = renderInspection(view, zone);
+      // The same answer sent anew, because the network came or went, is no new one.
+      const { online: _, ...said } = view;
+      const { online: __, ...before } = shown ?? view;
+      if (isResult(view) && (shown === undefined || !isDeepStrictEqual(said, before))) checks++;
+      shown = view;
+      message = renderInspection(view, zone, isResult(view) ? checks : 0);
       page.send(message);
     },
     stop: () => page.stop(),

@@ -19,6 +19,9 @@ const CONTROLS = JSON.stringify(
         close: LABELS.close[language],
         language: LABELS.language[language],
         protocol: LABELS.protocol[language],
+        checkNo: LABELS.checkNo[language],
+        refusedVehicle: LABELS.refusedVehicle[language],
+        refusedCommand: LABELS.refusedCommand[language],
         lost: TITLES['not-written'][language],
       },
     ]),
@@ -28,7 +31,7 @@ const CONTROLS = JSON.stringify(
 /** Ukrainian first; the page changes to the language that was chosen last on this device. */
 export function renderInspectorPage(message: InspectorMessage): string {
   const words = message.words.uk;
-  const { sign, vehicleId, open } = message;
+  const { sign, vehicleId, open, checkNo } = message;
   return html`<!doctype html>
 <html lang="uk">
   <head>
@@ -51,6 +54,7 @@ export function renderInspectorPage(message: InspectorMessage): string {
         <h1 id="title">${words.title}</h1>
         <p id="text">${words.text}</p>
         <dl id="lines">!${listOf(words.lines)}</dl>
+        <p id="check" class="check" ${checkNo === 0 ? 'hidden' : ''}>${LABELS.checkNo.uk} ${checkNo}</p>
       </div>
       <section id="protocol" aria-labelledby="protocol-title" ${words.protocol.length === 0 ? 'hidden' : ''}>
         <h2 id="protocol-title">${LABELS.protocol.uk}</h2>
@@ -58,6 +62,7 @@ export function renderInspectorPage(message: InspectorMessage): string {
       </section>
     </main>
     <footer>
+      <p id="refused" class="not-done" role="alert"></p>
       <form id="vehicle-form" ${sign === 'closed' ? 'hidden' : ''}>
         <label for="vehicle" id="vehicle-label">${LABELS.vehicle.uk}</label>
         <input id="vehicle" name="vehicle" value="${vehicleId}" maxlength="128" autocomplete="off" enterkeyhint="go" required>

@@ -25,16 +25,23 @@ export interface InspectorMessage {
   readonly vehicleId: string;
   /** Whether a passenger can be checked now. */
   readonly open: boolean;
+  /** Number of this result since the start; 0 = no result. Two that look the same are two. */
+  readonly checkNo: number;
   readonly words: Readonly<Record<Language, InspectorWords>>;
 }
 
+/** Whether a view is an answer to a card, and not what is to be done first. */
+export function isResult({ sign }: Pick<InspectorView, 'sign'>): boolean {
+  return sign !== 'closed' && sign !== 'choose-vehicle' && sign !== 'ready';
+}
+
 /** @param zone of the city, in which people read times. */
-export function renderInspection(view: InspectorView, zone: string): InspectorMessage {
+export function renderInspection(view: InspectorView, zone: string, checkNo = 0): InspectorMessage {
   const words = Object.fromEntries(
     LANGUAGES.map((language) => [language, wordsOf(view, language, zone)]),
   ) as Record<Language, InspectorWords>;
   const { sign, vehicleId = '' } = view;
-  return { sign, vehicleId, open: sign !== 'closed' && sign !== 'choose-vehicle', words };
+  return { sign, vehicleId, open: sign !== 'closed' && sign !== 'choose-vehicle', checkNo, words };
 }
 
 function wordsOf(view: InspectorView, language: Language, zone: string): InspectorWords {

@@ -90,6 +90,19 @@ export const EVIDENCE: Readonly<Record<'card-log' | 'vehicle', Text>> = {
 export const LABELS = {
   pageTitle: { uk: 'Контроль', en: 'Inspection', de: 'Kontrolle', pl: 'Kontrola' },
   offline: { uk: 'Без мережі', en: 'No network', de: 'Kein Netz', pl: 'Bez sieci' },
+  checkNo: { uk: 'Перевірка №', en: 'Check no.', de: 'Kontrolle Nr.', pl: 'Kontrola nr' },
+  refusedVehicle: {
+    uk: 'Такого номера транспорту не буває. Перевірте його.',
+    en: 'No vehicle has such a number. Check it.',
+    de: 'Eine solche Fahrzeugnummer gibt es nicht. Bitte prüfen.',
+    pl: 'Nie ma takiego numeru pojazdu. Sprawdź go.',
+  },
+  refusedCommand: {
+    uk: 'Пристрій цього не виконав. Спробуйте ще раз.',
+    en: 'The device did not do this. Try again.',
+    de: 'Das Gerät hat das nicht ausgeführt. Bitte noch einmal versuchen.',
+    pl: 'Urządzenie tego nie wykonało. Spróbuj jeszcze raz.',
+  },
   vehicle: { uk: 'Номер транспорту', en: 'Vehicle number', de: 'Fahrzeugnummer', pl: 'Numer pojazdu' },
   take: { uk: 'Обрати', en: 'Choose', de: 'Wählen', pl: 'Wybierz' },
   noCard: { uk: 'Немає картки', en: 'No card', de: 'Keine Karte', pl: 'Brak karty' },

@@ -6,7 +6,7 @@ import { TITLES } from './texts.ts';
 
 /** The words for a lost agent travel with the page: who is gone cannot send them. */
 export function renderPage(message: ScreenMessage): string {
-  const { sign, language, title, text, offline, pageTitle, nextLanguage } = message;
+  const { sign, language, title, text, offline, pageTitle, nextLanguage, card } = message;
   const lostTitle = TITLES['out-of-order'][language];
   const lostText = reasonText('VALIDATOR_OUT_OF_ORDER', language);
   return html`<!doctype html>
@@ -41,6 +41,7 @@ export function renderPage(message: ScreenMessage): string {
           <h1 id="title">${title}</h1>
           <p id="text">${text}</p>
           <ul id="lines" class="lines"></ul>
+          <p id="card" class="card" ${card === '' ? 'hidden' : ''}>${card}</p>
         </div>
         <div id="keys" class="keys"></div>
       </div>

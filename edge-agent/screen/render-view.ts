@@ -1,10 +1,12 @@
 /** From what the agent shows to what stands on the panel: words in the card's language, pure. */
 import { LANGUAGES, type Language, reasonText } from '#contracts/reason-codes.ts';
-import type { ScreenView } from '../ports.ts';
+import type { Notice, ScreenView } from '../ports.ts';
 import {
   ALREADY_COUNTED,
+  CARD_NO,
   COMPANION,
   GOOD_JOURNEY,
+  listAgeText,
   MENU,
   NOTICES,
   OFFLINE,
@@ -38,7 +40,9 @@ export interface ScreenMessage {
   readonly notices: readonly string[];
   /** The key that changes the language, in its own words. */
   readonly nextLanguage: { readonly code: Language; readonly name: string };
-  /** City time of the answer: two answers that look the same are two. */
+  /** Which card was answered, in words: two answers that look the same are two. Empty at rest. */
+  readonly card: string;
+  /** City time of the answer. */
   readonly shownAtMs: number;
   /** Empty while online. */
   readonly offline: string;
@@ -54,10 +58,11 @@ export function renderView(view: ScreenView): ScreenMessage {
     language,
     title: asking ? COMPANION.question[language] : titleOf(view),
     text: sentenceOf(view),
-    lines: previewLines(view),
+    lines: [...previewLines(view), ...staffLines(view)],
     keys: keysOf(view),
-    notices: (view.notices ?? []).map((notice) => NOTICES[notice][language]),
+    notices: (view.notices ?? []).map((notice) => noticeOf(notice, view)),
     nextLanguage: { code: nextOf(language), name: LANGUAGE_NAMES[nextOf(language)] },
+    card: view.cardNo === undefined || sign === 'staff' ? '' : `${CARD_NO[language]} ${view.cardNo}`,
     shownAtMs: view.atMs,
     offline: online ? '' : OFFLINE[language],
     pageTitle: PAGE_TITLE[language],
@@ -97,6 +102,19 @@ function sentenceOf(view: ScreenView): string {
   return (repeated ? ALREADY_COUNTED : GOOD_JOURNEY)[language];
 }
 
+/** What a driver with a card sees of the validator itself. */
+function staffLines({ sign, language, listAgeMin, notices }: ScreenView): string[] {
+  return sign === 'staff' && listAgeMin !== undefined && !notices?.includes('list-old')
+    ? [listAgeText(listAgeMin, language)]
+    : [];
+}
+
+function noticeOf(notice: Notice, { language, listAgeMin }: ScreenView): string {
+  const text = NOTICES[notice][language];
+  if (notice !== 'list-old' || listAgeMin === undefined) return text;
+  return `${text}. ${listAgeText(listAgeMin, language)}`;
+}
+
 function keysOf({ asking, menu, language }: ScreenView): ScreenKey[] {
   if (asking) {
     return [
@@ -107,8 +125,8 @@ function keysOf({ asking, menu, language }: ScreenView): ScreenKey[] {
   if (menu === undefined) return [];
   const leave: ScreenKey = { label: MENU.leave[language], act: { press: 'leave' }, look: 'main' };
   const lines = menu.lines.map(
-    ({ routeId, directionId, towards }): ScreenKey => ({
-      label: `${routeId} → ${towards}`,
+    ({ routeId, directionId, towards, towardsNames: names }): ScreenKey => ({
+      label: `${routeId} → ${names?.[language] ?? names?.own ?? towards}`,
       act: { press: 'open-shift', routeId, directionId },
       look: 'plain',
     }),

@@ -21,6 +21,10 @@ export interface ScreenView {
   readonly menu?: DriverMenu;
   /** What the driver should know. */
   readonly notices?: readonly Notice[];
+  /** Whole minutes since the city vouched for the deny list; where it is shown. */
+  readonly listAgeMin?: number;
+  /** Number of the card that was answered, counted since the start: two answers that look the same are two. */
+  readonly cardNo?: number;
 }
 
 /** What is known of a card and its account, with its age; nothing that is not known. */
@@ -44,6 +48,8 @@ export interface LineChoice {
   readonly directionId: 0 | 1;
   /** Last stop. */
   readonly towards: string;
+  /** Its name; absent = the city has told none. */
+  readonly towardsNames?: Partial<Readonly<Record<Language, string>>> & { readonly own: string };
 }
 
 /** What a driver's service card opens. */

@@ -1,6 +1,6 @@
 /** Words of the validator's screen. The sentences of refusals stand in the contracts' catalogue. */
 import { formatMoney } from '#contracts/money.ts';
-import type { Text } from '#contracts/reason-codes.ts';
+import type { Language, Text } from '#contracts/reason-codes.ts';
 import type { Notice, ScreenView } from '../ports.ts';
 
 /** The one word beside the sign. */
@@ -118,6 +118,25 @@ export const NOTICES: Readonly<Record<Notice, Text>> = {
     pl: 'Nie ma jeszcze listy blokad',
   },
 };
+
+/** Before the number of the card that was answered. */
+export const CARD_NO: Text = { uk: 'Картка №', en: 'Card no.', de: 'Karte Nr.', pl: 'Karta nr' };
+
+const LIST_AGE: Text = {
+  uk: 'Вік списку блокувань',
+  en: 'Age of the deny list',
+  de: 'Alter der Sperrliste',
+  pl: 'Wiek listy blokad',
+};
+
+/** How old the deny list is, in the largest unit of which there are two or more. */
+export function listAgeText(minutes: number, language: Language): string {
+  const hours = Math.floor(minutes / 60);
+  const days = Math.floor(hours / 24);
+  const [amount, unit] = days >= 2 ? [days, 'day'] : hours >= 2 ? [hours, 'hour'] : [minutes, 'minute'];
+  const said = new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(amount);
+  return `${LIST_AGE[language]}: ${said}`;
+}
 
 /** What is known of a pass, an account, and the age of what is known. Nothing that is not known is said. */
 export function previewLines({ preview, language }: ScreenView): string[] {

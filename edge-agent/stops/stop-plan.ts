@@ -15,6 +15,18 @@ const Degrees = (limit: number) => Type.Number({ minimum: -limit, maximum: limit
 const percent = Type.Integer({ minimum: 0, maximum: 100 });
 const Seconds = Type.Integer({ minimum: 0, maximum: 200_000 });
 
+const Name = Type.String({ minLength: 1, maxLength: 200 });
+
+/** A stop's name as the feed has it, and its translations. */
+export const StopNames = Type.Object({
+  own: Name,
+  uk: Type.Optional(Name),
+  en: Type.Optional(Name),
+  de: Type.Optional(Name),
+  pl: Type.Optional(Name),
+});
+export type StopNames = Static<typeof StopNames>;
+
 /** How a stop is decided; the city's numbers (`cities/<city>/city.yaml`, stops). */
 export const StopRules = Type.Object({
   /** A vehicle this near to a stop is at it. */
@@ -40,6 +52,8 @@ export const StopPlan = Type.Object({
   rules: StopRules,
   /** Stop → latitude, longitude (WGS 84). */
   stops: keyed(PRINTABLE_NAME, Type.Tuple([Degrees(90), Degrees(180)])),
+  /** Names for people; a stop that is not here is called by its id. */
+  names: Type.Optional(keyed(PRINTABLE_NAME, StopNames)),
   patterns: Type.Array(
     Type.Object({
       routeId: FeedId,

@@ -22,6 +22,8 @@ export interface Condition {
   deaf(): boolean;
   /** Undefined = nothing to know. */
   notices(): readonly Notice[] | undefined;
+  /** City milliseconds since the city vouched for the deny list; null = never. */
+  listAgeMs(): number | null;
   /** Once a tick: how long the reader is lost. */
   look(): void;
 }
@@ -44,15 +46,21 @@ export function createCondition(deps: ConditionDeps): Condition {
     return readerLost() ? 'reader' : null;
   }
 
-  function listNotice(): Notice | undefined {
+  function listAgeMs(): number | null {
     const { vouchedAtMs } = denyList.state();
-    if (vouchedAtMs === null) return 'list-none';
-    return keeper.nowMs() - vouchedAtMs >= limits.listOldMs ? 'list-old' : undefined;
+    return vouchedAtMs === null ? null : Math.max(0, keeper.nowMs() - vouchedAtMs);
+  }
+
+  function listNotice(): Notice | undefined {
+    const ageMs = listAgeMs();
+    if (ageMs === null) return 'list-none';
+    return ageMs >= limits.listOldMs ? 'list-old' : undefined;
   }
 
   return {
     fault,
     deaf: () => fault() !== null || reader.state().state !== 'ready',
+    listAgeMs,
     notices() {
       const now = fault();
       const journalNotice: Notice | undefined = now ?? (nearlyFull() ? 'journal-nearly-full' : undefined);

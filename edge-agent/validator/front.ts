@@ -14,8 +14,14 @@ import {
 } from './machine.ts';
 import { createOutages, type Outages } from './outages.ts';
 
+/** Cards are counted so far, then from one again: enough to tell two in a row apart. */
+const CARDS_MAX = 999;
+
 /** A view without what every view has. */
-export type FrontView = Omit<ScreenView, 'online' | 'atMs' | 'language' | 'notices'> & {
+export type FrontView = Omit<
+  ScreenView,
+  'online' | 'atMs' | 'language' | 'notices' | 'listAgeMin' | 'cardNo'
+> & {
   readonly language?: Language;
 };
 
@@ -31,6 +37,8 @@ export interface FrontDeps {
   readonly online: () => boolean;
   /** What the driver should know. */
   readonly notices: () => ScreenView['notices'];
+  /** Since the city vouched for the deny list; null = never. */
+  readonly listAgeMs: () => number | null;
   /** Language of the panel at rest. */
   readonly language: Language;
   readonly limits: {
@@ -81,9 +89,16 @@ export function createFront(deps: FrontDeps): Front {
   let cancel: (() => void) | undefined;
   let answered: ScreenView | undefined;
   let shown: ScreenView | undefined;
+  let cards = 0;
 
   const language = (): Language =>
     chosen && timers.nowMs() < chosen.untilMs ? chosen.language : deps.language;
+
+  /** Only where it is read: a panel at rest is not sent anew each minute. */
+  const listAge = (sign: ScreenView['sign'], notices: ScreenView['notices']) => {
+    const ageMs = sign === 'staff' || notices?.includes('list-old') ? deps.listAgeMs() : null;
+    return ageMs === null ? {} : { listAgeMin: Math.floor(ageMs / 60_000) };
+  };
 
   const whole = (view: FrontView): ScreenView => {
     const notices = deps.notices();
@@ -93,6 +108,7 @@ export function createFront(deps: FrontDeps): Front {
       online: deps.online(),
       atMs: deps.nowMs(),
       ...(notices && { notices }),
+      ...listAge(view.sign, notices),
     };
   };
 
@@ -130,7 +146,7 @@ export function createFront(deps: FrontDeps): Front {
   }
 
   function say({ view, id }: Answer): void {
-    answered = whole(view);
+    answered = { ...whole(view), cardNo: cards };
     shown = answered;
     screen.show(answered);
     for (const listener of listeners) listener(answered, id);
@@ -140,7 +156,10 @@ export function createFront(deps: FrontDeps): Front {
     state: () => state.name,
     dialog: () => (state.name === 'answered' ? state.dialog : null),
     view: () => ({ ...(shown ?? resting()), online: deps.online() }),
-    cardCame: () => happen({ kind: 'card' }),
+    cardCame() {
+      cards = (cards % CARDS_MAX) + 1;
+      happen({ kind: 'card' });
+    },
     answer(answer) {
       happen({ kind: 'answer', dialog: answer.dialog ?? null });
       say(answer);

@@ -134,7 +134,10 @@ function linesOf(plan: StopPlan | undefined): LineChoice[] {
   const found = new Map<string, LineChoice>();
   for (const { routeId, directionId, stopIds } of plan?.patterns ?? []) {
     const key = `${routeId}/${directionId}`;
-    if (!found.has(key)) found.set(key, { routeId, directionId, towards: stopIds.at(-1) as string });
+    const towards = stopIds.at(-1) as string;
+    const names = plan?.names?.[towards];
+    if (!found.has(key))
+      found.set(key, { routeId, directionId, towards, ...(names && { towardsNames: names }) });
   }
   const byName = new Intl.Collator('uk', { numeric: true });
   return [...found.values()]

@@ -1,28 +1,24 @@
 /** The panel's page in a real browser. */
 import { request } from 'node:http';
 import { AxeBuilder } from '@axe-core/playwright';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { LANGUAGES, REFUSAL_CODES, reasonText } from '#contracts/reason-codes.ts';
 import { openScreenServer, type ScreenServer } from '../../edge-agent/adapters/screen-server.ts';
 import type { ScreenView } from '../../edge-agent/ports.ts';
 import { renderView } from '../../edge-agent/screen/render-view.ts';
+import { openBrowser } from '../pages/browser.ts';
 import { until } from '../support/until.ts';
 
-const FLAGS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
+let browser: Browser;
+beforeAll(async () => {
+  browser = await openBrowser();
+});
+afterAll(() => browser?.close());
 
 const VIEWS: ScreenView[] = [
   { sign: 'waiting', language: 'uk', online: true, atMs: 0 },
-  { sign: 'accepted', language: 'en', online: true, atMs: 0 },
+  { sign: 'accepted', language: 'en', online: true, atMs: 0, cardNo: 7 },
   { sign: 'accepted', language: 'de', online: false, repeated: true, atMs: 0 },
   { sign: 'refused', reason: 'CARD_DENIED', language: 'pl', online: true, atMs: 0 },
   { sign: 'out-of-order', reason: 'VALIDATOR_OUT_OF_ORDER', language: 'uk', online: false, atMs: 0 },
@@ -34,13 +30,15 @@ const MENU: ScreenView = {
   online: false,
   atMs: 0,
   notices: ['journal-nearly-full', 'list-old'],
+  listAgeMin: 134,
   menu: {
     shift: { routeId: 'T1', directionId: 0 },
     brokenDown: false,
     lines: Array.from({ length: 30 }, (_, n) => ({
       routeId: `T${n}`,
       directionId: 0,
-      towards: `Зупинка ${n}`,
+      towards: `stop-${n}`,
+      towardsNames: { own: `Зупинка ${n}`, de: `Halt ${n}` },
     })),
   },
 };
@@ -70,18 +68,43 @@ describe('the words of the screen', () => {
   });
 });
 
+describe('what a driver reads', () => {
+  it("a line by the name of its last stop: in the card's language, else the feed's own, else the id", () => {
+    const line = { routeId: 'T2', directionId: 0 as const, towards: 's1' };
+    const label = (language: ScreenView['language'], towardsNames?: { own: string; de?: string }) => {
+      const lines = [{ ...line, ...(towardsNames && { towardsNames }) }];
+      const menu = { shift: null, brokenDown: false, lines };
+      return renderView({ ...MENU, language, menu }).keys.at(-1)?.label;
+    };
+    const names = { own: 'Центр', de: 'Zentrum' };
+    expect([label('de', names), label('pl', names), label('de')]).toEqual([
+      'T2 → Zentrum',
+      'T2 → Центр',
+      'T2 → s1',
+    ]);
+  });
+
+  it.each<[number, ScreenView['language'], string]>([
+    [0, 'en', 'Age of the deny list: 0 minutes'],
+    [14, 'uk', 'Вік списку блокувань: 14 хвилин'],
+    [119, 'de', 'Alter der Sperrliste: 119 Minuten'],
+    [120, 'pl', 'Wiek listy blokad: 2 godziny'],
+    [47 * 60 + 59, 'en', 'Age of the deny list: 47 hours'],
+    [48 * 60, 'en', 'Age of the deny list: 2 days'],
+  ])('a list of %i minutes in %s is said in plain words', (listAgeMin, language, text) => {
+    const { notices: _, ...view } = MENU;
+    expect(renderView({ ...view, language, listAgeMin }).lines).toEqual([text]);
+    const old = renderView({ ...view, language, listAgeMin, notices: ['list-old'] });
+    expect(old.notices).toEqual([expect.stringContaining(text)]);
+    expect(old.lines).toEqual([]);
+  });
+});
+
 describe('the page in Chromium', () => {
-  let browser: Browser;
   let screen: ScreenServer;
   let page: Page;
   const errors: string[] = [];
 
-  beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
-  });
-  afterAll(async () => {
-    await browser?.close();
-  });
   beforeEach(async () => {
     screen = await openScreenServer(0);
     const context = await browser.newContext({ viewport: { width: 800, height: 480 } });
@@ -147,22 +170,47 @@ describe('the page in Chromium', () => {
     await page.waitForSelector('body[data-sign="waiting"]');
   });
 
-  it('announces the answer to a screen reader', async () => {
+  it('two equal answers in a row differ for ear, eye and screen reader; the same one sent anew does not', async () => {
     await page.goto(screen.url);
+    await page.waitForSelector('body[data-sign="waiting"]');
     expect(await page.getAttribute('[role=status]', 'aria-live')).toBe('assertive');
+    const answer = (cardNo: number): ScreenView => ({ ...(VIEWS[1] as ScreenView), cardNo });
+    const seen = async (cardNo: number) => {
+      await page.waitForSelector(`#card:text-is("Card no. ${cardNo}")`);
+      return {
+        beat: await page.getAttribute('body', 'data-beat'),
+        said: await page.textContent('[role=status]'),
+        blinks: await page.$eval('.sign', (sign) => getComputedStyle(sign).animationName),
+      };
+    };
+    screen.show(answer(1));
+    const first = await seen(1);
+    screen.show(answer(2));
+    const second = await seen(2);
+    screen.show({ ...answer(2), online: false });
+    await page.waitForSelector('#offline:visible');
+    expect(await seen(2)).toEqual(second);
+    expect(second.beat).not.toBe(first.beat);
+    expect(second.said).not.toBe(first.said);
+    expect([first.blinks, second.blinks]).toEqual(['blink-a', 'blink-b']);
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+    expect((await seen(2)).blinks).toBe('none');
+    const ground = (number: number) => {
+      screen.show(answer(number));
+      return seen(number).then(() => page.$eval('#card', (mark) => getComputedStyle(mark).backgroundColor));
+    };
+    expect(await ground(3)).not.toBe(await ground(4));
   });
 });
 
 describe('the keys of the panel', () => {
-  let browser: Browser;
   let page: Page;
   let screen: ScreenServer;
   const pressed: object[] = [];
   beforeAll(async () => {
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
     page = await (await browser.newContext({ viewport: { width: 800, height: 480 } })).newPage();
   });
-  afterAll(() => browser.close());
+  afterAll(() => page?.context().close());
   beforeEach(async () => {
     pressed.length = 0;
     screen = await openScreenServer(0, (press) => void pressed.push(press));

@@ -10,6 +10,7 @@ interface Message {
   sign: string;
   vehicleId: string;
   open: boolean;
+  checkNo: number;
   words: Record<string, Words>;
 }
 interface Controls {
@@ -20,6 +21,9 @@ interface Controls {
   close: string;
   language: string;
   protocol: string;
+  checkNo: string;
+  refusedVehicle: string;
+  refusedCommand: string;
   lost: string;
 }
 
@@ -29,6 +33,8 @@ const buttons = [...document.querySelectorAll<HTMLButtonElement>('[data-language
 let language = localStorage.getItem('language') ?? 'uk';
 if (!(language in controls)) language = 'uk';
 let shown: Message | undefined;
+/** What the device refused last; null = nothing. */
+let refused: 'refusedVehicle' | 'refusedCommand' | null = null;
 
 function fill(list: HTMLElement, lines: [string, string][]): void {
   list.replaceChildren(
@@ -53,6 +59,7 @@ function label(): void {
   part('no-card').textContent = words.noCard;
   part('close').textContent = words.close;
   part('protocol-title').textContent = words.protocol;
+  part('refused').textContent = refused === null ? '' : words[refused];
   part('languages').setAttribute('aria-label', words.language);
   for (const button of buttons)
     button.setAttribute('aria-pressed', String(button.dataset['language'] === language));
@@ -68,6 +75,8 @@ function show(message: Message): void {
   part('protocol').hidden = words.protocol.length === 0;
   part('offline').textContent = words.offline;
   part('offline').hidden = words.offline === '';
+  part('check').textContent = `${controls[language]?.checkNo} ${message.checkNo}`;
+  part('check').hidden = message.checkNo === 0;
   part('vehicle-form').hidden = message.sign === 'closed';
   part('close').hidden = message.sign === 'closed';
   part('no-card').hidden = !message.open;
@@ -82,9 +91,25 @@ function speak(code: string): void {
   if (shown) show(shown);
 }
 
-function act(command: object): void {
+function act(command: { do: 'vehicle'; vehicleId: string } | { do: 'no-card' | 'close' }): void {
   const headers = { 'content-type': 'application/json' };
-  void fetch('/act', { method: 'POST', headers, body: JSON.stringify(command) }).catch(() => lose());
+  refuse(null);
+  fetch('/act', { method: 'POST', headers, body: JSON.stringify(command) }).then(
+    ({ ok }) => refuse(ok ? null : command.do === 'vehicle' ? 'refusedVehicle' : 'refusedCommand'),
+    () => lose(),
+  );
+}
+
+/** Says that the device did not do what was asked for, and why as far as the page knows. */
+function refuse(what: typeof refused): void {
+  refused = what;
+  label();
+  if (what === 'refusedVehicle') part<HTMLInputElement>('vehicle').focus();
+}
+
+/** A blink for each result, and a mark that changes its look, for those who want no motion. */
+function beat(): void {
+  document.body.dataset['beat'] = document.body.dataset['beat'] === 'a' ? 'b' : 'a';
 }
 
 /** A high note where the ride stands, two low ones where it does not; doubt is silent. */
@@ -133,6 +158,7 @@ function lose(): void {
     part('text').textContent = '';
     fill(part('lines'), []);
     part('protocol').hidden = true;
+    part('check').hidden = true;
     shown = undefined;
   }, LOST_MS);
 }
@@ -141,10 +167,14 @@ const events = new EventSource('/events');
 events.addEventListener('message', (event: MessageEvent<string>) => {
   clearTimeout(lost);
   lost = undefined;
-  const fresh = shown !== undefined;
+  const before = shown;
   shown = JSON.parse(event.data) as Message;
   show(shown);
-  if (fresh) sound(shown.sign);
+  // The first message only repeats what stands there already, and a network that comes or goes is no result.
+  if (before === undefined || shown.checkNo === 0 || shown.checkNo === before.checkNo) return;
+  refuse(null);
+  beat();
+  sound(shown.sign);
 });
 events.addEventListener('error', lose);
 label();

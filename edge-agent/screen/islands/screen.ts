@@ -16,6 +16,8 @@ interface ScreenMessage {
   keys: ScreenKey[];
   notices: string[];
   nextLanguage: { code: string; name: string };
+  card: string;
+  shownAtMs: number;
   offline: string;
   pageTitle: string;
 }
@@ -34,6 +36,8 @@ function show(message: ScreenMessage): void {
   language.textContent = message.nextLanguage.name;
   language.lang = message.nextLanguage.code;
   list('lines', message.lines);
+  part('card').textContent = message.card;
+  part('card').hidden = message.card === '';
   list('notices', message.notices);
   showKeys(message.keys);
 }
@@ -132,6 +136,11 @@ function sound(name: string): void {
   }
 }
 
+/** A blink once for each answer, and a mark that changes its look, for those who want no motion. */
+function beat(): void {
+  document.body.dataset['beat'] = document.body.dataset['beat'] === 'a' ? 'b' : 'a';
+}
+
 let first = true;
 let lastSound = '';
 let lost: number | undefined;
@@ -142,11 +151,14 @@ const events = new EventSource('/events');
 events.addEventListener('message', (event: MessageEvent<string>) => {
   clearTimeout(lost);
   lost = undefined;
-  const message = JSON.parse(event.data) as ScreenMessage & { shownAtMs: number };
+  const message = JSON.parse(event.data) as ScreenMessage;
   show(message);
   // The first message only repeats what stands there already; a change of the language is no answer.
-  const answer = `${message.sound} ${message.shownAtMs}`;
-  if (!first && answer !== lastSound) sound(message.sound);
+  const answer = `${message.sound} ${message.shownAtMs} ${message.card.replace(/\D/g, '')}`;
+  if (!first && answer !== lastSound) {
+    sound(message.sound);
+    if (message.card !== '') beat();
+  }
   lastSound = answer;
   first = false;
 });
@@ -159,6 +171,7 @@ events.addEventListener('error', () => {
     part('title').textContent = lostTitle ?? '';
     part('text').textContent = lostText ?? '';
     list('lines', []);
+    part('card').hidden = true;
     showKeys([]);
     first = true;
   }, LOST_MS);

@@ -160,6 +160,48 @@ describe('the page in Chromium', () => {
     expect(await page.getAttribute('[role=status]', 'aria-live')).toBe('assertive');
   });
 
+  it('two equal results in a row are two, and a network that comes is none', async () => {
+    await page.goto(server.url);
+    await page.waitForSelector('body[data-sign="closed"]');
+    const result = VIEWS[3] as InspectorView;
+    const seen = async (checkNo: number) => {
+      await page.waitForSelector(`#check:text-is("Перевірка № ${checkNo}")`);
+      return page.getAttribute('body', 'data-beat');
+    };
+    server.show(result);
+    const first = await seen(1);
+    server.show({ ...result, atMs: AT_MS + 2000 });
+    const second = await seen(2);
+    server.show({ ...result, atMs: AT_MS + 2000, online: false });
+    await page.waitForSelector('#offline:visible');
+    expect(await seen(2)).toBe(second);
+    expect(second).not.toBe(first);
+  });
+
+  it('says what the device refuses, until the next thing is done', async () => {
+    server.show({ sign: 'choose-vehicle', online: true, atMs: AT_MS });
+    await page.goto(server.url);
+    await page.waitForSelector('body[data-sign="choose-vehicle"]');
+    await page.evaluate("document.getElementById('vehicle').value = '\\u0007'");
+    await page.click('#take');
+    await page.waitForSelector('#refused:not(:empty)');
+    expect(await page.textContent('#refused')).toContain('номера транспорту не буває');
+    expect(await page.getAttribute('#refused', 'role')).toBe('alert');
+    expect(asked).toEqual([]);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('2');
+    expect(await page.textContent('#refused')).toContain('No vehicle has such a number');
+    const { violations } = await new AxeBuilder({ page })
+      .withTags(['wcag2a', 'wcag2aa', 'wcag22aa'])
+      .analyze();
+    expect(violations.map(({ id }) => id)).toEqual([]);
+    await page.fill('#vehicle', '101');
+    await page.click('#take');
+    await expect.poll(() => asked).toEqual(['vehicle 101']);
+    await page.waitForSelector('#refused:empty', { state: 'attached' });
+  });
+
   it('drops the last result when its device is gone', async () => {
     await page.goto(server.url);
     await shown(VIEWS[4] as InspectorView);

@@ -34,6 +34,7 @@ const PLAN: StopPlan = {
     dropPct: 20,
   },
   stops: { a: [49.55, 25.59], b: [49.56, 25.6] },
+  names: { b: { own: 'Б', en: 'B' } },
   patterns: [pattern('T10', 0, ['a', 'b']), pattern('T2', 1, ['b', 'a']), pattern('T2', 1, ['b', 'a', 'b'])],
   trips: {},
 };
@@ -49,7 +50,7 @@ describe("a driver's card", () => {
         brokenDown: false,
         lines: [
           { routeId: 'T2', directionId: 1, towards: 'a' },
-          { routeId: 'T10', directionId: 0, towards: 'b' },
+          { routeId: 'T10', directionId: 0, towards: 'b', towardsNames: { own: 'Б', en: 'B' } },
         ],
       },
     });
