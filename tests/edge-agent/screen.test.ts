@@ -180,7 +180,7 @@ describe('the page in Chromium', () => {
       return {
         beat: await page.getAttribute('body', 'data-beat'),
         said: await page.textContent('[role=status]'),
-        blinks: await page.$eval('.sign', (sign) => getComputedStyle(sign).animationName),
+        blinks: await page.evaluate("getComputedStyle(document.querySelector('.sign')).animationName"),
       };
     };
     screen.show(answer(1));
@@ -197,7 +197,9 @@ describe('the page in Chromium', () => {
     expect((await seen(2)).blinks).toBe('none');
     const ground = (number: number) => {
       screen.show(answer(number));
-      return seen(number).then(() => page.$eval('#card', (mark) => getComputedStyle(mark).backgroundColor));
+      return seen(number).then(() =>
+        page.evaluate("getComputedStyle(document.getElementById('card')).backgroundColor"),
+      );
     };
     expect(await ground(3)).not.toBe(await ground(4));
   });
