@@ -4,6 +4,7 @@
  * no fare is known.
  */
 
+import { decodeJson } from '#contracts/parse.ts';
 import type { FareFeed, JoinRule, Service, Stop, Timeframe } from '../fares-v2/fare-feed.ts';
 import { compareFileProblems, type FileProblem } from '../file-problem.ts';
 import { findZone, type Zone } from '../local-time.ts';
@@ -18,6 +19,8 @@ import { type FeedFiles, openTable, quote } from './row-reader.ts';
 export const FARE_FILES: readonly string[] = [
   'agency.txt',
   'stops.txt',
+  'location_groups.txt',
+  'locations.geojson',
   'routes.txt',
   'calendar.txt',
   'calendar_dates.txt',
@@ -165,11 +168,13 @@ function readNetworks(files: FeedFiles, problems: FileProblem[]): Map<string, st
   return networkOf;
 }
 
+/** Where a leg may begin or end: stops, and the zones and groups of services on demand (in no area, no zone of time). */
 function readStops(files: FeedFiles, problems: FileProblem[]): Map<string, Stop> | null {
   const table = openTable(files, 'stops.txt', ['stop_id'], problems);
-  if (!table) return null;
-  const stops = new Map<string, Stop>();
-  table.each((row) => {
+  const others = [...readGroupIds(files, problems), ...readLocationIds(files, problems)];
+  if (!table && others.length === 0) return null;
+  const stops = new Map<string, Stop>(others.map((id) => [id, { parentId: '', zoneName: '' }]));
+  table?.each((row) => {
     const stopId = row.required('stop_id');
     const zoneName = row.text('stop_timezone');
     if (stops.has(stopId)) row.fail('stop_id', `stop ${quote(stopId)} occurs twice`, 'Remove one row.');
@@ -183,6 +188,35 @@ function readStops(files: FeedFiles, problems: FileProblem[]): Map<string, Stop>
     stops.set(stopId, { parentId: row.text('parent_station'), zoneName });
   });
   return stops;
+}
+
+function readGroupIds(files: FeedFiles, problems: FileProblem[]): string[] {
+  const column = 'location_group_id';
+  return (
+    openTable(files, 'location_groups.txt', [column], problems)?.map((row) => row.required(column)) ?? []
+  );
+}
+
+function readLocationIds(files: FeedFiles, problems: FileProblem[]): string[] {
+  const file = 'locations.geojson';
+  const bytes = files.get(file);
+  if (!bytes) return [];
+  const json = decodeJson(bytes, bytes.length);
+  const features = json.ok ? (json.value as { features?: unknown } | null)?.features : undefined;
+  if (Array.isArray(features))
+    return features.flatMap((feature: { id?: unknown } | null) =>
+      typeof feature?.id === 'string' ? [feature.id] : [],
+    );
+  const message = 'not a GeoJSON collection of features';
+  problems.push({
+    file,
+    line: 1,
+    column: 1,
+    severity: 'warning',
+    message,
+    howToMend: 'Write a FeatureCollection whose features have ids; its zones are not known.',
+  });
+  return [];
 }
 
 function readStopAreas(files: FeedFiles, problems: FileProblem[]): Map<string, string[]> {

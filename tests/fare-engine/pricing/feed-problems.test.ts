@@ -187,6 +187,7 @@ describe('problems of a feed', () => {
       { 'translations.txt': 'trans_id,lang,translation\na,en,A\n' },
       'translations.txt:1 warning',
     ],
+    ['zones that are none', { 'locations.geojson': '[1' }, 'locations.geojson:1 warning'],
     ['a file of nothing', { 'fare_transfer_rules.txt': '' }, 'fare_transfer_rules.txt:1 warning'],
     ['a file that is no text', { 'areas.txt': '\u0000"x' }, 'areas.txt:1 error'],
   ])('%s', (_name, files, expected) => {

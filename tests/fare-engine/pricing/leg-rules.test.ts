@@ -111,6 +111,28 @@ describe('areas', () => {
   });
 });
 
+describe('services on demand', () => {
+  const zone = (id: unknown) => ({
+    type: 'Feature',
+    id,
+    geometry: { type: 'Polygon', coordinates: [[[1, 2]]] },
+  });
+  const FLEX = {
+    'location_groups.txt': 'location_group_id,location_group_name\nvillages,V\n',
+    'locations.geojson': JSON.stringify({
+      type: 'FeatureCollection',
+      features: [zone('north'), zone(7), null],
+    }),
+    'fare_leg_rules.txt': 'network_id,fare_product_id\nbus,p1\n',
+  };
+
+  it('begin and end in zones and groups too, which lie in no area', () => {
+    const pricer = pricerOf(PRODUCTS, FLEX);
+    expect(totals(pricer, [leg('bus1', 'north', 'villages', '08:00', '08:20')])).toEqual({ '': '100' });
+    expect(totals(pricer, [leg('bus1', 'a', 'north', '08:00', '08:20')])).toEqual({ '': '100' });
+  });
+});
+
 describe('timeframes', () => {
   const FRAMES = {
     'calendar.txt': `
