@@ -217,10 +217,9 @@ test('a close is refused twice, before its day is over, and a known-from after i
 test('the explanation keeps the exact steps that the audit leaf has hashed', async () => {
   const { rows } = await engine.admin.query(
     `SELECT count(*) AS n, count(*) FILTER (WHERE encode(sha256(convert_to(d.steps::text, 'UTF8')), 'hex')
-              = l.bytes::json ->> 'steps') AS same,
-            count(*) FILTER (WHERE l.sha256 = sha256(convert_to(l.bytes, 'UTF8'))) AS sound
+              = l.bytes::json ->> 'steps') AS same
      FROM fare.decision d JOIN fare.audit_leaf l ON l.ref = d.tap_id || '#' || d.revision`,
   );
   expect(rows[0].n).toBeGreaterThan(5n);
-  expect([rows[0].same, rows[0].sound]).toEqual([rows[0].n, rows[0].n]);
+  expect(rows[0].same).toBe(rows[0].n);
 });
