@@ -8,6 +8,7 @@ import type { IslandSource } from './ports.ts';
 import { HttpProblem, sendProblem, toProblem } from './problems.ts';
 import { apiRoutes } from './routes/api.ts';
 import { type AssetFolders, assetRoutes } from './routes/assets.ts';
+import { auditLogRoutes } from './routes/audit-log.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { pageRoutes } from './routes/pages.ts';
@@ -74,6 +75,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     apiRoutes,
     eventRoutes,
     healthRoutes,
+    auditLogRoutes,
     (scope: FastifyInstance) => assetRoutes(scope, context, options.folders, options.islands),
   ];
   for (const add of routes) {

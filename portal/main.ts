@@ -12,13 +12,14 @@ import type { Role } from '#platform/role.ts';
 import { readCityFolder } from './adapters/city-folder.ts';
 import { createIslandSource } from './adapters/islands.ts';
 import { listenDecided } from './adapters/listen-decided.ts';
+import { createPublishedLog } from './adapters/postgres-audit-log.ts';
 import { createPostgresViews } from './adapters/postgres-views.ts';
 import { buildApp } from './app.ts';
 import { listenAddress, type PortalConfig } from './config.ts';
 import { createWordings, type PortalContext } from './context.ts';
 import { createEventStream } from './event-stream.ts';
 import { createLiveCity } from './live-city.ts';
-import type { CityViews, DecidedSignal, Every } from './ports.ts';
+import type { CityViews, DecidedSignal, Every, PublishedLog } from './ports.ts';
 import { portalVitals, requestMetrics } from './vitals.ts';
 
 export interface PortalDeps {
@@ -46,7 +47,7 @@ const STATEMENT_MS_MAX = 5000;
 export async function startPortal(config: PortalConfig, deps: PortalDeps): Promise<Portal> {
   const { names, geo, attention } = await readCityFolder(config.KVYTOK_CITY_DIR);
   const metrics = createMetrics();
-  const { views, signal, close } = openViews(config, deps, metrics);
+  const { views, auditLog, signal, close } = openViews(config, deps, metrics);
   const live = createLiveCity({
     views,
     names,
@@ -65,6 +66,7 @@ export async function startPortal(config: PortalConfig, deps: PortalDeps): Promi
   const stream = createEventStream(every);
   const context: PortalContext = {
     views,
+    auditLog,
     names,
     geo,
     live,
@@ -105,10 +107,11 @@ function openViews(
   config: PortalConfig,
   deps: PortalDeps,
   metrics: Metrics,
-): { views: CityViews; signal: DecidedSignal; close: () => Promise<void> } {
+): { views: CityViews; auditLog: PublishedLog; signal: DecidedSignal; close: () => Promise<void> } {
   if (deps.views) {
     const silent: DecidedSignal = { onDecided: () => {}, stop: async () => {} };
-    return { views: deps.views, signal: silent, close: async () => {} };
+    const auditLog = { checkpoint: async () => undefined, keys: async () => [], tile: async () => undefined };
+    return { views: deps.views, auditLog, signal: silent, close: async () => {} };
   }
   const pool = createPool({
     url: config.KVYTOK_POSTGRES_URL,
@@ -121,6 +124,7 @@ function openViews(
   const signal = listenDecided({ url: config.KVYTOK_POSTGRES_URL, log: deps.log });
   return {
     views: createPostgresViews(pool),
+    auditLog: createPublishedLog(pool),
     signal,
     close: async () => {
       await signal.stop();

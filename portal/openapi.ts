@@ -9,6 +9,10 @@ const problem = (description: string) => ({
   description,
   content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
 });
+const textBody = (description: string) => ({
+  description,
+  content: { 'text/plain': { schema: { type: 'string' } } },
+});
 const lang = {
   name: 'lang',
   in: 'query',
@@ -80,6 +84,33 @@ export function openApiDocument(): Record<string, unknown> {
               content: { 'text/event-stream': { schema: { type: 'string' } } },
             },
             '503': problem('too many viewers'),
+          },
+        },
+      },
+      '/audit/checkpoint': {
+        get: {
+          summary: 'Latest signed state of the audit log',
+          description: 'A signed note (c2sp.org/tlog-checkpoint).',
+          responses: { '200': textBody('note'), '404': problem('nothing was signed yet') },
+        },
+      },
+      '/audit/keys': {
+        get: {
+          summary: 'Public keys of the audit log, latest first',
+          description:
+            'One in a line (c2sp.org/signed-note). Compare them with those that the city published elsewhere.',
+          responses: { '200': textBody('keys') },
+        },
+      },
+      '/audit/tile/{path}': {
+        get: {
+          summary: 'A tile of hashes of the audit log',
+          description:
+            'By level and number (c2sp.org/tlog-tiles). Entries are not published: they speak of accounts.',
+          parameters: [{ name: 'path', in: 'path', required: true, schema: { type: 'string' } }],
+          responses: {
+            '200': { description: 'hashes', content: { 'application/octet-stream': {} } },
+            '404': problem('there is no such tile yet'),
           },
         },
       },

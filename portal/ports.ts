@@ -148,6 +148,16 @@ export interface CityViews {
   pace(sinceMs: number, sliceMs: number): Promise<PaceRow[]>;
 }
 
+/** What everybody may see of the audit log. */
+export interface PublishedLog {
+  /** Latest signed state; `undefined` before the first. */
+  checkpoint(): Promise<string | undefined>;
+  /** Public keys, latest first. */
+  keys(): Promise<string[]>;
+  /** Hashes of a tile, as many as there are; `undefined` = none yet. */
+  tile(level: number, n: number): Promise<Buffer | undefined>;
+}
+
 /** Tells when something was decided. It may miss some: readers poll as well. */
 export interface DecidedSignal {
   onDecided(listener: () => void): void;

@@ -37,6 +37,11 @@ const SECTIONS: readonly { readonly bench: string; readonly about: string }[] = 
     about:
       'The fare engine alone: from its inbox to decisions, double entry and audit leaves, against the transactions of pgbench on the same server.',
   },
+  {
+    bench: 'audit',
+    about:
+      'The audit log: leaves numbered, hashed and signed by one sequencer, and verified again from an export; and the fare engine’s posting with and without that beside it, each on a database of its own, in turns.',
+  },
 ];
 
 /** The page's text. */

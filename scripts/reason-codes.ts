@@ -12,6 +12,7 @@ import {
   type ReasonCode,
 } from '#contracts/reason-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
+import { LOG_FAULTS } from '../fare-engine/audit/verify-log.ts';
 import { ZIP_REFUSALS } from '../fare-engine/tariffs/read-zip.ts';
 import { en } from '../portal/catalogues/en.ts';
 import { uk } from '../portal/catalogues/uk.ts';
@@ -65,6 +66,12 @@ ${meaningTable(QUOTE_ERRORS)}
 \`kvytok quote\` prices nothing by such a feed.
 
 ${meaningTable(ZIP_REFUSALS)}
+
+## What does not fit in an audit log
+
+\`kvytok audit verify\` names the first leaf that does not fit, or the leaves among which it is.
+
+${meaningTable(LOG_FAULTS)}
 
 ## Errors for operators
 

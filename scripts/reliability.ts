@@ -79,8 +79,12 @@ export const INVARIANTS: readonly Invariant[] = [
   },
   {
     holds: 'Any edit, drop, swap or truncation in the audit log is detected.',
-    tests: [],
-    lacks: 'Not part of this version: leaves are written, and not yet numbered and signed.',
+    tests: [
+      'tests/fare-engine/audit/verify-log.test.ts',
+      'tests/fare-engine/audit/published-vectors.test.ts',
+      'tests/fare-engine/audit/sequencer.database.test.ts',
+      'tests/cli/audit/audit-log.database.test.ts',
+    ],
   },
   {
     holds: 'No clear card number beyond the reader: not on disk, in MQTT, logs, dumps.',

@@ -29,6 +29,11 @@ export const BENCHES: readonly BenchEntry[] = [
     load: () => import('./pricing.ts'),
   },
   {
+    name: 'audit',
+    summary: 'the audit log: leaves numbered, signed and verified in a second, and what that costs posting',
+    load: () => import('./audit.ts'),
+  },
+  {
     name: 'denials',
     summary: 'from a denial to its refusal on every online validator; a large list while cards are answered',
     load: () => import('./denials.ts'),

@@ -2,6 +2,7 @@
  * `kvytok bench posting`: how many taps a second the fare engine turns into decisions and postings. The inbox is filled
  * beforehand; the time runs from the first claim to the last commit.
  */
+import type { KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -24,10 +25,10 @@ export const usage = `kvytok bench posting [--taps N] [--workers N] [--rows N] [
 `;
 
 const CITY_DIR = join(import.meta.dirname, '../../cities/ternopil');
-const ROUTES = ['T2', 'T5', 'T7'];
+export const ROUTES = ['T2', 'T5', 'T7'];
 /** A working morning under the tariff of 1 August 2024. */
-const START_MS = Date.UTC(2025, 9, 14, 4);
-const DAY_OF_RIDES_MS = 15 * 3_600_000;
+export const START_MS = Date.UTC(2025, 9, 14, 4);
+export const DAY_OF_RIDES_MS = 15 * 3_600_000;
 
 export async function run(args: string[], context: BenchContext): Promise<BenchResult> {
   const { values } = parseArgs({
@@ -72,16 +73,21 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
   }
 }
 
-/** Runs the engine until nothing waits; seconds. */
-async function postAll(
+/** Runs the engine until nothing waits; seconds. With `auditKeys` it numbers and signs the audit log beside it. */
+export async function postAll(
   postgresUrl: string,
   auditor: pg.Pool,
-  size: { taps: number; workers: number; rows: number },
-  context: BenchContext,
+  size: { taps: number; workers: number; rows: number; auditKeys?: readonly KeyObject[] },
+  context: Pick<BenchContext, 'signal'>,
 ): Promise<number> {
   const began = performance.now();
   const engine = await startFareEngine(
-    { postgresUrl, cityDir: CITY_DIR, limits: { workers: size.workers, inboxRowsMax: size.rows } },
+    {
+      postgresUrl,
+      cityDir: CITY_DIR,
+      limits: { workers: size.workers, inboxRowsMax: size.rows },
+      ...(size.auditKeys === undefined ? {} : { auditKeys: size.auditKeys }),
+    },
     {
       clock: { nowMs: () => START_MS, monotonicMs: () => performance.now() },
       log: createLogger({ component: 'fare-engine', level: 'error' }),

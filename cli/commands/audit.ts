@@ -1,60 +1,89 @@
-/** `kvytok audit`: exports of facts, the reconciliation, and what is in quarantine. */
-import { createWriteStream } from 'node:fs';
-import { readdir, rename, rm } from 'node:fs/promises';
+/** `kvytok audit`: exports of facts and of the log, their verification, the reconciliation, and what is in quarantine. */
 import { join, resolve } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { loadCity } from '#platform/city-data.ts';
-import { OperatorError } from '#platform/errors.ts';
-import { hashPackage } from '#pricing/tariff-package.ts';
-import { exportFacts } from '../../fare-engine/export-facts.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
-import { loadTariffTimeline, readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
+import { daysOf, type ExportedDays, exportFactsFile } from '../audit/export-facts-file.ts';
+import { exportFolder } from '../audit/export-folder.ts';
+import { runProve } from '../audit/prove.ts';
+import { runVerify } from '../audit/verify.ts';
+import { runWitness } from '../audit/witness.ts';
 import { type AuditDatabase, openAuditDatabase } from '../audit-database.ts';
 import { runQuarantine } from '../audit-quarantine.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 
 export const usage = `Usage: kvytok audit export --day DATE | --from DATE --until DATE  --out FILE [--data DIR] [--city DIR]
+       kvytok audit export --log DIR [--day DATE | --from DATE --until DATE] [--data DIR] [--city DIR]
+       kvytok audit verify --export DIR [--key KEY] [--checkpoint FILE]… [--witness KEY]… [--need K]
+       kvytok audit verify --proof FILE --key KEY [--witness KEY]… [--need K]
+       kvytok audit prove --export DIR --tap TAP | --leaf N  --out FILE [--key KEY]
+       kvytok audit witness --from URL|DIR --key KEY --state DIR --witness-key FILE --name NAME [--out FILE]
        kvytok audit reconcile [--data DIR]
        kvytok audit quarantine list [--reason CODE] [--waiting] | show ID | replay [--who NAME]  [--data DIR]
 
 export      writes the facts of fare days as a bundle that \`kvytok price --facts FILE\` re-prices offline: taps with
             account and place, entitlements, closes, tariffs by hash with their activation, and what the day before
-            handed on to each account. --until is exclusive.
+            handed on to each account. --until is exclusive. With --log the audit log as a folder: checkpoint, tiles of
+            hashes, entries, public keys; with days as well, their facts stand beside it as facts.ndjson.
+verify      checks an exported log without any database, from its first entry to its signed root, and names the first leaf
+            that does not fit. A --checkpoint that somebody kept must lie on the way; --need K of the --witness keys must
+            have countersigned (default: all). Without --key the export's own key is used, which proves nothing about
+            who made it. With --proof the proof of one entry.
+prove       takes the decision that stands for a tap (or a leaf by its number) out of an export, with its proof.
+witness     for somebody outside the city: proves that the log begins with what was seen last (--state), remembers the
+            new state and countersigns it. A log that contradicts itself is refused, and both states are kept.
 reconcile   asks the database whether everything adds up; exit code 1 when it does not.
 quarantine  single records of proven devices that were put aside: by reason with what became of them, one of them with
             its bytes; replay takes in what was of an unknown kind once and is known to this version of ingest.
 
+  --key    public key of the log (name+id+base64), or a file with such keys, one a line
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime; replay: office_runtime)
   --city   folder of the city's data, for its tariffs; otherwise that of the running city, or KVYTOK_CITY_DIR
 `;
 
+const text = { type: 'string' } as const;
+const texts = { type: 'string', multiple: true } as const;
+const flag = { type: 'boolean' } as const;
 const OPTIONS = {
-  day: { type: 'string' },
-  from: { type: 'string' },
-  until: { type: 'string' },
-  out: { type: 'string' },
-  data: { type: 'string' },
-  city: { type: 'string' },
-  reason: { type: 'string' },
-  waiting: { type: 'boolean' },
-  who: { type: 'string' },
+  ...{ day: text, from: text, until: text, out: text, data: text, city: text, log: text },
+  ...{ reason: text, waiting: flag, who: text },
+  ...{ export: text, proof: text, key: texts, checkpoint: texts, witness: texts, need: text },
+  ...{ tap: text, leaf: text, state: text, 'witness-key': text, name: text },
 } as const;
 
+function parse(args: string[]) {
+  return parseArgs({ args, allowPositionals: true, options: OPTIONS });
+}
+type Values = ReturnType<typeof parse>['values'];
+
 export async function run(args: string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  const { values, positionals } = parse(args);
   const [what, ...words] = positionals;
   if (what === 'quarantine') return runQuarantine(words, values, io);
-  if (positionals.length !== 1 || (what !== 'export' && what !== 'reconcile'))
-    throw new UsageError('export, reconcile or quarantine is needed');
-  const days = what === 'export' ? daysOf(values) : null;
-  if (days !== null && values.out === undefined) throw new UsageError('--out FILE is needed');
+  if (words.length > 0) throw new UsageError(`${what} takes options only, not ${JSON.stringify(words[0])}`);
+  switch (what) {
+    case 'verify':
+      return runVerify(values, io);
+    case 'prove':
+      return runProve(values, io);
+    case 'witness':
+      return runWitness(values, io, Date.now());
+    case 'export':
+      return runExport(values, io);
+    case 'reconcile':
+      return withDatabase(values, io, (database) => runReconcile(database, io));
+    default:
+      throw new UsageError('export, verify, prove, witness, reconcile or quarantine is needed');
+  }
+}
+
+async function withDatabase(
+  values: Values,
+  io: CommandIo,
+  work: (database: AuditDatabase) => Promise<number>,
+): Promise<number> {
   const database = openAuditDatabase(values.data, io);
   try {
-    if (days === null) return await runReconcile(database, io);
-    const cityDir = values.city === undefined ? database.cityDir : resolve(io.cwd, values.city);
-    if (cityDir === null) throw new UsageError('--city DIR is needed to find the tariffs');
-    return await runExport(database, cityDir, days, resolve(io.cwd, values.out as string), io);
+    return await work(database);
   } finally {
     await database.pool.end();
   }
@@ -66,86 +95,32 @@ async function runReconcile({ pool }: AuditDatabase, io: CommandIo): Promise<num
   return found.problems.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-async function runExport(
-  { pool }: AuditDatabase,
-  cityDir: string,
-  days: { fromDay: string; untilDay: string },
-  out: string,
-  io: CommandIo,
-): Promise<number> {
-  const { city } = loadCity(cityDir);
-  const packages = await readTariffs(join(cityDir, 'tariff'));
-  // A bundle is whole or it is not there.
-  const partial = `${out}.partial`;
-  const file = createWriteStream(partial, { mode: 0o600 });
-  const done = finished(file);
-  done.catch(() => {});
-  try {
-    const counts = await exportFacts(
-      pool,
-      { ...days, zone: city.zone, dayStart: city.dayStart, packages },
-      async (line) => {
-        if (file.write(`${line}\n`)) return;
-        await Promise.race([new Promise<void>((drained) => file.once('drain', () => drained())), done]);
-      },
-    );
-    file.end();
-    await done;
-    await rename(partial, out);
-    io.stdout.write(`${JSON.stringify({ out, ...days, ...counts })}\n`);
-    return EXIT.ok;
-  } catch (error) {
-    file.destroy();
-    await rm(partial, { force: true });
-    throw error;
-  }
-}
-
-async function readTariffs(dir: string): Promise<ReadonlyMap<string, Uint8Array>[]> {
-  const loaded = await loadTariffTimeline(dir);
-  if (!loaded.ok) {
-    throw new OperatorError({
-      code: 'TARIFF_INVALID',
-      happened: `The tariffs in ${dir} have errors.`,
-      kept: 'Nothing was exported.',
-      todo: 'Run kvytok tariff check; it shows each with file and line.',
+async function runExport(values: Values, io: CommandIo): Promise<number> {
+  const { log, out } = values;
+  const named = [values.day, values.from, values.until].some((day) => day !== undefined);
+  const days = named || log === undefined ? daysOf(values) : null;
+  if ((log === undefined) === (out === undefined))
+    throw new UsageError('--out FILE for facts, or --log DIR for the log, is needed');
+  return withDatabase(values, io, async (database) => {
+    const facts = async (file: string) =>
+      days === null ? {} : { ...days, ...(await factsTo(file, days, values, database, io)) };
+    if (log === undefined) {
+      const file = resolve(io.cwd, out as string);
+      io.stdout.write(`${JSON.stringify({ out: file, ...(await facts(file)) })}\n`);
+      return EXIT.ok;
+    }
+    const dir = resolve(io.cwd, log);
+    let counts = {};
+    const exported = await exportFolder(database.pool, dir, io, async (partial) => {
+      counts = await facts(join(partial, 'facts.ndjson'));
     });
-  }
-  const inForce = new Set(loaded.timeline.packages.map(({ hash }) => hash));
-  const packages: ReadonlyMap<string, Uint8Array>[] = [];
-  for (const entry of await readdir(dir, { withFileTypes: true })) {
-    if (!entry.isDirectory() || entry.name.startsWith('.')) continue;
-    const read = await readPackageFiles(join(dir, entry.name));
-    if ('files' in read && inForce.has(hashPackage(read.files))) packages.push(read.files);
-  }
-  return packages;
+    io.stdout.write(`${JSON.stringify({ log: dir, ...exported, ...counts })}\n`);
+    return EXIT.ok;
+  });
 }
 
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-
-function daysOf(values: {
-  day?: string | undefined;
-  from?: string | undefined;
-  until?: string | undefined;
-}): {
-  fromDay: string;
-  untilDay: string;
-} {
-  const { day, from, until } = values;
-  if (day !== undefined && from === undefined && until === undefined) {
-    checkDay(day, '--day');
-    return { fromDay: day, untilDay: new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10) };
-  }
-  if (day !== undefined || from === undefined || until === undefined)
-    throw new UsageError('--day DATE, or --from DATE and --until DATE');
-  checkDay(from, '--from');
-  checkDay(until, '--until');
-  if (until <= from)
-    throw new UsageError('--until is the first day that is not exported; it lies after --from');
-  return { fromDay: from, untilDay: until };
-}
-
-function checkDay(text: string, name: string): void {
-  if (DAY.test(text) && !Number.isNaN(Date.parse(text))) return;
-  throw new UsageError(`${name} takes a date, YYYY-MM-DD, not ${JSON.stringify(text.slice(0, 40))}`);
+function factsTo(file: string, days: ExportedDays, values: Values, database: AuditDatabase, io: CommandIo) {
+  const cityDir = values.city === undefined ? database.cityDir : resolve(io.cwd, values.city);
+  if (cityDir === null) throw new UsageError('--city DIR is needed to find the tariffs');
+  return exportFactsFile(database.pool, cityDir, days, file);
 }

@@ -2,26 +2,39 @@
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { BUNDLE_LINE_CHARS_MAX, FactBundleReader } from '../../fare-engine/pricing/fact-bundle.ts';
+import {
+  BUNDLE_LINE_CHARS_MAX,
+  type FactBundle,
+  FactBundleReader,
+} from '../../fare-engine/pricing/fact-bundle.ts';
 import {
   addToTotals,
   type BundleTotals,
   type RepricedLine,
   repriceBundle,
 } from '../../fare-engine/pricing/reprice-bundle.ts';
+import { LedgerComparer } from '../audit/compare-ledger.ts';
+import { readSealedLines } from '../audit/verify.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { lineWriter, readLines } from '../line-streams.ts';
 
-export const usage = `Usage: kvytok price --facts BUNDLE
+export const usage = `Usage: kvytok price --facts BUNDLE [--log DIR [--key KEY]]
 
 Prices an exported bundle without a network or a database: facts, closes, and tariffs by their hash, one JSON line each.
 The same bundle always gives the same output: one line for each tap, then the sums per currency; lossMinor is
 the part of riderMinor that came too late to be charged. BUNDLE may be "-" for
-standard input. Exit code 65 when the bundle is not whole; the message names the line.
+standard input. With --log an exported audit log is verified first, and each line is set beside the decision that it has
+sealed, to the smallest unit; the last line counts what differs, and exit code 1 says that something does. Exit code 65 when the bundle is not whole; the message names the line.
 `;
 
+const OPTIONS = {
+  facts: { type: 'string' },
+  log: { type: 'string' },
+  key: { type: 'string', multiple: true },
+} as const;
+
 export async function run(args: string[], io: CommandIo): Promise<number> {
-  const { values } = parseArgs({ args, options: { facts: { type: 'string' } } });
+  const { values } = parseArgs({ args, options: OPTIONS });
   if (values.facts === undefined) throw new UsageError('--facts BUNDLE is needed');
   const reader = new FactBundleReader();
   const stream = values.facts === '-' ? io.stdin : createReadStream(resolve(io.cwd, values.facts));
@@ -42,16 +55,33 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   }
   const read = reader.end();
   if (!read.ok) return fail(`line ${read.problem.line}: ${read.problem.message}`);
+  const ledger =
+    values.log === undefined ? undefined : await openLedger(values.log, values.key, read.bundle, io);
+  if (ledger === null) return EXIT.failed;
   const out = lineWriter(io.stdout);
   const totals = new Map<string, BundleTotals>();
   for (const priced of repriceBundle(read.bundle)) {
     addToTotals(totals, priced);
+    ledger?.comparer.add(priced);
     if (!(await out.write(toJson(asOutput(priced))))) return EXIT.ok;
   }
   for (const currency of [...totals.keys()].sort()) {
     await out.write(toJson({ kind: 'total', ...totals.get(currency) }));
   }
-  return EXIT.ok;
+  if (ledger === undefined) return EXIT.ok;
+  const { differing, ...compared } = ledger.comparer.end(ledger.fareDays);
+  await out.write(toJson({ kind: 'ledger', ...ledger.log, ...compared, differing }));
+  return differing === 0 ? EXIT.ok : EXIT.failed;
+}
+
+/** Verifies the log and takes out of it what it has sealed of the bundle's taps and days; `null` = stopped. */
+async function openLedger(dir: string, keys: string[] | undefined, bundle: FactBundle, io: CommandIo) {
+  const taps = [...bundle.accounts.values()].flatMap((facts) => facts.taps);
+  const fareDays = new Set(taps.map((tap) => bundle.calendar.fareDayOf(tap.fareAtMs)));
+  const wish = { taps: new Set(taps.map(({ tapId }) => tapId)), fareDays };
+  const sealed = await readSealedLines({ dir: resolve(io.cwd, dir), keys, wish }, io);
+  if (sealed === null) return null;
+  return { comparer: new LedgerComparer(sealed.lines), fareDays, log: sealed.log };
 }
 
 function asOutput({ accountId, line, lossMinor }: RepricedLine) {

@@ -17,10 +17,20 @@ import { EMPTY_EDGE, growEdge, rootOfEdge, type TreeEdge } from './tree-edge.ts'
 /** Reads a tile or a bundle; `null` where it is not there. */
 export type ReadLog = (name: TileName) => Promise<Buffer | null>;
 
+/** What may not fit in a log. */
+export const LOG_FAULTS = {
+  AUDIT_LEAF_DIFFERS: 'the bytes of a leaf do not give the hash that the tree holds',
+  AUDIT_LEAF_MISSING: 'a leaf is not there, or its bundle of entries ends before it',
+  AUDIT_LEAF_TOO_MANY: 'there is more in a bundle than leaves of the tree',
+  AUDIT_TILE_DIFFERS: 'a tile is not there, or leaves do not give the hash that stands above them',
+  AUDIT_ROOT_DIFFERS:
+    'the leaves do not give the root that was signed, at the end or at an earlier checkpoint',
+} as const;
+export type LogFaultCode = keyof typeof LOG_FAULTS;
+
 /** The first thing that does not fit. */
 export interface LogFault {
-  /** AUDIT_LEAF_DIFFERS, AUDIT_LEAF_MISSING, AUDIT_LEAF_TOO_MANY, AUDIT_TILE_DIFFERS, AUDIT_ROOT_DIFFERS. */
-  readonly code: string;
+  readonly code: LogFaultCode;
   /** First leaf that does not fit; of a fault above the leaves the first of those that it concerns. */
   readonly index: number;
   /** One behind the last leaf that may be the cause. */
@@ -94,7 +104,7 @@ async function readBundle(
   kinds: Map<string, number>,
 ): Promise<Bundle> {
   const first = n * TILE_WIDTH;
-  const fault = (code: string, index: number, kind: string | null, detail: string): Bundle => ({
+  const fault = (code: LogFaultCode, index: number, kind: string | null, detail: string): Bundle => ({
     fault: { code, index, until: index + 1, kind, detail },
   });
   const bytes = await read({ level: 'entries', n, width });

@@ -208,7 +208,9 @@ describe('the API', () => {
     for (const path of Object.keys(document.paths)) {
       const answer = await get(path.replace('{tapId}', aTap().tapId));
       await answer.body?.cancel();
-      expect(answer.status === 200 || path.includes('{'), path).toBe(true);
+      // Nothing was sealed here: the checkpoint says so with its documented 404.
+      const unsealed = path === '/audit/checkpoint' && answer.status === 404;
+      expect(answer.status === 200 || path.includes('{') || unsealed, path).toBe(true);
     }
   });
 
