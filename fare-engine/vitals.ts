@@ -10,6 +10,8 @@ export interface Backlog {
   /** Shift records whose taps have not been looked for. */
   readonly shifts: number;
   readonly commands: number;
+  /** Leaves of the audit log that have no number yet. */
+  readonly leaves: number;
   readonly stuck: number;
   /** Age of the oldest record in the inbox, milliseconds of city time; 0 when it is empty. */
   readonly oldestMs: number;
@@ -26,10 +28,10 @@ export interface FareSources {
 export function fareVitals(metrics: Metrics, sources: FareSources): Vitals {
   metrics.gauge(
     'kvytok_fare_waiting',
-    'Rows that wait: records to be priced, account-days to be priced again, shifts, commands, rows set aside.',
+    'Rows that wait: records to be priced, account-days to be priced again, shifts, commands, leaves of the audit log, rows set aside.',
     async () => {
-      const { inbox, queue, shifts, commands, stuck } = await sources.backlog();
-      return Object.entries({ inbox, queue, shifts, commands, stuck }).map(([where, value]) => ({
+      const { inbox, queue, shifts, commands, leaves, stuck } = await sources.backlog();
+      return Object.entries({ inbox, queue, shifts, commands, leaves, stuck }).map(([where, value]) => ({
         labels: { where },
         value,
       }));

@@ -14,6 +14,8 @@ export async function readBacklog(pool: pg.Pool, nowMs: number): Promise<Backlog
               + (SELECT count(*) FROM (SELECT FROM fare.breakdown_queue LIMIT ${COUNTED_MAX}) AS b) AS queue,
             (SELECT count(*) FROM (SELECT FROM fare.shift_queue LIMIT ${COUNTED_MAX}) AS s) AS shifts,
             (SELECT count(*) FROM fare.command_inbox) AS commands,
+            (SELECT count(*) FROM (SELECT FROM fare.audit_leaf AS l, fare.audit_tree AS t
+              WHERE (l.xact, l.leaf_id) > (t.last_xact, t.last_leaf_id) LIMIT ${COUNTED_MAX}) AS n) AS leaves,
             (SELECT count(*) FROM fare.stuck) AS stuck,
             (SELECT received_at_ms FROM fare.record_inbox ORDER BY inbox_id LIMIT 1) AS "oldestMs"`,
   );
@@ -24,6 +26,7 @@ export async function readBacklog(pool: pg.Pool, nowMs: number): Promise<Backlog
     queue: Number(row?.queue ?? 0),
     shifts: Number(row?.shifts ?? 0),
     commands: Number(row?.commands ?? 0),
+    leaves: Number(row?.leaves ?? 0),
     stuck: Number(row?.stuck ?? 0),
     oldestMs: oldest === null ? 0 : Math.max(0, nowMs - Number(oldest)),
   };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openReceipt } from '#contracts/receipt.ts';
@@ -47,6 +48,14 @@ const quarantineOf = (deviceId: string) =>
     'SELECT reason, authentic, seq FROM ingest.quarantine WHERE device_id = $1 ORDER BY quarantine_id',
     [deviceId],
   );
+/** What the audit log will say of a device's records. */
+const leavesOf = async (deviceId: string): Promise<unknown[]> => {
+  const rows = await city.query<{ bytes: string }>(
+    "SELECT bytes FROM fare.audit_leaf WHERE kind = 'batch' AND ref LIKE $1 ORDER BY leaf_id",
+    [`${deviceId} %`],
+  );
+  return rows.map(({ bytes }) => JSON.parse(bytes) as unknown);
+};
 const texts = (journal: Journal): string[] => journal.records.map(String);
 
 describe('a batch', () => {
@@ -71,6 +80,21 @@ describe('a batch', () => {
     ]);
     expect(inbox[0]).toMatchObject({ kind: 'tap', flags: [], received_at_ms: String(NOW_MS) });
     expect(inbox[0]?.['hash'].toString('hex')).toBe(journal.hash(2));
+    const [leaf, ...more] = await leavesOf(journal.deviceId);
+    expect(more).toEqual([]);
+    const hashes = [1, 2, 3, 4, 5].map((seq) => Buffer.from(journal.hash(seq), 'hex'));
+    expect(leaf).toMatchObject({
+      ...{
+        v: 1,
+        kind: 'batch',
+        deviceId: journal.deviceId,
+        epoch: journal.epoch,
+        fromSeq: 1,
+        toSeq: 5,
+        records: 5,
+      },
+      ...{ sha256: createHash('sha256').update(Buffer.concat(hashes)).digest('hex'), receivedAtMs: NOW_MS },
+    });
   });
 
   it('offered again is receipted again and changes nothing', async () => {
@@ -78,6 +102,7 @@ describe('a batch', () => {
     const first = await device.offer(journal.batch(1, 5), 5);
     const second = await device.offer(journal.batch(1, 5), 5);
     expect(second.ranges).toEqual(first.ranges);
+    expect(await leavesOf(journal.deviceId)).toHaveLength(1);
     expect(await recordsOf(city, journal.deviceId)).toEqual({
       records: texts(journal),
       inbox: texts(journal),

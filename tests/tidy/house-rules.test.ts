@@ -10,6 +10,7 @@ import {
   REJECTION_CODES,
 } from '#contracts/reason-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
+import { LOG_FAULTS } from '../../fare-engine/audit/verify-log.ts';
 import { ZIP_REFUSALS } from '../../fare-engine/tariffs/read-zip.ts';
 import { ATTENTION_CODES } from '../../portal/schemas.ts';
 import { ARROWS } from './import-arrows.ts';
@@ -162,7 +163,7 @@ describe('reason codes', () => {
   const own = [...REFUSAL_CODES, ...REJECTION_CODES, ...FLAG_CODES];
 
   test('every code is in docs/REASON-CODES.md (node scripts/reason-codes.ts writes it)', () => {
-    const named = [QUOTE_ERRORS, ZIP_REFUSALS].flatMap((meanings) => Object.keys(meanings));
+    const named = [QUOTE_ERRORS, ZIP_REFUSALS, LOG_FAULTS].flatMap((meanings) => Object.keys(meanings));
     const codes = [...new Set([...own, ...named, ...ATTENTION_CODES, ...files.flatMap(codesIn)])];
     expect(checkDocumented(codes, document)).toEqual([]);
   });

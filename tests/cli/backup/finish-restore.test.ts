@@ -65,6 +65,12 @@ describe('finishing a restore', () => {
     const life = await finish();
     expect(life).toMatchObject({ ordinal: 2, generation: before.generation + 1 });
     expect((await lives()).map((row) => row.ordinal)).toEqual([1, 2]);
+    const audit = await admin.query('SELECT max(ordinal) AS life FROM fare.audit_life');
+    expect(audit.rows).toEqual([{ life: 2 }]);
+    const leaf = await admin.query("SELECT bytes FROM fare.audit_leaf WHERE kind = 'audit-life'");
+    expect(leaf.rows.map(({ bytes }) => JSON.parse(bytes))).toEqual([
+      { v: 1, kind: 'audit-life', ordinal: 2, begunAtMs: 7, before: null },
+    ]);
     const { rows } = await admin.query('SELECT announced_ms, watermark_ms FROM ingest.backup_watermark');
     expect(rows).toEqual([{ announced_ms: null, watermark_ms: null }]);
     const ingest = createPool({ url: database.url('ingest_runtime'), applicationName: 'test', max: 1 });
