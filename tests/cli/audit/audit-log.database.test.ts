@@ -151,10 +151,9 @@ test('the days computed again from the export equal what the log has sealed, to 
     await call(runPrice, '--facts', 'less.ndjson', '--log', 'one'),
   ];
   const last = ({ said }: { said: string }) => JSON.parse(said.trim().split('\n').at(-1) as string);
-  expect(last(more)).toMatchObject({
-    differing: 1,
-    differences: [{ tapId: tapIdOf('val-103', 3) }],
-  });
+  expect(last(more).differences).toContainEqual(
+    expect.objectContaining({ tapId: tapIdOf('val-103', 3), what: 'grossMinor' }),
+  );
   expect(last(less).differences).toContainEqual(
     expect.objectContaining({ tapId: tapIdOf('val-103', 3), what: 'tap' }),
   );
