@@ -114,8 +114,8 @@ async function writeEntries(
   // A cursor takes no parameters; both are numbers.
   await client.query(
     `DECLARE exported_leaf CURSOR FOR
-     SELECT xact::text AS xact, leaf_id::text AS "leafId", bytes FROM fare.audit_leaf
-     WHERE (xact, leaf_id) <= ('${last.xact}'::xid8, ${last.leafId}) ORDER BY xact, leaf_id`,
+     SELECT l.xact::text AS xact, l.leaf_id::text AS "leafId", l.bytes FROM fare.audit_leaf AS l
+     WHERE (l.xact, l.leaf_id) <= ('${last.xact}'::xid8, ${last.leafId}) ORDER BY l.xact, l.leaf_id`,
   );
   let n = 0;
   let bundle: Buffer[] = [];

@@ -97,13 +97,14 @@ async function lockTree(client: pg.PoolClient): Promise<StoredTree> {
   return { ...edge, last: { xact, leafId } };
 }
 
-// Another's unfinished transaction could still write a leaf before one of a later transaction: those wait.
+// Another's unfinished transaction could still write a leaf before one of a later transaction: those wait. The order is that
+// of the column l.xact; a bare xact would be the text that is selected, in which 999 comes after 1000.
 const FRESH_LEAVES = `
-  SELECT xact::text AS xact, leaf_id::text AS "leafId",
-         sha256('\\x00'::bytea || convert_to(bytes, 'UTF8')) AS hash
-  FROM fare.audit_leaf
-  WHERE (xact, leaf_id) > ($1::xid8, $2::bigint) AND xact < pg_snapshot_xmin(pg_current_snapshot())
-  ORDER BY xact, leaf_id LIMIT $3`;
+  SELECT l.xact::text AS xact, l.leaf_id::text AS "leafId",
+         sha256('\\x00'::bytea || convert_to(l.bytes, 'UTF8')) AS hash
+  FROM fare.audit_leaf AS l
+  WHERE (l.xact, l.leaf_id) > ($1::xid8, $2::bigint) AND l.xact < pg_snapshot_xmin(pg_current_snapshot())
+  ORDER BY l.xact, l.leaf_id LIMIT $3`;
 
 async function freshLeaves(
   client: pg.PoolClient,

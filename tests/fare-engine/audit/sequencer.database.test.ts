@@ -2,11 +2,12 @@
 import { generateKeyPairSync } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { parseCheckpoint } from '#contracts/audit-log.ts';
+import { decodeBundle, parseCheckpoint } from '#contracts/audit-log.ts';
 import { formatVerifier, noteVerifier, parseNote, verifyNote } from '#contracts/signed-note.ts';
 import { createPool } from '#platform/postgres.ts';
 import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequencer.ts';
 import { leafHash, rootOver } from '../../../fare-engine/audit/merkle.ts';
+import { exportLog } from '../../../fare-engine/export-log.ts';
 import { until } from '../../support/until.ts';
 import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
 
@@ -129,6 +130,32 @@ test('a leaf of a transaction that commits late is not skipped, and never gets a
   } finally {
     await late.end();
   }
+});
+
+test('transactions are ordered as numbers, in the log and in an export of it', async () => {
+  const one = sequencer();
+  // As on a young server, whose transaction ids gain a digit now and then.
+  const xacts = Array.from({ length: 300 }, (_, i) => i + 1);
+  await engine.admin.query(
+    `INSERT INTO fare.audit_leaf (kind, ref, bytes, xact)
+     SELECT 'test', x, 'leaf ' || x, x::text::xid8 FROM unnest($1::int[]) AS x`,
+    [xacts.toSorted((a, b) => ((a * 7919) % 300) - ((b * 7919) % 300))],
+  );
+  await settled();
+  const taken = [await one.turn(120), await one.turn(), await one.turn()];
+  expect(taken).toEqual([120, 180, 0]);
+  expect((await signed()).at(-1)?.note).toContain(`\n300\n${rootOf(xacts.map((x) => `leaf ${x}`))}\n`);
+  const files = new Map<string, Buffer>();
+  await exportLog(engine.admin, {
+    begin: () => {},
+    file: async (path, bytes) => void files.set(path, Buffer.from(bytes)),
+    progress: () => {},
+  });
+  const bundles = ['tile/entries/000', 'tile/entries/001.p/44'].map(
+    (path) => files.get(path) ?? Buffer.alloc(0),
+  );
+  const entries = bundles.flatMap((bundle) => decodeBundle(bundle).entries.map(String));
+  expect(entries).toEqual(xacts.map((x) => `leaf ${x}`));
 });
 
 test('a leaf that is rolled back leaves no gap', async () => {
