@@ -4,6 +4,8 @@ import type { SealedLine } from './sealed-lines.ts';
 
 export interface LedgerComparison {
   readonly taps: number;
+  /** Taps of days still open that the log has no decision of yet: it is some seconds behind. No difference. */
+  readonly unsealed: number;
   /** What differs, the first ones only; `differing` counts all. */
   readonly differences: readonly LedgerDifference[];
   readonly differing: number;
@@ -28,14 +30,20 @@ export class LedgerComparer {
   private readonly computed = new Set<string>();
   private readonly found: LedgerDifference[] = [];
   private differing = 0;
+  private unsealed = 0;
 
   constructor(lines: ReadonlyMap<string, SealedLine>) {
     this.lines = lines;
   }
 
-  add({ accountId, line, lossMinor }: RepricedLine): void {
+  /** @param closed whether the tap's fare day is closed: then the log must have it */
+  add({ accountId, line, lossMinor }: RepricedLine, closed: boolean): void {
     this.computed.add(line.tapId);
     const sealed = this.lines.get(line.tapId);
+    if (sealed === undefined && !closed) {
+      this.unsealed++;
+      return;
+    }
     if (sealed === undefined || sealed.withdrawn) {
       this.note(line.tapId, sealed?.index ?? null, 'decision', 'a price', null);
       return;
@@ -58,7 +66,12 @@ export class LedgerComparer {
       if (withdrawn || this.computed.has(tapId) || !fareDays.has(fareDay)) continue;
       this.note(tapId, index, 'tap', null, `a price of ${riderMinor} on ${fareDay}`);
     }
-    return { taps: this.computed.size, differences: this.found, differing: this.differing };
+    return {
+      taps: this.computed.size,
+      unsealed: this.unsealed,
+      differences: this.found,
+      differing: this.differing,
+    };
   }
 
   private note(

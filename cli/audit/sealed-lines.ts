@@ -33,7 +33,7 @@ interface DecisionEntry {
 
 /** Which decisions are asked for: of these taps, and of every tap that ever was priced on these fare days. */
 export interface SealedWish {
-  readonly taps: ReadonlySet<string>;
+  readonly taps: { has(tapId: string): boolean };
   readonly fareDays: ReadonlySet<string>;
 }
 

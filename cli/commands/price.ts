@@ -24,7 +24,8 @@ Prices an exported bundle without a network or a database: facts, closes, and ta
 The same bundle always gives the same output: one line for each tap, then the sums per currency; lossMinor is
 the part of riderMinor that came too late to be charged. BUNDLE may be "-" for
 standard input. With --log an exported audit log is verified first, and each line is set beside the decision that it has
-sealed, to the smallest unit; the last line counts what differs, and exit code 1 says that something does. Exit code 65 when the bundle is not whole; the message names the line.
+sealed, to the smallest unit; the last line counts what differs (exit code 1) and what of open days was not sealed yet.
+Exit code 65 when the bundle is not whole; the message names the line.
 `;
 
 const OPTIONS = {
@@ -62,7 +63,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const totals = new Map<string, BundleTotals>();
   for (const priced of repriceBundle(read.bundle)) {
     addToTotals(totals, priced);
-    ledger?.comparer.add(priced);
+    ledger?.comparer.add(priced, ledger.isClosed(priced.line.tapId));
     if (!(await out.write(toJson(asOutput(priced))))) return EXIT.ok;
   }
   for (const currency of [...totals.keys()].sort()) {
@@ -77,11 +78,15 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
 /** Verifies the log and takes out of it what it has sealed of the bundle's taps and days; `null` = stopped. */
 async function openLedger(dir: string, keys: string[] | undefined, bundle: FactBundle, io: CommandIo) {
   const taps = [...bundle.accounts.values()].flatMap((facts) => facts.taps);
-  const fareDays = new Set(taps.map((tap) => bundle.calendar.fareDayOf(tap.fareAtMs)));
-  const wish = { taps: new Set(taps.map(({ tapId }) => tapId)), fareDays };
-  const sealed = await readSealedLines({ dir: resolve(io.cwd, dir), keys, wish }, io);
+  const dayOf = new Map(taps.map((tap) => [tap.tapId, bundle.calendar.fareDayOf(tap.fareAtMs)]));
+  const fareDays = new Set(dayOf.values());
+  const sealed = await readSealedLines(
+    { dir: resolve(io.cwd, dir), keys, wish: { taps: dayOf, fareDays } },
+    io,
+  );
   if (sealed === null) return null;
-  return { comparer: new LedgerComparer(sealed.lines), fareDays, log: sealed.log };
+  const isClosed = (tapId: string): boolean => bundle.closes.has(dayOf.get(tapId) ?? '');
+  return { comparer: new LedgerComparer(sealed.lines), fareDays, isClosed, log: sealed.log };
 }
 
 function asOutput({ accountId, line, lossMinor }: RepricedLine) {

@@ -158,6 +158,12 @@ test('the days computed again from the export equal what the log has sealed, to 
     expect.objectContaining({ tapId: tapIdOf('val-103', 3), what: 'tap' }),
   );
   expect([more.code, less.code]).toEqual([1, 1]);
+  // A ride of an open day that the log has not come to yet is counted, and is no difference.
+  const fresh = { ...JSON.parse(facts[at] as string), tapId: tapIdOf('val-103', 9000), accountId: 'acc-new' };
+  writeFileSync(join(folder, 'fresh.ndjson'), [...facts, JSON.stringify(fresh)].join('\n'));
+  const young = await call(runPrice, '--facts', 'fresh.ndjson', '--log', 'one');
+  expect(last(young)).toMatchObject({ taps: 301, unsealed: 1, differing: 0 });
+  expect(young.code).toBe(0);
 });
 
 test('the proof of one tap is checked with a key alone', async () => {
