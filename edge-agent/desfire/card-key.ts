@@ -7,8 +7,11 @@
 /** How bytes go over the air: as they are, with a MAC, or encrypted with a MAC (in EV1: with a CRC). */
 export type CommMode = 'plain' | 'mac' | 'full';
 
-/** `ev2-first` begins a transaction, `ev2-non-first` changes the key within it, `ev1` is AuthenticateAES. */
-export type HandshakeKind = 'ev2-first' | 'ev2-non-first' | 'ev1';
+/**
+ * `ev2-first` begins a transaction, `ev2-non-first` changes the key within it, `ev1` is AuthenticateAES; `iso-des` is
+ * AuthenticateISO with the DES key of the factory (factory-key.ts).
+ */
+export type HandshakeKind = 'ev2-first' | 'ev2-non-first' | 'ev1' | 'iso-des';
 
 /** Software answers at once, a SAM after an exchange of its own. */
 export type Eventually<T> = T | Promise<T>;
@@ -24,7 +27,7 @@ export interface CardKey {
 
 /** A handshake of three passes. Each step is taken once, in order. */
 export interface Handshake {
-  /** The card's encrypted challenge, 16 bytes, in; what is sent back, 32 bytes, out. */
+  /** The card's encrypted challenge, a block, in; what is sent back, two blocks, out. */
   answer(challenge: Uint8Array): Eventually<Uint8Array>;
   /** The card's last bytes in. `undefined`: the card did not prove that it has the key. */
   finish(proof: Uint8Array): Eventually<SecureChannel | undefined>;

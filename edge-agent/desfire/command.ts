@@ -9,6 +9,7 @@ import type { CommMode, SecureChannel } from './card-key.ts';
 
 /** Instructions of the native command set. */
 export const INS = {
+  authenticateIso: 0x1a,
   authenticateEv1: 0xaa,
   authenticateEv2First: 0x71,
   authenticateEv2NonFirst: 0x77,

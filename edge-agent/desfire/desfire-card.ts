@@ -56,12 +56,14 @@ export interface DesfireCard {
   end(): Promise<void>;
 }
 
-const HANDSHAKES: Readonly<Record<HandshakeKind, { ins: number; proofBytes: number }>> = {
-  'ev2-first': { ins: INS.authenticateEv2First, proofBytes: 32 },
-  'ev2-non-first': { ins: INS.authenticateEv2NonFirst, proofBytes: 16 },
-  ev1: { ins: INS.authenticateEv1, proofBytes: 16 },
+const HANDSHAKES: Readonly<
+  Record<HandshakeKind, { ins: number; challengeBytes: number; proofBytes: number }>
+> = {
+  'ev2-first': { ins: INS.authenticateEv2First, challengeBytes: 16, proofBytes: 32 },
+  'ev2-non-first': { ins: INS.authenticateEv2NonFirst, challengeBytes: 16, proofBytes: 16 },
+  ev1: { ins: INS.authenticateEv1, challengeBytes: 16, proofBytes: 16 },
+  'iso-des': { ins: INS.authenticateIso, challengeBytes: 8, proofBytes: 8 },
 };
-const CHALLENGE_BYTES = 16;
 const CAPABILITY_BYTES_MAX = 6;
 /** Key number of the card's own key when it is an AES key. */
 const AES_KEY_OF_CARD = 0x80;
@@ -129,11 +131,11 @@ interface HandshakeOrder {
 async function shakeHands(talk: Talk, order: HandshakeOrder): Promise<DesfireResult<SecureChannel>> {
   const { kind, keyNo, key, capabilities, within } = order;
   if (capabilities.length > CAPABILITY_BYTES_MAX) throw new RangeError('capabilities have at most 6 bytes');
-  const { ins, proofBytes } = HANDSHAKES[kind];
+  const { ins, challengeBytes, proofBytes } = HANDSHAKES[kind];
   const body = kind === 'ev2-first' ? [keyNo, capabilities.length, ...capabilities] : [keyNo];
   const challenge = await exchangeStep(talk, ins, Uint8Array.from(body), {
     status: STATUS.moreFrames,
-    bytes: CHALLENGE_BYTES,
+    bytes: challengeBytes,
   });
   if (!challenge.ok) return challenge;
   const handshake = key.begin(kind, keyNo, kind === 'ev2-non-first' ? within : undefined);

@@ -35,6 +35,7 @@ interface Beginning {
 }
 
 function beginHandshake({ bytes, random, kind, keyNo, within }: Beginning): Handshake {
+  if (kind === 'iso-des') throw new TypeError('an AES key does not open AuthenticateISO');
   if (kind === 'ev2-non-first' && !(within instanceof Ev2Channel))
     throw new TypeError('AuthenticateEV2NonFirst goes on within an EV2 session held in software');
   const chained = kind === 'ev1';

@@ -8,6 +8,7 @@ import {
   createApplication,
   deleteApplication,
   getApplicationIds,
+  getKeySettings,
   PICC_AID,
   setConfiguration,
 } from '../desfire/commands/card-settings.ts';
@@ -15,6 +16,8 @@ import { commitTransaction, readData, writeData, writeRecord } from '../desfire/
 import { createFile, getFileIds, getFileSettings } from '../desfire/commands/files.ts';
 import { type Generation, getCardUid, getKeyVersion, getVersion } from '../desfire/commands/version.ts';
 import type { DesfireCard } from '../desfire/desfire-card.ts';
+import { factoryKey } from '../desfire/factory-key.ts';
+import type { RandomBytes } from '../desfire/software-card-key.ts';
 import { type DesfireResult, done, failed, STATUS } from '../desfire/status.ts';
 import type { KeyProvider } from '../keys/key-provider.ts';
 import {
@@ -36,6 +39,8 @@ import {
 
 const IDENTITY = { ...FILES.identity, offset: 0 };
 const LOG = { ...FILES.log, offset: 0 };
+/** Two highest bits of the second byte of GetKeySettings: keys of DES or triple DES with two keys. */
+const DES_KEY = 0;
 
 /** Steps by which people follow the work. */
 export type IssueStep =
@@ -68,6 +73,8 @@ export type Unfit = 'not-desfire' | 'ev1-not-taken';
 export interface CardWorkDeps {
   readonly card: DesfireCard;
   readonly keys: KeyProvider;
+  /** Draws the station's part of a handshake under the factory's key. */
+  readonly random: RandomBytes;
   /** Whether cards of the first generation are issued. */
   readonly takesEv1: boolean;
   readonly onStep: (step: IssueStep) => void;
@@ -181,7 +188,28 @@ export class CardWork {
     onStep('card-key');
     const selected = await card.selectByAid(PICC_AID);
     if (!selected.ok) return selected;
-    return this.openWith(PICC_KEY, PICC_AID, true);
+    const replaced = await this.replaceFactoryKey();
+    return replaced.ok ? this.openWith(PICC_KEY, PICC_AID, true) : replaced;
+  }
+
+  /**
+   * A chip from the factory has a DES key of zeros: the newest AES key takes its place, in one command that a card does or does
+   * not. Any other chip is left as it is.
+   */
+  private async replaceFactoryKey(): Step {
+    const { card, keys, random } = this.deps;
+    const version = await getKeyVersion(card, PICC_KEY.no);
+    if (!version.ok) return version;
+    if (version.value !== BLANK_KEY.version) return done(undefined);
+    const settings = await getKeySettings(card);
+    // A card that tells nothing without its master key has left the factory's settings long ago.
+    if (!settings.ok) return settings.failure.kind === 'status' ? done(undefined) : settings;
+    if (settings.value.keysAndType >> 6 !== DES_KEY) return done(undefined);
+    const target = newestOf(keys, PICC_KEY);
+    const newKey = await this.keyOf(PICC_KEY, PICC_AID, target);
+    const opened = await card.authenticate('iso-des', PICC_KEY.no, factoryKey(random));
+    if (!opened.ok) return opened;
+    return card.changeKey({ keyNo: PICC_KEY.no, newKey, newVersion: target, ofCard: true });
   }
 
   private async ensureApplication(): Step {

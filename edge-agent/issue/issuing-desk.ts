@@ -191,11 +191,11 @@ class Visit implements IssuingVisit {
     what: (work: CardWork) => Promise<T>,
     onStep: (step: IssueStep) => void = () => {},
   ): Promise<T> {
-    const { timers, keys, takesEv1 } = this.deps;
+    const { timers, keys, random, takesEv1 } = this.deps;
     const talk = converse(this.card, { timers, timeMsMax: WORK_MS_MAX, apdusMax: APDUS_MAX });
     const card = openDesfire(talk);
     try {
-      return await what(new CardWork({ card, keys, takesEv1, onStep }));
+      return await what(new CardWork({ card, keys, random, takesEv1, onStep }));
     } finally {
       await card.end();
       talk.end();

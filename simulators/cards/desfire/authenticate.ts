@@ -1,11 +1,12 @@
 /** Both sides prove that they hold a key: AuthenticateEV2First (71), EV2NonFirst (77), Authenticate AES of EV1 (AA). */
 import { BLOCK_BYTES, decryptCbc, encryptCbc, rotateLeft } from './aes.ts';
-import type { Chip } from './chip.ts';
+import type { Chip, HalfAuthentication } from './chip.ts';
 import { ev1SessionKey, ev2SessionKeys } from './derive-keys.ts';
+import { DES_BYTES, decryptDesCbc, desSessionKey, encryptDesCbc } from './des.ts';
 import { activeKeys, type StoredKey } from './eeprom.ts';
 import { done, type Outcome, refuse, STATUS } from './status.ts';
 
-export const AUTHENTICATE = { ev2First: 0x71, ev2NonFirst: 0x77, ev1Aes: 0xaa } as const;
+export const AUTHENTICATE = { ev2First: 0x71, ev2NonFirst: 0x77, ev1Aes: 0xaa, iso: 0x1a } as const;
 const CAPABILITY_BYTES = 6;
 
 /** The first half: the card's challenge under the key. */
@@ -18,6 +19,14 @@ export function beginAuthentication(chip: Chip, ins: number, body: Buffer): Outc
     return refuse(STATUS.authentication);
   const key = keyOf(chip, keyNo);
   if (key === undefined) return refuse(STATUS.noSuchKey);
+  // Each key has its own kind of handshake.
+  if ((ins === AUTHENTICATE.iso) !== (key.des === true)) return refuse(STATUS.authentication);
+  if (key.des) {
+    const rndB = chip.random(DES_BYTES);
+    const challenge = encryptDesCbc(key.bytes, rndB);
+    chip.ram.half = { ins, keyNo, rndB, context: challenge };
+    return { status: STATUS.more, data: challenge };
+  }
   const rndB = chip.random(BLOCK_BYTES);
   const challenge = encryptCbc(key.bytes, rndB);
   const context = ins === AUTHENTICATE.ev1Aes ? challenge : capabilities;
@@ -31,6 +40,7 @@ export function finishAuthentication(chip: Chip, body: Buffer): Outcome {
   chip.ram.half = undefined;
   const key = half && keyOf(chip, half.keyNo);
   if (half === undefined || key === undefined) return refuse(STATUS.illegal);
+  if (key.des) return finishDes(chip, half, key.bytes, body);
   if (body.length !== 2 * BLOCK_BYTES) return refuse(STATUS.length);
   const ev1 = half.ins === AUTHENTICATE.ev1Aes;
   const proof = decryptCbc(key.bytes, body, ev1 ? half.context : undefined);
@@ -52,6 +62,16 @@ export function finishAuthentication(chip: Chip, body: Buffer): Outcome {
   chip.ram.session = { kind: 'ev2', keyNo, ...keys, ti, counter: 0 };
   const answer = Buffer.concat([ti, rotateLeft(rndA), Buffer.alloc(CAPABILITY_BYTES), half.context]);
   return done(encryptCbc(key.bytes, answer));
+}
+
+/** AuthenticateISO: CBC runs through all three passes. */
+function finishDes(chip: Chip, half: HalfAuthentication, key: Buffer, body: Buffer): Outcome {
+  if (body.length !== 2 * DES_BYTES) return refuse(STATUS.length);
+  const proof = decryptDesCbc(key, body, half.context);
+  const rndA = proof.subarray(0, DES_BYTES);
+  if (!rotateLeft(half.rndB).equals(proof.subarray(DES_BYTES))) return refuse(STATUS.authentication);
+  chip.ram.session = { kind: 'des', keyNo: half.keyNo, key: desSessionKey(rndA, half.rndB) };
+  return done(encryptDesCbc(key, rotateLeft(rndA), body.subarray(DES_BYTES)));
 }
 
 /** The reader's capabilities, filled up; `undefined` when the command's form is wrong. */

@@ -49,6 +49,7 @@ const COMMANDS: ReadonlyMap<number, Command> = new Map([
 ]);
 
 const ADDITIONAL_FRAME = 0xaf;
+const CHANGE_KEY = 0xc4;
 /** Bytes of an answer's frame, without status. */
 const FRAME_BYTES_MAX = 59;
 /** EV1 takes no command that is longer than one ISO/IEC 14443-4 block of 64 bytes. */
@@ -121,7 +122,11 @@ function run(chip: Chip, ins: number, data: Buffer, le: number): Outcome {
   }
   if (half !== undefined || incoming !== undefined || outgoing.length > 0) return fail(chip, STATUS.aborted);
   const authentication = ins === AUTHENTICATE.ev2First || ins === AUTHENTICATE.ev2NonFirst;
-  if ((authentication && chip.eeprom.model !== 'EV1') || ins === AUTHENTICATE.ev1Aes)
+  if (
+    (authentication && chip.eeprom.model !== 'EV1') ||
+    ins === AUTHENTICATE.ev1Aes ||
+    ins === AUTHENTICATE.iso
+  )
     return failing(chip, beginAuthentication(chip, ins, data));
   return execute(chip, ins, data, le);
 }
@@ -130,6 +135,7 @@ function execute(chip: Chip, ins: number, body: Buffer, le: number): Outcome {
   const command = COMMANDS.get(ins);
   if (command === undefined || (command.sinceEv2 === true && chip.eeprom.model === 'EV1'))
     return fail(chip, STATUS.illegal);
+  if (chip.ram.session?.kind === 'des' && ins !== CHANGE_KEY) return fail(chip, STATUS.illegal);
   const plan = command.plan(chip, body);
   if (isOutcome(plan)) return fail(chip, plan.status);
   const { session } = chip.ram;

@@ -10,6 +10,8 @@ export type ChipModel = 'EV1' | 'EV2' | 'EV3';
 export interface StoredKey {
   readonly bytes: Buffer;
   readonly version: number;
+  /** The factory's DES key; any other is AES-128. */
+  readonly des?: true;
 }
 
 /** Rights of a file: a key number, 0xe for anyone, 0xf for no one. */
@@ -110,6 +112,11 @@ export function blankEeprom(model: ChipModel, uid: Uint8Array): Eeprom {
     defaultKey: ZERO_KEY,
     applications: new Map(),
   };
+}
+
+/** A card as it leaves the factory: its master key is DES, 8 zero bytes; key version 0. */
+export function factoryEeprom(model: ChipModel, uid: Uint8Array): Eeprom {
+  return { ...blankEeprom(model, uid), masterKey: { bytes: Buffer.alloc(8), version: 0, des: true } };
 }
 
 /** The same card a second time. */

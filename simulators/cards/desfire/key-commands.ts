@@ -57,7 +57,10 @@ function keySettings(chip: Chip, header: Buffer): Outcome {
   if (header.length !== 0) return refuse(STATUS.length);
   if (!freeOrMaster(chip, SETTINGS.freeDirectory)) return refuse(STATUS.authentication);
   const { app } = chip.ram;
-  if (app === undefined) return done(Buffer.of(chip.eeprom.masterSettings, AES_ON_CARD_LEVEL | 1));
+  if (app === undefined) {
+    const kind = chip.eeprom.masterKey.des ? 0 : AES_ON_CARD_LEVEL;
+    return done(Buffer.of(chip.eeprom.masterSettings, kind | 1));
+  }
   return done(Buffer.of(app.settings, AES_ON_CARD_LEVEL | (app.isoFiles ? 0x20 : 0) | app.keyCount));
 }
 

@@ -1,6 +1,7 @@
 /** Secure messaging as the card does it: commands are opened, answers are sealed, by session and communication mode. */
 import { timingSafeEqual } from 'node:crypto';
 import { BLOCK_BYTES, cmac, crc32, decryptCbc, encryptCbc, MAC_BYTES, oddBytes } from './aes.ts';
+import { DES_BYTES, openDesCommand } from './des.ts';
 import type { CommMode } from './eeprom.ts';
 
 export interface Ev2Session {
@@ -17,7 +18,13 @@ export interface Ev1Session {
   readonly key: Buffer;
   iv: Buffer;
 }
-export type Session = Ev2Session | Ev1Session;
+/** Under the factory's DES key; it takes ChangeKey alone. */
+export interface DesSession {
+  readonly kind: 'des';
+  readonly keyNo: number;
+  readonly key: Buffer;
+}
+export type Session = Ev2Session | Ev1Session | DesSession;
 
 /** What a card may get wrong in its answers; a test orders one. */
 export interface MessagingFlaws {
@@ -48,6 +55,7 @@ export interface CommandShape {
 export function wireBytes(session: Session | undefined, shape: Omit<CommandShape, 'header' | 'ins'>): number {
   const { mode, dataBytes, tailBytes = 0, macSent = false } = shape;
   if (session === undefined || mode === 'plain') return dataBytes;
+  if (session.kind === 'des') return Math.ceil((dataBytes + 4) / DES_BYTES) * DES_BYTES;
   if (session.kind === 'ev2')
     return (mode === 'full' && dataBytes > 0 ? upToBlocks(dataBytes + tailBytes + 1) : dataBytes) + MAC_BYTES;
   if (mode === 'full' && dataBytes > 0) return upToBlocks(dataBytes + 4 + tailBytes);
@@ -61,6 +69,10 @@ export function openCommand(
   body: Uint8Array,
 ): Buffer | undefined {
   if (session === undefined) return Buffer.from(body);
+  if (session.kind === 'des') {
+    const head = Buffer.concat([Uint8Array.of(shape.ins), shape.header]);
+    return openDesCommand(session.key, head, body, shape.dataBytes);
+  }
   return session.kind === 'ev2' ? openEv2(session, shape, body) : openEv1(session, shape, body);
 }
 
@@ -71,7 +83,8 @@ export function sealAnswer(
   data: Buffer,
   options: { readonly endMarked?: boolean; readonly flaws?: MessagingFlaws } = {},
 ): Buffer {
-  if (session === undefined) return data;
+  // The one command that a DES session takes ends it.
+  if (session === undefined || session.kind === 'des') return data;
   if (session.kind === 'ev2') return sealEv2(session, mode, data, options.flaws ?? {});
   return sealEv1(session, mode, data, options.endMarked === true, options.flaws ?? {});
 }

@@ -17,7 +17,7 @@ import { createKvytokDesfire } from '../../../edge-agent/media/kvytok-desfire/kv
 import { openCard } from '../../../edge-agent/media/read-medium.ts';
 import type { CardReading, CardTransport, JournalStore } from '../../../edge-agent/ports.ts';
 import { createDesfireCard, type DesfireCard } from '../../../simulators/cards/desfire/desfire-card.ts';
-import { blankEeprom, type ChipModel } from '../../../simulators/cards/desfire/eeprom.ts';
+import { blankEeprom, type ChipModel, factoryEeprom } from '../../../simulators/cards/desfire/eeprom.ts';
 import { manualClock } from '../../support/manual-clock.ts';
 import { allRecords } from '../support/agent-rig.ts';
 import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
@@ -76,12 +76,21 @@ export const ORDER: OpenOrder = {
 
 let chips = 0;
 
-/** A chip as it comes from the factory with an AES key of zeros. */
-export function blankChip(model: ChipModel = 'EV3'): DesfireCard {
+function nextUid(): Buffer {
   const uid = Buffer.alloc(7);
   uid[0] = 0x04;
   uid.writeUInt32BE(++chips, 3);
-  return createDesfireCard({ eeprom: blankEeprom(model, uid) });
+  return uid;
+}
+
+/** A chip without anything of ours, whose own key is an AES key of zeros. */
+export function blankChip(model: ChipModel = 'EV3'): DesfireCard {
+  return createDesfireCard({ eeprom: blankEeprom(model, nextUid()) });
+}
+
+/** A chip as it comes from the factory: its own key is a DES key of zeros. */
+export function factoryChip(model: ChipModel = 'EV3'): DesfireCard {
+  return createDesfireCard({ eeprom: factoryEeprom(model, nextUid()) });
 }
 
 export interface RigOptions {

@@ -9,7 +9,7 @@ import { issueDesfire } from '../../../simulators/cards/desfire/issue-desfire.ts
 import { issuer } from '../../simulators/cards/sample-card.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
-import { blankChip, NOW_MS, ORDER, startStation, torn, validatorReads } from './issuing-rig.ts';
+import { blankChip, factoryChip, NOW_MS, ORDER, startStation, torn, validatorReads } from './issuing-rig.ts';
 
 const OLD = `k1.${'ab'.repeat(16)}`;
 let folder: ReturnType<typeof tempFolder>;
@@ -24,6 +24,33 @@ afterEach(() => folder.remove());
 const line = (change: Partial<OpenOrder['contents']> = {}): OpenOrder => ({
   ...ORDER,
   contents: { ...ORDER.contents, ...change },
+});
+
+describe('a chip from the factory, whose key is DES', () => {
+  it.each(['EV1', 'EV2', 'EV3'] as const)('%s gets the city’s AES key and is issued', async (model) => {
+    const rig = await startStation();
+    const chip = factoryChip(model);
+    expect(chip.eeprom().masterKey.des).toBe(true);
+    await rig.present(chip);
+    chip.reset();
+    expect(chip.eeprom().masterKey).toMatchObject({ version: 3 });
+    expect(chip.eeprom().masterKey.des).toBeUndefined();
+    expect(await validatorReads(chip)).toMatchObject({ ok: true, card: { mediumKind: 'social' } });
+    expect(rig.acts().map(({ act }) => act)).toEqual(['begun', 'issued']);
+  });
+
+  it('whose DES key is another is not ours to make', async () => {
+    const rig = await startStation();
+    const { masterKey, ...eeprom } = factoryChip().eeprom();
+    const chip = createDesfireCard({
+      eeprom: { ...eeprom, masterKey: { ...masterKey, bytes: Buffer.alloc(8, 6) } },
+    });
+    await rig.present(chip);
+    chip.reset();
+    expect(chip.eeprom().masterKey).toMatchObject({ des: true, version: 0 });
+    expect(rig.acts().map(({ act }) => act)).not.toContain('issued');
+    expect((await validatorReads(chip)).ok).toBe(false);
+  });
 });
 
 describe('what a card becomes', () => {

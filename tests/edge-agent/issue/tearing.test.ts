@@ -1,7 +1,7 @@
 /** Cards pulled away after every single command: finished at the next presentation, and refused everywhere until then. */
 import { describe, expect, it } from 'vitest';
 import { createDesfireCard, type DesfireCard } from '../../../simulators/cards/desfire/desfire-card.ts';
-import { blankChip, startStation, torn, validatorReads } from './issuing-rig.ts';
+import { blankChip, factoryChip, startStation, torn, validatorReads } from './issuing-rig.ts';
 
 /** Key versions on a chip: the card's own, then those of the application. */
 function versionsOf(chip: DesfireCard): number[] {
@@ -12,17 +12,19 @@ function versionsOf(chip: DesfireCard): number[] {
 
 // A lost answer leaves the card where the next lost command does: every state of it is met by the first row.
 describe.each([
-  ['EV3', 'answer', 1],
-  ['EV3', 'command', 9],
+  ['blank EV3', blankChip, 'answer', 1],
+  ['blank EV3', blankChip, 'command', 9],
   // Its handshakes and frames differ; each command is several frames.
-  ['EV1', 'answer', 11],
-] as const)('a blank %s', (model, lost, every) => {
+  ['blank EV1', () => blankChip('EV1'), 'answer', 11],
+  // The replacement of its DES key lies in the first dozen commands.
+  ['factory EV2', () => factoryChip('EV2'), 'answer', 3],
+] as const)('a %s', (_what, newChip, lost, every) => {
   it(`is finished at its next presentation, whichever ${lost} was lost on the way`, async () => {
     const rig = await startStation();
     let commands = 0;
     let refusedBefore = 0;
     for (; ; commands += every) {
-      const chip = blankChip(model);
+      const chip = newChip();
       const tearing = torn(chip, commands, lost);
       const [actsBefore, eventsBefore] = [rig.acts().length, rig.events.length];
       await rig.present(tearing);
