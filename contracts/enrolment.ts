@@ -11,6 +11,7 @@ import { KEY_NAME, keyed } from './keyed.ts';
 import { Currency } from './money.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { MediumKind } from './record.ts';
+import { TARIFF_EXTRACT_BYTES_MAX } from './tariff-extract.ts';
 import { NetworkKeys } from './vehicle-key.ts';
 
 /** Paths of the service. */
@@ -28,7 +29,7 @@ export const ENROLMENT_PATHS = {
 export const ENROLMENT_BYTES_MAX = 64 * 1024;
 /** Largest text of stops, and largest answer: stops are most of it, their quotes escaped. */
 const STOPS_BYTES_MAX = 8 * 1024 * 1024;
-export const ENROLMENT_ANSWER_BYTES_MAX = 2 * STOPS_BYTES_MAX;
+export const ENROLMENT_ANSWER_BYTES_MAX = 2 * STOPS_BYTES_MAX + 2 * TARIFF_EXTRACT_BYTES_MAX;
 
 const Pem = Type.String({ minLength: 64, maxLength: 4096, pattern: '^-----BEGIN [A-Z ]+-----\\n' });
 
@@ -152,6 +153,8 @@ export const EnrolAnswer = Type.Object({
   inspectionKeys: Type.Optional(NetworkKeys),
   /** Text of `stops.json`; absent where the city gives no stops. */
   stops: Type.Optional(Type.String({ maxLength: STOPS_BYTES_MAX })),
+  /** Signed text of `tariff-extract.json`; absent where the city tells no tariff. */
+  tariff: Type.Optional(Type.String({ maxLength: TARIFF_EXTRACT_BYTES_MAX })),
   /** `card-media.json`: which cards are taken; absent = the default. */
   cardMedia: Type.Optional(CardMediaFile),
   /** `card-keys.json`: keys of cards held in software; absent where a SAM holds them. */

@@ -62,10 +62,11 @@ export type Opened<T> =
 export function envelopeOpener<S extends TSchema>(
   type: EnvelopeType,
   schema: S,
+  bytesMax = ENVELOPE_BYTES_MAX,
 ): (bytes: Uint8Array, keys: PinnedKeys) => Opened<Static<S>> {
   const parsePayload = parserOf(schema);
   return (bytes, keys) => {
-    const json = decodeJson(bytes, ENVELOPE_BYTES_MAX);
+    const json = decodeJson(bytes, bytesMax);
     if (!json.ok) return json;
     const envelope = parseEnvelope(json.value);
     if (!envelope.ok) return envelope;

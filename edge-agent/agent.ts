@@ -9,6 +9,7 @@ import type { Language } from '#contracts/reason-codes.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
+import type { DeviceTariffs } from '#pricing/tariff-extract.ts';
 import type { AgentLimits } from './agent-limits.ts';
 import type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
 import type { LinkCounters } from './city-link.ts';
@@ -47,6 +48,8 @@ export interface AgentDeps {
   readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'stopPlan'> & BelievedKeys;
   /** The other devices of the vehicle, where there is a way to them. */
   readonly neighbours?: (heard: Pick<PeersDeps, 'onRide' | 'onMet' | 'answer'>) => Pick<Peers, 'rode'>;
+  /** The city's tariffs, for what a ride costs; absent = none, or none that is believed. */
+  readonly tariffs?: DeviceTariffs;
   /** Follows changes of the city's keys. */
   readonly pins?: KeyPins;
   readonly journal: Journal;

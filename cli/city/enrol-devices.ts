@@ -11,6 +11,7 @@ import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
 import type { CardMediaFile } from '#contracts/card-media.ts';
 import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
+import { TARIFF_EXTRACT_FILE } from '#contracts/tariff-extract.ts';
 import { networkKeysText, vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
@@ -66,6 +67,8 @@ export function enrolDevice(
     cardMedia?: CardMediaFile | undefined;
     /** Text of `stops.json`; absent where the city finds no stops. */
     stops?: string | undefined;
+    /** Signed text of `tariff-extract.json`; absent where no tariff is told. */
+    tariff?: string | undefined;
     /** For bank cards; absent where the city takes none. */
     bank?: BankParts | undefined;
   },
@@ -83,9 +86,10 @@ export function enrolDevice(
       networkKeysText(vehicleKeysOf(context.keys.inspectionKeys, device.vehicleId)),
     );
   const { ingest, lists, listGeneration, issuer } = context.keys;
-  const { stops, enrolmentUrl, cardMedia } = context;
+  const { stops, tariff, enrolmentUrl, cardMedia } = context;
   // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.
   if (stops !== undefined) writeFileAtomic(join(folder, 'stops.json'), stops);
+  if (tariff !== undefined) writeFileAtomic(join(folder, TARIFF_EXTRACT_FILE), tariff);
   if (cardMedia) writeWhole(join(folder, 'card-media.json'), JSON.stringify(cardMedia, null, 2));
   if (context.bank) writeBankParts(folder, context.bank);
   writeWhole(

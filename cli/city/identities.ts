@@ -44,6 +44,8 @@ export interface ToldToDevices {
   readonly enrolmentUrl?: string;
   /** Text of `stops.json` ({@link stopsOf}, half a second's work for a city). */
   readonly stops: string | undefined;
+  /** Signed text of `tariff-extract.json`. */
+  readonly tariff?: string;
   /** What devices are told from the tariffs. */
   readonly rules?: TariffRules;
 }

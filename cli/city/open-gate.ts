@@ -19,7 +19,7 @@ import type { EnrolledDevice } from './enrol-devices.ts';
 import { validatorCardKeys } from './enrol-devices.ts';
 import { identitiesFile, openDeviceFolders, stopsOf, type ToldToDevices } from './identities.ts';
 import type { CityDatabase } from './open-database.ts';
-import { tariffRulesOf } from './tariff-rules.ts';
+import { toldOfTariffs } from './tariff-rules.ts';
 
 export interface GateOptions {
   readonly data: CityData;
@@ -50,6 +50,7 @@ export interface Gate {
 export interface GateDrafts {
   readonly ca: CityCa;
   readonly stops: ToldToDevices['stops'];
+  readonly tariff?: string;
   readonly rules: TariffRules;
   readonly drafts: readonly EnrolledDevice[];
 }
@@ -62,16 +63,16 @@ export async function draftGate({
 }: Pick<GateOptions, 'data' | 'folder' | 'keys'>): Promise<GateDrafts> {
   const ca = await openCityCa(join(folder, 'secrets'));
   const stops = stopsOf(data);
-  const rules = await tariffRulesOf(data.dir);
+  const tariffs = await toldOfTariffs(data, keys.lists);
   // The folders first, with an address that is mended when the broker is open: only then is it known.
-  const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, rules };
-  return { ca, stops, rules, drafts: openDeviceFolders(folder, data, keys, draft) };
+  const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, ...tariffs };
+  return { ca, stops, ...tariffs, drafts: openDeviceFolders(folder, data, keys, draft) };
 }
 
 /** Opens it; every part is stopped by the lifecycle. */
 export async function openGate(
   options: GateOptions,
-  { ca, stops, rules, drafts }: GateDrafts,
+  { ca, stops, rules, tariff, drafts }: GateDrafts,
 ): Promise<Gate> {
   const { data, folder, database, keys, lifecycle, part } = options;
   const secretsFolder = join(folder, 'secrets');
@@ -88,8 +89,9 @@ export async function openGate(
     ),
   );
   const broker = lifecycle.add(await openBroker(certificates, file, options));
-  const enrolment = lifecycle.add(await openEnrolment(ca, broker.url, { stops, rules }, options));
-  const told = { mqttUrl: broker.url, enrolmentUrl: enrolment.url, stops, rules };
+  const more = { stops, rules, ...(tariff !== undefined && { tariff }) };
+  const enrolment = lifecycle.add(await openEnrolment(ca, broker.url, more, options));
+  const told = { mqttUrl: broker.url, enrolmentUrl: enrolment.url, ...more };
   const devices = openDeviceFolders(folder, data, keys, told);
   return {
     broker,
@@ -104,7 +106,7 @@ export async function openGate(
 function openEnrolment(
   ca: CityCa,
   mqttUrl: string,
-  told: Pick<ToldToDevices, 'stops' | 'rules'>,
+  told: Pick<ToldToDevices, 'stops' | 'rules' | 'tariff'>,
   { data, database, keys, part }: GateOptions,
 ) {
   const pin = ({ keyId, privateKey }: NamedKey) => ({ [keyId]: publicPem(privateKey) });
@@ -121,6 +123,7 @@ function openEnrolment(
         issuerKeys: pin(keys.issuer),
       },
       stops: told.stops,
+      ...(told.tariff !== undefined && { tariff: told.tariff }),
       cardMedia: data.cardMedia,
       cardKeys: { v: 1, cards: validatorCardKeys(keys.cardKeys) },
       tokenKey: keys.tokenKey.toString('hex'),

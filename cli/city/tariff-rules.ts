@@ -1,14 +1,26 @@
 /** What the city's devices are told from its tariff packages. */
 import { join } from 'node:path';
+import { type CitySigner, sealEnvelope } from '#contracts/signed-envelope.ts';
+import type { CityData } from '#platform/city-data.ts';
 import { companionRules } from '#pricing/companion-rules.ts';
 import { inspectionRules } from '#pricing/inspection.ts';
+import { extractTariffs } from '#pricing/tariff-extract.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import type { TariffRules } from '../../ingest/enrolment/config.ts';
 
+export interface ToldOfTariffs {
+  readonly rules: TariffRules;
+  /** Signed text of `tariff-extract.json`. */
+  readonly tariff?: string;
+}
+
 /** Nothing while a package has errors: then no fare is made either, and the fare engine says what is wrong. */
-export async function tariffRulesOf(cityDir: string): Promise<TariffRules> {
-  const loaded = await loadTariffTimeline(join(cityDir, 'tariff'));
-  if (!loaded.ok) return {};
+export async function toldOfTariffs({ dir, city }: CityData, signer: CitySigner): Promise<ToldOfTariffs> {
+  const loaded = await loadTariffTimeline(join(dir, 'tariff'));
+  if (!loaded.ok) return { rules: {} };
   const { packages } = loaded.timeline;
-  return { inspection: inspectionRules(packages), companions: companionRules(packages) };
+  return {
+    rules: { inspection: inspectionRules(packages), companions: companionRules(packages) },
+    tariff: sealEnvelope('tariff-extract', extractTariffs(packages, city), signer).toString('utf8'),
+  };
 }

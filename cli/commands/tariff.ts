@@ -2,9 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { sealEnvelope } from '#contracts/signed-envelope.ts';
+import { readPrivateKeyFile } from '#platform/secret-files.ts';
 import { companionRules } from '../../fare-engine/pricing/companion-rules.ts';
 import { type FileProblem, formatFileProblem, hasErrors } from '../../fare-engine/pricing/file-problem.ts';
 import { inspectionRules } from '../../fare-engine/pricing/inspection.ts';
+import { extractTariffs } from '../../fare-engine/pricing/tariff-extract.ts';
 import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
 import { loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
@@ -12,6 +15,7 @@ import { type CommandIo, EXIT, UsageError } from '../command.ts';
 export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff inspection DIR
        kvytok tariff companions DIR
+       kvytok tariff extract DIR --key FILE --key-id ID --day-start HH:MM
 
 Checks a tariff package (a folder with tariff.yaml), all packages of a city (a folder of such folders, also for overlaps
 in time), or a GTFS feed with Fares v2. Prints each problem as file:line:column with how to mend it.
@@ -20,6 +24,8 @@ Exit code 0 without errors (warnings do not fail), 1 with errors.
 inspection prints what inspectors' devices are told from all packages of a city: how long a ride stands, and the penalty
 with its act and article. It is the file that KVYTOK_ENROLMENT_INSPECTION_FILE names.
 companions prints how many companions a card may pay for, for KVYTOK_ENROLMENT_COMPANIONS_FILE.
+extract prints full prices and transfers of all packages, signed with the key that signs lists, for validators' previews:
+the file that KVYTOK_ENROLMENT_TARIFF_FILE names. --day-start is the city's (city.yaml).
 `;
 
 interface Checked {
@@ -32,12 +38,19 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { json: { type: 'boolean', default: false } },
+    options: {
+      json: { type: 'boolean', default: false },
+      key: { type: 'string' },
+      'key-id': { type: 'string' },
+      'day-start': { type: 'string' },
+    },
   });
   const [verb, folder, ...rest] = positionals;
+  if (verb === 'extract' && folder !== undefined && rest.length === 0)
+    return printExtract(resolve(io.cwd, folder), values, io);
   const known = verb === 'check' || verb === 'inspection' || verb === 'companions';
   if (!known || folder === undefined || rest.length > 0)
-    throw new UsageError('write: kvytok tariff check|inspection|companions DIR');
+    throw new UsageError('write: kvytok tariff check|inspection|companions|extract DIR');
   if (verb !== 'check') return printRules(verb, resolve(io.cwd, folder), io);
   const { problems, good } = await check(resolve(io.cwd, folder));
   const failed = hasErrors(problems);
@@ -56,6 +69,26 @@ async function printRules(what: 'inspection' | 'companions', dir: string, io: Co
     const { packages } = loaded.timeline;
     const rules = what === 'inspection' ? inspectionRules(packages) : companionRules(packages);
     io.stdout.write(`${JSON.stringify(rules)}\n`);
+    return EXIT.ok;
+  }
+  for (const problem of loaded.problems) io.stderr.write(`${formatFileProblem(problem)}\n`);
+  return EXIT.failed;
+}
+
+async function printExtract(
+  dir: string,
+  { key, 'key-id': keyId, 'day-start': dayStart }: { key?: string; 'key-id'?: string; 'day-start'?: string },
+  io: CommandIo,
+): Promise<number> {
+  if (key === undefined || keyId === undefined || !/^([01]\d|2[0-3]):[0-5]\d$/.test(dayStart ?? ''))
+    throw new UsageError('write: kvytok tariff extract DIR --key FILE --key-id ID --day-start HH:MM');
+  const privateKey = readPrivateKeyFile(resolve(io.cwd, key));
+  const loaded = await loadTariffTimeline(dir);
+  if (loaded.ok) {
+    const { packages } = loaded.timeline;
+    const calendar = { zone: packages[0]?.tariff.zone ?? 'UTC', dayStart: dayStart as string };
+    const extract = extractTariffs(packages, calendar);
+    io.stdout.write(sealEnvelope('tariff-extract', extract, { keyId, privateKey }).toString('utf8'));
     return EXIT.ok;
   }
   for (const problem of loaded.problems) io.stderr.write(`${formatFileProblem(problem)}\n`);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { PinKeys } from '#contracts/command.ts';
 import { type EnrolAnswer, signingKeyId } from '#contracts/enrolment.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
+import { TARIFF_EXTRACT_FILE } from '#contracts/tariff-extract.ts';
 import { networkKeysText } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
@@ -39,6 +40,7 @@ export async function writeEnrolledFolder(
     ca: _a,
     tokenKey: _t,
     stops,
+    tariff,
     cardMedia,
     cardKeys,
     vehicleKeys: _v,
@@ -51,6 +53,7 @@ export async function writeEnrolledFolder(
   writeFileAtomic(join(dir, 'token-key'), `${answer.tokenKey}\n`);
   writeNetworkKeys(dir, answer);
   if (stops !== undefined) writeFileAtomic(join(dir, 'stops.json'), stops);
+  if (tariff !== undefined) writeFileAtomic(join(dir, TARIFF_EXTRACT_FILE), tariff);
   if (cardMedia !== undefined)
     writeFileAtomic(join(dir, 'card-media.json'), JSON.stringify(cardMedia, null, 2));
   if (cardKeys !== undefined) writeFileAtomic(join(dir, 'card-keys.json'), JSON.stringify(cardKeys, null, 2));

@@ -6,6 +6,7 @@ import type { Clock } from '#platform/clock.ts';
 import { openDataFolder } from '#platform/data-folder.ts';
 import type { Logger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
+import type { DeviceTariffs } from '#pricing/tariff-extract.ts';
 import { AGENT_LIMITS, type AgentLimits } from '../agent-limits.ts';
 import { createTimekeeper, type Timekeeper } from '../clock-evidence.ts';
 import type { EdgeConfig } from '../config.ts';
@@ -20,6 +21,7 @@ import { saveKeys } from './device-folder.ts';
 import { type DeviceIdentity, holdIdentity } from './device-identity.ts';
 import { openDeviceJournal, randomHex, rememberEpoch, SOFTWARE } from './device-journal.ts';
 import { loadDevice } from './load-device.ts';
+import { loadTariffs } from './load-tariffs.ts';
 import { createMqttUplink } from './mqtt-uplink.ts';
 import { realTimers } from './timers.ts';
 
@@ -32,6 +34,8 @@ export interface OpenDeviceDeps {
 /** Everything of a device but its reader and its screen. */
 export interface OpenedDevice {
   readonly device: Device;
+  /** For the preview; absent = none, or none that is believed. */
+  readonly tariffs?: DeviceTariffs;
   readonly journal: Journal;
   readonly denyList: DenyList;
   readonly keeper: Timekeeper;
@@ -94,8 +98,10 @@ function openParts(config: EdgeConfig, deps: OpenDeviceDeps, device: Device, clo
   closers.add(() => deny.store.close());
   const denyKeys = { lists: device.listKeys, generations: device.listGenerationKeys };
   const denyList = createDenyList(deny.store, denyKeys, realTimers.rest);
+  const tariffs = loadTariffs(deviceDir, device.listKeys, log);
   return {
     device,
+    ...(tariffs && { tariffs }),
     journal,
     denyList,
     keeper,

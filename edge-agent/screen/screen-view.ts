@@ -27,10 +27,28 @@ export interface ScreenView {
   readonly cardNo?: number;
 }
 
+/** What this ride costs and how long a transfer stays open, or why that is not known. */
+export interface FarePreview {
+  /** Nothing can be said: the line is not known, no tariff of this time is, or the clock is not sure. */
+  readonly unknown?: 'route' | 'tariff' | 'clock';
+  /** Full price of this ride, before any right of its rider. Minor units as digits. */
+  readonly fare?: { readonly amountMinor: string; readonly currency: string; readonly transfer: boolean };
+  readonly transfer?:
+    | 'unknown'
+    | {
+        /** Whole minutes left; null = until the end of the day. */
+        readonly minutes: number | null;
+        /** To every line; false = to some. */
+        readonly everywhere: boolean;
+        readonly free: boolean;
+      };
+}
+
 /** What is known of a card and its account, with its age; nothing that is not known. */
 export interface Preview {
   /** IANA zone in which its instants are read. */
   readonly zone: string;
+  readonly ride?: FarePreview;
   /** A pass by the card's signed product; exclusive. */
   readonly passUntilMs?: number;
   /** As the city knew it at an instant. */

@@ -1,7 +1,7 @@
 /** Words of the validator's screen. The sentences of refusals stand in the contracts' catalogue. */
 import { formatMoney } from '#contracts/money.ts';
 import type { Language, Text } from '#contracts/reason-codes.ts';
-import type { Notice, ScreenView } from '../ports.ts';
+import type { FarePreview, Notice, ScreenView } from '../ports.ts';
 
 /** The one word beside the sign. */
 export const TITLES: Readonly<Record<ScreenView['sign'], Text>> = {
@@ -143,7 +143,7 @@ export function previewLines({ preview, language }: ScreenView): string[] {
   if (preview === undefined) return [];
   const day = (ms: number) =>
     new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: preview.zone }).format(ms);
-  const lines: string[] = [];
+  const lines = preview.ride ? rideLines(preview.ride, language) : [];
   // Exclusive: the last day is the one before.
   if (preview.passUntilMs !== undefined)
     lines.push(`${PREVIEW.pass[language]} ${day(preview.passUntilMs - 1)}`);
@@ -169,4 +169,85 @@ const PREVIEW: Readonly<Record<'pass' | 'balance' | 'quota' | 'asOf', Text>> = {
   balance: { uk: 'На рахунку', en: 'Balance', de: 'Guthaben', pl: 'Saldo' },
   quota: { uk: 'Залишилося поїздок', en: 'Rides left', de: 'Fahrten übrig', pl: 'Pozostało przejazdów' },
   asOf: { uk: 'станом на', en: 'as of', de: 'Stand', pl: 'stan na' },
+};
+
+/** This ride's full price and what is open for transfers; what is not known is said so. */
+function rideLines({ unknown, fare, transfer }: FarePreview, language: Language): string[] {
+  if (unknown !== undefined) return [RIDE_UNKNOWN[unknown][language]];
+  const lines: string[] = [];
+  if (fare) {
+    const money = { amountMinor: BigInt(fare.amountMinor), currency: fare.currency };
+    const label = fare.transfer ? RIDE.transferFare : RIDE.fullFare;
+    lines.push(`${label[language]}: ${formatMoney(money, language)}`);
+  }
+  if (transfer === 'unknown') lines.push(RIDE.transferUnknown[language]);
+  else if (transfer) lines.push(transferLine(transfer, language));
+  return lines;
+}
+
+function transferLine(
+  { minutes, everywhere, free }: Exclude<FarePreview['transfer'], 'unknown' | undefined>,
+  language: Language,
+): string {
+  const short = { style: 'unit', unit: 'minute', unitDisplay: 'short' } as const;
+  const left =
+    minutes === null ? RIDE.allDay[language] : new Intl.NumberFormat(language, short).format(minutes);
+  const label = (free ? RIDE.freeTransfer : RIDE.cheaperTransfer)[language];
+  return `${label}: ${left}${everywhere ? '' : ` (${RIDE.notEverywhere[language]})`}`;
+}
+
+const RIDE = {
+  fullFare: { uk: 'Повна ціна поїздки', en: 'Full fare', de: 'Voller Fahrpreis', pl: 'Pełna cena przejazdu' },
+  transferFare: {
+    uk: 'Повна ціна пересадки',
+    en: 'Full fare of this transfer',
+    de: 'Voller Preis des Umstiegs',
+    pl: 'Pełna cena przesiadki',
+  },
+  freeTransfer: {
+    uk: 'Безкоштовна пересадка ще',
+    en: 'Free transfer for',
+    de: 'Freier Umstieg noch',
+    pl: 'Bezpłatna przesiadka jeszcze',
+  },
+  cheaperTransfer: {
+    uk: 'Дешевша пересадка ще',
+    en: 'Cheaper transfer for',
+    de: 'Ermäßigter Umstieg noch',
+    pl: 'Tańsza przesiadka jeszcze',
+  },
+  allDay: { uk: 'до кінця дня', en: 'the rest of the day', de: 'bis Tagesende', pl: 'do końca dnia' },
+  notEverywhere: {
+    uk: 'не на всі маршрути',
+    en: 'not to every line',
+    de: 'nicht auf alle Linien',
+    pl: 'nie na wszystkie linie',
+  },
+  transferUnknown: {
+    uk: 'Скільки ще діє пересадка, за цією карткою невідомо',
+    en: 'How long a transfer is open is not known from this card',
+    de: 'Wie lange ein Umstieg gilt, ist aus dieser Karte nicht bekannt',
+    pl: 'Jak długo trwa przesiadka, z tej karty nie wiadomo',
+  },
+} as const satisfies Record<string, Text>;
+
+const RIDE_UNKNOWN: Readonly<Record<NonNullable<FarePreview['unknown']>, Text>> = {
+  route: {
+    uk: 'Ціна тут невідома: маршрут не обрано',
+    en: 'The fare is not known here: no line is set',
+    de: 'Fahrpreis hier nicht bekannt: keine Linie gewählt',
+    pl: 'Cena tu nieznana: nie wybrano linii',
+  },
+  tariff: {
+    uk: 'Ціна тут невідома: немає чинного тарифу',
+    en: 'The fare is not known here: no tariff for today',
+    de: 'Fahrpreis hier nicht bekannt: kein Tarif für heute',
+    pl: 'Cena tu nieznana: brak taryfy na dziś',
+  },
+  clock: {
+    uk: 'Ціна тут невідома: годинник не звірено',
+    en: 'The fare is not known here: the clock is not set',
+    de: 'Fahrpreis hier nicht bekannt: Uhr nicht gestellt',
+    pl: 'Cena tu nieznana: zegar nieustawiony',
+  },
 };

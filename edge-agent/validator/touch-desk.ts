@@ -6,6 +6,7 @@ import { recordId } from '#contracts/ids.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
+import type { DeviceTariffs } from '#pricing/tariff-extract.ts';
 import type { AgentLimits } from '../agent-limits.ts';
 import type { AgentCounters } from '../agent-types.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
@@ -26,12 +27,14 @@ import { createSettling, logEntryOf, type SettleCounters, type Settling } from '
 import type { TapDesk } from '../tap-desk.ts';
 import type { WhereDesk } from '../whereabouts.ts';
 import { answersQuestion, type CompanionQuestion, companionsMax, questionAfter } from './companions.ts';
+import { farePreviewOf } from './fare-preview.ts';
 import type { Front } from './front.ts';
 import { previewOf } from './preview.ts';
 import type { StaffDesk } from './staff-desk.ts';
 
 export interface TouchDeskDeps {
   readonly device: Pick<Device, 'deviceId' | 'policy'>;
+  readonly tariffs?: DeviceTariffs | undefined;
   readonly journal: Journal;
   readonly desk: TapDesk;
   readonly staff: StaffDesk;
@@ -62,6 +65,9 @@ export interface TouchDesk {
     'repeated' | 'companions' | 'acceptedInDebt' | 'refusalsNotRecorded'
   >;
 }
+
+/** A clock less sure than this says no minutes and no price: a transfer is a matter of minutes. */
+const PREVIEW_UNSURE_MS = 60_000;
 
 /** Note of the journal in which cards stand whose log is unknown. */
 const UNSETTLED = 'unsettled-cards';
@@ -252,15 +258,25 @@ class Desk implements TouchDesk {
     const repeated = decision.repeated ? { repeated: true } : {};
     const asking = this.question === undefined ? {} : { asking: true };
     const paid = companions > 0 ? { companions } : {};
-    const preview = this.previewOf(card);
+    const preview = this.previewOf(card, where, decision.repeated === true);
     const view = { sign: 'accepted', ...language, ...repeated, ...paid, ...asking, ...preview } as const;
     front.answer({ view, id, dialog: this.question ? 'companion' : null });
   }
 
-  private previewOf(card: CardFacts): { preview?: Preview } {
-    const { device, keeper } = this.deps;
+  private previewOf(card: CardFacts, where: Whereabouts, repeated: boolean): { preview?: Preview } {
+    const { device, keeper, desk, tariffs } = this.deps;
     const { zone = 'UTC', currency } = device.policy;
-    const preview = previewOf(card, { nowMs: keeper.nowMs(), zone, currency });
+    const nowMs = keeper.nowMs();
+    const earlier = repeated ? desk.ride(card, where) : null;
+    const ride = farePreviewOf(tariffs, {
+      card,
+      where,
+      deviceId: device.deviceId,
+      nowMs,
+      clockUnsure: keeper.state().syncAgeMs === null || keeper.uncertaintyMs() > PREVIEW_UNSURE_MS,
+      ...(earlier && { repeats: { elapsedMs: earlier.elapsedMs } }),
+    });
+    const preview = previewOf(card, { nowMs, zone, currency, ride });
     return preview === undefined ? {} : { preview };
   }
 

@@ -45,6 +45,9 @@ export const EnrolmentEnvironment = Type.Object({
     'JSON with ingestKeys, listKeys, issuerKeys: public keys by id that devices pin',
   ),
   KVYTOK_ENROLMENT_STOPS_FILE: Type.Optional(file('stops.json for devices; read at the start')),
+  KVYTOK_ENROLMENT_TARIFF_FILE: Type.Optional(
+    file('signed extract of the tariffs for validators, from "kvytok tariff extract"; read at the start'),
+  ),
   KVYTOK_ENROLMENT_INSPECTION_FILE: Type.Optional(
     file('what inspectors may ask, from "kvytok tariff inspection"; read at the start'),
   ),
@@ -113,6 +116,8 @@ export interface EnrolmentConfig {
   readonly pins: CityPins;
   /** Text of `stops.json`. */
   readonly stops?: string | undefined;
+  /** Signed text of `tariff-extract.json`. */
+  readonly tariff?: string | undefined;
   /** Which cards validators take. */
   readonly cardMedia?: CardMediaFile | undefined;
   /** Keys of cards, for validators that hold them in software. */
@@ -156,6 +161,9 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
     pins: readPins(env.KVYTOK_ENROLMENT_PINS_FILE),
     ...(env.KVYTOK_ENROLMENT_STOPS_FILE !== undefined && {
       stops: readSecretFile(env.KVYTOK_ENROLMENT_STOPS_FILE),
+    }),
+    ...(env.KVYTOK_ENROLMENT_TARIFF_FILE !== undefined && {
+      tariff: readSecretFile(env.KVYTOK_ENROLMENT_TARIFF_FILE),
     }),
     ...(cardMedia && { cardMedia }),
     ...(env.KVYTOK_ENROLMENT_CARD_KEYS_FILE !== undefined && {

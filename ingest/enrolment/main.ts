@@ -77,6 +77,7 @@ export async function startEnrolment(
       ...config.pins,
       policy: config.policy,
       ...(config.stops !== undefined && { stops: config.stops }),
+      ...(config.tariff !== undefined && { tariff: config.tariff }),
       ...(config.cardMedia && { cardMedia: config.cardMedia }),
       ...(config.cardKeys && { cardKeys: config.cardKeys }),
       tokenKey: config.tokenKey,

@@ -1,9 +1,11 @@
 /** The commands that need no city: quote, price, tariff check. */
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openTariffExtract } from '#contracts/tariff-extract.ts';
 import { formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
 import { QUOTE_LINE_BYTES_MAX } from '#pricing/quote-request.ts';
 import { UsageError } from '../../cli/command.ts';
@@ -194,6 +196,24 @@ describe('kvytok tariff companions', () => {
     const { code, stdout } = await runCommand(tariff, ['companions', join(city, 'tariff')]);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject([{ max: 0 }, { max: 0 }, { max: 0 }]);
+  });
+});
+
+describe('kvytok tariff extract', () => {
+  it('prints a signed extract that a validator believes, and asks for what it needs', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    writeFileSync(join(root, 'lists-key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }), {
+      mode: 0o600,
+    });
+    const args = ['extract', join(city, 'tariff'), '--key', 'lists-key.pem', '--key-id', 'lists-1'];
+    const { code, stdout } = await runCommand(tariff, [...args, '--day-start', '04:00'], '', root);
+    expect(code).toBe(0);
+    const opened = openTariffExtract(Buffer.from(stdout), new Map([['lists-1', publicKey]]));
+    expect(opened).toMatchObject({ ok: true, value: { zone: 'Europe/Kyiv', dayStart: '04:00' } });
+    expect(opened.ok && opened.value.packages).toHaveLength(3);
+    await expect(runCommand(tariff, [...args, '--day-start', '24:00'], '', root)).rejects.toThrow(
+      '--day-start',
+    );
   });
 });
 

@@ -159,6 +159,21 @@ describe('the page in Chromium', () => {
     }
   });
 
+  it('fits the panel also with all that can be known of a card, in every language', async () => {
+    const fare = { amountMinor: '1200', currency: 'UAH', transfer: false };
+    const balance = { amountMinor: '-2350', currency: 'UAH' };
+    const hint = { asOfMs: Date.UTC(2025, 9, 1), quotaLeft: 3, balance };
+    for (const language of LANGUAGES) {
+      const ride = { fare, transfer: 'unknown' as const };
+      const preview = { zone: 'Europe/Kyiv', ride, passUntilMs: Date.UTC(2026, 0, 1), hint };
+      screen.show({ sign: 'accepted', language, online: false, atMs: 0, cardNo: 999, preview });
+      await page.goto(screen.url);
+      await page.waitForSelector('#lines li >> nth=4');
+      const height = await page.evaluate('document.documentElement.scrollHeight');
+      expect([language, height]).toEqual([language, 480]);
+    }
+  });
+
   it('says out of order when the agent is gone, and comes back with it', async () => {
     screen.show({ sign: 'accepted', language: 'en', online: true, atMs: 0 });
     await page.goto(screen.url);

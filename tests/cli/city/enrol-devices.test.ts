@@ -21,6 +21,13 @@ function enrol(): string {
   return join(folder, 'card-keys.json');
 }
 
+it('the tariffs reach the folder as they were signed', () => {
+  const policy = { passBackS: 600, mediumKinds: ['social'] as const, journalRecordsMax: 1000 };
+  const context = { keys, policy, mqttUrl: 'mqtt://127.0.0.1:1', tariff: '{"signed":1}' };
+  const { folder } = enrolDevice(temp.path, { deviceId: 'val-002' }, context);
+  expect(readFileSync(join(folder, 'tariff-extract.json'), 'utf8')).toBe('{"signed":1}');
+});
+
 describe("a validator's card keys", () => {
   it('are those for reading, the log and the UID, readable by its owner alone; the same at every start', () => {
     const file = enrol();

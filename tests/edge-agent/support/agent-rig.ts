@@ -8,6 +8,7 @@ import type { Receipt } from '#contracts/receipt.ts';
 import { type JournalRecord, type MediumKind, parseRecord } from '#contracts/record.ts';
 import { createLogger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
+import type { DeviceTariffs } from '#pricing/tariff-extract.ts';
 import { openDenyStore } from '../../../edge-agent/adapters/deny-store.ts';
 import { type Agent, createAgent } from '../../../edge-agent/agent.ts';
 import { AGENT_LIMITS, type AgentLimits } from '../../../edge-agent/agent-limits.ts';
@@ -48,6 +49,8 @@ export interface RigOptions {
   /** What becomes of a card's log. */
   readonly settle?: () => SettleOutcome;
   readonly stopPlan?: StopPlan;
+  /** For the preview of a ride's price. */
+  readonly tariffs?: DeviceTariffs;
   readonly probe?: Probe;
   readonly city?: TestCity;
   /** What an earlier run of this device remembered of time. */
@@ -178,6 +181,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       { lists: pinned(city.lists), generations: pinned(city.generation) },
       timers.rest,
     ),
+    ...(options.tariffs && { tariffs: options.tariffs }),
     keeper,
     timers,
     chance: () => 0.5,
