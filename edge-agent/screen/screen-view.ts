@@ -29,8 +29,8 @@ export interface ScreenView {
 
 /** What this ride costs and how long a transfer stays open, or why that is not known. */
 export interface FarePreview {
-  /** Nothing can be said: the line is not known, no tariff of this time is, or the clock is not sure. */
-  readonly unknown?: 'route' | 'tariff' | 'clock';
+  /** Nothing can be said: the line or the stop on which the fare depends is not known, no tariff of this time is, or the clock is not sure. */
+  readonly unknown?: 'route' | 'stop' | 'tariff' | 'clock';
   /** Full price of this ride, before any right of its rider. Minor units as digits. */
   readonly fare?: { readonly amountMinor: string; readonly currency: string; readonly transfer: boolean };
   readonly transfer?:

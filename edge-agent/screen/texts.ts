@@ -238,6 +238,12 @@ const RIDE_UNKNOWN: Readonly<Record<NonNullable<FarePreview['unknown']>, Text>> 
     de: 'Fahrpreis hier nicht bekannt: keine Linie gewählt',
     pl: 'Cena tu nieznana: nie wybrano linii',
   },
+  stop: {
+    uk: 'Ціна тут невідома: зупинку не визначено',
+    en: 'The fare is not known here: the stop is not sure',
+    de: 'Fahrpreis hier nicht bekannt: Haltestelle unsicher',
+    pl: 'Cena tu nieznana: przystanek niepewny',
+  },
   tariff: {
     uk: 'Ціна тут невідома: немає чинного тарифу',
     en: 'The fare is not known here: no tariff for today',

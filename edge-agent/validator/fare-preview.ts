@@ -36,8 +36,17 @@ export function farePreviewOf(tariffs: DeviceTariffs | undefined, seen: TouchSee
   if (network === undefined || network === '') return { unknown: 'route' };
   const history = historyOf(tariffs, seen);
   const own = { ...tapOf(seen), ...stopOf(where) };
-  const line = priceLast(tariffs, [...(history ?? []), own]);
-  if (line === undefined || line.kind === 'unpriced') return { unknown: 'tariff' };
+  const taps = history ?? [];
+  const line = priceLast(tariffs, [...taps, own]);
+  if (line === undefined) return { unknown: 'tariff' };
+  if (line.kind === 'unpriced') {
+    const byStop = own.stopId === null && line.steps.some(({ params }) => params['reason'] === 'no-leg-rule');
+    return { unknown: byStop ? 'stop' : 'tariff' };
+  }
+  // The charge takes the cheapest area where the stop is not sure enough, and only the city says when that is.
+  const doubted = priceLast(tariffs, [...taps, { ...own, stopUnsure: true }]);
+  const sure = (where.stopConfidencePct ?? 0) >= 100 || doubted?.riderMinor === line.riderMinor;
+  if (!sure) return { unknown: 'stop' };
   const { currency } = tariff.tariff;
   // Without its last rides nobody can say whether this ride is a transfer: its full price is the most it costs.
   const fare = repeats
@@ -70,9 +79,9 @@ function tapOf({ card, where, deviceId, nowMs }: TouchSeen): TapFact {
   };
 }
 
-/** As the charge has it: a stop that is not sure costs what the cheapest one costs. */
-function stopOf({ stopId, stopConfidencePct }: Whereabouts): Pick<TapFact, 'stopId' | 'stopUnsure'> {
-  return { stopId: stopId ?? null, ...((stopConfidencePct ?? 0) < 100 && { stopUnsure: true }) };
+/** Where it is as far as the device knows. */
+function stopOf({ stopId }: Whereabouts): Pick<TapFact, 'stopId'> {
+  return { stopId: stopId ?? null };
 }
 
 /** Rides before this one as facts; `undefined` = they are not known, or a thing about them is not sure. */
@@ -144,20 +153,23 @@ function openTransfer(
   const sample = new Map([...(pricer.feed.networkOfRoute ?? [])].map(([route, network]) => [network, route]));
   const left: (number | null | undefined)[] = [];
   let costsNothing = true;
+  let unpriced = 0;
   for (const routeId of sample.values()) {
     const next = { ...tapOf(seen), tapId: 'next', routeId, vehicleId: null, deviceId: null };
     const line = priceLast(tariffs, [...taps, { ...next, fareAtMs: seen.nowMs + NEXT_MS }]);
     const step = line?.steps.find(({ kind }) => kind === 'transfer');
-    if (line?.kind !== 'transfer' || step === undefined) left.push(undefined);
-    else {
-      costsNothing &&= line.riderMinor === 0n;
-      const { minutes, limitMinutes } = step.params;
-      left.push(limitMinutes === undefined ? null : Number(limitMinutes) - Number(minutes));
-    }
+    if (line?.kind === 'unpriced') unpriced++;
+    const { minutes, limitMinutes } = step?.params ?? {};
+    const minutesLeft = limitMinutes === undefined ? null : Number(limitMinutes) - Number(minutes);
+    const isOpen =
+      line?.kind === 'transfer' && step !== undefined && (minutesLeft === null || minutesLeft > 0);
+    left.push(isOpen ? minutesLeft : undefined);
+    if (isOpen) costsNothing &&= line.riderMinor === 0n;
   }
   const open = left.filter((minutes) => minutes !== undefined);
   const timed = open.filter((minutes) => minutes !== null);
-  if (open.length === 0 || (timed.length === open.length && Math.max(...timed) <= 0)) return undefined;
+  // Where fares depend on the stop of boarding nobody knows at which one the next ride begins.
+  if (open.length === 0) return unpriced === left.length ? 'unknown' : undefined;
   return {
     minutes: timed.length === 0 ? null : Math.min(...timed),
     everywhere: open.length === left.length,

@@ -75,6 +75,7 @@ describe('what can be known of a ride', () => {
       {},
       { fare: fare('0', true), transfer: free(20) },
     ],
+    ['a minute that is not whole is not counted', { log: [ride(10.5)] }, {}, { transfer: free(19) }],
     ['its last minute', { log: [ride(30)] }, {}, { fare: fare('0', true) }],
     ['one minute later', { log: [ride(31)] }, {}, { fare: fare('1200'), transfer: free(30) }],
     [
@@ -130,6 +131,50 @@ describe('what can be known of a ride', () => {
       transfer: free(30),
     });
     expect(previewOf({ ...CARD, hint: { asOfMs: 1, quotaLeft: 0 } }, city)?.ride).toEqual(known);
+  });
+});
+
+describe('a tariff by areas', () => {
+  /** One network; boarding in the centre costs more, and only from there a transfer is free. */
+  const byArea = (): DeviceTariffs => {
+    const one = extract.packages.at(-1) as (typeof extract.packages)[number];
+    const [rule] = one.legRules.filter(({ networkId }) => networkId === 'municipal');
+    const [full] = one.products.filter(({ mediaId }) => mediaId === 'social_card');
+    if (!rule || !full) throw new Error('not the package it was');
+    const legRules = ['centre', 'edge'].map((area) => ({
+      ...rule,
+      ruleId: area,
+      fromAreaId: area,
+      productId: area,
+    }));
+    const products = [
+      { ...full, productId: 'centre', amountMinor: '2000' },
+      { ...full, productId: 'edge', amountMinor: '1000' },
+    ];
+    const areasOfStop: [string, string[]][] = [
+      ['c', ['centre']],
+      ['e', ['edge']],
+    ];
+    return openExtract({ ...extract, packages: [{ ...one, legRules, products, areasOfStop }] });
+  };
+  const at = (stopId?: string, stopConfidencePct?: number) => ({
+    where: {
+      vehicleId: 'bus-12',
+      routeId: 'T5',
+      ...(stopId !== undefined && { stopId }),
+      ...(stopConfidencePct !== undefined && { stopConfidencePct }),
+    },
+  });
+
+  it.each<[string, Partial<TouchSeen>, object]>([
+    ['at a sure stop', at('c', 100), { fare: fare('2000') }],
+    ['at the cheapest area nothing hangs on the doubt', at('e', 60), { fare: fare('1000') }],
+    ['at a stop that is not sure', at('c', 99), { unknown: 'stop' }],
+    ['without a stop', at(), { unknown: 'stop' }],
+  ])('%s', (_what, more, known) => {
+    const seen = farePreviewOf(byArea(), touch({ log: [] }, more));
+    expect(seen).toMatchObject(known);
+    if (!('unknown' in known)) expect(seen?.transfer).toBe('unknown');
   });
 });
 
@@ -214,7 +259,7 @@ it.each([
   const preview = { zone: 'Europe/Kyiv', ...(known && { ride: known }) };
   const view = { sign: 'accepted', language, online: true, atMs: 0, preview } as const;
   expect(renderView(view).lines.map((line) => line.replaceAll('\u00a0', ' '))).toEqual(lines);
-  for (const unknown of ['route', 'tariff', 'clock'] as const) {
+  for (const unknown of ['route', 'stop', 'tariff', 'clock'] as const) {
     const said = renderView({ ...view, preview: { zone: 'UTC', ride: { unknown } } }).lines;
     expect(said[0]).not.toBe('');
   }
