@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { decodeBundle, parseCheckpoint } from '#contracts/audit-log.ts';
 import { formatVerifier, noteVerifier, parseNote, verifyNote } from '#contracts/signed-note.ts';
 import { createPool } from '#platform/postgres.ts';
+import { beginAuditLife } from '../../../fare-engine/adapters/audit-life.ts';
 import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequencer.ts';
 import { leafHash, rootOver } from '../../../fare-engine/audit/merkle.ts';
 import { exportLog } from '../../../fare-engine/export-log.ts';
@@ -263,6 +264,35 @@ describe('a tree that is not the one that was signed', () => {
     await expect(one.turn()).rejects.toMatchObject({ code: 'AUDIT_TREE_DAMAGED' });
     expect((await signed()).filter(({ size }) => size > 10)).toEqual([]);
   });
+});
+
+test('after a restore the same tree goes on under another origin, with a leaf that names what was signed before', async () => {
+  const one = sequencer();
+  await writeAndSettle(texts('r', 5));
+  await one.turn();
+  const before = rootOf(texts('r', 5));
+  const owner = await engine.admin.connect();
+  try {
+    await owner.query('BEGIN');
+    await beginAuditLife(owner, 77);
+    await owner.query('COMMIT');
+  } finally {
+    owner.release();
+  }
+  await settled();
+  expect(await one.turn()).toBe(1);
+  const leaf = {
+    v: 1,
+    kind: 'audit-life',
+    ordinal: 2,
+    begunAtMs: 77,
+    before: { origin: ORIGIN, size: 5, root: before },
+  };
+  const root = rootOf([...texts('r', 5), JSON.stringify(leaf)]);
+  expect(
+    (await signed()).at(-1)?.note.startsWith(`${ORIGIN}/life-2\n6\n${root}\n\n— ${ORIGIN}/life-2 `),
+  ).toBe(true);
+  await engine.admin.query('DELETE FROM fare.audit_life WHERE ordinal > 1');
 });
 
 test('while keys change both sign', async () => {
