@@ -11,6 +11,7 @@ import {
   REJECTION_CODES,
   type ReasonCode,
 } from '#contracts/reason-codes.ts';
+import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../fare-engine/audit/verify-log.ts';
 import { ZIP_REFUSALS } from '../fare-engine/tariffs/read-zip.ts';
@@ -72,6 +73,13 @@ ${meaningTable(ZIP_REFUSALS)}
 \`kvytok audit verify\` names the first leaf that does not fit, or the leaves among which it is.
 
 ${meaningTable(LOG_FAULTS)}
+
+## Problems of tariffs and feeds
+
+\`kvytok tariff check\` names file, line and column, and how to mend each. An error makes the package unusable; a warning
+does not.
+
+${meaningTable(FILE_PROBLEMS)}
 
 ## Errors for operators
 

@@ -18,7 +18,8 @@ export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff extract DIR --key FILE --key-id ID --day-start HH:MM
 
 Checks a tariff package (a folder with tariff.yaml), all packages of a city (a folder of such folders, also for overlaps
-in time), or a GTFS feed with Fares v2. Prints each problem as file:line:column with how to mend it.
+and gaps in time), or a GTFS feed with Fares v2. Prints every problem at once as file:line:column with how to mend it and
+its code (docs/REASON-CODES.md); with --json an object a line.
 Exit code 0 without errors (warnings do not fail), 1 with errors.
 
 inspection prints what inspectors' devices are told from all packages of a city: how long a ride stands, and the penalty

@@ -3,6 +3,7 @@ import type { Cap } from './cap-schema.ts';
 import { networkIds, unknownAct } from './check-package.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
+import type { FileProblemCode } from './problem-codes.ts';
 import type { PackageYaml } from './tariff-package.ts';
 
 /** Short windows first: the order in which caps are applied. */
@@ -15,11 +16,11 @@ export function checkCaps(feed: FareFeed, { caps, tariff }: PackageYaml): FilePr
   const acts = new Set(tariff.value.acts.map((act) => act.act_id));
   const rows = caps.value.caps;
   rows.forEach((row, i) => {
-    const at = (key: string, message: string, howToMend: string) =>
-      problems.push(caps.problemAt(['caps', i, key], message, howToMend));
+    const at: At = (code, key, message, howToMend) =>
+      problems.push(caps.problemAt(code, ['caps', i, key], message, howToMend));
     if (!acts.has(row.act)) problems.push(unknownAct(caps, ['caps', i, 'act'], row.act));
     if (rows.findIndex((other) => other.cap_id === row.cap_id) !== i)
-      at('cap_id', `${row.cap_id} occurs twice`, 'Give each cap its own id.');
+      at('TARIFF_ID_TWICE', 'cap_id', `${row.cap_id} occurs twice`, 'Give each cap its own id.');
     checkForm(row, at);
     checkScope(row, feed, at);
     checkParent(row, rows, at);
@@ -27,26 +28,43 @@ export function checkCaps(feed: FareFeed, { caps, tariff }: PackageYaml): FilePr
   return problems;
 }
 
-type At = (key: string, message: string, howToMend: string) => void;
+type At = (code: FileProblemCode, key: string, message: string, howToMend: string) => void;
 
 function checkForm(row: Cap, at: At): void {
   const inDays = row.window === 'days';
   if (inDays !== (row.window_days !== undefined) || inDays !== (row.anchor !== undefined))
-    at('window', 'window_days and anchor belong to days, and days needs both', 'Set both with days only.');
+    at(
+      'TARIFF_CAP_FORM',
+      'window',
+      'window_days and anchor belong to days, and days needs both',
+      'Set both with days only.',
+    );
   if (row.week_start !== undefined && row.window !== 'week')
-    at('week_start', 'week_start belongs to week', 'Remove it, or set window: week.');
+    at('TARIFF_CAP_FORM', 'week_start', 'week_start belongs to week', 'Remove it, or set window: week.');
   if ((row.basis === 'amount') !== (row.cap_minor !== undefined))
-    at('basis', 'cap_minor belongs to amount, and amount needs it', 'Set cap_minor with amount only.');
+    at(
+      'TARIFF_CAP_FORM',
+      'basis',
+      'cap_minor belongs to amount, and amount needs it',
+      'Set cap_minor with amount only.',
+    );
   if ((row.basis === 'rides') !== (row.cap_rides !== undefined))
-    at('basis', 'cap_rides belongs to rides, and rides needs it', 'Set cap_rides with rides only.');
+    at(
+      'TARIFF_CAP_FORM',
+      'basis',
+      'cap_rides belongs to rides, and rides needs it',
+      'Set cap_rides with rides only.',
+    );
   if (row.extensions !== undefined && (row.strategy !== 'optimal' || row.basis !== 'amount'))
     at(
+      'TARIFF_CAP_FORM',
       'extensions',
       'extensions belong to strategy optimal and basis amount',
       'Set both, or leave extensions out.',
     );
   if (row.strategy === 'optimal' && row.basis === 'amount' && row.extensions === undefined)
     at(
+      'TARIFF_CAP_FORM',
       'strategy',
       'an amount without extensions is reckoned the same way in any order',
       'Leave strategy out, or name the extensions.',
@@ -64,12 +82,18 @@ function checkScope(row: Cap, feed: FareFeed, at: At): void {
   ];
   for (const [key, has, file] of known) {
     for (const id of [row[key] ?? []].flat() as string[])
-      if (!has(id)) at(key, `${id} is not in ${file}`, 'Add it there or correct it.');
+      if (!has(id))
+        at('TARIFF_REFERENCE_UNKNOWN', key, `${id} is not in ${file}`, 'Add it there or correct it.');
   }
   for (const extension of row.extensions ?? []) {
     for (const id of Object.values(extension)) {
       if (!feed.products.has(id))
-        at('extensions', `product ${id} is not in fare_products.txt`, 'Add it there or correct it.');
+        at(
+          'TARIFF_REFERENCE_UNKNOWN',
+          'extensions',
+          `product ${id} is not in fare_products.txt`,
+          'Add it there or correct it.',
+        );
     }
   }
 }
@@ -80,13 +104,28 @@ function checkParent(row: Cap, rows: readonly Cap[], at: At): void {
   if (id === undefined) return;
   const parent = rows.find((other) => other.cap_id === id);
   if (parent === undefined) {
-    at('parent_cap_id', `${id} is no cap of this file`, 'Add it, or correct the id.');
+    at(
+      'TARIFF_REFERENCE_UNKNOWN',
+      'parent_cap_id',
+      `${id} is no cap of this file`,
+      'Add it, or correct the id.',
+    );
     return;
   }
   if (lengthOf(parent) <= lengthOf(row))
-    at('parent_cap_id', `the window of ${id} is not longer`, 'A day lies in a week, a week in a month.');
+    at(
+      'TARIFF_CAP_PARENT',
+      'parent_cap_id',
+      `the window of ${id} is not longer`,
+      'A day lies in a week, a week in a month.',
+    );
   if (parent.basis === row.basis && limitOf(parent) < limitOf(row))
-    at('parent_cap_id', `${id} is reached first: its limit is lower`, 'Correct one of the two limits.');
+    at(
+      'TARIFF_CAP_PARENT',
+      'parent_cap_id',
+      `${id} is reached first: its limit is lower`,
+      'Correct one of the two limits.',
+    );
 }
 
 function lengthOf(row: Cap): number {

@@ -3,6 +3,7 @@ import { networkIds, unknownAct } from './check-package.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import { lowestFullFareMinor } from './inspection.ts';
+import type { FileProblemCode } from './problem-codes.ts';
 import type { PackageYaml } from './tariff-package.ts';
 import type { YamlPath } from './yaml-file.ts';
 
@@ -14,24 +15,40 @@ export function checkInspection(feed: FareFeed, { inspection, tariff }: PackageY
   const networks = networkIds(feed);
   const media = new Set(feed.media.map((medium) => medium.mediaId));
   const rows = inspection.value.inspection;
-  const at = (path: YamlPath, message: string, howToMend: string) =>
-    problems.push(inspection.problemAt(path, message, howToMend));
+  const at = (code: FileProblemCode, path: YamlPath, message: string, howToMend: string) =>
+    problems.push(inspection.problemAt(code, path, message, howToMend));
   rows.forEach((row, i) => {
     const { network_id: id, penalty } = row;
     const path = ['inspection', i];
     if (!acts.has(row.act)) problems.push(unknownAct(inspection, [...path, 'act'], row.act));
     if (id !== '' && !networks.has(id))
-      at([...path, 'network_id'], `network ${id} is not in the feed`, 'Add it or correct it.');
+      at(
+        'TARIFF_REFERENCE_UNKNOWN',
+        [...path, 'network_id'],
+        `network ${id} is not in the feed`,
+        'Add it or correct it.',
+      );
     if (rows.findIndex((other) => other.network_id === id) !== i)
-      at([...path, 'network_id'], `a second row for network "${id}"`, 'Remove one of the two.');
+      at(
+        'TARIFF_ID_TWICE',
+        [...path, 'network_id'],
+        `a second row for network "${id}"`,
+        'Remove one of the two.',
+      );
     if (!penalty) return;
     if (!acts.has(penalty.act))
       problems.push(unknownAct(inspection, [...path, 'penalty', 'act'], penalty.act));
     const medium = penalty.fare_media_id;
     if (!media.has(medium))
-      at([...path, 'penalty', 'fare_media_id'], `medium ${medium} is not in fare_media.txt`, 'Add it there.');
+      at(
+        'TARIFF_REFERENCE_UNKNOWN',
+        [...path, 'penalty', 'fare_media_id'],
+        `medium ${medium} is not in fare_media.txt`,
+        'Add it there.',
+      );
     else if (lowestFullFareMinor(feed, id, medium) === undefined)
       at(
+        'TARIFF_PENALTY_FARE',
         [...path, 'penalty', 'fare_media_id'],
         `no ride in network "${id}" has a full price with ${medium}`,
         'A penalty is a multiple of a fare: name a medium that has one.',
@@ -39,6 +56,7 @@ export function checkInspection(feed: FareFeed, { inspection, tariff }: PackageY
   });
   if (!rows.some((row) => row.network_id === ''))
     at(
+      'TARIFF_REST_MISSING',
       ['inspection'],
       'no row for all other networks',
       'Add a row with network_id: "" (it also holds for unknown routes).',

@@ -2,7 +2,10 @@
  * A problem in a file of a feed or a tariff package: where it is, what it is, and how a person mends it.
  */
 
+import type { FileProblemCode } from './problem-codes.ts';
+
 export interface FileProblem {
+  readonly code: FileProblemCode;
   readonly file: string;
   /** From 1; the row's first line. */
   readonly line: number;
@@ -14,10 +17,10 @@ export interface FileProblem {
   readonly howToMend: string;
 }
 
-/** `file:line:column: error: message. How to mend.` – the form editors and CI understand. */
+/** `file:line:column: error: message → how to mend [CODE]` – the form editors and CI understand. */
 export function formatFileProblem(problem: FileProblem): string {
-  const { file, line, column, severity, message, howToMend } = problem;
-  return `${file}:${line}:${column}: ${severity}: ${message} → ${howToMend}`;
+  const { code, file, line, column, severity, message, howToMend } = problem;
+  return `${file}:${line}:${column}: ${severity}: ${message} → ${howToMend} [${code}]`;
 }
 
 /** Orders problems by place, so that output does not depend on the order of checks. */

@@ -5,15 +5,19 @@
 import { discountedMinor } from './discount.ts';
 import type { FareFeed, ProductRow } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
+import { type FeedFiles, tableProblem } from './gtfs/row-reader.ts';
+import type { FileProblemCode } from './problem-codes.ts';
 import type { Concession, ConcessionsFile } from './tariff-schema.ts';
 import type { YamlFile } from './yaml-file.ts';
 
 /** Products with the concession categories' rows, and what does not agree. */
 export function lawProducts(
+  files: FeedFiles,
   feed: FareFeed,
   file: YamlFile<ConcessionsFile>,
 ): { products: Map<string, ProductRow[]>; problems: FileProblem[] } {
   const problems: FileProblem[] = [];
+  const problem = amountProblems(files);
   const products = new Map<string, ProductRow[]>();
   const networks = networksOfProducts(feed);
   for (const [productId, rows] of feed.products) {
@@ -28,7 +32,7 @@ export function lawProducts(
         const own = written.find((w) => w.categoryId === categoryId && w.mediaId === row.mediaId);
         const prices = pricesByLaw(law, row, networks.get(productId) ?? [''], own);
         const [price] = prices;
-        if (own) problems.push(...disagreements(own, law, prices));
+        if (own) problems.push(...disagreements(problem, own, law, prices));
         else if (law.length > 0 && prices.length === 1 && price !== undefined) {
           made.push({ ...row, categoryId, amountMinor: price, line: 0 });
         }
@@ -37,7 +41,12 @@ export function lawProducts(
     for (const row of written) {
       if (full.some((f) => f.mediaId === row.mediaId)) continue;
       problems.push(
-        problem(row, 'a category has a price where the default category has none', 'Add the full price.'),
+        problem(
+          'TARIFF_CATEGORY_PRICE',
+          row,
+          'a category has a price where the default category has none',
+          'Add the full price.',
+        ),
       );
     }
     products.set(productId, [...rows, ...made]);
@@ -71,6 +80,7 @@ function pricesByLaw(
 }
 
 function disagreements(
+  problem: AmountProblem,
   own: ProductRow,
   law: readonly Concession[],
   prices: readonly bigint[],
@@ -79,6 +89,7 @@ function disagreements(
     const what = law.length === 0 ? 'has no row of law' : 'has no row of law for this medium';
     return [
       problem(
+        'TARIFF_CATEGORY_PRICE',
         own,
         `the price of category ${own.categoryId} ${what}`,
         'Add it to concessions.yaml, or remove it.',
@@ -88,6 +99,7 @@ function disagreements(
   if (prices.length > 1) {
     return [
       problem(
+        'TARIFF_CATEGORY_PRICE',
         own,
         `the law gives category ${own.categoryId} different prices by network`,
         'Give each network its own product.',
@@ -97,6 +109,7 @@ function disagreements(
   if (prices[0] === own.amountMinor) return [];
   return [
     problem(
+      'TARIFF_CATEGORY_PRICE',
       own,
       `category ${own.categoryId} pays ${own.amountMinor} minor units here, by law ${prices[0]}`,
       'Correct the amount, or leave the row out: it is made from concessions.yaml.',
@@ -104,8 +117,16 @@ function disagreements(
   ];
 }
 
-function problem(row: ProductRow, message: string, howToMend: string): FileProblem {
-  return { file: 'fare_products.txt', line: row.line, column: 1, severity: 'error', message, howToMend };
+type AmountProblem = (
+  code: FileProblemCode,
+  row: ProductRow,
+  message: string,
+  howToMend: string,
+) => FileProblem;
+
+function amountProblems(files: FeedFiles): AmountProblem {
+  return (code, { line }, message, howToMend) =>
+    tableProblem(files, code, { file: 'fare_products.txt', line, cell: 'amount' }, message, howToMend);
 }
 
 /** Networks in which a product is the fare of a leg; '' stands for "any other". */
@@ -127,6 +148,7 @@ function missingCategoryPrices(feed: FareFeed, file: YamlFile<ConcessionsFile>):
     if (sold) return [];
     return [
       file.problemAt(
+        'TARIFF_CONCESSION_PRICE',
         ['concessions', i, 'discount_kind'],
         `no row of fare_products.txt has the price of category ${row.rider_category_id}`,
         'Add it there, or use free, percent or fixed.',

@@ -30,7 +30,7 @@ import {
   TapPolicyFile,
   TariffFile,
 } from './tariff-schema.ts';
-import { readYamlFile, type YamlFile } from './yaml-file.ts';
+import { readYamlFile, type YamlFile, type YamlPath } from './yaml-file.ts';
 
 /** A row of law with its dates as instants. */
 export interface DatedConcession extends Concession {
@@ -42,6 +42,8 @@ export interface DatedConcession extends Concession {
 export interface TariffPackage {
   readonly hash: string;
   readonly tariff: TariffFile;
+  /** Where a value of tariff.yaml stands; both from 1. */
+  placeOf(path: YamlPath): { readonly line: number; readonly column: number };
   readonly validFromMs: number;
   readonly validUntilMs: number | null;
   /** With the concession categories' rows that follow from the law. */
@@ -103,10 +105,12 @@ export function readTariffPackage(files: FeedFiles): ReadPackage {
     ...(zone !== undefined && findZone(zone) ? { zone } : {}),
   });
   problems.push(...feedProblems);
-  if (!yaml || hasErrors(problems)) return { ok: false, problems: problems.sort(compareFileProblems) };
-  problems.push(...checkPackage(feed, yaml));
-  const law = lawProducts(feed, yaml.concessions);
-  problems.push(...law.problems);
+  if (!yaml) return { ok: false, problems: problems.sort(compareFileProblems) };
+  // What follows from rows that could not be read would mislead: prices by law are compared in a feed without errors.
+  const readable = !hasErrors(problems);
+  problems.push(...checkPackage(files, feed, yaml));
+  const law = lawProducts(files, feed, yaml.concessions);
+  if (readable) problems.push(...law.problems);
   problems.sort(compareFileProblems);
   if (hasErrors(problems)) return { ok: false, problems };
   return {
@@ -153,6 +157,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
   return {
     hash,
     tariff,
+    placeOf: yaml.tariff.placeOf,
     validFromMs: instant(tariff.valid_from),
     validUntilMs: open(tariff.valid_to),
     pricer: createFarePricer(feed),

@@ -57,15 +57,40 @@ function overlaps(known: readonly Known[], severity: FileProblem['severity']): F
         next.validFromMs === p.validFromMs || (p.validUntilMs !== null && p.validUntilMs > next.validFromMs);
       if (!overlap || knownFromMs !== nextKnownMs) continue;
       problems.push({
+        code: 'TARIFF_VERSIONS_OVERLAP',
         file: `${p.tariff.version_id}/tariff.yaml`,
-        line: 1,
-        column: 1,
+        ...p.placeOf(['valid_to']),
         severity,
         message: `${p.tariff.version_id} and ${next.tariff.version_id} hold at the same time, and neither was activated before the other`,
         howToMend: `Set valid_to of ${p.tariff.version_id} to ${next.tariff.valid_from}; or leave out what is superseded, if it never priced anything here.`,
       });
     }
   });
+  return problems;
+}
+
+/** Times between packages in which nothing is in force: no ride has a price then. A warning for each, at its beginning. */
+export function timelineGaps(packages: readonly TariffPackage[]): FileProblem[] {
+  const dated = packages
+    .filter((p) => p.tariff.status !== 'draft')
+    .sort((a, b) => a.validFromMs - b.validFromMs || compareText(a.hash, b.hash));
+  const problems: FileProblem[] = [];
+  let last: TariffPackage | undefined;
+  for (const p of dated) {
+    const endMs = last?.validUntilMs ?? null;
+    if (last !== undefined && endMs !== null && endMs < p.validFromMs) {
+      problems.push({
+        code: 'TARIFF_GAP',
+        file: `${last.tariff.version_id}/tariff.yaml`,
+        ...last.placeOf(['valid_to']),
+        severity: 'warning',
+        message: `from ${last.tariff.valid_to} to ${p.tariff.valid_from} no package is in force: rides have no price then`,
+        howToMend: `Add a package for these dates, or let ${last.tariff.version_id} hold until ${p.tariff.valid_from}.`,
+      });
+    }
+    // The one that holds longest: an open end is closed by the next package.
+    if (last === undefined || endMs === null || (p.validUntilMs ?? Infinity) > endMs) last = p;
+  }
   return problems;
 }
 

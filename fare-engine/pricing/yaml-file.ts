@@ -3,6 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { FileProblem } from './file-problem.ts';
+import type { FileProblemCode } from './problem-codes.ts';
 
 /** Largest YAML file in bytes. */
 export const YAML_BYTES_MAX = 4 * 1024 * 1024;
@@ -14,7 +15,9 @@ export type YamlPath = readonly (string | number)[];
 export interface YamlFile<T> {
   readonly value: T;
   /** Makes a problem at a place of this file. */
-  problemAt(path: YamlPath, message: string, howToMend: string): FileProblem;
+  problemAt(code: FileProblemCode, path: YamlPath, message: string, howToMend: string): FileProblem;
+  /** Where a value stands; both from 1. */
+  placeOf(path: YamlPath): { readonly line: number; readonly column: number };
 }
 
 /** Parses and checks a file; `undefined` with problems when it cannot be used. */
@@ -24,7 +27,14 @@ export function readYamlFile<S extends TSchema>(
   schema: S,
   problems: FileProblem[],
 ): YamlFile<Static<S>> | undefined {
-  const at = (line: number, column: number, message: string, howToMend: string): FileProblem => ({
+  const at = (
+    code: FileProblemCode,
+    line: number,
+    column: number,
+    message: string,
+    howToMend: string,
+  ): FileProblem => ({
+    code,
     file,
     line,
     column,
@@ -34,12 +44,26 @@ export function readYamlFile<S extends TSchema>(
   });
   if (!bytes) {
     problems.push(
-      at(1, 1, 'the file is missing', 'Add it; fare-engine/tariffs/README.md describes its fields.'),
+      at(
+        'TARIFF_FILE_MISSING',
+        1,
+        1,
+        'the file is missing',
+        'Add it; fare-engine/tariffs/README.md describes its fields.',
+      ),
     );
     return undefined;
   }
   if (bytes.byteLength > YAML_BYTES_MAX) {
-    problems.push(at(1, 1, `the file has more than ${YAML_BYTES_MAX} bytes`, 'Part the package.'));
+    problems.push(
+      at(
+        'TARIFF_FILE_TOO_LARGE',
+        1,
+        1,
+        `the file has more than ${YAML_BYTES_MAX} bytes`,
+        'Part the package.',
+      ),
+    );
     return undefined;
   }
   const lines = new LineCounter();
@@ -55,26 +79,34 @@ export function readYamlFile<S extends TSchema>(
   if (document.errors.length > 0) {
     for (const error of document.errors.slice(0, PROBLEMS_MAX)) {
       const { line, column } = place(error.pos[0]);
-      problems.push(at(line, column, `not YAML: ${error.message.slice(0, 200)}`, 'Correct the line.'));
+      problems.push(
+        at('TARIFF_FILE_YAML', line, column, `not YAML: ${error.message.slice(0, 200)}`, 'Correct the line.'),
+      );
     }
     return undefined;
   }
-  const problemAt = (path: YamlPath, message: string, howToMend: string) => {
-    const { line, column } = place(offsetOf(document.contents, path));
-    return at(line, column, message, howToMend);
+  const placeOf = (path: YamlPath) => place(offsetOf(document.contents, path));
+  const problemAt = (code: FileProblemCode, path: YamlPath, message: string, howToMend: string) => {
+    const { line, column } = placeOf(path);
+    return at(code, line, column, message, howToMend);
   };
   const value = toValue(document);
   if (value === REFUSED) {
-    problems.push(at(1, 1, 'too many aliases (*name)', 'Write the values out.'));
+    problems.push(at('TARIFF_FILE_YAML', 1, 1, 'too many aliases (*name)', 'Write the values out.'));
     return undefined;
   }
   const found = check(schema, value);
   for (const { path, message } of found) {
     problems.push(
-      problemAt(path, message, 'Correct the value; fare-engine/tariffs/README.md describes the fields.'),
+      problemAt(
+        'TARIFF_SCHEMA',
+        path,
+        message,
+        'Correct the value; fare-engine/tariffs/README.md describes the fields.',
+      ),
     );
   }
-  return found.length > 0 ? undefined : { value: value as Static<S>, problemAt };
+  return found.length > 0 ? undefined : { value: value as Static<S>, problemAt, placeOf };
 }
 
 const REFUSED = Symbol('refused');

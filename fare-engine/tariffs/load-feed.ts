@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FareFeed } from '../pricing/fares-v2/fare-feed.ts';
 import { type FileProblem, hasErrors } from '../pricing/file-problem.ts';
 import { FARE_FILES, readFeed } from '../pricing/gtfs/read-feed.ts';
+import type { FileProblemCode } from '../pricing/problem-codes.ts';
 import { readTariffPackage } from '../pricing/tariff-package.ts';
 import { readZip, ZIP_REFUSALS } from './read-zip.ts';
 
@@ -42,7 +43,8 @@ async function readSource(path: string): Promise<Source> {
   const found = await stat(path).catch(() => undefined);
   if (found?.isFile()) return readArchive(path);
   const names = found && (await readdir(path).catch(() => undefined));
-  if (!names) return problem(path, 'the folder or archive cannot be read', 'Check the path.');
+  if (!names)
+    return problem('TARIFF_FILE_UNREADABLE', path, 'the folder or archive cannot be read', 'Check the path.');
   return readFolder(path, names.sort());
 }
 
@@ -54,11 +56,21 @@ async function readFolder(path: string, names: readonly string[]): Promise<Sourc
     if (!file?.isFile()) continue;
     all += file.size;
     if (file.size > FEED_LIMITS.fileBytesMax || all > FEED_LIMITS.allBytesMax)
-      return problem(join(path, name), `the file is too large: ${file.size} bytes`, 'Check the feed.');
+      return problem(
+        'TARIFF_FILE_TOO_LARGE',
+        join(path, name),
+        `the file is too large: ${file.size} bytes`,
+        'Check the feed.',
+      );
     files.set(name, await readFile(join(path, name)));
   }
   if (files.size === 0)
-    return problem(path, 'the folder has no file of GTFS that is read', 'Check the path.');
+    return problem(
+      'TARIFF_FILE_MISSING',
+      path,
+      'the folder has no file of GTFS that is read',
+      'Check the path.',
+    );
   return { files };
 }
 
@@ -66,13 +78,23 @@ async function readArchive(path: string): Promise<Source> {
   const read = await readZip(path, isRead, FEED_LIMITS);
   if (read.ok) return { files: read.files };
   const { code, detail } = read.why;
-  return problem(path, `${code}: ${ZIP_REFUSALS[code]} (${detail})`, 'Get the archive anew, or unpack it.');
+  return problem(
+    'TARIFF_ARCHIVE_UNREADABLE',
+    path,
+    `${code}: ${ZIP_REFUSALS[code]} (${detail})`,
+    'Get the archive anew, or unpack it.',
+  );
 }
 
 function isRead(name: string): boolean {
   return FARE_FILES.includes(name) || (name.endsWith('.yaml') && !name.startsWith('.'));
 }
 
-function problem(file: string, message: string, howToMend: string): { readonly problem: FileProblem } {
-  return { problem: { file, line: 1, column: 1, severity: 'error', message, howToMend } };
+function problem(
+  code: FileProblemCode,
+  file: string,
+  message: string,
+  howToMend: string,
+): { readonly problem: FileProblem } {
+  return { problem: { code, file, line: 1, column: 1, severity: 'error', message, howToMend } };
 }

@@ -2,8 +2,9 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareFileProblems, type FileProblem, hasErrors } from '../pricing/file-problem.ts';
+import type { FileProblemCode } from '../pricing/problem-codes.ts';
 import { type ReadPackage, readTariffPackage, type TariffPackage } from '../pricing/tariff-package.ts';
-import { createTariffTimeline, type TariffTimeline } from '../pricing/tariff-timeline.ts';
+import { createTariffTimeline, type TariffTimeline, timelineGaps } from '../pricing/tariff-timeline.ts';
 
 /** Largest package, and most files in it. */
 export const PACKAGE_BYTES_MAX = 64 * 1024 * 1024;
@@ -22,7 +23,10 @@ export async function loadTariffFolder(dir: string): Promise<ReadPackage> {
 /** The bytes of a package's files, for its hash, a bundle or the database. */
 export async function readPackageFiles(dir: string): Promise<{ files: Files } | { problem: FileProblem }> {
   const names = await listFiles(dir);
-  if (!names) return { problem: folderProblem(dir, 'the folder cannot be read', 'Check the path.') };
+  if (!names)
+    return {
+      problem: folderProblem('TARIFF_FILE_UNREADABLE', dir, 'the folder cannot be read', 'Check the path.'),
+    };
   const files: Files = new Map();
   let bytes = 0;
   for (const name of names) {
@@ -30,7 +34,12 @@ export async function readPackageFiles(dir: string): Promise<{ files: Files } | 
     if (bytes > PACKAGE_BYTES_MAX || files.size >= PACKAGE_FILES_MAX) {
       const limit = `${PACKAGE_FILES_MAX} files or ${PACKAGE_BYTES_MAX} bytes`;
       return {
-        problem: folderProblem(dir, `the folder has more than ${limit}`, 'Move out what is no tariff.'),
+        problem: folderProblem(
+          'TARIFF_FILE_TOO_LARGE',
+          dir,
+          `the folder has more than ${limit}`,
+          'Move out what is no tariff.',
+        ),
       };
     }
     files.set(name, await readFile(join(dir, name)));
@@ -46,17 +55,32 @@ export type LoadedTimeline =
 export async function loadTariffTimeline(dir: string): Promise<LoadedTimeline> {
   const folders = await listFolders(dir);
   if (!folders)
-    return { ok: false, problems: [folderProblem(dir, 'the folder cannot be read', 'Check the path.')] };
+    return {
+      ok: false,
+      problems: [
+        folderProblem('TARIFF_FILE_UNREADABLE', dir, 'the folder cannot be read', 'Check the path.'),
+      ],
+    };
   const problems: FileProblem[] = [];
   const packages: TariffPackage[] = [];
+  const folderOf = new Map<string, string>();
   for (const folder of folders.slice(0, PACKAGES_MAX)) {
     const read = await loadTariffFolder(join(dir, folder));
     problems.push(...read.problems.map((p) => ({ ...p, file: `${folder}/${p.file}` })));
-    if (read.ok) packages.push(read.package);
+    if (!read.ok) continue;
+    packages.push(read.package);
+    folderOf.set(read.package.tariff.version_id, folder);
   }
-  if (folders.length === 0) problems.push(folderProblem(dir, 'no packages', 'Add a folder for each tariff.'));
+  if (folders.length === 0)
+    problems.push(folderProblem('TARIFF_NO_PACKAGES', dir, 'no packages', 'Add a folder for each tariff.'));
   const { timeline, problems: overlaps } = createTariffTimeline(packages);
-  problems.push(...overlaps);
+  // A package that could not be read leaves no gap of its own.
+  const gaps = hasErrors(problems) ? [] : timelineGaps(packages);
+  for (const found of [...overlaps, ...gaps]) {
+    // A timeline knows versions; people look for folders.
+    const [version = '', ...rest] = found.file.split('/');
+    problems.push({ ...found, file: [folderOf.get(version) ?? version, ...rest].join('/') });
+  }
   problems.sort(compareFileProblems);
   return hasErrors(problems) ? { ok: false, problems } : { ok: true, timeline, problems };
 }
@@ -79,6 +103,6 @@ async function list(dir: string) {
   }
 }
 
-function folderProblem(file: string, message: string, howToMend: string): FileProblem {
-  return { file, line: 1, column: 1, severity: 'error', message, howToMend };
+function folderProblem(code: FileProblemCode, file: string, message: string, howToMend: string): FileProblem {
+  return { code, file, line: 1, column: 1, severity: 'error', message, howToMend };
 }

@@ -14,6 +14,7 @@ export function checkDefaultCategories(feed: FareFeed, problems: FileProblem[]):
     if (defaults.length < 2) continue;
     const { line } = rows[0] as ProductRow;
     problems.push({
+      code: 'TARIFF_DEFAULT_CATEGORY',
       file: 'fare_products.txt',
       line,
       column: 1,

@@ -122,7 +122,12 @@ function checkOne(
     for (const column of columns) {
       const value = row.text(column);
       if (value === '' || known.has(value)) continue;
-      row.warn(column, `${column} ${quote(value)} is not in ${target}`, `Add it to ${target} or correct it.`);
+      row.warn(
+        'TARIFF_REFERENCE_UNKNOWN',
+        column,
+        `${column} ${quote(value)} is not in ${target}`,
+        `Add it to ${target} or correct it.`,
+      );
     }
   });
   problems.push(...found);

@@ -4,6 +4,7 @@
  */
 import { parse } from 'csv-parse/sync';
 import type { FileProblem } from '../file-problem.ts';
+import type { FileProblemCode } from '../problem-codes.ts';
 
 /** Most rows that are read from one file. */
 export const ROWS_MAX = 5_000_000;
@@ -20,12 +21,15 @@ export interface CsvTable {
   readonly rows: readonly CsvRow[];
   /** The problem of one cell (or of the whole row, when the column is not given). */
   problemAt(
+    code: FileProblemCode,
     row: CsvRow | null,
     column: string | null,
     severity: FileProblem['severity'],
     message: string,
     howToMend: string,
   ): FileProblem;
+  /** Character at which a column's cell begins in a line, from 1; 1 where there is no such column. */
+  positionOf(line: number, column: string): number;
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });
@@ -39,13 +43,31 @@ export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTabl
   const columns = new Map<string, number>();
   // A file of nothing is one without rows, as if it were not there; one that could not be split has its error already.
   if (!header && problems.length === 0)
-    problems.push(problem(file, 1, 1, 'warning', 'no header line', 'Write the column names, or remove it.'));
+    problems.push(
+      problem(
+        'TARIFF_FILE_NO_HEADER',
+        file,
+        1,
+        1,
+        'warning',
+        'no header line',
+        'Write the column names, or remove it.',
+      ),
+    );
   header?.values.forEach((name, i) => {
     if (!columns.has(name)) columns.set(name, i);
     else if (name !== '') {
       const at = columnOf(text ?? '', header.line, i);
       problems.push(
-        problem(file, header.line, at, 'error', `column ${name} occurs twice`, 'Remove one of the two.'),
+        problem(
+          'TARIFF_FILE_COLUMN_TWICE',
+          file,
+          header.line,
+          at,
+          'error',
+          `column ${name} occurs twice`,
+          'Remove one of the two.',
+        ),
       );
     }
   });
@@ -54,11 +76,14 @@ export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTabl
     file,
     columns,
     rows,
-    problemAt(row, column, severity, message, howToMend) {
+    problemAt(code, row, column, severity, message, howToMend) {
       const line = row?.line ?? header?.line ?? 1;
-      const position = column === null ? undefined : columns.get(column);
-      const at = position === undefined ? 1 : columnOf(text ?? '', line, position);
-      return problem(file, line, at, severity, message, howToMend);
+      const at = column === null ? 1 : table.positionOf(line, column);
+      return problem(code, file, line, at, severity, message, howToMend);
+    },
+    positionOf(line, column) {
+      const position = columns.get(column);
+      return position === undefined ? 1 : columnOf(text ?? '', line, position);
     },
   };
   checkWidths(table, header?.values.length ?? 0, problems);
@@ -66,6 +91,7 @@ export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTabl
 }
 
 function problem(
+  code: FileProblemCode,
   file: string,
   line: number,
   column: number,
@@ -73,14 +99,16 @@ function problem(
   message: string,
   howToMend: string,
 ): FileProblem {
-  return { file, line, column, severity, message, howToMend };
+  return { code, file, line, column, severity, message, howToMend };
 }
 
 function decode(file: string, bytes: Uint8Array, problems: FileProblem[]): string | undefined {
   try {
     return utf8.decode(bytes);
   } catch {
-    problems.push(problem(file, 1, 1, 'error', 'the file is not UTF-8', 'Save it as UTF-8.'));
+    problems.push(
+      problem('TARIFF_FILE_NOT_UTF8', file, 1, 1, 'error', 'the file is not UTF-8', 'Save it as UTF-8.'),
+    );
     return undefined;
   }
 }
@@ -113,6 +141,7 @@ function split(file: string, text: string, problems: FileProblem[]): CsvRow[] {
     const { lines, message } = error as CsvParseError;
     problems.push(
       problem(
+        'TARIFF_FILE_LINE',
         file,
         lines ?? 1,
         1,
@@ -134,6 +163,7 @@ function checkWidths(table: CsvTable, width: number, problems: FileProblem[]): v
     reported++;
     problems.push(
       table.problemAt(
+        'TARIFF_FILE_VALUES',
         row,
         null,
         extra ? 'error' : 'warning',

@@ -14,7 +14,12 @@ export function readMedia(files: FeedFiles, problems: FileProblem[]): FareMedium
       const mediaId = row.required('fare_media_id');
       unique(row, 'fare_media_id', mediaId, seen);
       if (!/^[0-4]$/.test(row.text('fare_media_type')))
-        row.warn('fare_media_type', 'fare_media_type is none of 0 to 4', 'Write 0, 1, 2, 3 or 4.');
+        row.warn(
+          'TARIFF_VALUE_INVALID',
+          'fare_media_type',
+          'fare_media_type is none of 0 to 4',
+          'Write 0, 1, 2, 3 or 4.',
+        );
       return { mediaId, name: row.text('fare_media_name') };
     }) ?? []
   );
@@ -55,7 +60,12 @@ function readProduct(row: RowReader): ProductRow | undefined {
   const currency = row.required('currency');
   const text = row.required('amount');
   if (currency !== '' && !isCurrency(currency)) {
-    row.fail('currency', `${quote(currency)} is no currency`, 'Write an ISO 4217 code such as UAH.');
+    row.fail(
+      'TARIFF_VALUE_INVALID',
+      'currency',
+      `${quote(currency)} is no currency`,
+      'Write an ISO 4217 code such as UAH.',
+    );
     return undefined;
   }
   if (currency === '' || text === '') return undefined;
@@ -65,15 +75,23 @@ function readProduct(row: RowReader): ProductRow | undefined {
     const decimals = `${places} decimal place${places === 1 ? '' : 's'}`;
     if (amount.reason === 'too-many-decimals') {
       row.fail(
+        'TARIFF_VALUE_INVALID',
         'amount',
         `${quote(text)} has more decimal places than ${currency}`,
         `Write it with ${decimals}.`,
       );
-    } else row.fail('amount', `${quote(text)} is no amount`, `Write a decimal number with ${decimals}.`);
+    } else
+      row.fail(
+        'TARIFF_VALUE_INVALID',
+        'amount',
+        `${quote(text)} is no amount`,
+        `Write a decimal number with ${decimals}.`,
+      );
     return undefined;
   }
   if (amount.digits !== places) {
     row.warn(
+      'TARIFF_VALUE_INVALID',
       'amount',
       `${quote(text)} should have ${places} decimal places`,
       'Write them all; read as it stands.',
@@ -108,6 +126,7 @@ export function readLegRules(
   const table = openTable(files, 'fare_leg_rules.txt', ['fare_product_id'], problems);
   for (const column of DRAFT_COLUMNS.filter((name) => table?.columns.has(name)))
     problems.push({
+      code: 'TARIFF_VALUE_IGNORED',
       file: 'fare_leg_rules.txt',
       line: 1,
       column: 1,
@@ -183,12 +202,14 @@ function checkDurationType(row: RowReader, limited: boolean): void {
   const type = row.text('duration_limit_type');
   if (limited && type === '') {
     row.warn(
+      'TARIFF_VALUE_MISSING',
       'duration_limit_type',
       'duration_limit without duration_limit_type',
       'Write 0, 1, 2 or 3; read as 0.',
     );
   } else if (!limited && type !== '') {
     row.warn(
+      'TARIFF_VALUE_IGNORED',
       'duration_limit_type',
       'duration_limit_type without duration_limit',
       'Remove it; it is ignored.',
@@ -205,6 +226,7 @@ function readTransferCount(row: RowReader, sameGroup: boolean): number {
   if (text === '') {
     if (sameGroup) {
       row.warn(
+        'TARIFF_VALUE_MISSING',
         'transfer_count',
         'transfer_count is missing within one leg group',
         'Write -1 for no limit, or a number; read as no limit.',
@@ -214,11 +236,17 @@ function readTransferCount(row: RowReader, sameGroup: boolean): number {
   }
   const count = parseWhole(text);
   if (count === undefined || count === 0 || count < -1) {
-    row.fail('transfer_count', `transfer_count is ${quote(text)}`, 'Write -1 or a positive whole number.');
+    row.fail(
+      'TARIFF_VALUE_INVALID',
+      'transfer_count',
+      `transfer_count is ${quote(text)}`,
+      'Write -1 or a positive whole number.',
+    );
     return 0;
   }
   if (!sameGroup)
     row.warn(
+      'TARIFF_VALUE_IGNORED',
       'transfer_count',
       'transfer_count between different leg groups',
       'Leave it empty; it has no effect.',
@@ -228,14 +256,15 @@ function readTransferCount(row: RowReader, sameGroup: boolean): number {
 
 function natural(row: RowReader, column: string): number {
   const value = row.parsed(column, parseWhole, 'a whole number from 0');
-  if (value !== undefined && value < 0) row.fail(column, `${column} is negative`, 'Write a number from 0.');
+  if (value !== undefined && value < 0)
+    row.fail('TARIFF_VALUE_INVALID', column, `${column} is negative`, 'Write a number from 0.');
   return value ?? 0;
 }
 
 function positive(row: RowReader, column: string): number {
   const value = row.parsed(column, parseWhole, 'a whole number of seconds from 1');
   if (value !== undefined && value < 1)
-    row.fail(column, `${column} is ${value}`, 'Write a number of seconds from 1.');
+    row.fail('TARIFF_VALUE_INVALID', column, `${column} is ${value}`, 'Write a number of seconds from 1.');
   return value ?? 1;
 }
 
@@ -250,12 +279,22 @@ function keyText(...parts: string[]): string {
 /** Rows that share a primary key: all are read, and the cheapest lawful price is taken. */
 function sameKey(row: RowReader, column: string, key: string, seen: Set<string>): void {
   if (seen.has(key))
-    row.warn(column, `a second row with the same key ${quote(key)}`, 'Remove one of the two.');
+    row.warn(
+      'TARIFF_ID_TWICE',
+      column,
+      `a second row with the same key ${quote(key)}`,
+      'Remove one of the two.',
+    );
   seen.add(key);
 }
 
 function unique(row: RowReader, column: string, key: string, seen: Set<string>): void {
   if (seen.has(key))
-    row.fail(column, `a second row with the same key ${quote(key)}`, 'Remove one of the two.');
+    row.fail(
+      'TARIFF_ID_TWICE',
+      column,
+      `a second row with the same key ${quote(key)}`,
+      'Remove one of the two.',
+    );
   seen.add(key);
 }

@@ -95,13 +95,21 @@ function checkIds(files: FeedFiles, file: string, column: string, problems: File
   const seen = new Set<string>();
   openTable(files, file, [column], problems)?.each((row) => {
     const id = row.required(column);
-    if (seen.has(id)) row.warn(column, `${quote(id)} occurs twice`, 'Remove one row.');
+    if (seen.has(id)) row.warn('TARIFF_ID_TWICE', column, `${quote(id)} occurs twice`, 'Remove one row.');
     seen.add(id);
   });
 }
 
 function fileMissing(file: string, howToMend: string): FileProblem {
-  return { file, line: 1, column: 1, severity: 'warning', message: 'the file is missing', howToMend };
+  return {
+    code: 'TARIFF_FILE_MISSING',
+    file,
+    line: 1,
+    column: 1,
+    severity: 'warning',
+    message: 'the file is missing',
+    howToMend,
+  };
 }
 
 /** Names in other languages price nothing, and old feeds have a translations.txt of another form. */
@@ -123,7 +131,12 @@ function readZone(files: FeedFiles, options: ReadFeedOptions, problems: FileProb
       const name = row.required('agency_timezone');
       const zone = findZone(name);
       if (!zone)
-        row.fail('agency_timezone', `unknown time zone ${quote(name)}`, 'Write a name such as Europe/Kyiv.');
+        row.fail(
+          'TARIFF_ZONE_UNKNOWN',
+          'agency_timezone',
+          `unknown time zone ${quote(name)}`,
+          'Write a name such as Europe/Kyiv.',
+        );
       return zone;
     }) ?? [];
   if (options.zone !== undefined) return findZone(options.zone) ?? null;
@@ -141,9 +154,10 @@ function readNetworks(files: FeedFiles, problems: FileProblem[]): Map<string, st
     const routeId = row.required('route_id');
     const networkId = row.text('network_id');
     if (networkOf.has(routeId))
-      row.fail('route_id', `route ${quote(routeId)} occurs twice`, 'Remove one row.');
+      row.fail('TARIFF_ID_TWICE', 'route_id', `route ${quote(routeId)} occurs twice`, 'Remove one row.');
     if (networkId !== '' && forbidden) {
       row.warn(
+        'TARIFF_NETWORKS_TWICE',
         'network_id',
         'networks are told in two ways',
         'Remove routes.network_id or networks.txt and route_networks.txt; what route_networks.txt says is followed.',
@@ -157,6 +171,7 @@ function readNetworks(files: FeedFiles, problems: FileProblem[]): Map<string, st
     const routeId = row.required('route_id');
     if (linked.has(routeId)) {
       row.fail(
+        'TARIFF_NETWORKS_TWICE',
         'route_id',
         `route ${quote(routeId)} is in two networks`,
         'A route belongs to one network only.',
@@ -177,9 +192,11 @@ function readStops(files: FeedFiles, problems: FileProblem[]): Map<string, Stop>
   table?.each((row) => {
     const stopId = row.required('stop_id');
     const zoneName = row.text('stop_timezone');
-    if (stops.has(stopId)) row.fail('stop_id', `stop ${quote(stopId)} occurs twice`, 'Remove one row.');
+    if (stops.has(stopId))
+      row.fail('TARIFF_ID_TWICE', 'stop_id', `stop ${quote(stopId)} occurs twice`, 'Remove one row.');
     if (zoneName !== '' && !findZone(zoneName)) {
       row.warn(
+        'TARIFF_ZONE_UNKNOWN',
         'stop_timezone',
         `unknown time zone ${quote(zoneName)}`,
         "Write a zone's name; the agency's is used.",
@@ -254,7 +271,8 @@ function readServices(files: FeedFiles, problems: FileProblem[]): Map<string, Se
     const weekdays = WEEKDAYS.map((day) => row.choice(day, ['0', '1']) === '1');
     const startDay = row.parsed('start_date', date, 'a date as YYYYMMDD');
     const endDay = row.parsed('end_date', date, 'a date as YYYYMMDD');
-    if (services.has(id)) row.fail('service_id', `service ${quote(id)} occurs twice`, 'Remove one row.');
+    if (services.has(id))
+      row.fail('TARIFF_ID_TWICE', 'service_id', `service ${quote(id)} occurs twice`, 'Remove one row.');
     if (startDay !== undefined && endDay !== undefined) open(id).base = { weekdays, startDay, endDay };
   });
   openTable(files, 'calendar_dates.txt', ['service_id', 'date', 'exception_type'], problems)?.each((row) => {
@@ -280,15 +298,30 @@ function readTimeframes(files: FeedFiles, problems: FileProblem[]): Map<string, 
     const endS = time('end_time', 86_400);
     if (startS === undefined || endS === undefined) return;
     if ((row.text('start_time') === '') !== (row.text('end_time') === '')) {
-      row.warn('start_time', 'only one of start_time and end_time is set', 'Set both or none.');
+      row.warn(
+        'TARIFF_VALUE_MISSING',
+        'start_time',
+        'only one of start_time and end_time is set',
+        'Set both or none.',
+      );
     }
     const frames = groups.get(groupId) ?? [];
     groups.set(groupId, frames);
     if (frames.some((f) => f.serviceId === serviceId && startS < f.endS && f.startS < endS)) {
-      row.warn('start_time', 'overlaps another timeframe of the same group and service', 'Part the two.');
+      row.warn(
+        'TARIFF_TIMEFRAMES_OVERLAP',
+        'start_time',
+        'overlaps another timeframe of the same group and service',
+        'Part the two.',
+      );
     }
     if (startS >= endS)
-      row.warn('end_time', 'the timeframe is empty', 'Let it end after its start, within one day.');
+      row.warn(
+        'TARIFF_TIMEFRAME_EMPTY',
+        'end_time',
+        'the timeframe is empty',
+        'Let it end after its start, within one day.',
+      );
     frames.push({ startS, endS, serviceId });
   });
   return groups;
@@ -305,9 +338,19 @@ function readJoinRules(files: FeedFiles, problems: FileProblem[]): JoinRule[] {
         toStopId: row.text('to_stop_id'),
       };
       if ((rule.fromStopId === '') !== (rule.toStopId === ''))
-        row.warn('from_stop_id', 'only one of from_stop_id and to_stop_id is set', 'Set both or none.');
+        row.warn(
+          'TARIFF_VALUE_MISSING',
+          'from_stop_id',
+          'only one of from_stop_id and to_stop_id is set',
+          'Set both or none.',
+        );
       if ((rule.fromNetworkId === '') !== (rule.toNetworkId === ''))
-        row.warn('from_network_id', 'only one of from_network_id and to_network_id is set', 'Set both.');
+        row.warn(
+          'TARIFF_VALUE_MISSING',
+          'from_network_id',
+          'only one of from_network_id and to_network_id is set',
+          'Set both.',
+        );
       return rule;
     }) ?? []
   );

@@ -55,6 +55,7 @@ function recordsOf(row: RowReader, { names }: Named): string[] {
   if (recordId !== '') {
     if (names.has(recordId)) return [recordId];
     row.warn(
+      'TARIFF_VALUE_INVALID',
       'record_id',
       `there is no record ${quote(recordId)}`,
       'Write an id of the table, or remove the row.',
@@ -62,6 +63,11 @@ function recordsOf(row: RowReader, { names }: Named): string[] {
     return [];
   }
   if (value === '')
-    row.warn('record_id', 'neither record_id nor field_value is given', 'Write the id of the record.');
+    row.warn(
+      'TARIFF_VALUE_MISSING',
+      'record_id',
+      'neither record_id nor field_value is given',
+      'Write the id of the record.',
+    );
   return value === '' ? [] : [...names].filter(([, name]) => name === value).map(([id]) => id);
 }

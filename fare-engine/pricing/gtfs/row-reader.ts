@@ -1,5 +1,6 @@
 /** Reads typed cells from rows and gathers the problems; a row with an error is left out. */
 import type { FileProblem } from '../file-problem.ts';
+import type { FileProblemCode } from '../problem-codes.ts';
 import { type CsvRow, type CsvTable, parseCsvTable } from './csv-table.ts';
 
 /** Files of a feed by name. */
@@ -14,8 +15,8 @@ export interface RowReader {
   choice<T extends string>(column: string, allowed: readonly T[], fallback?: T): T | undefined;
   /** Reads a value with a parser; `undefined` = error with this text. */
   parsed<T>(column: string, parse: (text: string) => T | undefined, expected: string): T | undefined;
-  fail(column: string | null, message: string, howToMend: string): void;
-  warn(column: string | null, message: string, howToMend: string): void;
+  fail(code: FileProblemCode, column: string | null, message: string, howToMend: string): void;
+  warn(code: FileProblemCode, column: string | null, message: string, howToMend: string): void;
   readonly line: number;
 }
 
@@ -47,7 +48,14 @@ export function openTable(
   if (table.columns.size > 0) {
     for (const column of missing) {
       problems.push(
-        table.problemAt(null, null, 'error', `column ${column} is missing`, `Add the column ${column}.`),
+        table.problemAt(
+          'TARIFF_FILE_COLUMN_MISSING',
+          null,
+          null,
+          'error',
+          `column ${column} is missing`,
+          `Add the column ${column}.`,
+        ),
       );
     }
   }
@@ -66,14 +74,30 @@ function mapRows<T>(table: CsvTable, read: (row: RowReader) => T | undefined, pr
   for (const row of table.rows) {
     if (isBlank(table.file, row)) continue;
     let failed = false;
-    const report = (severity: FileProblem['severity']) => (c: string | null, m: string, how: string) => {
-      if (severity === 'error') failed = true;
-      problems.push(table.problemAt(row, c, severity, m, how));
-    };
+    const report =
+      (severity: FileProblem['severity']): RowReader['fail'] =>
+      (code, column, message, howToMend) => {
+        if (severity === 'error') failed = true;
+        problems.push(table.problemAt(code, row, column, severity, message, howToMend));
+      };
     const value = read(rowReader(table, row, report('error'), report('warning')));
     if (!failed && value !== undefined) values.push(value);
   }
   return values;
+}
+
+/** A problem at a cell of a table that was read before; at the line's beginning where it has no such cell. */
+export function tableProblem(
+  files: FeedFiles,
+  code: FileProblemCode,
+  { file, line, cell }: { readonly file: string; readonly line: number; readonly cell: string },
+  message: string,
+  howToMend: string,
+  severity: FileProblem['severity'] = 'error',
+): FileProblem {
+  const bytes = files.get(file);
+  const column = (bytes && parsed.get(bytes)?.table.positionOf(line, cell)) ?? 1;
+  return { code, file, line, column, severity, message, howToMend };
 }
 
 /** Nothing but commas is a blank line too, save where each empty value has a meaning. */
@@ -98,7 +122,8 @@ function rowReader(
     line: row.line,
     required(column) {
       const value = text(column);
-      if (value === '') fail(column, `${column} is empty`, `Write a value for ${column}.`);
+      if (value === '')
+        fail('TARIFF_VALUE_MISSING', column, `${column} is empty`, `Write a value for ${column}.`);
       return value;
     },
     choice(column, allowed, fallback) {
@@ -106,12 +131,18 @@ function rowReader(
       const known = allowed.find((a) => a === value);
       if (known !== undefined) return known;
       if (value === '' && fallback !== undefined) return fallback;
-      fail(column, `${column} is ${quote(value)}`, `Write one of ${allowed.join(', ')}.`);
+      fail(
+        'TARIFF_VALUE_INVALID',
+        column,
+        `${column} is ${quote(value)}`,
+        `Write one of ${allowed.join(', ')}.`,
+      );
       return undefined;
     },
     parsed(column, parse, expected) {
       const value = parse(text(column));
-      if (value === undefined) fail(column, `${column} is ${quote(text(column))}`, `Write ${expected}.`);
+      if (value === undefined)
+        fail('TARIFF_VALUE_INVALID', column, `${column} is ${quote(text(column))}`, `Write ${expected}.`);
       return value;
     },
   };

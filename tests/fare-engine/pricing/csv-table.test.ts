@@ -26,7 +26,7 @@ describe('a GTFS text file', () => {
 
   it('names line and column of a problem', () => {
     const { table: t } = table('id,name,amount\n1,"a, b",12x\n');
-    const p = t.problemAt(t.rows[0] ?? null, 'amount', 'error', 'm', 'h');
+    const p = t.problemAt('TARIFF_VALUE_INVALID', t.rows[0] ?? null, 'amount', 'error', 'm', 'h');
     expect(p).toMatchObject({ file: 'x.txt', line: 2, column: 10 });
   });
 

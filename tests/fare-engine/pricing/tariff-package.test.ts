@@ -252,7 +252,7 @@ describe('each kind of error is named with its file and line', () => {
     expect(read.ok).toBe(true);
     expect(read.problems.map((p) => [p.severity, p.line])).toEqual([['warning', 2]]);
     expect(formatFileProblem(read.problems[0] as (typeof read.problems)[0])).toMatch(
-      /^fare_transfer_rules\.txt:2:1: warning: .+ → .+/,
+      /^fare_transfer_rules\.txt:2:18: warning: .+ → .+ \[TARIFF_DURATION_BY_LEG\]$/,
     );
   });
 });
