@@ -9,6 +9,7 @@ import {
   REFUSAL_CODES,
   REJECTION_CODES,
 } from '#contracts/reason-codes.ts';
+import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../../fare-engine/audit/verify-log.ts';
 import { ZIP_REFUSALS } from '../../fare-engine/tariffs/read-zip.ts';
@@ -163,7 +164,8 @@ describe('reason codes', () => {
   const own = [...REFUSAL_CODES, ...REJECTION_CODES, ...FLAG_CODES];
 
   test('every code is in docs/REASON-CODES.md (node scripts/reason-codes.ts writes it)', () => {
-    const named = [QUOTE_ERRORS, ZIP_REFUSALS, LOG_FAULTS].flatMap((meanings) => Object.keys(meanings));
+    const meanings = [QUOTE_ERRORS, ZIP_REFUSALS, LOG_FAULTS, FILE_PROBLEMS];
+    const named = meanings.flatMap((codes) => Object.keys(codes));
     const codes = [...new Set([...own, ...named, ...ATTENTION_CODES, ...files.flatMap(codesIn)])];
     expect(checkDocumented(codes, document)).toEqual([]);
   });
