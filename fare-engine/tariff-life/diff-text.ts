@@ -1,0 +1,150 @@
+/** The sentence of a change between two tariffs, in four languages. */
+import { formatMoney } from '#contracts/money.ts';
+import type { Language } from '#contracts/reason-codes.ts';
+import { articleText } from '#pricing/article-text.ts';
+import { packageNames } from '#pricing/name-book.ts';
+import type { TariffPackage } from '#pricing/tariff-package.ts';
+import type { TariffChange } from './compare.ts';
+import { FIELD_WORDS, SENTENCES, SUBJECT_WORDS, word } from './diff-catalogue.ts';
+
+type NamesById = Readonly<Record<string, string | Readonly<Record<Language, string>>>>;
+
+interface Words {
+  readonly language: Language;
+  readonly currency: string;
+  /** Name of an id, of whatever kind; the id where it has none. */
+  name(id: string, ...kinds: Book[]): string;
+}
+
+type Book = 'acts' | 'concessions' | 'funding' | 'caps' | 'media' | 'categories' | 'products';
+
+/** All changes, one sentence each; one sentence where there are none. */
+export function diffTexts(
+  older: TariffPackage,
+  newer: TariffPackage,
+  changes: readonly TariffChange[],
+  language: Language,
+): string[] {
+  const books = [packageNames(newer), packageNames(older)];
+  const words: Words = {
+    language,
+    currency: newer.tariff.currency,
+    name(id, ...kinds) {
+      for (const book of books) {
+        for (const kind of kinds) {
+          const named = (book[kind] as NamesById)[id];
+          if (named !== undefined) return typeof named === 'string' ? named : named[language];
+        }
+      }
+      return id;
+    },
+  };
+  if (changes.length === 0) {
+    return [`${word(SUBJECT_WORDS.tariff, language)}: ${word(SENTENCES.nothing, language)}`];
+  }
+  return changes.map((change) => sentence(change, words));
+}
+
+const BOOKS: Readonly<Partial<Record<TariffChange['subject'], Book>>> = {
+  act: 'acts',
+  medium: 'media',
+  category: 'categories',
+  product: 'products',
+  funding: 'funding',
+  concession: 'concessions',
+  cap: 'caps',
+  price: 'products',
+  'product-terms': 'products',
+};
+
+function sentence(change: TariffChange, words: Words): string {
+  const { language } = words;
+  const { subject, id } = change;
+  const book = BOOKS[subject];
+  const ofNetwork = subject === 'tap-policy' || subject === 'inspection' || subject === 'breakdown';
+  const name =
+    subject === 'tariff'
+      ? ''
+      : ` ${id === '' && ofNetwork ? word(SENTENCES.rest, language) : subject === 'leg-rule' ? placeText(id) : book ? words.name(id, book) : id}`;
+  return `${word(SUBJECT_WORDS[subject], language)}${name}${priceScope(change, words)}: ${told(change, words)}${law(change, words)}`;
+}
+
+function priceScope({ subject, mediaId, place }: TariffChange, { language, name }: Words): string {
+  if (subject !== 'price') return '';
+  const medium = mediaId ? name(mediaId, 'media') : word(SENTENCES.anyMedium, language);
+  return `${place ? ` (${placeText(place)})` : ''}, ${medium}`;
+}
+
+/** Network, areas and timeframes, as far as the rule names them. */
+function placeText(place: string): string {
+  return (
+    place
+      .split('|')
+      .filter((part) => part !== '')
+      .join(', ') || '*'
+  );
+}
+
+function told(change: TariffChange, words: Words): string {
+  const { language } = words;
+  if (change.subject === 'price') {
+    const key = { added: 'priceAdded', removed: 'priceRemoved' }[change.change as string] ?? change.change;
+    return fill(word(SENTENCES[key as 'dearer'], language), {
+      before: valueText('amount_minor', change.before, words),
+      after: valueText('amount_minor', change.after, words),
+      by: byText(change, words),
+      who: (change.categoryIds ?? [])
+        .map((id) => (id === '' ? word(SENTENCES.anyone, language) : words.name(id, 'categories')))
+        .join(', '),
+    });
+  }
+  const field = change.field ?? '';
+  const label = FIELD_WORDS[field];
+  const plain = change.change === 'renamed';
+  return fill(word(SENTENCES[change.change as 'changed'], language), {
+    field: label ? word(label, language) : field,
+    before: plain ? String(change.before) : valueText(field, change.before, words),
+    after: plain ? String(change.after) : valueText(field, change.after, words),
+  });
+}
+
+function byText({ before, after }: TariffChange, { currency, language }: Words): string {
+  if (typeof before !== 'bigint' || typeof after !== 'bigint') return '';
+  const amountMinor = after > before ? after - before : before - after;
+  return formatMoney({ amountMinor, currency }, language);
+}
+
+function law({ subject, act, article, field }: TariffChange, { language, name }: Words): string {
+  if (act === undefined || act === '' || subject === 'tariff' || field === 'act') return '';
+  return ` (${name(act, 'acts')}${article === undefined ? '' : `, ${articleText(article, language)}`})`;
+}
+
+/** A value as people read it: the field's name says what it is. */
+function valueText(field: string, value: unknown, words: Words): string {
+  const { language, currency } = words;
+  if (value === null || value === undefined || value === '') return word(SENTENCES.none, language);
+  if (typeof value === 'bigint' || (typeof value === 'number' && field.endsWith('_minor')))
+    return formatMoney({ amountMinor: BigInt(value), currency }, language);
+  if (typeof value === 'number') {
+    if (field.endsWith('_bp')) return `${value / 100} %`;
+    return field.endsWith('_s') ? `${value} s` : String(value);
+  }
+  if (Array.isArray(value)) return value.map((item) => valueText(field, item, words)).join(', ');
+  if (typeof value === 'object') {
+    const parts = Object.entries(value as Record<string, unknown>);
+    return parts
+      .map(([key, part]) => `${fieldText(key, language)} ${valueText(key, part, words)}`)
+      .join(', ');
+  }
+  if (field === 'article') return articleText(String(value), language);
+  return words.name(String(value), 'acts', 'media', 'categories', 'products', 'funding', 'caps');
+}
+
+function fieldText(field: string, language: Language): string {
+  const label = FIELD_WORDS[field];
+  return label ? word(label, language) : field;
+}
+
+function fill(template: string, values: Readonly<Record<string, string>>): string {
+  return template.replace(/\{(\w+)\}/g, (_, key: string) => values[key] ?? '');
+}
