@@ -35,7 +35,7 @@ export const FILE_PROBLEMS = {
   TARIFF_PRICE_NEGATIVE: 'a price below zero',
   TARIFF_REFERENCE_UNKNOWN: 'an id that is listed nowhere',
   TARIFF_REST_MISSING: 'no row holds for all other networks',
-  TARIFF_SCHEMA: 'a YAML value has another form than its field asks for',
+  TARIFF_SCHEMA: 'a value of YAML or GeoJSON has another form than its field asks for',
   TARIFF_TAP_OUT_NEEDED: 'a rule needs a tap on leaving, and only boarding is tapped',
   TARIFF_TIMEFRAME_EMPTY: 'a timeframe holds at no time',
   TARIFF_TIMEFRAMES_OVERLAP: 'two timeframes of one group and service overlap',

@@ -226,6 +226,7 @@ function readLocationIds(files: FeedFiles, problems: FileProblem[]): string[] {
     );
   const message = 'not a GeoJSON collection of features';
   problems.push({
+    code: 'TARIFF_SCHEMA',
     file,
     line: 1,
     column: 1,
