@@ -58,7 +58,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'deny', summary: 'deny a card by hand, ask about one', load: () => command('deny') },
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
-  { name: 'tariff', summary: 'check a tariff package, say what differs between two', load: () => command('tariff') },
+  {
+    name: 'tariff',
+    summary: 'check a tariff package, say what differs between two',
+    load: () => command('tariff'),
+  },
   { name: 'bench', summary: 'measure it on this machine, against a peer', load: () => command('bench') },
   {
     name: 'doctor',

@@ -1,12 +1,7 @@
 /** `kvytok price`: the auditor's re-computation of an exported bundle, offline. */
-import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  BUNDLE_LINE_CHARS_MAX,
-  type FactBundle,
-  FactBundleReader,
-} from '../../fare-engine/pricing/fact-bundle.ts';
+import type { FactBundle } from '../../fare-engine/pricing/fact-bundle.ts';
 import {
   addToTotals,
   type BundleTotals,
@@ -16,7 +11,8 @@ import {
 import { LedgerComparer } from '../audit/compare-ledger.ts';
 import { readSealedLines } from '../audit/verify.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
-import { lineWriter, readLines } from '../line-streams.ts';
+import { lineWriter } from '../line-streams.ts';
+import { readBundle } from '../read-bundle.ts';
 
 export const usage = `Usage: kvytok price --facts BUNDLE [--log DIR [--key KEY]]
 
@@ -37,25 +33,11 @@ const OPTIONS = {
 export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values } = parseArgs({ args, options: OPTIONS });
   if (values.facts === undefined) throw new UsageError('--facts BUNDLE is needed');
-  const reader = new FactBundleReader();
-  const stream = values.facts === '-' ? io.stdin : createReadStream(resolve(io.cwd, values.facts));
-  const fail = (message: string) => {
-    io.stderr.write(`${values.facts}: ${message}\nNothing was priced.\n`);
+  const read = await readBundle(values.facts, io);
+  if (!read.ok) {
+    io.stderr.write(`${values.facts}: ${read.message}\nNothing was priced.\n`);
     return EXIT.data;
-  };
-  let number = 0;
-  try {
-    for await (const line of readLines(stream, BUNDLE_LINE_CHARS_MAX)) {
-      number++;
-      if (!line.ok) return fail(`line ${number}: ${line.bytes} bytes are too long`);
-      const problem = reader.add(line.text);
-      if (problem) return fail(`line ${problem.line}: ${problem.message}`);
-    }
-  } catch (error) {
-    return fail(`cannot be read: ${(error as Error).message}`);
   }
-  const read = reader.end();
-  if (!read.ok) return fail(`line ${read.problem.line}: ${read.problem.message}`);
   const ledger =
     values.log === undefined ? undefined : await openLedger(values.log, values.key, read.bundle, io);
   if (ledger === null) return EXIT.failed;

@@ -1,9 +1,11 @@
-/** `kvytok tariff check`: what is wrong with a tariff package, by file, line and column. */
+/** `kvytok tariff`: what is wrong with a package, what differs between two, what a draft would do, what devices are told. */
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
 import { sealEnvelope } from '#contracts/signed-envelope.ts';
 import { readPrivateKeyFile } from '#platform/secret-files.ts';
+import { parseIsoDate } from '#pricing/gtfs/cells.ts';
 import { companionRules } from '../../fare-engine/pricing/companion-rules.ts';
 import { type FileProblem, formatFileProblem, hasErrors } from '../../fare-engine/pricing/file-problem.ts';
 import { inspectionRules } from '../../fare-engine/pricing/inspection.ts';
@@ -11,8 +13,12 @@ import { extractTariffs } from '../../fare-engine/pricing/tariff-extract.ts';
 import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
 import { loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { diffTariffs } from '../tariff/diff.ts';
+import { simulateTariff } from '../tariff/simulate.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
+       kvytok tariff diff OLD NEW [--lang uk|en|de|pl] [--json]
+       kvytok tariff simulate --draft DIR --facts BUNDLE [--from DATE] [--until DATE] [--picture FILE] [--lang …] [--json]
        kvytok tariff inspection DIR
        kvytok tariff companions DIR
        kvytok tariff extract DIR --key FILE --key-id ID --day-start HH:MM
@@ -21,6 +27,13 @@ Checks a tariff package (a folder with tariff.yaml), all packages of a city (a f
 and gaps in time), or a GTFS feed with Fares v2. Prints every problem at once as file:line:column with how to mend it and
 its code (docs/REASON-CODES.md); with --json an object a line.
 Exit code 0 without errors (warnings do not fail), 1 with errors.
+
+diff says what a rider meets when the package NEW follows OLD: prices by medium and category, rules, policy, caps,
+concessions with act and article, dates. An id that only has another name is named as such.
+
+simulate prices past taps (a bundle as kvytok price takes it) under a draft and shows who pays more or less, by category,
+route, carrier, and what the budget owes; --from and --until are fare days, the second no longer counted. A picture (SVG) is
+written beside the bundle. Groups of fewer than 10 riders are not shown on their own. No database is read or written.
 
 inspection prints what inspectors' devices are told from all packages of a city: how long a ride stands, and the penalty
 with its act and article. It is the file that KVYTOK_ENROLMENT_INSPECTION_FILE names.
@@ -35,23 +48,43 @@ interface Checked {
   readonly good: readonly string[];
 }
 
+const OPTIONS = {
+  json: { type: 'boolean', default: false },
+  key: { type: 'string' },
+  'key-id': { type: 'string' },
+  'day-start': { type: 'string' },
+  lang: { type: 'string', default: 'uk' },
+  draft: { type: 'string' },
+  facts: { type: 'string' },
+  picture: { type: 'string' },
+  from: { type: 'string' },
+  until: { type: 'string' },
+} as const;
+
 export async function run(args: string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: {
-      json: { type: 'boolean', default: false },
-      key: { type: 'string' },
-      'key-id': { type: 'string' },
-      'day-start': { type: 'string' },
-    },
-  });
+  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
   const [verb, folder, ...rest] = positionals;
+  if (verb === 'diff') {
+    const [newer, ...more] = rest;
+    if (folder === undefined || newer === undefined || more.length > 0)
+      throw new UsageError('write: kvytok tariff diff OLD NEW');
+    const how = { language: languageOf(values.lang), json: values.json };
+    return diffTariffs({ older: folder, newer }, how, io);
+  }
+  if (verb === 'simulate') {
+    const { draft, facts, picture, json } = values;
+    if (draft === undefined || facts === undefined || folder !== undefined)
+      throw new UsageError('write: kvytok tariff simulate --draft DIR --facts BUNDLE');
+    const scope = { fromDay: dayOf('--from', values.from), untilDay: dayOf('--until', values.until) };
+    return simulateTariff({ draft, facts, picture, scope, language: languageOf(values.lang), json }, io);
+  }
   if (verb === 'extract' && folder !== undefined && rest.length === 0)
     return printExtract(resolve(io.cwd, folder), values, io);
   const known = verb === 'check' || verb === 'inspection' || verb === 'companions';
   if (!known || folder === undefined || rest.length > 0)
-    throw new UsageError('write: kvytok tariff check|inspection|companions|extract DIR');
+    throw new UsageError(
+      'write: kvytok tariff check|inspection|companions|extract DIR, or diff OLD NEW, or simulate',
+    );
   if (verb !== 'check') return printRules(verb, resolve(io.cwd, folder), io);
   const { problems, good } = await check(resolve(io.cwd, folder));
   const failed = hasErrors(problems);
@@ -62,6 +95,18 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     for (const line of failed ? [] : good) io.stdout.write(`${line}\n`);
   }
   return failed ? EXIT.failed : EXIT.ok;
+}
+
+function dayOf(option: string, text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (parseIsoDate(text) === undefined) throw new UsageError(`${option} takes a date, YYYY-MM-DD`);
+  return text;
+}
+
+function languageOf(text: string): Language {
+  const known = LANGUAGES.find((language) => language === text);
+  if (known === undefined) throw new UsageError(`--lang takes ${LANGUAGES.join(', ')}`);
+  return known;
 }
 
 async function printRules(what: 'inspection' | 'companions', dir: string, io: CommandIo): Promise<number> {

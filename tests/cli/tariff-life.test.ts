@@ -1,12 +1,14 @@
-/** kvytok tariff diff, from the command line. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** kvytok tariff diff and simulate, from the command line. */
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
 import { UsageError } from '../../cli/command.ts';
 import * as tariff from '../../cli/commands/tariff.ts';
 import { runCommand } from '../support/command-io.ts';
-import { PACKAGE } from '../support/tariff.ts';
+import { filesOf } from '../support/fare-feed.ts';
+import { PACKAGE, tap } from '../support/tariff.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kvytok-life-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -47,5 +49,49 @@ describe('kvytok tariff diff', () => {
       ['diff', old, next, '--lang', 'fr'],
     ])
       await expect(runCommand(tariff, args, '', root)).rejects.toThrow(UsageError);
+  });
+});
+
+describe('kvytok tariff simulate', () => {
+  const draft = write('draft', {
+    'fare_products.txt': (PACKAGE['fare_products.txt'] as string).replace('12.00', '13.00'),
+  });
+  const bundle = (name: string, riders: number): string => {
+    const lines = Array.from({ length: riders }, (_, i) =>
+      formatBundleLine({ kind: 'tap', accountId: `a${i}`, ...tap('2026-01-10T08:00+02:00') }),
+    );
+    const header = formatBundleHeader('Europe/Kyiv', '04:00', [filesOf(PACKAGE)]);
+    writeFileSync(join(root, name), `${[header, ...lines].join('\n')}\n`);
+    return name;
+  };
+  const run = (args: string[]) => runCommand(tariff, ['simulate', '--draft', draft, ...args], '', root);
+
+  it('prints tables, writes a picture beside the bundle, tells how far it is', async () => {
+    const facts = bundle('taps.ndjson', 250);
+    const { code, stdout, stderr } = await run(['--facts', facts, '--lang', 'en']);
+    expect(code).toBe(0);
+    expect(stdout).toContain('In all: 250 riders, 250 rides; now ₴3,000.00, draft ₴3,250.00');
+    expect(stderr.match(/ % of 250 accounts/g)).toHaveLength(10);
+    expect(readFileSync(join(root, 'taps.ndjson.simulation.svg'), 'utf8')).toMatch(/^<svg /);
+    const json = await run(['--facts', facts, '--json', '--picture', 'other.svg']);
+    expect(JSON.parse(json.stdout)).toMatchObject({ total: { afterMinor: '325000' }, riders: { more: 250 } });
+    expect(existsSync(join(root, 'other.svg'))).toBe(true);
+  });
+
+  it('shows nothing of nine riders, and refuses what is not whole', async () => {
+    const few = await run(['--facts', bundle('few.ndjson', 9), '--lang', 'en']);
+    expect(few.stdout).toBe('Fewer than 10 riders: nothing is shown.\n');
+    expect(existsSync(join(root, 'few.ndjson.simulation.svg'))).toBe(false);
+    writeFileSync(join(root, 'torn.ndjson'), '{"kind":"kvytok-facts"');
+    expect(await run(['--facts', 'torn.ndjson'])).toMatchObject({ code: 65, stdout: '' });
+    expect((await run(['--facts', 'absent.ndjson'])).stderr).toMatch(
+      /cannot be read.*\nNothing was simulated/,
+    );
+    for (const args of [
+      [],
+      ['--facts', 'few.ndjson', '--from', '2026-02-30'],
+      ['more', '--facts', 'few.ndjson'],
+    ])
+      await expect(run(args)).rejects.toThrow(UsageError);
   });
 });

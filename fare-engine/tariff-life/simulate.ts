@@ -1,0 +1,189 @@
+/**
+ * Past taps priced under a draft in place of the package that was in force: who pays more, who less, what the budget owes.
+ * Pure: a bundle and a package in, sums out; the caller walks it account by account and may stop at any.
+ *
+ * The draft is taken as if it had always been in force, with the rows of law of its first day.
+ */
+import type { FactBundle } from '#pricing/fact-bundle.ts';
+import { compareText } from '#pricing/file-problem.ts';
+import type { PricedLine } from '#pricing/model.ts';
+import { type RepricedLine, repriceBundle } from '#pricing/reprice-bundle.ts';
+import type { TariffPackage } from '#pricing/tariff-package.ts';
+import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+
+/** Fewer riders than this are never told of on their own. */
+export const CELL_RIDERS_MIN = 10;
+
+/** Sums of one category, route or carrier; amounts are what riders are charged. */
+export interface Cell {
+  readonly id: string;
+  rides: number;
+  riders: number;
+  /** Who they are, as long as they are too few to be shown; empty from then on. */
+  readonly few: Set<number>;
+  beforeMinor: bigint;
+  afterMinor: bigint;
+}
+
+export const DIMENSIONS = ['category', 'route', 'carrier', 'funding'] as const;
+export type Dimension = (typeof DIMENSIONS)[number];
+
+export interface Simulation {
+  readonly currency: string;
+  readonly cells: Readonly<Record<Dimension, ReadonlyMap<string, Cell>>>;
+  /** All rides; what riders are charged. */
+  readonly total: Cell;
+  /** What each rider pays more under the draft, least first; negative = less. */
+  readonly differencesMinor: readonly bigint[];
+  /** Taps that have a price now and none under the draft. */
+  readonly unpricedTaps: number;
+  /** Concessions that riders hold and that the draft does not know. */
+  readonly lostConcessions: readonly string[];
+}
+
+export interface SimulationScope {
+  /** Fare days, half-open; `null` = from the first, or to the last one. */
+  readonly fromDay: string | null;
+  readonly untilDay: string | null;
+}
+
+/** Why nothing can be simulated. */
+export type SimulationRefusal = 'currency' | 'no-tariff';
+
+/** Goes through the accounts in the order of their ids; yields how many are done. */
+export function* simulateDraft(
+  bundle: FactBundle,
+  draft: TariffPackage,
+  scope: SimulationScope,
+): Generator<number, Simulation | SimulationRefusal> {
+  const currency = bundle.tariffs.packages[0]?.tariff.currency;
+  if (currency === undefined) return 'no-tariff';
+  if (currency !== draft.tariff.currency) return 'currency';
+  const tally = newTally(currency);
+  const under = { ...bundle, tariffs: alwaysInForce(draft, bundle.tariffs) };
+  const known = new Set(draft.concessions.flatMap((c) => [c.concession_id, c.rider_category_id]));
+  const lost = new Set<string>();
+  let rider = 0;
+  for (const accountId of [...bundle.accounts.keys()].sort(compareText)) {
+    const facts = bundle.accounts.get(accountId);
+    if (!facts) continue;
+    const accounts = new Map([[accountId, facts]]);
+    const after = new Map([...repriceBundle({ ...under, accounts })].map((l) => [l.line.tapId, l]));
+    addRider(tally, rider++, [...repriceBundle({ ...bundle, accounts })], after, scope);
+    for (const { concessionId } of facts.entitlements) if (!known.has(concessionId)) lost.add(concessionId);
+    yield rider;
+  }
+  return {
+    ...tally,
+    differencesMinor: tally.differencesMinor.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
+    lostConcessions: [...lost].sort(compareText),
+  };
+}
+
+/** The draft at every instant. Runs of rides that began before the bundle keep the package they began with. */
+function alwaysInForce(draft: TariffPackage, past: TariffTimeline): TariffTimeline {
+  const { validFromMs } = draft;
+  const always: TariffPackage = {
+    ...draft,
+    validFromMs: Number.NEGATIVE_INFINITY,
+    validUntilMs: null,
+    concessions: draft.concessions
+      .filter(
+        (c) => c.validFromMs <= validFromMs && (c.validUntilMs === null || c.validUntilMs > validFromMs),
+      )
+      .map((c) => ({ ...c, validFromMs: Number.NEGATIVE_INFINITY, validUntilMs: null })),
+  };
+  const timeline: TariffTimeline = {
+    packages: [always],
+    at: () => always,
+    byHash: (hash) => (hash === draft.hash ? always : past.byHash(hash)),
+    asKnownAt: () => timeline,
+  };
+  return timeline;
+}
+
+interface Tally {
+  readonly currency: string;
+  readonly cells: Record<Dimension, Map<string, Cell>>;
+  readonly total: Cell;
+  readonly differencesMinor: bigint[];
+  unpricedTaps: number;
+}
+
+function newTally(currency: string): Tally {
+  const cells = { category: new Map(), route: new Map(), carrier: new Map(), funding: new Map() };
+  return { currency, cells, total: newCell(''), differencesMinor: [], unpricedTaps: 0 };
+}
+
+function newCell(id: string): Cell {
+  return { id, rides: 0, riders: 0, few: new Set(), beforeMinor: 0n, afterMinor: 0n };
+}
+
+function addRider(
+  tally: Tally,
+  rider: number,
+  before: readonly RepricedLine[],
+  after: ReadonlyMap<string, RepricedLine>,
+  { fromDay, untilDay }: SimulationScope,
+): void {
+  const seen = new Set<Cell>();
+  const add = (cell: Cell, ride: boolean, beforeMinor: bigint, afterMinor: bigint) => {
+    if (!seen.has(cell)) {
+      seen.add(cell);
+      cell.riders++;
+      if (cell.riders < CELL_RIDERS_MIN) cell.few.add(rider);
+      else cell.few.clear();
+    }
+    if (ride) cell.rides++;
+    cell.beforeMinor += beforeMinor;
+    cell.afterMinor += afterMinor;
+  };
+  let differenceMinor = 0n;
+  for (const old of before) {
+    const { line } = old;
+    const draft = after.get(line.tapId);
+    if (
+      !draft ||
+      (fromDay !== null && line.fareDay < fromDay) ||
+      (untilDay !== null && line.fareDay >= untilDay)
+    )
+      continue;
+    const [was, is] = [chargedOf(old), chargedOf(draft)];
+    const ride = isRide(line) || isRide(draft.line);
+    if (isRide(line) && draft.line.kind === 'unpriced') tally.unpricedTaps++;
+    differenceMinor += is - was;
+    add(tally.total, ride, was, is);
+    for (const [dimension, id] of placesOf(line, draft.line))
+      add(cellOf(tally.cells[dimension], id), ride, was, is);
+    for (const id of new Set([line.fundingId, draft.line.fundingId])) {
+      if (id === null) continue;
+      const owed = (l: PricedLine) => (l.fundingId === id ? l.concessionMinor : 0n);
+      add(cellOf(tally.cells.funding, id), ride, owed(line), owed(draft.line));
+    }
+  }
+  if (seen.has(tally.total)) tally.differencesMinor.push(differenceMinor);
+}
+
+function placesOf(line: PricedLine, draft: PricedLine): [Dimension, string][] {
+  return [
+    ['category', line.riderCategoryId ?? draft.riderCategoryId ?? ''],
+    ['route', line.routeId ?? ''],
+    ['carrier', line.carrierId ?? ''],
+  ];
+}
+
+function chargedOf({ line, lossMinor }: RepricedLine): bigint {
+  return line.riderMinor - lossMinor;
+}
+
+function isRide({ kind }: PricedLine): boolean {
+  return kind === 'ride' || kind === 'transfer';
+}
+
+function cellOf(cells: Map<string, Cell>, id: string): Cell {
+  const known = cells.get(id);
+  if (known) return known;
+  const cell = newCell(id);
+  cells.set(id, cell);
+  return cell;
+}
