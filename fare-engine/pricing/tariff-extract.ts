@@ -127,6 +127,8 @@ function packageOf(extract: PackageExtract): TariffPackage {
       act: '',
       acts: [],
     },
+    // An extract has no files.
+    placeOf: () => ({ line: 1, column: 1 }),
     validFromMs,
     validUntilMs,
     pricer: createFarePricer(feedOf(extract)),
