@@ -60,7 +60,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
   {
     name: 'tariff',
-    summary: 'check a tariff package, say what differs between two',
+    summary: 'check tariffs, say what differs, try a draft on past taps',
     load: () => command('tariff'),
   },
   { name: 'bench', summary: 'measure it on this machine, against a peer', load: () => command('bench') },
