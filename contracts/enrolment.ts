@@ -3,6 +3,8 @@
  * registered signing key, and a certificate becomes its successor. Private keys never leave the device.
  */
 import { type Static, Type } from 'typebox';
+import { BankCardFile } from './bank-card.ts';
+import { CaKeyFile } from './ca-keys.ts';
 import { CardKeysFile } from './card-keys.ts';
 import { CardMediaFile } from './card-media.ts';
 import { sha256Hex } from './hash-chain.ts';
@@ -159,6 +161,9 @@ export const EnrolAnswer = Type.Object({
   cardMedia: Type.Optional(CardMediaFile),
   /** `card-keys.json`: keys of cards held in software; absent where a SAM holds them. */
   cardKeys: Type.Optional(CardKeysFile),
+  /** `bank-card.json` and `ca-keys.json`: how bank cards are taken; both, or neither. Their token key is in `cardKeys`. */
+  bankCard: Type.Optional(BankCardFile),
+  caKeys: Type.Optional(CaKeyFile),
   /** Secret by which a medium's number becomes its token; hex. */
   tokenKey: Type.String({ pattern: '^([0-9a-f]{2}){16,64}$' }),
 });

@@ -43,6 +43,8 @@ export async function writeEnrolledFolder(
     tariff,
     cardMedia,
     cardKeys,
+    bankCard,
+    caKeys,
     vehicleKeys: _v,
     inspectionKeys: _i,
     ...rest
@@ -54,9 +56,14 @@ export async function writeEnrolledFolder(
   writeNetworkKeys(dir, answer);
   if (stops !== undefined) writeFileAtomic(join(dir, 'stops.json'), stops);
   if (tariff !== undefined) writeFileAtomic(join(dir, TARIFF_EXTRACT_FILE), tariff);
-  if (cardMedia !== undefined)
-    writeFileAtomic(join(dir, 'card-media.json'), JSON.stringify(cardMedia, null, 2));
-  if (cardKeys !== undefined) writeFileAtomic(join(dir, 'card-keys.json'), JSON.stringify(cardKeys, null, 2));
+  const given = {
+    'card-media.json': cardMedia,
+    'card-keys.json': cardKeys,
+    'ca-keys.json': caKeys,
+    'bank-card.json': bankCard,
+  };
+  for (const [name, part] of Object.entries(given))
+    if (part !== undefined) writeFileAtomic(join(dir, name), JSON.stringify(part, null, 2));
   await probe('enrol.before-switch');
   const stopsSha256 = stops === undefined ? {} : { stopsSha256: sha256Hex(stops) };
   writeMain(dir, { v, deviceId, ...rest, ...stopsSha256, signingKeyFile, tls });

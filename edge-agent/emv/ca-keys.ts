@@ -5,38 +5,9 @@
  * RID and index do not name a key alone: schemes use the same pair for a test and a live key, and have reused indices.
  */
 import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
-import { type Static, Type } from 'typebox';
-import { describeProblems, parserOf } from '#contracts/parse.ts';
+import { type CaKeyEntry, parseCaKeyFile } from '#contracts/ca-keys.ts';
+import { describeProblems } from '#contracts/parse.ts';
 import { OperatorError } from '#platform/errors.ts';
-
-const Hex = (bytesMin: number, bytesMax: number) =>
-  Type.String({ pattern: `^([0-9A-Fa-f]{2}){${bytesMin},${bytesMax}}$` });
-
-/** 248 bytes is the longest modulus that EMV knows (Book 2, 7.1); 64 the shortest that OpenSSL computes with. */
-const MODULUS_BYTES = { min: 64, max: 248 } as const;
-
-const CaKeyEntry = Type.Object({
-  /** Registered application provider: the first five bytes of the application's name. */
-  rid: Hex(5, 5),
-  /** Tag 8F. */
-  index: Hex(1, 1),
-  modulus: Hex(MODULUS_BYTES.min, MODULUS_BYTES.max),
-  exponent: Type.Union([Type.Literal('03'), Type.Literal('010001')]),
-  /** SHA-1 over RID, index, modulus and exponent (EMV Book 2, 11.2.2). */
-  checksum: Hex(20, 20),
-  /** First day, and the first day no longer, `YYYY-MM-DD`, UTC. */
-  validFrom: Type.Optional(Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' })),
-  validUntil: Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' }),
-  /** Not of a scheme's live network. */
-  test: Type.Boolean(),
-});
-
-/** The file: `ca-keys.json` of a device folder. */
-export const CaKeyFile = Type.Object({
-  v: Type.Literal(1),
-  keys: Type.Array(CaKeyEntry, { minItems: 1, maxItems: 512 }),
-});
-export type CaKeyFile = Static<typeof CaKeyFile>;
 
 export interface CaKey {
   readonly key: KeyObject;
@@ -61,15 +32,13 @@ export interface CaKeyRules {
   readonly allowLive: boolean;
 }
 
-const parseFile = parserOf(CaKeyFile);
-
 /**
  * Loads a list of keys.
  * @throws OperatorError CA_KEYS_INVALID for a file that is not one, a key whose checksum is wrong (named by RID and
  * index), a key that is there twice; CA_KEYS_LIVE for a live key where none is allowed.
  */
 export function loadCaKeys(file: unknown, rules: CaKeyRules): CaKeys {
-  const parsed = parseFile(file);
+  const parsed = parseCaKeyFile(file);
   if (!parsed.ok) throw invalid(describeProblems(parsed.problems));
   const keys = new Map<string, CaKey[]>();
   const seen = new Set<string>();
@@ -99,7 +68,7 @@ export function checksum(key: { rid: string; index: string; modulus: string; exp
   return createHash('sha1').update(bytes).digest('hex');
 }
 
-function toKey(entry: Static<typeof CaKeyEntry>, name: string): CaKey {
+function toKey(entry: CaKeyEntry, name: string): CaKey {
   const modulus = Buffer.from(entry.modulus, 'hex');
   const from = entry.validFrom === undefined ? 0 : dayMs(entry.validFrom, name);
   const until = dayMs(entry.validUntil, name);

@@ -16,6 +16,7 @@ import { type NetworkKeys, parseNetworkKeys } from '#contracts/vehicle-key.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { readSecretFile } from '#platform/secret-files.ts';
+import { type BankFiles, readBankFiles } from './bank-files.ts';
 
 const file = (description: string) => Type.String({ minLength: 1, description });
 
@@ -56,6 +57,12 @@ export const EnrolmentEnvironment = Type.Object({
   ),
   KVYTOK_ENROLMENT_CARD_KEYS_FILE: Type.Optional(
     file('card-keys.json for validators that hold keys of cards in software; read at the start'),
+  ),
+  KVYTOK_ENROLMENT_BANK_CARD_FILE: Type.Optional(
+    file('bank-card.json for validators that take bank cards, with the file of CA keys; read at the start'),
+  ),
+  KVYTOK_ENROLMENT_CA_KEYS_FILE: Type.Optional(
+    file("ca-keys.json, the schemes' keys for those validators; read at the start"),
   ),
   KVYTOK_TOKEN_KEY_FILE: file('file with the key that turns media numbers into tokens, hex'),
   KVYTOK_INSPECTION_KEY_FILE: Type.Optional(
@@ -122,6 +129,8 @@ export interface EnrolmentConfig {
   readonly cardMedia?: CardMediaFile | undefined;
   /** Keys of cards, for validators that hold them in software. */
   readonly cardKeys?: CardKeysFile | undefined;
+  /** How validators take bank cards; absent = they are given nothing for it. */
+  readonly bank?: BankFiles | undefined;
   /** Hex. */
   readonly tokenKey: string;
   /** From it a vehicle's key is made; absent = none is handed out. */
@@ -169,6 +178,7 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
     ...(env.KVYTOK_ENROLMENT_CARD_KEYS_FILE !== undefined && {
       cardKeys: readCardKeys(env.KVYTOK_ENROLMENT_CARD_KEYS_FILE),
     }),
+    ...bankFiles(env),
     tokenKey: readSecretFile(env.KVYTOK_TOKEN_KEY_FILE),
     ...(env.KVYTOK_INSPECTION_KEY_FILE !== undefined && {
       inspectionKeys: readInspectionKeys(env.KVYTOK_INSPECTION_KEY_FILE),
@@ -177,6 +187,14 @@ export function enrolmentConfig(env: EnrolmentEnvironment): EnrolmentConfig {
     certificateMs: env.KVYTOK_ENROLMENT_CERTIFICATE_DAYS * DAY_MS,
     oldKeyMs: env.KVYTOK_ENROLMENT_OLD_KEY_DAYS * DAY_MS,
   };
+}
+
+function bankFiles(env: EnrolmentEnvironment): Pick<EnrolmentConfig, 'bank'> {
+  const bank = readBankFiles({
+    bankCard: env.KVYTOK_ENROLMENT_BANK_CARD_FILE,
+    caKeys: env.KVYTOK_ENROLMENT_CA_KEYS_FILE,
+  });
+  return bank ? { bank } : {};
 }
 
 /** What devices are told from the city's tariffs. */

@@ -80,6 +80,7 @@ export async function startEnrolment(
       ...(config.tariff !== undefined && { tariff: config.tariff }),
       ...(config.cardMedia && { cardMedia: config.cardMedia }),
       ...(config.cardKeys && { cardKeys: config.cardKeys }),
+      ...config.bank,
       tokenKey: config.tokenKey,
     }),
     inspectionKeys: () => config.inspectionKeys,

@@ -26,6 +26,7 @@ import {
   checkReadme,
   checkRecords,
   checkSize,
+  checkVariables,
   checkWords,
   codesIn,
   stem,
@@ -183,6 +184,22 @@ describe('reason codes', () => {
     for (const code of own)
       for (const language of LANGUAGES)
         expect(REASON_TEXTS[code][language].length, `${code} ${language}`).toBeGreaterThan(9);
+  });
+});
+
+describe('variables of the environment', () => {
+  const document = read('docs/OPERATIONS.md');
+
+  test('each that a role reads stands in docs/OPERATIONS.md', () => {
+    expect(checkVariables(files, document)).toEqual([]);
+  });
+  test('the check sees one that does not, whole names only, and none of tests and simulators', () => {
+    const text = 'env.KVYTOK_A_FILE; env.KVYTOK_A';
+    expect(checkVariables([{ path: 'ingest/x.ts', text }], 'set `KVYTOK_A_FILE`')).toEqual([
+      'KVYTOK_A (ingest/x.ts) is not in docs/OPERATIONS.md',
+    ]);
+    for (const path of ['tests/x.ts', 'scripts/x.ts', 'simulators/x.ts', 'docs/x.md'])
+      expect(checkVariables([{ path, text }], '')).toEqual([]);
   });
 });
 

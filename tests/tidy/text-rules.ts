@@ -139,6 +139,20 @@ export function checkDocumented(codes: readonly string[], document: string): str
   return [...missing, ...stale];
 }
 
+/** Variables of the environment that sources name and the page for operators does not. */
+export function checkVariables(files: readonly ProjectFile[], document: string): string[] {
+  const inText = (text: string): string[] => text.match(/\bKVYTOK_[A-Z0-9]+(_[A-Z0-9]+)*\b/g) ?? [];
+  const documented = new Set(inText(document));
+  const found = new Map<string, string>();
+  for (const { path, text } of files) {
+    if (!/\.(ts|mjs)$/.test(path) || /^(tests|scripts|simulators)\//.test(path)) continue;
+    for (const name of inText(text)) if (!found.has(name)) found.set(name, path);
+  }
+  return [...found]
+    .filter(([name]) => !documented.has(name))
+    .map(([name, path]) => `${name} (${path}) is not in docs/OPERATIONS.md`);
+}
+
 /** Whether every catalogue of a folder has the same texts, none empty, with the same places to fill in. */
 export function checkCatalogues(
   catalogues: Readonly<Record<string, Readonly<Record<string, string>>>>,

@@ -1,8 +1,9 @@
 /** Enrolment over real HTTPS: from a code to a connected device, and every way in which it is refused. */
-import { createPrivateKey } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CaKeyFile } from '#contracts/ca-keys.ts';
 import { type EnrolRequest, enrolMessage, normalCode } from '#contracts/enrolment.ts';
 import { signBytes } from '#contracts/hash-chain.ts';
 import { parseNetworkKeys, vehicleKeysOf } from '#contracts/vehicle-key.ts';
@@ -12,7 +13,9 @@ import { createRequest } from '#platform/x509.ts';
 import { enrolDeviceFolder, newKeys } from '../../../edge-agent/adapters/enrol-device.ts';
 import { askToEnrol, fetchAuthority } from '../../../edge-agent/adapters/enrolment-client.ts';
 import { loadDevice } from '../../../edge-agent/adapters/load-device.ts';
+import { loadMedia } from '../../../edge-agent/adapters/load-media.ts';
 import { codeOf, hashOfCode } from '../../../ingest/enrolment/codes.ts';
+import { caKeyList } from '../../../simulators/cards/emv/test-ca.ts';
 import { type EnrolmentRig, HOUR_MS, INSPECTION_KEYS, startEnrolmentRig } from './rig.ts';
 
 let rig: EnrolmentRig;
@@ -63,6 +66,36 @@ describe('a one-time code', () => {
     const key = INSPECTION_KEYS[0]?.key as string;
     expect(readFileSync(join(other, 'vehicle-keys.json'), 'utf8')).not.toContain(key);
     expect(rig.logged()).not.toContain(key);
+  });
+
+  it('brings what a validator needs for bank cards, and a reader that takes them', async () => {
+    const pair = generateKeyPairSync('x25519');
+    const acquirer = pair.publicKey.export({ type: 'spki', format: 'pem' }).toString();
+    rig.bank = {
+      bankCard: {
+        v: 1,
+        countryCode: 804,
+        currencyCode: 980,
+        timeZone: 'Europe/Kyiv',
+        applications: [{ aid: 'a0000000041010', scheme: 'mastercard' }],
+        acquirer: { keyId: 'acq-1', publicKey: acquirer },
+      },
+      caKeys: JSON.parse(JSON.stringify(caKeyList())) as CaKeyFile,
+    };
+    rig.cardKeys = { v: 1, tokens: { 'pan-token': { 1: 'ab'.repeat(32) } } };
+    const dir = await rig.enrol('val-bank');
+    rig.bank = undefined;
+    rig.cardKeys = undefined;
+    const part = (name: string): unknown => JSON.parse(readFileSync(join(dir, name), 'utf8'));
+    expect(part('bank-card.json')).toMatchObject({ acquirer: { keyId: 'acq-1', publicKey: acquirer } });
+    expect(part('ca-keys.json')).toEqual(JSON.parse(JSON.stringify(caKeyList())));
+    const main = JSON.parse(readFileSync(join(dir, 'device.json'), 'utf8')) as { policy: object };
+    expect(main).not.toHaveProperty('bankCard');
+    expect(main).not.toHaveProperty('caKeys');
+    const policy = { ...main.policy, mediumKinds: ['social', 'bank'] };
+    writeFileSync(join(dir, 'device.json'), JSON.stringify({ ...main, policy }));
+    expect(loadMedia(dir).map(({ name }) => name)).toContain('bank-card');
+    expect(existsSync(join(await rig.enrol('val-no-bank'), 'bank-card.json'))).toBe(false);
   });
 
   it('is good once: the same keys get the same answer, other keys none, and that is an alarm', async () => {

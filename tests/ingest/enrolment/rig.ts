@@ -10,6 +10,7 @@ import {
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import type { CardKeysFile } from '#contracts/card-keys.ts';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { firstInspectionKeys, type NetworkKeys } from '#contracts/vehicle-key.ts';
 import { systemClock } from '#platform/clock.ts';
@@ -19,6 +20,7 @@ import { type Broker, startBroker } from '../../../broker/main.ts';
 import { openCertificate, openCityCa } from '../../../cli/city/device-ca.ts';
 import { enrolDeviceFolder } from '../../../edge-agent/adapters/enrol-device.ts';
 import { makeCode, recordClients, revokeDevice } from '../../../ingest/enrolment/adapters/device-office.ts';
+import type { BankFiles } from '../../../ingest/enrolment/bank-files.ts';
 import { CODE_RANDOM_BYTES } from '../../../ingest/enrolment/codes.ts';
 import type { EnrolmentLimits } from '../../../ingest/enrolment/config.ts';
 import {
@@ -50,6 +52,9 @@ export interface EnrolmentRig {
   readonly tokenKey: Buffer;
   /** As enrolment hands them out; may be changed. */
   inspectionKeys: NetworkKeys;
+  /** The same, for bank cards; none at first. */
+  bank: BankFiles | undefined;
+  cardKeys: CardKeysFile | undefined;
   /** Everything that was logged, as text. */
   logged(): string;
   newCode(
@@ -128,6 +133,12 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
       get inspectionKeys() {
         return rig.inspectionKeys;
       },
+      get bank() {
+        return rig.bank;
+      },
+      get cardKeys() {
+        return rig.cardKeys;
+      },
       policy: { passBackS: 10, mediumKinds: ['social', 'wallet'], journalRecordsMax: 5000 },
       certificateMs: 24 * HOUR_MS,
       oldKeyMs: 24 * HOUR_MS,
@@ -149,6 +160,8 @@ export async function startEnrolmentRig(limits: Partial<EnrolmentLimits> = {}): 
     keys: { ingest: ingestKey, lists: listsKey, issuer: issuerKey },
     tokenKey,
     inspectionKeys: INSPECTION_KEYS,
+    bank: undefined,
+    cardKeys: undefined,
     logged: () => lines.join(''),
     newCode: async (deviceId, { nowMs = Date.now(), validMs = HOUR_MS, inspector = false } = {}) => {
       const random = randomBytes(CODE_RANDOM_BYTES);
