@@ -101,8 +101,22 @@ export const CardMediaFile = Type.Object({
 });
 export type CardMediaFile = Static<typeof CardMediaFile>;
 
-/** Checks decoded JSON. */
-export const parseCardMedia: (input: unknown) => Parsed<CardMediaFile> = parserOf(CardMediaFile);
+const parseFile = parserOf(CardMediaFile);
+
+/** Checks decoded JSON. Two strangers of one name would share their tokens: numbers of two issuers could meet. */
+export function parseCardMedia(input: unknown): Parsed<CardMediaFile> {
+  const parsed = parseFile(input);
+  if (!parsed.ok) return parsed;
+  const names = new Set<string>();
+  const problems: { path: string; message: string }[] = [];
+  for (const [at, entry] of parsed.value.media.entries()) {
+    if (entry.kind !== 'stranger-desfire') continue;
+    if (names.has(entry.name))
+      problems.push({ path: `/media/${at}/name`, message: `${entry.name} is there twice` });
+    names.add(entry.name);
+  }
+  return problems.length > 0 ? { ok: false, problems } : parsed;
+}
 
 /** Where a city says nothing: its own cards, those that cannot be copied first, then bank cards. */
 export const DEFAULT_CARD_MEDIA: CardMediaFile = {

@@ -2,9 +2,16 @@
  * AES-128 as DESFire uses it: blocks and CBC without automatic padding, and CMAC (RFC 4493). All synchronous.
  *
  * Making a cipher costs twenty times what it costs to use it, so each key keeps a running CBC cipher; another IV is had by
- * adding the difference to the first block. A key's bytes must not change while it is used; {@link wipeKey} ends that.
+ * adding the difference to the first block. A buffer whose bytes have changed since is another key, and gets another cipher;
+ * {@link wipeKey} wipes a key with what was made of it.
  */
-import { type Cipheriv, createCipheriv, createDecipheriv, type Decipheriv } from 'node:crypto';
+import {
+  type Cipheriv,
+  createCipheriv,
+  createDecipheriv,
+  type Decipheriv,
+  timingSafeEqual,
+} from 'node:crypto';
 
 export const BLOCK_BYTES = 16;
 /** The zero block. Never written to. */
@@ -12,6 +19,8 @@ export const ZERO_BLOCK: Uint8Array = Buffer.alloc(BLOCK_BYTES);
 
 interface Running<C> {
   readonly cipher: C;
+  /** The key's bytes as the cipher has them. */
+  readonly key: Uint8Array;
   /** The block with which the cipher goes on: the last encrypted one. */
   last: Uint8Array;
 }
@@ -25,8 +34,9 @@ function running<C extends Cipheriv | Decipheriv>(
   make: (key: Uint8Array) => C,
 ): Running<C> {
   const found = known.get(key);
-  if (found) return found;
-  const fresh = { cipher: make(key), last: ZERO_BLOCK };
+  if (found && timingSafeEqual(found.key, key)) return found;
+  found?.key.fill(0);
+  const fresh = { cipher: make(key), key: Uint8Array.from(key), last: ZERO_BLOCK };
   fresh.cipher.setAutoPadding(false);
   known.set(key, fresh);
   return fresh;
@@ -66,8 +76,10 @@ function addBlocks(data: Buffer, a: Uint8Array, b: Uint8Array): void {
 
 /** Zeroes a key and drops what was made of it. */
 export function wipeKey(key: Uint8Array): void {
-  ENCRYPTING.delete(key);
-  DECRYPTING.delete(key);
+  for (const known of [ENCRYPTING, DECRYPTING]) {
+    known.get(key)?.key.fill(0);
+    known.delete(key);
+  }
   key.fill(0);
 }
 

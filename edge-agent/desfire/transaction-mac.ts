@@ -46,7 +46,7 @@ export interface TransactionEntry {
   readonly data?: Uint8Array;
 }
 
-/** ReadData or WriteData: instruction as it was sent, and the data that were read or written. */
+/** ReadData, WriteData or WriteRecord (one entry for each command that was sent): instruction as it was sent, and the data that were read or written. */
 export function dataEntry(ins: number, fileNo: number, offset: number, data: Uint8Array): TransactionEntry {
   return { parameters: Uint8Array.of(ins, fileNo, ...le24(offset), ...le24(data.length)), data };
 }
@@ -64,6 +64,19 @@ export function recordsEntry(
 ): TransactionEntry {
   const parameters = Uint8Array.of(ins, fileNo, ...le24(records.skip), ...le24(records.count));
   return { parameters, data: records.data };
+}
+
+/** UpdateRecord: which record, from where, how much; the data that were written. One entry for each command that was sent. */
+export function updateEntry(
+  ins: number,
+  fileNo: number,
+  update: { readonly recordNo: number; readonly offset: number; readonly data: Uint8Array },
+): TransactionEntry {
+  const { recordNo, offset, data } = update;
+  return {
+    parameters: Uint8Array.of(ins, fileNo, ...le24(recordNo), ...le24(offset), ...le24(data.length)),
+    data,
+  };
 }
 
 /** ClearRecordFile. */

@@ -45,13 +45,7 @@ export async function writeData(
   data: Uint8Array,
 ): Promise<DesfireResult<void>> {
   const ins = card.framing === 'iso' ? INS.writeDataIso : INS.writeData;
-  for (let at = 0; at < data.length; at += partMax(card)) {
-    const piece = data.subarray(at, at + partMax(card));
-    const header = Uint8Array.of(part.fileNo, ...le24(part.offset + at), ...le24(piece.length));
-    const answer = await card.run({ ins, header, data: piece, fileMode: part.mode, answerBytes: 0 });
-    if (!answer.ok) return answer;
-  }
-  return done(undefined);
+  return writePieces(card, { ...part, ins, before: [] }, data);
 }
 
 /** Records to be read, counted from the newest (0). */
@@ -64,10 +58,29 @@ export interface RecordRange {
   readonly mode: CommMode;
 }
 
-/** ReadRecords; oldest of the range first, as the card sends them. Fewer records than asked for is a boundary error. */
+/**
+ * ReadRecords, in as many commands as the range needs; oldest of the range first, as the card sends them. Fewer records than
+ * asked for is a boundary error.
+ */
 export async function readRecords(card: DesfireCard, range: RecordRange): Promise<DesfireResult<Buffer[]>> {
-  const ins = card.framing === 'iso' ? INS.readRecordsIso : INS.readRecords;
+  const { skip, count, recordBytes } = range;
+  const most = Math.max(1, Math.floor(partMax(card) / recordBytes));
+  const records: Buffer[] = [];
+  for (let left = count; left > 0; ) {
+    const piece = Math.min(most, left);
+    left -= piece;
+    const answer = await readPiece(card, { ...range, skip: skip + left, count: piece });
+    if (!answer.ok) return answer;
+    records.push(...answer.value);
+  }
+  return done(records);
+}
+
+async function readPiece(card: DesfireCard, range: RecordRange): Promise<DesfireResult<Buffer[]>> {
   const { fileNo, skip, count, recordBytes, mode } = range;
+  // One record that is longer than an APDU comes in frames.
+  const whole = card.framing === 'iso' && count * recordBytes <= PART_BYTES_MAX;
+  const ins = whole ? INS.readRecordsIso : INS.readRecords;
   const header = Uint8Array.of(fileNo, ...le24(skip), ...le24(count));
   const answer = await card.run({ ins, header, fileMode: mode, answerBytes: count * recordBytes });
   if (!answer.ok) return answer;
@@ -78,31 +91,43 @@ export async function readRecords(card: DesfireCard, range: RecordRange): Promis
   );
 }
 
-/** WriteRecord into the record that the running transaction makes. */
+/**
+ * WriteRecord: into the one record that the running transaction makes (the first write of it begins it), from `offset` on, in as
+ * many commands as it needs. What is not written of it is zeros; it is there after CommitTransaction alone.
+ */
 export async function writeRecord(
   card: DesfireCard,
   part: FilePart,
   data: Uint8Array,
 ): Promise<DesfireResult<void>> {
   const ins = card.framing === 'iso' ? INS.writeRecordIso : INS.writeRecord;
-  const header = Uint8Array.of(part.fileNo, ...le24(part.offset), ...le24(data.length));
-  return nothingOf(await card.run({ ins, header, data, fileMode: part.mode, answerBytes: 0 }));
+  return writePieces(card, { ...part, ins, before: [] }, data);
 }
 
-/** UpdateRecord: changes a record that is there, counted from the newest. */
+/** UpdateRecord: changes a record that is there, counted from the newest, in as many commands as it needs. */
 export async function updateRecord(
   card: DesfireCard,
   part: FilePart & { readonly recordNo: number },
   data: Uint8Array,
 ): Promise<DesfireResult<void>> {
   const ins = card.framing === 'iso' ? INS.updateRecordIso : INS.updateRecord;
-  const header = Uint8Array.of(
-    part.fileNo,
-    ...le24(part.recordNo),
-    ...le24(part.offset),
-    ...le24(data.length),
-  );
-  return nothingOf(await card.run({ ins, header, data, fileMode: part.mode, answerBytes: 0 }));
+  return writePieces(card, { ...part, ins, before: le24(part.recordNo) }, data);
+}
+
+/** A command that writes, piece by piece. `before`: parameters between file and offset. */
+async function writePieces(
+  card: DesfireCard,
+  to: FilePart & { readonly ins: number; readonly before: readonly number[] },
+  data: Uint8Array,
+): Promise<DesfireResult<void>> {
+  for (let at = 0; at < data.length; at += partMax(card)) {
+    const piece = data.subarray(at, at + partMax(card));
+    const header = Uint8Array.of(to.fileNo, ...to.before, ...le24(to.offset + at), ...le24(piece.length));
+    const command = { ins: to.ins, header, data: piece, fileMode: to.mode, answerBytes: 0 };
+    const answer = await card.run(command);
+    if (!answer.ok) return answer;
+  }
+  return done(undefined);
 }
 
 /** ClearRecordFile, as part of the transaction. */

@@ -131,3 +131,19 @@ describe('padding and CRC', () => {
     expect(paddedZero(Buffer.alloc(17, 1))).toHaveLength(32);
   });
 });
+
+test('a buffer that holds another key works with that one, not with the one before', () => {
+  const message = MESSAGE.subarray(0, 32);
+  const iv = Buffer.alloc(16, 9);
+  const fresh = (key: Uint8Array): Buffer =>
+    createCipheriv('aes-128-cbc', key, iv).setAutoPadding(false).update(message);
+  const reused = Buffer.from(KEY);
+  const sent = encryptCbc(reused, iv, message);
+  expect(decryptCbc(reused, iv, sent)).toEqual(message);
+  for (const fill of [0x00, 0x5a]) {
+    reused.fill(fill);
+    const other = encryptCbc(reused, iv, message);
+    expect(other).toEqual(fresh(Buffer.alloc(16, fill)));
+    expect(decryptCbc(reused, iv, other)).toEqual(message);
+  }
+});

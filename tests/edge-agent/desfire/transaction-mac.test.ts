@@ -19,6 +19,7 @@ test('the input is commands and plain data, each filled up to blocks', () => {
     tmac.valueEntry(INS.debit, 4, 800),
     tmac.recordsEntry(INS.readRecordsIso, 2, { skip: 0, count: 1, data: record }),
     tmac.dataEntry(INS.writeRecordIso, 2, 0, record),
+    tmac.updateEntry(INS.updateRecordIso, 2, { recordNo: 1, offset: 4, data: hex('AABB') }),
     tmac.clearEntry(INS.clearRecordFile, 3),
     tmac.readerEntry(INS.commitReaderId, reader, before),
   ];
@@ -28,6 +29,7 @@ test('the input is commands and plain data, each filled up to blocks', () => {
      6C04FFFFFFFF${zeros(10)} DC0420030000${zeros(10)}
      AB02000000010000${zeros(8)}${record.toString('hex')}
      8B02000000200000${zeros(8)}${record.toString('hex')}
+     BA02010000040000020000${zeros(5)} AABB${zeros(14)}
      EB03${zeros(14)} C8${reader.toString('hex')}${before.toString('hex')}${zeros(15)}`,
   );
   const full = cmac(hex(V.TRANSACTION_KEYS.mac), input);

@@ -74,6 +74,11 @@ describe('the list of media', () => {
       { v: 1, media: [{ ...STRANGER, name: 'uid' }] },
       /card-media\.json\/media\/0/,
     ],
+    [
+      'two strangers of one name',
+      { v: 1, media: [STRANGER, { ...STRANGER, select: { aid: '040506' } }] },
+      /card-media\.json\/media\/1\/name: lviv is there twice/,
+    ],
     ['text', 'nonsense', /card-media\.json.*not JSON/],
   ])('%s is refused with its place', (_what, content, message) => {
     put('card-media.json', content);
