@@ -4,14 +4,25 @@
  */
 import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '#platform/clock.ts';
 import { badBankCard } from '../../simulators/cards/emv/emv-misbehaviour.ts';
 import { bankCard, TEST_PANS } from '../../simulators/cards/emv/profiles.ts';
 import { type PrivatePcscd, startPrivatePcscd } from '../../simulators/cards/pcscd.ts';
 import type { VirtualCard } from '../../simulators/cards/virtual-card.ts';
 import { insertIntoVpcd } from '../../simulators/cards/vpcd-card.ts';
-import { formsIn, formsOf, formsOfAll, scanFolder, scanMemory } from '../support/leak-scan.ts';
+import { startTcpProxy, type TcpProxy } from '../../simulators/faults/tcp-proxy.ts';
+import { startCity } from '../ingest/harness.ts';
+import {
+  formsIn,
+  formsOf,
+  formsOfAll,
+  scanFolder,
+  scanMemory,
+  textOfDatabase,
+} from '../support/leak-scan.ts';
 import { skipWithoutPcsc } from '../support/pcsc-here.ts';
 import { type KvytokRun, runKvytok } from '../support/run-kvytok.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -30,6 +41,10 @@ describe.skipIf(skipWithoutPcsc('Card numbers over PC/SC'))('a card number', () 
   let pcscd: PrivatePcscd;
   let ingest: TestIngest;
   let edge: KvytokRun;
+  let wire: TcpProxy;
+  let deviceKeyPem = '';
+  /** Every byte between validator and broker, both ways. */
+  const onTheWire: Buffer[] = [];
   const folder = tempFolder('canary');
   const city = createTestCity();
 
@@ -51,7 +66,19 @@ describe.skipIf(skipWithoutPcsc('Card numbers over PC/SC'))('a card number', () 
   beforeAll(async () => {
     pcscd = await startPrivatePcscd();
     ingest = await startTestIngest(city);
-    enrol(folder.path, city, { mqttUrl: ingest.url, passBackS: 0 });
+    const keeping = {
+      take: (bytes: Buffer): Buffer[] => {
+        onTheWire.push(Buffer.from(bytes));
+        return [bytes];
+      },
+    };
+    wire = await startTcpProxy({
+      target: { host: '127.0.0.1', port: ingest.port },
+      openFilters: () => ({ up: keeping, down: keeping }),
+    });
+    const mqttUrl = `mqtt://127.0.0.1:${wire.port}`;
+    const { publicKey } = enrol(folder.path, city, { mqttUrl, passBackS: 0 });
+    deviceKeyPem = publicKey.export({ type: 'spki', format: 'pem' }).toString();
     takeBankCards(folder.path);
     edge = runKvytok(['edge'], {
       KVYTOK_EDGE_DEVICE_DIR: folder.path,
@@ -70,6 +97,7 @@ describe.skipIf(skipWithoutPcsc('Card numbers over PC/SC'))('a card number', () 
   afterAll(async () => {
     edge.process.kill('SIGTERM');
     await edge.ended;
+    await wire.stop();
     await ingest.stop();
     await pcscd.stop();
     folder.remove();
@@ -96,6 +124,46 @@ describe.skipIf(skipWithoutPcsc('Card numbers over PC/SC'))('a card number', () 
     expect(scanFolder(folder.path, formsOfAll(TAPPED))).toEqual([]);
     expect(formsIn(said, formsOfAll(TAPPED))).toEqual([]);
     expect(formsIn(travelled, formsOfAll(TAPPED))).toEqual([]);
+  });
+
+  it('is in no byte of MQTT; a planted one is found there', async () => {
+    const bytes = (): Buffer => Buffer.concat(onTheWire);
+    const { tokenId } = ofKind('tap')[0].body;
+    // It was looked at the right wire: the taps are there.
+    expect(bytes().includes('kvytok/v1/val-1/taps') && bytes().includes(tokenId)).toBe(true);
+    expect(formsIn(bytes(), formsOfAll(TAPPED))).toEqual([]);
+    const intruder = connect(wire.port, '127.0.0.1', () => intruder.write(PLANTED));
+    intruder.on('error', () => {}); // the broker throws it out
+    await until(() => formsIn(bytes(), formsOf(PLANTED)).includes('digits'));
+    intruder.destroy();
+  });
+
+  it('is in no table of the database behind ingest; a planted one is found there', async () => {
+    const behind = await startCity(['val-1']);
+    try {
+      await behind.register({ deviceId: 'val-1', keyId: 'k1', publicKeyPem: deviceKeyPem });
+      await behind.startIngest({ clock: systemClock });
+      const device = await behind.connectDevice({ deviceId: 'val-1' });
+      for (const payload of ingest.payloads) await device.publish(payload);
+      const rows = (sql: string) => behind.query<{ text: string }>(sql);
+      const arrived = async (): Promise<number> =>
+        Number(
+          (await rows(`SELECT count(*)::text AS text FROM ingest.record WHERE device_id = 'val-1'`))[0]?.text,
+        );
+      const { size } = ingest.held;
+      await until(async () => (await arrived()) === size, { what: `${size} records in the database` });
+      const dump = await textOfDatabase(rows);
+      for (const { body } of ofKind('tap')) expect(dump.includes(body.tokenId)).toBe(true);
+      expect(formsIn(dump, formsOfAll(TAPPED))).toEqual([]);
+      await rows('CREATE TABLE public.planted (a text, b bytea)');
+      for (const value of [`'${PLANTED}', NULL`, `NULL, '\\x${PLANTED}'`]) {
+        await rows(`INSERT INTO public.planted VALUES (${value})`);
+        expect(formsIn(await textOfDatabase(rows), formsOf(PLANTED))).toContain('digits');
+        await rows('DELETE FROM public.planted');
+      }
+    } finally {
+      await behind.stop();
+    }
   });
 
   it('is nowhere in the memory of the validator’s processes', () => {

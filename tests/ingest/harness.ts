@@ -35,7 +35,7 @@ export interface City {
   query<R extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, values?: unknown[]): Promise<R[]>;
   ingestConfig(limits?: Partial<IngestLimits>): IngestConfig;
   startIngest(options?: { limits?: Partial<IngestLimits>; probe?: Probe; clock?: Clock }): Promise<Ingest>;
-  register(...journals: readonly Journal[]): Promise<void>;
+  register(...devices: readonly Pick<Journal, 'deviceId' | 'keyId' | 'publicKeyPem'>[]): Promise<void>;
   connectDevice(journal: Pick<Journal, 'deviceId'>): Promise<TestDevice>;
   stop(): Promise<void>;
 }

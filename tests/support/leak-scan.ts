@@ -34,6 +34,22 @@ export function scanFolder(dir: string, forms: ReadonlyMap<string, Buffer>): str
     .flatMap((name) => formsIn(readFileSync(join(dir, name)), forms).map((form) => `${name}: ${form}`));
 }
 
+/** Every row of every table of a database as text, bytes in hex; `query` runs as someone who may read all. */
+export async function textOfDatabase(
+  query: (sql: string) => Promise<readonly { readonly text: string }[]>,
+): Promise<Buffer> {
+  const tables = await query(
+    `SELECT format('%I.%I', schemaname, tablename) AS text FROM pg_tables
+     WHERE schemaname NOT IN ('pg_catalog', 'information_schema')`,
+  );
+  const rows: string[] = [];
+  for (const table of tables) {
+    rows.push(table.text);
+    for (const { text } of await query(`SELECT t::text AS text FROM ${table.text} AS t`)) rows.push(text);
+  }
+  return Buffer.from(rows.join('\n'));
+}
+
 const CHUNK_BYTES = 1 << 18;
 const PAGE_BYTES = 4096;
 

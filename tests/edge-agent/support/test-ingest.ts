@@ -18,6 +18,8 @@ export interface TestIngest {
   /** Keys that came with two different hashes. */
   readonly conflicts: string[];
   readonly batches: { deviceId: string; count: number }[];
+  /** Batches as they came. */
+  readonly payloads: Buffer[];
   readonly statuses: string[];
   readonly healths: string[];
   /** While false, batches are kept but not answered. */
@@ -55,6 +57,7 @@ export async function startTestIngest(city: TestCity, port = 0): Promise<TestIng
     held: new Map(),
     conflicts: [],
     batches: [],
+    payloads: [],
     statuses: [],
     healths: [],
     answering: true,
@@ -100,6 +103,7 @@ function take(ingest: TestIngest, deviceId: string, payload: Buffer, city: TestC
   if (!decoded.ok) throw new Error(JSON.stringify(decoded.problems));
   const { header, records } = decoded.value;
   ingest.batches.push({ deviceId, count: header.count });
+  ingest.payloads.push(payload);
   for (const [index, bytes] of records.entries()) {
     const key = `${header.epoch}.${header.firstSeq + index}`;
     const hash = sha256Hex(bytes);
