@@ -41,6 +41,10 @@ export function createSamSlots(options: SamSlotOptions): SamSlots {
     open: (place) => {
       places.push(place);
       let sam: CardInterface | undefined;
+      const letGo = () => {
+        disconnect(sam);
+        sam = undefined;
+      };
       return {
         transmit: async (apdu) => {
           try {
@@ -48,10 +52,10 @@ export function createSamSlots(options: SamSlotOptions): SamSlots {
             const connected = sam;
             const answer = connected && (await options.timed(() => connected.transmit(Buffer.from(apdu))));
             // An empty answer: it was pulled out of its slot.
-            if (!answer || answer.length < 2) sam = undefined;
+            if (!answer || answer.length < 2) letGo();
             return answer ?? NOTHING;
           } catch (error) {
-            sam = undefined;
+            letGo();
             if (!options.isChipFault(error as Error)) options.onFault(error as Error);
             return NOTHING;
           }
@@ -61,12 +65,21 @@ export function createSamSlots(options: SamSlotOptions): SamSlots {
   };
 }
 
+/** At once, not when it is garbage: until then the next connection would meet our own as a sharing violation. */
+function disconnect(card: CardInterface | undefined): void {
+  try {
+    card?.disconnect();
+  } catch {
+    // It left: there is nothing to disconnect from.
+  }
+}
+
 async function connect({ slot, atr }: SamPlace, pcsc: Pcsc | undefined): Promise<CardInterface | undefined> {
   const reader = pcsc?.context.listReaders().find(({ name }) => name.includes(slot));
   if (!pcsc || !reader) return undefined;
   const { SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T0, SCARD_PROTOCOL_T1 } = pcsc.smartcard;
   const card = await reader.connect(SCARD_SHARE_EXCLUSIVE, SCARD_PROTOCOL_T0 | SCARD_PROTOCOL_T1);
   if (!atr || card.atr?.equals(atr)) return card;
-  card.disconnect();
+  disconnect(card);
   return undefined;
 }
