@@ -19,6 +19,7 @@ const KINDS = [
   'concession',
   'pass',
   'cap',
+  'suspended',
   'same-ride',
   'clock',
   'stop',

@@ -64,7 +64,7 @@ export function rideOn(
 function freeLeg(leg: PricedLeg, breakdown: BreakdownRide): PricedLeg {
   // The right is only presented, as on a free transfer: nobody owes anything for it.
   const concession = leg.concession && { ...leg.concession, riderMinor: 0n };
-  return { ...leg, referenceMinor: 0n, riderMinor: 0n, concession, breakdown };
+  return { ...leg, referenceMinor: 0n, riderMinor: 0n, concession, missed: null, pass: null, breakdown };
 }
 
 function brokenOf(state: PricingState, { mediumId }: TapFact): BrokenRide | undefined {

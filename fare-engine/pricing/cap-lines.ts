@@ -2,6 +2,7 @@
 import type { Fare } from './cap-charge.ts';
 import type { DatedCap } from './cap-window.ts';
 import { applyCaps, type CapCut } from './caps.ts';
+import { suspensionOf } from './emergency.ts';
 import { areasOf } from './fares-v2/leg-matcher.ts';
 import { inTimeframe } from './fares-v2/match-timeframe.ts';
 import { selectProduct } from './fares-v2/select-product.ts';
@@ -35,6 +36,7 @@ function fareOf({ line, leg, tap, holderMinor }: OpenLine): Fare {
   const caps: DatedCap[] = [];
   for (const cap of leg?.tariff.caps ?? []) {
     const priced = leg as PricedLeg;
+    if (suspensionOf(priced.tariff, 'caps', tap.fareAtMs, priced.networkId, cap.cap_id)) continue;
     const beyond = cap.extensions?.find((e) => e.fare_product_id === priced.product.productId);
     if (beyond === undefined) {
       if (inScope(cap, line, priced, tap)) caps.push(cap);

@@ -1,5 +1,5 @@
 /** What `breakdown.yaml` must hold beyond its form: acts, networks, ids of its rules. */
-import { networkIds, unknownAct } from './check-package.ts';
+import { networkIds, unknownAct } from './check-act.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import type { FileProblemCode } from './problem-codes.ts';

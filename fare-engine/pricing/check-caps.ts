@@ -1,6 +1,6 @@
 /** What `caps.yaml` must hold beyond its form: acts, windows that can be, scopes that exist, levels that nest. */
 import type { Cap } from './cap-schema.ts';
-import { networkIds, unknownAct } from './check-package.ts';
+import { networkIds, unknownAct } from './check-act.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import type { FileProblemCode } from './problem-codes.ts';

@@ -1,5 +1,5 @@
 /** What `inspection.yaml` must hold beyond its form: acts, networks, a fare of which the penalty is a multiple. */
-import { networkIds, unknownAct } from './check-package.ts';
+import { networkIds, unknownAct } from './check-act.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import { lowestFullFareMinor } from './inspection.ts';

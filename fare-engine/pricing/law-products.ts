@@ -67,6 +67,9 @@ function pricesByLaw(
   for (const networkId of networks) {
     let best = full.amountMinor;
     for (const row of law) {
+      // A table of prices knows no hours, and not what was ridden before.
+      if (row.timeframe_group_id !== undefined || law.some((other) => other.over_quota === row.concession_id))
+        continue;
       if (row.network_id !== undefined && row.network_id !== networkId) continue;
       if (row.media_required !== undefined && row.media_required !== full.mediaId) continue;
       silent = false;

@@ -54,11 +54,13 @@ export interface EntitlementFact {
   readonly knownUntilMs: number | null;
 }
 
-/** A pass held by an account. */
+/** A pass or carnet held by an account: what was sold. How long and how often it holds, its product's terms say. */
 export interface PassFact {
   readonly passId: string;
   readonly fareProductId: string;
+  /** Of the sale, or of the chosen date. */
   readonly validFromMs: number;
+  /** Given back before its time; `null` = it was not. */
   readonly validUntilMs: number | null;
   readonly knownFromMs: number;
 }
@@ -100,6 +102,31 @@ export interface PricingState {
   readonly broken?: readonly BrokenRide[];
   /** What caps have counted in windows that may still run; one for each cap and window. */
   readonly caps: readonly CapCount[];
+  /** What quotas of concessions have counted in windows that still run. */
+  readonly quotas: readonly QuotaCount[];
+  /** Passes whose time began with their first use, and carnets: what was used of them. */
+  readonly passes: readonly PassUse[];
+}
+
+/** What was used of a holding, as long as the holding can matter. */
+export interface PassUse {
+  readonly passId: string;
+  /** When its time began. */
+  readonly startMs: number;
+  readonly rides: number;
+  /** First instant at which the holding no longer matters. */
+  readonly untilMs: number;
+}
+
+/** What was taken off within one window of one quota. */
+export interface QuotaCount {
+  /** The concession, or `group/<id>` of several that share it. */
+  readonly quotaId: string;
+  readonly from: string;
+  readonly untilMs: number;
+  readonly rides: number;
+  /** Digits. */
+  readonly takenMinor: string;
 }
 
 /** A ride whose vehicle broke down: the next vehicle is free (breakdown-rides.ts). */
@@ -151,10 +178,34 @@ export interface Touch {
   readonly uncertaintyMs?: number;
   /** Companions that pay in this ride so far; absent = none. */
   readonly companions?: number;
+  /** Who may still ride along under the holder's right; absent = nobody. */
+  readonly escort?: EscortRight;
+}
+
+/** An escort rides as the holder did: so much by the transfer, so much by the right. */
+export interface EscortRight {
+  /** How many may still touch. */
+  readonly left: number;
+  /** Under which row of law; `null` = under a pass. */
+  readonly concessionId: string | null;
+  readonly pass: Pick<PriceStep, 'ruleId' | 'act' | 'article'> | null;
+  readonly packageHash: string;
+  /** Rule of the free or cheaper transfer, where the ride was one. */
+  readonly transfer: Pick<PriceStep, 'ruleId' | 'act' | 'article'> | null;
+  /** Digits: the holder's price after the transfer, and after the right. */
+  readonly referenceMinor: string;
+  readonly riderMinor: string;
 }
 
 /** State of an account that never rode. */
-export const INITIAL_STATE: PricingState = { v: 2, transferRun: null, lastTouches: [], caps: [] };
+export const INITIAL_STATE: PricingState = {
+  v: 2,
+  transferRun: null,
+  lastTouches: [],
+  caps: [],
+  quotas: [],
+  passes: [],
+};
 
 /** Why a price is what it is: one step of the waterfall. Texts in four languages are made from it (step-text.ts). */
 export interface PriceStep {
@@ -165,6 +216,7 @@ export interface PriceStep {
     | 'concession'
     | 'pass'
     | 'cap'
+    | 'suspended'
     | 'same-ride'
     | 'clock'
     | 'stop'

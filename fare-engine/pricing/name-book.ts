@@ -9,6 +9,7 @@ export interface NameBook extends Names {
   readonly concessions: Readonly<Record<string, Names>>;
   readonly funding: Readonly<Record<string, Names>>;
   readonly caps: Readonly<Record<string, Names>>;
+  readonly emergency: Readonly<Record<string, Names>>;
   /** Names of the feed: in one language where translations.txt has no other, else in four. */
   readonly media: Readonly<Record<string, string | Names>>;
   readonly categories: Readonly<Record<string, string | Names>>;
@@ -28,6 +29,7 @@ export function packageNames(tariff: TariffPackage): NameBook {
     acts: Object.fromEntries(tariff.tariff.acts.map((act) => [act.act_id, act.names])),
     concessions: Object.fromEntries(tariff.concessions.map((row) => [row.concession_id, row.names])),
     caps: Object.fromEntries(tariff.caps.map((row) => [row.cap_id, row.names])),
+    emergency: Object.fromEntries(tariff.emergency.map((row) => [row.rule_id, row.names])),
     funding: Object.fromEntries(tariff.funding.map((row) => [row.funding_id, row.names])),
     media: Object.fromEntries(feed.media.map((m) => named('fare_media', m.mediaId, m.name))),
     categories: Object.fromEntries(

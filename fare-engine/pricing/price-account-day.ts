@@ -5,9 +5,20 @@
 import { brokenAfter, brokenAfterTouch, laterCompanions, openBroken, rideOn } from './breakdown-rides.ts';
 import { candidateStops } from './candidate-stops.ts';
 import { capLines, type OpenLine } from './cap-lines.ts';
+import { type DatedEmergency, suspensionOf } from './emergency.ts';
+import { escortRightOf, escortsOf } from './escorts.ts';
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
-import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact, Touch } from './model.ts';
+import type {
+  AccountDay,
+  EscortRight,
+  PricedDay,
+  PricedLine,
+  PricingState,
+  TapFact,
+  Touch,
+} from './model.ts';
+import { usesAfter } from './passes.ts';
 import { BOUNDARY_REACH_MS_MAX, boundariesWithin } from './price-boundaries.ts';
 import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
 import {
@@ -19,7 +30,9 @@ import {
   lineOfSameRide,
   lineOfUnpriced,
   type Repeated,
+  withEscorts,
 } from './priced-line.ts';
+import { quotaAfter } from './quotas.ts';
 import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
@@ -104,33 +117,54 @@ function repeatedTap(
   networkId: string | null,
   touch: Repeated,
 ): PricedTap {
-  const { day, tap } = presented;
-  const line = lineOfSameRide(tap, day.fareDay, tariff, networkId, touch);
-  const asked = tap.companions > 0 && tap.passBackOf !== undefined && tap.passBackOf !== null;
+  const { day } = presented;
+  const line = lineOfSameRide(presented.tap, day.fareDay, tariff, networkId, touch);
+  const placeId = placeOf(presented.tap);
+  const own = (t: Touch) => t.placeId === placeId && t.mediumId === presented.tap.mediumId;
+  const begun = state.lastTouches.find(own);
+  const escorts = escortsOf(presented.tap, begun?.escort);
+  // Escorts ride as the holder did; the others are companions.
+  const tap = { ...presented.tap, companions: presented.tap.companions - escorts };
+  const asked = presented.tap.companions > 0 && tap.passBackOf !== undefined && tap.passBackOf !== null;
   if (!asked) return { ...notCharged(line), state };
   // Full price: without the holder's rights and without a transfer.
-  const alone = { ...presented, day: { ...day, entitlements: [] } };
+  const alone = { ...presented, tap, day: { ...day, entitlements: [], passes: [] } };
   const { broken: _, ...fresh } = { ...state, transferRun: null };
   const ride = priceAt(fresh, alone, tap.fareAtMs, 0);
   if (typeof ride === 'string') return { ...notCharged(line), state };
-  const placeId = placeOf(tap);
-  const before =
-    state.lastTouches.find((t) => t.placeId === placeId && t.mediumId === tap.mediumId)?.companions ?? 0;
+  const before = begun?.companions ?? 0;
   const { leg: full } = cheaperStop(fresh, alone, cheaperClock(fresh, alone, ride));
   const breakdown = laterCompanions(state, { tap, placeId }, presented.tariffs);
   const leg = breakdown ? { ...full, breakdown } : full;
   const { paying } = companionsOf(tap, leg, before);
-  const lastTouches = state.lastTouches.map((t) =>
-    paying > 0 && t.placeId === placeId && t.mediumId === tap.mediumId
-      ? { ...t, companions: before + paying }
-      : t,
-  );
+  const lastTouches = state.lastTouches.map((t) => (own(t) ? touchedAgain(t, paying, escorts) : t));
   const broken = brokenAfterTouch(state, { tap, placeId }, presented.tariffs, paying);
+  const companions = lineOfLaterCompanions(line, tap, leg, before);
   return {
-    line: lineOfLaterCompanions(line, tap, leg, before),
+    line:
+      begun?.escort && escorts > 0
+        ? withEscorts(
+            companions,
+            tap,
+            leg,
+            begun.escort,
+            escorts,
+            presented.tariffs.byHash(begun.escort.packageHash),
+          )
+        : companions,
     leg,
     holderMinor: 0n,
     state: { ...state, lastTouches, ...openBroken(broken, tap.fareAtMs) },
+  };
+}
+
+/** The touch after a repetition that brought companions. */
+function touchedAgain({ escort, ...touch }: Touch, paying: number, escorts: number): Touch {
+  const left = (escort?.left ?? 0) - escorts;
+  return {
+    ...touch,
+    ...(paying > 0 ? { companions: (touch.companions ?? 0) + paying } : {}),
+    ...(escort && left > 0 ? { escort: { ...escort, left } } : {}),
   };
 }
 
@@ -216,14 +250,27 @@ function priceAt(
   atMs: number,
   slackMs: number,
 ): PricedLeg | UnpricedReason {
-  const boarding = { tap, day, atMs, slackMs, dayStartMs: startMs };
+  const boarding = { tap, day, atMs, slackMs, dayStartMs: startMs, counted: state, tariffs };
   const run = state.transferRun;
   const runTariff = run?.packageHash === undefined ? undefined : tariffs.byHash(run.packageHash);
   const transfer = run && runTariff ? priceTransfer(runTariff, boarding, run) : undefined;
+  const suspended = run && transfer ? suspendedTransfer(transfer, run) : undefined;
   const tariff = tariffs.at(atMs);
-  const usual = transfer ?? (tariff ? priceRide(tariff, boarding) : 'no-tariff');
+  const ride = tariff ? priceRide(tariff, boarding) : 'no-tariff';
+  const noted = suspended && typeof ride !== 'string' ? { ...ride, suspended } : ride;
+  const usual = transfer && !suspended ? transfer : noted;
   const placed = { tap, placeId: placeOf(tap) };
   return rideOn(state, placed, tariffs, usual, (broken) => priceRide(broken, boarding));
+}
+
+/** By the rule of the run's first tap, as all of a journey; where its clock is not sure, only if the rule held throughout. */
+function suspendedTransfer(
+  { tariff, networkId }: PricedLeg,
+  { startedAtMs, uncertaintyMs = 0 }: NonNullable<PricingState['transferRun']>,
+): DatedEmergency | undefined {
+  const [first, last] = [startedAtMs - uncertaintyMs, startedAtMs + uncertaintyMs];
+  const then = (atMs: number) => suspensionOf(tariff, 'transfers', atMs, networkId);
+  return then(first) && then(last);
 }
 
 /** Where the clock is not sure and a border lies within its uncertainty, the rider pays the cheaper side. */
@@ -261,14 +308,26 @@ function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingSt
     (t) => t.placeId !== placeId || t.mediumId !== tap.mediumId,
   );
   const { paying } = companionsOf(tap, leg);
-  const lastTouches = placeId === null ? others : [...others, touchOf(tap, placeId, paying)];
+  const lastTouches =
+    placeId === null ? others : [...others, touchOf(tap, placeId, paying, escortsLeft(tap, leg))];
   const broken = brokenAfter(state, { tap, placeId }, leg, paying);
   const { broken: _, ...rest } = state;
   const transferRun = nextRun(state, tap, leg);
-  return { ...rest, transferRun, lastTouches, ...openBroken(broken, tap.fareAtMs) };
+  const row = leg.concession?.row;
+  const taken = leg.referenceMinor - leg.riderMinor;
+  const quotas = row ? quotaAfter(row, state.quotas, leg.atMs, taken) : state.quotas;
+  const passes = usesAfter(state.passes, leg.pass?.use);
+  return { ...rest, quotas, passes, transferRun, lastTouches, ...openBroken(broken, tap.fareAtMs) };
 }
 
-function touchOf(tap: TapFact, placeId: string, companions: number): Touch {
+/** The right to escorts, as far as it is not used by those who touched with the holder. */
+function escortsLeft(tap: TapFact, leg: PricedLeg): EscortRight | null {
+  const right = escortRightOf(leg);
+  const left = (right?.left ?? 0) - escortsOf(tap, right);
+  return right && left > 0 ? { ...right, left } : null;
+}
+
+function touchOf(tap: TapFact, placeId: string, companions: number, escort: EscortRight | null): Touch {
   const { mediumId, fareAtMs, tapId } = tap;
   const uncertaintyMs = uncertaintyOf(tap);
   return {
@@ -278,6 +337,7 @@ function touchOf(tap: TapFact, placeId: string, companions: number): Touch {
     tapId,
     ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
     ...(companions > 0 ? { companions } : {}),
+    ...(escort === null ? {} : { escort }),
   };
 }
 

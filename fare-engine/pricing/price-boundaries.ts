@@ -2,7 +2,6 @@
  * Where prices may change within the uncertainty of a clock: beginnings and ends of tariffs, concessions and
  * entitlements, and of timeframes in wall time, also on the nights of clock changes.
  */
-import type { FareFeed } from './fares-v2/fare-feed.ts';
 import { zoneOfEvent } from './fares-v2/match-timeframe.ts';
 import { dayOfWall, secondOfWall, type Zone } from './local-time.ts';
 import type { AccountDay } from './model.ts';
@@ -56,18 +55,23 @@ const edges = new WeakMap<TariffPackage, Edges>();
 function edgesOf(tariff: TariffPackage): Edges {
   const known = edges.get(tariff);
   if (known) return known;
-  const dates = [tariff, ...tariff.concessions].flatMap(({ validFromMs, validUntilMs }) =>
-    validUntilMs === null ? [validFromMs] : [validFromMs, validUntilMs],
+  const dates = [tariff, ...tariff.concessions, ...tariff.emergency].flatMap(
+    ({ validFromMs, validUntilMs }) => (validUntilMs === null ? [validFromMs] : [validFromMs, validUntilMs]),
   );
-  const made = { dates: [...new Set(dates)], seconds: secondsOf(tariff.pricer.feed) };
+  const made = { dates: [...new Set(dates)], seconds: secondsOf(tariff) };
   edges.set(tariff, made);
   return made;
 }
 
-function secondsOf({ timeframes, legRules }: FareFeed): number[] {
-  const groups = new Set(legRules.flatMap((r) => [r.fromTimeframeGroupId, r.toTimeframeGroupId]));
+function secondsOf({ pricer, concessions }: TariffPackage): number[] {
+  const { timeframes, legRules } = pricer.feed;
+  const groups = new Set([
+    ...legRules.flatMap((r) => [r.fromTimeframeGroupId, r.toTimeframeGroupId]),
+    ...concessions.flatMap((row) => row.timeframe_group_id ?? []),
+  ]);
   const frames = [...groups].flatMap((group) => timeframes.get(group) ?? []);
-  if (frames.length === 0) return [];
+  // Quotas begin anew at midnight.
+  if (frames.length === 0) return concessions.some((row) => row.quota_window !== undefined) ? [0] : [];
   return [...new Set([0, ...frames.flatMap(({ startS, endS }) => [startS, endS])])].sort((a, b) => a - b);
 }
 

@@ -3,11 +3,15 @@
  * same matchers price journeys of `quote`.
  */
 import type { BreakdownRide } from './breakdown-rides.ts';
-import { bestConcession, type GivenConcession } from './concessions.ts';
+import { bestConcession, type GivenConcession, type MissedConcession } from './concessions.ts';
+import type { DatedEmergency } from './emergency.ts';
 import type { LegRule, ProductRow, TransferRule } from './fares-v2/fare-feed.ts';
 import { selectProduct } from './fares-v2/select-product.ts';
 import type { AccountDay, PricingState, TapFact } from './model.ts';
+import { type Cover, coversOf } from './passes.ts';
+import { chargedMinor } from './priced-line.ts';
 import type { TariffPackage } from './tariff-package.ts';
+import type { TariffTimeline } from './tariff-timeline.ts';
 
 /** Why a tap has no price. Its text stands in step-text.ts. */
 export type UnpricedReason =
@@ -37,7 +41,15 @@ export interface PricedLeg {
   /** After the transfer, before the concession. */
   readonly referenceMinor: bigint;
   readonly concession: GivenConcession | null;
+  /** A right that did not help: its quota is used up, or it is suspended. */
+  readonly missed: MissedConcession | null;
+  /** The pass or carnet that pays for it, instead of a concession. */
+  readonly pass: Cover | null;
   readonly riderMinor: bigint;
+  /** The instant at which rules were looked up. */
+  readonly atMs: number;
+  /** Emergency rule but for which it would have been a transfer. */
+  readonly suspended?: DatedEmergency;
 }
 
 export interface Boarding {
@@ -49,6 +61,10 @@ export interface Boarding {
   readonly slackMs: number;
   /** First instant of the fare day: transfers without a limit of time do not reach over it. */
   readonly dayStartMs: number;
+  /** What was counted before: quotas and holdings. */
+  readonly counted: Pick<PricingState, 'quotas' | 'passes'>;
+  /** For the terms under which a pass was sold. */
+  readonly tariffs: TariffTimeline;
 }
 
 type Run = NonNullable<PricingState['transferRun']>;
@@ -88,6 +104,8 @@ interface FoundLeg {
   readonly mediaId: string;
   /** Cheapest product of each leg group, cheapest group first. */
   readonly options: readonly Option[];
+  /** Passes and carnets that cover the ride. */
+  readonly heldIds: ReadonlySet<string>;
 }
 
 function findOptions(tariff: TariffPackage, { tap, atMs }: Boarding): FoundLeg | UnpricedReason {
@@ -107,7 +125,13 @@ function findOptions(tariff: TariffPackage, { tap, atMs }: Boarding): FoundLeg |
   if (rules.length === 0) return 'no-leg-rule';
   const payer = { mediaId, categoryIds: [tariff.defaultCategoryId] };
   const byGroup = new Map<string, Option>();
+  const heldIds = new Set<string>();
   for (const rule of rules) {
+    // What is held is never the price of a ride.
+    if (tariff.heldTerms.has(rule.productId)) {
+      heldIds.add(rule.productId);
+      continue;
+    }
     const product = selectProduct(feed, rule.productId, payer);
     const known = byGroup.get(rule.legGroupId);
     if (product && (!known || product.amountMinor < known.product.amountMinor)) {
@@ -116,7 +140,7 @@ function findOptions(tariff: TariffPackage, { tap, atMs }: Boarding): FoundLeg |
   }
   const options = [...byGroup.values()];
   if (options.length > 1) options.sort(byPrice);
-  return { networkId, mediaId, options };
+  return { networkId, mediaId, options, heldIds };
 }
 
 function byPrice(a: Option, b: Option): number {
@@ -159,29 +183,34 @@ function findTransfers(
   }));
 }
 
+/** The leg as the rider pays for it: by a pass, under a concession, or in full; whatever costs the least. */
 function withConcession(
   tariff: TariffPackage,
-  { day, atMs }: Boarding,
-  { networkId, mediaId }: FoundLeg,
+  boarding: Boarding,
+  found: FoundLeg,
   { rule, product }: Option,
   transfer: PricedTransfer | null,
 ): PricedLeg {
+  const { day, atMs, tap, counted } = boarding;
+  const { networkId, mediaId } = found;
   const grossMinor = product.amountMinor;
   const abMinor = transfer?.product?.amountMinor ?? 0n;
   const referenceMinor =
     transfer === null ? grossMinor : transfer.rule.fareTransferType === 1 ? abMinor + grossMinor : abMinor;
   const paidProduct = transfer?.rule.fareTransferType === 0 ? transfer.rule.productId : rule.productId;
-  const given = bestConcession(tariff, day.entitlements, {
+  const { given, missed } = bestConcession(tariff, day.entitlements, {
     atMs,
     knownAsOfMs: day.knownAsOfMs,
     networkId,
     mediaId,
     grossMinor,
     referenceMinor,
+    stopId: tap.stopId,
+    quotas: counted.quotas,
     productMinor: (categoryId) =>
       selectProduct(tariff.pricer.feed, paidProduct, { mediaId, categoryIds: [categoryId] })?.amountMinor,
   });
-  return {
+  const leg: PricedLeg = {
     tariff,
     networkId,
     mediaId,
@@ -191,6 +220,26 @@ function withConcession(
     grossMinor,
     referenceMinor,
     concession: given ?? null,
+    missed: missed ?? null,
+    pass: null,
     riderMinor: given?.riderMinor ?? referenceMinor,
+    atMs,
   };
+  return referenceMinor > 0n && day.passes.length > 0 ? cheapestWithPass(leg, boarding, found.heldIds) : leg;
+}
+
+/**
+ * A ride that a pass or carnet pays for was paid at the sale: no budget owes it and no quota counts it. Of equal charges a
+ * pass goes before a concession, and a concession before a ride of a carnet.
+ */
+function cheapestWithPass(leg: PricedLeg, boarding: Boarding, productIds: ReadonlySet<string>): PricedLeg {
+  const { day, tap, atMs, counted, tariffs } = boarding;
+  const { tariff, mediaId } = leg;
+  const covers = coversOf(tariff, { day, uses: counted.passes, tap, atMs, mediaId, productIds, tariffs });
+  const held = (pass: Cover): PricedLeg => ({ ...leg, concession: null, missed: null, pass, riderMinor: 0n });
+  const unlimited = covers.filter(({ ridesLeft }) => ridesLeft === null).map(held);
+  const limited = covers.filter(({ ridesLeft }) => ridesLeft !== null).map(held);
+  return [...unlimited, leg, ...limited].reduce((best, other) =>
+    chargedMinor(tap, other) < chargedMinor(tap, best) ? other : best,
+  );
 }

@@ -1,6 +1,10 @@
 /** From a priced leg to the line that is stored: amounts that add up, and a step for each change. */
 import type { BreakdownRide } from './breakdown-rides.ts';
-import type { PricedLine, PriceStep, TapFact } from './model.ts';
+import type { MissedConcession } from './concessions.ts';
+import type { DatedEmergency } from './emergency.ts';
+import { addEscorts, escortRightOf, escortsOf } from './escorts.ts';
+import type { EscortRight, PricedLine, PriceStep, TapFact } from './model.ts';
+import type { Cover } from './passes.ts';
 import type { PricedLeg, UnpricedReason } from './price-leg.ts';
 import type { TariffPackage } from './tariff-package.ts';
 
@@ -19,13 +23,14 @@ export interface DoubtNotes {
 }
 
 /**
- * Riders beside the holder: how many pay, and how many are more than the tariff allows with one medium. `before` paid in
+ * Riders beside the holder and his escorts: how many pay, and how many are more than the tariff allows with one medium. `before` paid in
  * this ride already.
  */
 export function companionsOf(tap: TapFact, leg: PricedLeg, before = 0): { paying: number; rest: number } {
   const left = Math.max(0, leg.tariff.policyOf(leg.networkId).companion_max - before);
-  const paying = Math.min(tap.companions, left);
-  return { paying, rest: tap.companions - paying };
+  const others = tap.companions - escortsOf(tap, escortRightOf(leg));
+  const paying = Math.min(others, left);
+  return { paying, rest: others - paying };
 }
 
 /** How many of the paying companions ride on free after a breakdown. */
@@ -33,8 +38,16 @@ function freeCompanions(leg: PricedLeg, paying: number): number {
   return Math.min(paying, leg.breakdown?.companions ?? 0);
 }
 
-/** All that is charged for a boarding: companions pay the medium's full price, without concession or transfer. */
+/**
+ * All that is charged for a boarding: escorts pay as the holder does, other companions the medium's full price, without
+ * concession or transfer.
+ */
 export function chargedMinor(tap: TapFact, leg: PricedLeg): bigint {
+  const escorts = escortsOf(tap, escortRightOf(leg));
+  return ownAndCompanionsMinor(tap, leg) + BigInt(escorts) * leg.riderMinor;
+}
+
+function ownAndCompanionsMinor(tap: TapFact, leg: PricedLeg): bigint {
   const { paying } = companionsOf(tap, leg);
   return leg.riderMinor + BigInt(paying - freeCompanions(leg, paying)) * leg.grossMinor;
 }
@@ -47,21 +60,24 @@ export function lineOfLeg(
   { clock, stop }: DoubtNotes,
 ): PricedLine {
   const steps: PriceStep[] = [baseStep(tap, leg)];
+  if (leg.suspended) steps.push(suspendedStep(leg.suspended, leg.grossMinor));
   if (leg.transfer) steps.push(transferStep(leg));
   if (leg.breakdown) steps.push(breakdownStep(tap, leg.breakdown, leg.grossMinor, 0n, {}));
   if (leg.concession && leg.riderMinor !== leg.referenceMinor) steps.push(concessionStep(leg));
+  if (leg.missed) steps.push(missedStep(leg.missed, leg.riderMinor));
+  if (leg.pass) steps.push(passStep(leg, leg.pass));
   const unsure = clock ?? leg.breakdown?.doubt;
   if (unsure) steps.push(clockStep(leg.riderMinor, unsure));
   if (stop) steps.push(stopStep(leg.riderMinor, stop.nominalMinor, tap));
   const { paying, rest } = companionsOf(tap, leg);
-  const riderMinor = chargedMinor(tap, leg);
+  const riderMinor = ownAndCompanionsMinor(tap, leg);
   const full = leg.riderMinor + BigInt(paying) * leg.grossMinor;
   if (paying > 0) steps.push(companionsStep(tap, leg, paying, full));
   const free = freeCompanions(leg, paying);
   if (leg.breakdown && free > 0) steps.push(companionsRideOn(tap, leg.breakdown, full, riderMinor, free));
   if (rest > 0) steps.push(unpricedCompanions(tap, riderMinor, rest, 'companions-over-max'));
   const row = leg.concession?.row;
-  return {
+  const line: PricedLine = {
     ...emptyLine(tap, fareDay, leg.transfer || leg.breakdown ? 'transfer' : 'ride', leg.tariff),
     fareMediaId: leg.mediaId,
     fareProductId: leg.product.productId,
@@ -70,12 +86,68 @@ export function lineOfLeg(
     grossMinor: leg.grossMinor * BigInt(1 + paying),
     riderMinor,
     transferMinor: leg.grossMinor - leg.referenceMinor + BigInt(free) * leg.grossMinor,
-    concessionMinor: leg.referenceMinor - leg.riderMinor,
+    concessionMinor: leg.pass ? 0n : leg.referenceMinor - leg.riderMinor,
+    passMinor: leg.pass ? leg.referenceMinor - leg.riderMinor : 0n,
     concessionId: row?.concession_id ?? null,
     fundingId: row?.funding_id ?? null,
     // On a transfer the concession is only presented: no ride to claim for. After a breakdown the first ride was claimed.
     claimRide: row !== undefined && leg.transfer === null && leg.breakdown === undefined,
     steps,
+  };
+  const right = escortRightOf(leg);
+  const escorts = escortsOf(tap, right);
+  return right && escorts > 0 ? withEscorts(line, tap, leg, right, escorts, leg.tariff) : line;
+}
+
+/** The line with escorts on it, whose rides cost what `leg` costs in full. */
+export function withEscorts(
+  line: PricedLine,
+  tap: TapFact,
+  leg: PricedLeg,
+  right: EscortRight,
+  escorts: number,
+  tariff: TariffPackage | undefined,
+): PricedLine {
+  return addEscorts(line, right, escorts, baseStep(tap, leg), tariff);
+}
+
+function suspendedStep({ rule_id, act, article, valid_to }: DatedEmergency, minor: bigint): PriceStep {
+  const params = { rule: rule_id, until: valid_to };
+  return { kind: 'suspended', ruleId: rule_id, act, article, beforeMinor: minor, afterMinor: minor, params };
+}
+
+/** A right that did not help, and why. */
+function missedStep({ row, suspendedBy }: MissedConcession, minor: bigint): PriceStep {
+  if (suspendedBy !== null) return suspendedStep(suspendedBy, minor);
+  return {
+    kind: 'concession',
+    ruleId: row.concession_id,
+    act: row.act,
+    article: row.article,
+    beforeMinor: minor,
+    afterMinor: minor,
+    params: {
+      concession: row.concession_id,
+      category: row.rider_category_id,
+      quota: row.quota_window ?? '',
+      ...(row.quota_rides === undefined ? {} : { quotaRides: String(row.quota_rides) }),
+    },
+  };
+}
+
+function passStep({ referenceMinor, riderMinor }: PricedLeg, { passId, term, ridesLeft }: Cover): PriceStep {
+  return {
+    kind: 'pass',
+    ruleId: term.fare_product_id,
+    act: term.act,
+    article: term.article,
+    beforeMinor: referenceMinor,
+    afterMinor: riderMinor,
+    params: {
+      pass: passId,
+      product: term.fare_product_id,
+      ...(ridesLeft === null ? {} : { ridesLeft: String(ridesLeft - 1) }),
+    },
   };
 }
 

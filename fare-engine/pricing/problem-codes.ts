@@ -33,6 +33,8 @@ export const FILE_PROBLEMS = {
   TARIFF_NO_PACKAGES: 'a city without a package',
   TARIFF_PENALTY_FARE: 'a penalty is a multiple of a fare that does not exist',
   TARIFF_PRICE_NEGATIVE: 'a price below zero',
+  TARIFF_PRODUCT_TERMS: 'terms of a pass or carnet that do not belong together, or cover nothing',
+  TARIFF_QUOTA: 'a quota of a concession that is not whole, or whose rows do not belong together',
   TARIFF_REFERENCE_UNKNOWN: 'an id that is listed nowhere',
   TARIFF_REST_MISSING: 'no row holds for all other networks',
   TARIFF_SCHEMA: 'a value of YAML or GeoJSON has another form than its field asks for',

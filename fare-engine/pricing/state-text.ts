@@ -1,7 +1,15 @@
 /** The carried state as canonical text: equal states have equal text, so a recomputation knows when to stop. */
 import { openBroken } from './breakdown-rides.ts';
 import { compareText } from './file-problem.ts';
-import { type BrokenRide, type CapCount, INITIAL_STATE, type PricingState } from './model.ts';
+import {
+  type BrokenRide,
+  type CapCount,
+  type EscortRight,
+  INITIAL_STATE,
+  type PricingState,
+  type QuotaCount,
+  type Touch,
+} from './model.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
 /** Largest pass-back that a tariff can set (tariff-schema.ts): older touches never matter. */
@@ -27,14 +35,7 @@ export function stateText(state: PricingState): string {
     },
     lastTouches: [...state.lastTouches]
       .sort((a, b) => compareText(a.placeId, b.placeId) || compareText(a.mediumId ?? '', b.mediumId ?? ''))
-      .map(({ placeId, mediumId, atMs, tapId, uncertaintyMs, companions }) => ({
-        placeId,
-        mediumId,
-        atMs,
-        tapId,
-        uncertaintyMs,
-        companions,
-      })),
+      .map(touchRow),
     broken: brokenRows(state.broken),
     caps: [...state.caps].sort(byCapAndWindow).map(({ capId, from, untilMs, spentMinor, rides }) => ({
       capId,
@@ -43,6 +44,16 @@ export function stateText(state: PricingState): string {
       spentMinor,
       rides,
     })),
+    quotas: [...state.quotas].sort(byQuotaAndWindow).map((one) => ({
+      quotaId: one.quotaId,
+      from: one.from,
+      untilMs: one.untilMs,
+      rides: one.rides,
+      takenMinor: one.takenMinor,
+    })),
+    passes: [...state.passes]
+      .sort((a, b) => compareText(a.passId, b.passId))
+      .map(({ passId, startMs, rides, untilMs }) => ({ passId, startMs, rides, untilMs })),
   });
 }
 
@@ -68,6 +79,34 @@ function brokenRows(broken: readonly BrokenRide[] | undefined) {
   }));
 }
 
+function touchRow({ placeId, mediumId, atMs, tapId, uncertaintyMs, companions, escort }: Touch) {
+  return {
+    placeId,
+    mediumId,
+    atMs,
+    tapId,
+    uncertaintyMs,
+    companions,
+    escort: escort && {
+      left: escort.left,
+      concessionId: escort.concessionId,
+      pass: escort.pass && ruleRow(escort.pass),
+      packageHash: escort.packageHash,
+      transfer: escort.transfer && ruleRow(escort.transfer),
+      referenceMinor: escort.referenceMinor,
+      riderMinor: escort.riderMinor,
+    },
+  };
+}
+
+function ruleRow({ ruleId, act, article }: NonNullable<EscortRight['transfer']>) {
+  return { ruleId, act, article };
+}
+
+function byQuotaAndWindow(a: QuotaCount, b: QuotaCount): number {
+  return compareText(a.quotaId, b.quotaId) || compareText(a.from, b.from);
+}
+
 function byCapAndWindow(a: CapCount, b: CapCount): number {
   return compareText(a.capId, b.capId) || compareText(a.from, b.from);
 }
@@ -77,13 +116,12 @@ function byCapAndWindow(a: CapCount, b: CapCount): number {
  * was counted, it prices the same. Throws a SyntaxError for any other text: states are ours alone.
  */
 export function parseStateText(text: string): PricingState {
-  const state = JSON.parse(text) as { v?: unknown; lastTouches?: unknown; caps?: unknown };
-  const { v } = state ?? {};
-  if (v === 1 && Array.isArray(state.lastTouches))
-    return { ...INITIAL_STATE, ...state, v: 2 } as PricingState;
-  if (v !== 2 || !Array.isArray(state.lastTouches) || !Array.isArray(state.caps))
+  const state = JSON.parse(text) as Record<string, unknown>;
+  const v = state?.['v'];
+  const lists = v === 1 ? ['lastTouches'] : ['lastTouches', 'caps', 'quotas', 'passes'];
+  if ((v !== 1 && v !== 2) || lists.some((key) => !Array.isArray(state[key])))
     throw new SyntaxError('not a pricing state of version 1 or 2');
-  return state as PricingState;
+  return { ...INITIAL_STATE, ...state, v: 2 } as PricingState;
 }
 
 /** Drops what no tap from `nextDayStartMs` on can meet any more. */
@@ -103,6 +141,8 @@ export function trimState(
     lastTouches: recentTouches(state, nextDayStartMs),
     ...openBroken(state.broken, nextDayStartMs),
     caps: state.caps.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
+    quotas: state.quotas.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
+    passes: state.passes.filter((use) => use.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
   };
 }
 

@@ -37,6 +37,10 @@ const count = (x: Parts): string => (x.p['companions'] ? `: ${x.p['companions']}
 /** The name of a cap or product, where the tariff's names are at hand. */
 const named = (x: Parts): string => (x.name === '' ? '' : ` (${x.name})`);
 
+/** What is left of a carnet. */
+const left = (x: Parts, words: string): string =>
+  x.p['ridesLeft'] ? ` (${words}: ${x.p['ridesLeft']})` : '';
+
 const uk: Sentences = {
   base: (x) =>
     x.p['companions']
@@ -51,8 +55,13 @@ const uk: Sentences = {
       ? `Безкоштовно для супутників (${x.p['companions']}): транспорт зламався, поїздка триває в іншому${x.act}`
       : `Безкоштовно: транспорт зламався, поїздка триває в іншому (${x.p['minutes']} хв після поломки, дозволено ${x.p['limitMinutes']} хв)${x.act}`,
   concession: (x) =>
-    x.free ? `Безкоштовно: ${x.name}${x.act}` : `Пільга: ${x.name}, ${x.after} замість ${x.before}${x.act}`,
-  pass: (x) => `Проїзний: ${x.after} замість ${x.before}${x.act}`,
+    x.p['quota'] !== undefined
+      ? `Квоту пільги «${x.name}» вичерпано, ${x.after}${x.act}`
+      : x.free
+        ? `Безкоштовно: ${x.name}${x.act}`
+        : `Пільга: ${x.name}, ${x.after} замість ${x.before}${x.act}`,
+  pass: (x) => `Проїзний${named(x)}: ${x.after} замість ${x.before}${left(x, 'ще поїздок')}${x.act}`,
+  suspended: (x) => `Тимчасово призупинено${named(x)}, до ${x.p['until']}${x.act}`,
   cap: (x) => `Досягнуто межі витрат${named(x)}: ${x.after} замість ${x.before}${x.act}`,
   'same-ride': (x) => `Та сама поїздка: картку прикладено ще раз через ${x.p['seconds']} с, без оплати`,
   clock: (x) =>
@@ -75,8 +84,13 @@ const en: Sentences = {
       ? `Free for companions (${x.p['companions']}): the vehicle broke down, the ride goes on in another${x.act}`
       : `Free: the vehicle broke down, the ride goes on in another (${x.p['minutes']} min after the breakdown, ${x.p['limitMinutes']} min allowed)${x.act}`,
   concession: (x) =>
-    x.free ? `Free: ${x.name}${x.act}` : `Concession: ${x.name}, ${x.after} instead of ${x.before}${x.act}`,
-  pass: (x) => `Pass: ${x.after} instead of ${x.before}${x.act}`,
+    x.p['quota'] !== undefined
+      ? `The quota of the concession is used up: ${x.name}, ${x.after}${x.act}`
+      : x.free
+        ? `Free: ${x.name}${x.act}`
+        : `Concession: ${x.name}, ${x.after} instead of ${x.before}${x.act}`,
+  pass: (x) => `Pass${named(x)}: ${x.after} instead of ${x.before}${left(x, 'rides left')}${x.act}`,
+  suspended: (x) => `Suspended for a time${named(x)}, until ${x.p['until']}${x.act}`,
   cap: (x) => `Spending cap reached${named(x)}: ${x.after} instead of ${x.before}${x.act}`,
   'same-ride': (x) => `The same ride: card presented again after ${x.p['seconds']} s, no charge`,
   clock: (x) =>
@@ -100,8 +114,13 @@ const de: Sentences = {
       ? `Kostenlos für Mitfahrende (${x.p['companions']}): das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter${x.act}`
       : `Kostenlos: das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter (${x.p['minutes']} Min. nach der Panne, ${x.p['limitMinutes']} Min. erlaubt)${x.act}`,
   concession: (x) =>
-    x.free ? `Kostenlos: ${x.name}${x.act}` : `Ermäßigung: ${x.name}, ${x.after} statt ${x.before}${x.act}`,
-  pass: (x) => `Zeitkarte: ${x.after} statt ${x.before}${x.act}`,
+    x.p['quota'] !== undefined
+      ? `Das Kontingent der Ermäßigung ist aufgebraucht: ${x.name}, ${x.after}${x.act}`
+      : x.free
+        ? `Kostenlos: ${x.name}${x.act}`
+        : `Ermäßigung: ${x.name}, ${x.after} statt ${x.before}${x.act}`,
+  pass: (x) => `Zeitkarte${named(x)}: ${x.after} statt ${x.before}${left(x, 'Fahrten übrig')}${x.act}`,
+  suspended: (x) => `Vorübergehend ausgesetzt${named(x)}, bis ${x.p['until']}${x.act}`,
   cap: (x) => `Preisdeckel erreicht${named(x)}: ${x.after} statt ${x.before}${x.act}`,
   'same-ride': (x) =>
     `Dieselbe Fahrt: Karte nach ${x.p['seconds']} s noch einmal vorgehalten, ohne Berechnung`,
@@ -126,8 +145,14 @@ const pl: Sentences = {
       ? `Bezpłatnie dla osób towarzyszących (${x.p['companions']}): pojazd uległ awarii, przejazd trwa w innym${x.act}`
       : `Bezpłatnie: pojazd uległ awarii, przejazd trwa w innym (${x.p['minutes']} min po awarii, dozwolone ${x.p['limitMinutes']} min)${x.act}`,
   concession: (x) =>
-    x.free ? `Bezpłatnie: ${x.name}${x.act}` : `Ulga: ${x.name}, ${x.after} zamiast ${x.before}${x.act}`,
-  pass: (x) => `Bilet okresowy: ${x.after} zamiast ${x.before}${x.act}`,
+    x.p['quota'] !== undefined
+      ? `Limit ulgi jest wyczerpany: ${x.name}, ${x.after}${x.act}`
+      : x.free
+        ? `Bezpłatnie: ${x.name}${x.act}`
+        : `Ulga: ${x.name}, ${x.after} zamiast ${x.before}${x.act}`,
+  pass: (x) =>
+    `Bilet okresowy${named(x)}: ${x.after} zamiast ${x.before}${left(x, 'pozostało przejazdów')}${x.act}`,
+  suspended: (x) => `Czasowo zawieszono${named(x)}, do ${x.p['until']}${x.act}`,
   cap: (x) => `Osiągnięto limit wydatków${named(x)}: ${x.after} zamiast ${x.before}${x.act}`,
   'same-ride': (x) => `Ten sam przejazd: kartę przyłożono ponownie po ${x.p['seconds']} s, bez opłaty`,
   clock: (x) =>
@@ -187,8 +212,6 @@ export function stepText(step: PriceStep, context: StepTextContext): string {
   const money = (minor: bigint) =>
     currency === '' ? minor.toString() : formatMoney({ amountMinor: minor, currency }, language);
   const act = step.act === null ? undefined : (names?.acts?.[step.act]?.[language] ?? step.act);
-  const concession = step.params['concession'] ?? '';
-  const nameOfConcession = names?.concessions?.[concession]?.[language] ?? concession;
   const medium = step.params['medium'] ?? '';
   const named = names?.media?.[medium];
   const nominal = step.params['nominalMinor'];
@@ -197,8 +220,16 @@ export function stepText(step: PriceStep, context: StepTextContext): string {
     after: money(step.afterMinor),
     free: step.afterMinor === 0n,
     act: act === undefined ? '' : `, ${act}`,
-    name: names?.caps?.[step.params['cap'] ?? '']?.[language] ?? nameOfConcession,
+    name: nameOf(step, language, names),
     medium: (typeof named === 'string' ? named : named?.[language]) ?? medium,
     p: nominal === undefined ? step.params : { ...step.params, nominal: money(BigInt(nominal)) },
   });
+}
+
+/** The name of the concession, cap, emergency rule or product that a step is about; ids only for concessions. */
+function nameOf({ params }: PriceStep, language: StepLanguage, names: StepTextContext['names']): string {
+  const { concession, cap, rule, product } = params;
+  if (concession !== undefined) return names?.concessions?.[concession]?.[language] ?? concession;
+  const own = names?.caps?.[cap ?? ''] ?? names?.emergency?.[rule ?? ''] ?? names?.products?.[product ?? ''];
+  return (typeof own === 'string' ? own : own?.[language]) ?? '';
 }

@@ -38,7 +38,8 @@ function extractOf(tariff: TariffPackage): PackageExtract {
       passBackS: policy.passback_s,
       sameVehicleTransfer: policy.same_vehicle_transfer ?? 'free',
     })),
-    capped: tariff.caps.length > 0,
+    // While transfers may be suspended a device cannot say what one costs.
+    capped: tariff.caps.length > 0 || tariff.emergency.length > 0,
     products: full
       .filter((row) => row.categoryId !== '' || !own.has(keyOf(row)))
       .map(({ productId, mediaId, amountMinor }) => ({
@@ -47,7 +48,7 @@ function extractOf(tariff: TariffPackage): PackageExtract {
         amountMinor: amountMinor.toString(),
       })),
     ...placesOf(feed),
-    ...rulesOf(feed),
+    ...rulesOf(feed, tariff.heldTerms),
   };
 }
 
@@ -83,10 +84,11 @@ function placesOf(feed: FareFeed) {
   };
 }
 
-function rulesOf(feed: FareFeed) {
+function rulesOf(feed: FareFeed, held: TariffPackage['heldTerms']) {
   return {
     hasRulePriority: feed.hasRulePriority,
-    legRules: feed.legRules.map(({ act: _, article: __, line: ___, ...rule }) => rule),
+    // What is held is never the price of a ride.
+    legRules: feed.legRules.filter(({ productId }) => !held.has(productId)).map(({ act: _, article: __, line: ___, ...rule }) => rule),
     transferRules: feed.transferRules.map(({ act: _, article: __, line: ___, transferCount, ...rule }) => ({
       ...rule,
       transferCount: Number.isFinite(transferCount) ? transferCount : -1,
@@ -139,6 +141,8 @@ function packageOf(extract: PackageExtract): TariffPackage {
     inspection: [],
     breakdownRuleOf: () => undefined,
     caps: [],
+    heldTerms: new Map(),
+    emergency: [],
     mediaOfKind: extract.mediaOfKind,
     tapPolicies: [...policies.values()],
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,

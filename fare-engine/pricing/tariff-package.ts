@@ -8,6 +8,7 @@ import { CapsFile } from './cap-schema.ts';
 import type { DatedCap } from './cap-window.ts';
 import { WINDOW_ORDER } from './check-caps.ts';
 import { checkPackage } from './check-package.ts';
+import { type DatedEmergency, EmergencyFile } from './emergency.ts';
 import { startOfLocalDateMs } from './fare-day.ts';
 import type { FareFeed, TransferRule } from './fares-v2/fare-feed.ts';
 import { createFarePricer, type FarePricer } from './fares-v2/fare-pricer.ts';
@@ -26,6 +27,7 @@ import {
   InspectionFile,
   type InspectionRow,
   type NetworkTapPolicy,
+  type ProductTerm,
   ProductTermsFile,
   TapPolicyFile,
   TariffFile,
@@ -37,6 +39,9 @@ export interface DatedConcession extends Concession {
   readonly validFromMs: number;
   /** `null` = open. */
   readonly validUntilMs: number | null;
+  readonly zone: string;
+  /** It holds only when the quota of one of these is used up; empty = it holds by itself. */
+  readonly after: readonly string[];
 }
 
 export interface TariffPackage {
@@ -54,12 +59,16 @@ export interface TariffPackage {
   readonly concessions: readonly DatedConcession[];
   readonly funding: FundingFile['funding'];
   readonly productTerms: ProductTermsFile['products'];
+  /** Terms of products that are held, not paid ride by ride: passes and carnets. */
+  readonly heldTerms: ReadonlyMap<string, ProductTerm>;
   /** What inspectors may ask, by network; empty = no inspection.yaml. */
   readonly inspection: readonly InspectionRow[];
   /** Who rides on free after a breakdown, in a network; `undefined` = the package says nothing of it. */
   breakdownRuleOf(networkId: string | null): BreakdownRow | undefined;
   /** In the order in which they are applied: short windows first, then by id; empty = no caps.yaml. */
   readonly caps: readonly DatedCap[];
+  /** By id; empty = no emergency.yaml. */
+  readonly emergency: readonly DatedEmergency[];
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
   /** Tap policies by network; '' = every other. */
   readonly tapPolicies: readonly NetworkTapPolicy[];
@@ -93,6 +102,7 @@ export interface PackageYaml {
   readonly inspection: YamlFile<InspectionFile> | undefined;
   readonly breakdown: YamlFile<BreakdownFile> | undefined;
   readonly caps: YamlFile<CapsFile> | undefined;
+  readonly emergency: YamlFile<EmergencyFile> | undefined;
 }
 
 /** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
@@ -133,8 +143,9 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
   const inspection = files.has('inspection.yaml') ? open('inspection.yaml', InspectionFile) : undefined;
   const breakdown = files.has('breakdown.yaml') ? open('breakdown.yaml', BreakdownFile) : undefined;
   const caps = files.has('caps.yaml') ? open('caps.yaml', CapsFile) : undefined;
+  const emergency = files.has('emergency.yaml') ? open('emergency.yaml', EmergencyFile) : undefined;
   return tariff && concessions && funding && tapPolicy
-    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown, caps }
+    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown, caps, emergency }
     : undefined;
 }
 
@@ -149,6 +160,10 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     ...row,
     validFromMs: instant(row.valid_from),
     validUntilMs: open(row.valid_to),
+    zone: tariff.zone,
+    after: yaml.concessions.value.concessions
+      .filter((other) => other.over_quota === row.concession_id)
+      .map((other) => other.concession_id),
   }));
   concessions.sort(
     (a, b) => (b.priority ?? 0) - (a.priority ?? 0) || compareText(a.concession_id, b.concession_id),
@@ -165,9 +180,15 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     concessions,
     funding: yaml.funding.value.funding,
     productTerms: yaml.productTerms?.value.products ?? [],
+    heldTerms: new Map(
+      (yaml.productTerms?.value.products ?? [])
+        .filter(({ kind }) => kind === 'pass' || kind === 'carnet')
+        .map((term) => [term.fare_product_id, term]),
+    ),
     inspection: yaml.inspection?.value.inspection ?? [],
     breakdownRuleOf: (networkId) => breakdowns.get(networkId ?? '') ?? breakdowns.get(''),
     caps: capsOf(yaml, tariff.zone),
+    emergency: emergencyOf(yaml, instant),
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     tapPolicies: yaml.tapPolicy.value.networks,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
@@ -175,6 +196,16 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     lateTapAcceptSMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.late_tap_accept_s)),
     transferWindowMsMax: longestWindowMs(feed.transferRules),
   };
+}
+
+function emergencyOf({ emergency }: PackageYaml, instant: (date: string) => number): DatedEmergency[] {
+  const rows = emergency?.value.emergency ?? [];
+  const dated = rows.map((row) => ({
+    ...row,
+    validFromMs: instant(row.valid_from),
+    validUntilMs: instant(row.valid_to),
+  }));
+  return dated.sort((a, b) => compareText(a.rule_id, b.rule_id));
 }
 
 function capsOf({ caps }: PackageYaml, zone: string): DatedCap[] {

@@ -67,7 +67,18 @@ export const Concession = strict({
   network_id: Type.Optional(Id),
   media_required: Type.Optional(Id),
   priority: Type.Optional(natural),
+  /** Rows of one group share their quota. */
   stack_group: Type.Optional(Id),
+  timeframe_group_id: Type.Optional(Id),
+  /** Only for who holds the entitlement `residence:<id>` too. */
+  resident_required: Type.Optional(Id),
+  /** Companions who ride as the holder does. */
+  escort_allowed: Type.Optional(Type.Integer({ minimum: 1, maximum: 3 })),
+  quota_window: Type.Optional(oneOf('day', 'week', 'month')),
+  quota_rides: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  quota_minor: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
+  /** Row that holds when the quota is used up; absent = the full fare. */
+  over_quota: Type.Optional(Id),
   funding_id: Id,
 });
 export type Concession = Static<typeof Concession>;
@@ -117,12 +128,16 @@ export type TapPolicyFile = Static<typeof TapPolicyFile>;
 export const ProductTerm = strict({
   fare_product_id: Id,
   kind: oneOf('single', 'pass', 'carnet', 'transfer', 'bag'),
-  validity_amount: Type.Optional(natural),
+  validity_amount: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
   validity_unit: Type.Optional(oneOf('minute', 'hour', 'day', 'month')),
   validity_type: Type.Optional(oneOf('calendar', 'rolling')),
   activation: Type.Optional(oneOf('purchase', 'first_use', 'date')),
-  rides: Type.Optional(natural),
-  max_companions: Type.Optional(natural),
+  /** It covers no ride sooner after its sale. */
+  usable_after_s: Type.Optional(Type.Integer({ minimum: 0, maximum: 86_400 })),
+  /** So long after its sale the first use may come. */
+  activate_within_days: Type.Optional(Type.Integer({ minimum: 1, maximum: 366 })),
+  rides: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+  max_companions: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
   act: Id,
   article: Text,
 });

@@ -41,6 +41,12 @@ const Case = Type.Object(
     ),
     /** Instead of the packages' own, in all of them. */
     companion_max: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
+    /** `from` is the wall time of the sale, or the chosen date. */
+    passes: Type.Optional(
+      Type.Array(
+        Type.Object({ product: Type.String(), from: Type.String() }, { additionalProperties: false }),
+      ),
+    ),
     rides: Type.Array(
       Type.Object(
         {
@@ -104,6 +110,13 @@ function price(example: Case, given: TariffTimeline): PricedLine[] {
       validUntilMs: e.until === undefined ? null : (startOfLocalDateMs(e.until, zone) as number),
     }),
   );
+  const passes = (example.passes ?? []).map(({ product, from }, i) => ({
+    passId: `pass-${i}`,
+    fareProductId: product,
+    validFromMs: instant(from, zone),
+    validUntilMs: null,
+    knownFromMs: 0,
+  }));
   const byDay = new Map<string, TapFact[]>();
   const breakdowns = (example.breakdowns ?? []).map(({ at, vehicle, unsure_s }, i) => {
     const atMs = instant(at, zone);
@@ -134,7 +147,7 @@ function price(example: Case, given: TariffTimeline): PricedLine[] {
   let state = INITIAL_STATE;
   for (const fareDay of [...byDay.keys()].sort()) {
     const taps = byDay.get(fareDay) as TapFact[];
-    const day = { accountId: 'case', fareDay, taps, entitlements, passes: [], knownAsOfMs: null };
+    const day = { accountId: 'case', fareDay, taps, entitlements, passes, knownAsOfMs: null };
     const priced = priceAccountDay(state, day, tariffs, calendar);
     lines.push(...priced.lines);
     state = priced.stateOut;
