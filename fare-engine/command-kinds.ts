@@ -40,6 +40,17 @@ export const COMMANDS = {
     validFromMs: InstantMs,
     validUntilMs: Until,
   }),
+  /** A pass or carnet was sold: from now on, or from a chosen date. What it covers, its product's terms say. */
+  'sell-pass': strict({
+    passId: Name,
+    accountId: Name,
+    fareProductId: FeedId,
+    validFromMs: InstantMs,
+    amountMinor: Type.String({ pattern: '^(0|[1-9][0-9]{0,8})$' }),
+    currency: Currency,
+    /** The till or payment provider. */
+    source: Name,
+  }),
   'revoke-entitlement': strict({ entitlementId: Name, validUntilMs: InstantMs }),
   'assign-device': strict({
     deviceId: DeviceId,

@@ -26,11 +26,12 @@ import type {
   EntitlementRevocation,
   FareDays,
   MediaLink,
+  PassHolding,
   VehicleAssignment,
 } from './facts/facts.ts';
-import { riderAccount, tillAccount } from './ledger/chart-of-accounts.ts';
 import type { Posting } from './ledger/post-line.ts';
 import type { AuditLeaf } from './ports.ts';
+import { creditWallet, sellPass } from './sale-commands.ts';
 
 /** A row of the command inbox. */
 export interface SubmittedCommand {
@@ -103,7 +104,7 @@ export interface CommandContext {
 
 /** Time that a new fact may change; the adapter finds the account-days. Half-open, `null` = without end. */
 export interface Touched {
-  readonly kind: 'media-link' | 'entitlement' | 'assignment' | 'device' | 'vehicle';
+  readonly kind: 'media-link' | 'entitlement' | 'pass' | 'assignment' | 'device' | 'vehicle';
   /** Token, account, device or vehicle. `assignment` and `device` name a device: its vehicle changed, or its route. */
   readonly ref: string;
   readonly fromMs: number;
@@ -116,6 +117,7 @@ export interface CommandWrites {
   readonly links: MediaLink[];
   readonly entitlements: Entitlement[];
   readonly revocations: EntitlementRevocation[];
+  readonly passes: PassHolding[];
   readonly assignments: DeviceAssignment[];
   readonly carriers: VehicleAssignment[];
   readonly routes: SaidRoute[];
@@ -137,6 +139,7 @@ export function idempotencyKey(command: SubmittedCommand): string {
   const named = {
     'credit-wallet': 'idempotencyKey',
     'grant-entitlement': 'entitlementId',
+    'sell-pass': 'passId',
     'close-day': 'fareDay',
   };
   const field = (named as Record<string, string>)[command.kind];
@@ -164,6 +167,7 @@ export function decideCommands(
     links: [],
     entitlements: [],
     revocations: [],
+    passes: [],
     assignments: [],
     carriers: [],
     routes: [],
@@ -270,6 +274,8 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return linkMedium(payload as Payload<'link-medium'>, naming, desk);
     case 'grant-entitlement':
       return grant(payload as Payload<'grant-entitlement'>, naming, desk);
+    case 'sell-pass':
+      return sellPass(payload as Payload<'sell-pass'>, naming, desk);
     case 'revoke-entitlement':
       return revoke(payload as Payload<'revoke-entitlement'>, naming, desk);
     case 'assign-device':
@@ -297,31 +303,6 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
     case 'say-station':
       return sayStation(payload as Payload<'say-station'>, naming, desk);
   }
-}
-
-function creditWallet(payload: Payload<'credit-wallet'>, naming: Naming, desk: Desk): Refusal {
-  const { accountId, currency, source, idempotencyKey: creditId } = payload;
-  const amountMinor = BigInt(payload.amountMinor);
-  desk.writes.credits.push({
-    creditId,
-    accountId,
-    amountMinor,
-    currency,
-    source,
-    knownFromMs: naming.knownFromMs,
-  });
-  desk.writes.postings.push({
-    postingId: `credit:${creditId}`,
-    debitAccount: tillAccount(source),
-    creditAccount: riderAccount(accountId),
-    amountMinor,
-    currency,
-    tapId: null,
-    revision: null,
-    source: `credit:${creditId}`,
-    reverses: null,
-  });
-  return null;
 }
 
 function linkMedium(

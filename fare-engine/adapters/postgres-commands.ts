@@ -175,6 +175,11 @@ granted AS (
   SELECT "entitlementId", "accountId", "concessionId", "validFromMs", "validUntilMs", "knownFromMs"
   FROM json_to_recordset($3) AS r ("entitlementId" text, "accountId" text, "concessionId" text,
     "validFromMs" bigint, "validUntilMs" bigint, "knownFromMs" bigint)),
+sold AS (
+  INSERT INTO fare.pass_holding (pass_id, account_id, fare_product_id, valid_from_ms, valid_until_ms, known_from_ms)
+  SELECT "passId", "accountId", "fareProductId", "validFromMs", "validUntilMs", "knownFromMs"
+  FROM json_to_recordset($18) AS r ("passId" text, "accountId" text, "fareProductId" text, "validFromMs" bigint,
+    "validUntilMs" bigint, "knownFromMs" bigint)),
 revoked AS (
   INSERT INTO fare.entitlement_revocation (revocation_id, entitlement_id, valid_until_ms, known_from_ms)
   SELECT "revocationId", "entitlementId", "validUntilMs", "knownFromMs"
@@ -278,6 +283,7 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.corrections),
     toJson(writes.stations),
     toJson(writes.replacements),
+    toJson(writes.passes),
   ]);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }
@@ -309,7 +315,7 @@ hit AS (
   FROM touched x CROSS JOIN open
   JOIN fare.account_day d ON d.account_id = x.ref AND d.fare_day BETWEEN x."fromDay" AND x."untilDay"
     AND d.fare_day > open.after
-  WHERE x.kind = 'entitlement'
+  WHERE x.kind IN ('entitlement', 'pass')
   UNION
   SELECT d.account_id, t.fare_day, x.kind
   FROM touched x CROSS JOIN open

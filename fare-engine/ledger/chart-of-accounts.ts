@@ -18,3 +18,6 @@ export const tillAccount = (source: string): string => `till:${source}`;
 
 /** Rides whose records came too late to be charged to the rider: the city bears them (closing rule of the tariff). */
 export const LATE_TAP_LOSS = 'loss:late-tap';
+
+/** What riders paid for passes and carnets, owed to the carriers with whom they ride. */
+export const PASS_LIABILITY = 'liability:passes';

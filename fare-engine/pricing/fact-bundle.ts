@@ -26,7 +26,9 @@ import { type Activations, createTariffTimeline, type TariffTimeline } from './t
 
 /** Longest line in characters: the header carries whole tariffs. */
 export const BUNDLE_LINE_CHARS_MAX = 128 * 1024 * 1024;
-const FACT_LINE_CHARS_MAX = 64 * 1024;
+const FACT_LINE_CHARS_MAX = 1024 * 1024;
+/** A state holds at most 64 caps with 31 days each, and what quotas and holdings count. */
+const STATE_CHARS_MAX = 384 * 1024;
 /** Most lines of one bundle: a city-month in parts. */
 export const BUNDLE_LINES_MAX = 20_000_000;
 
@@ -120,9 +122,9 @@ const CloseLine = Type.Object({ kind: Type.Literal('close'), fareDay: Day, known
 const StateLine = Type.Object({
   kind: Type.Literal('state'),
   accountId: Account,
-  state: Type.String({ maxLength: 32 * 1024 }),
+  state: Type.String({ maxLength: STATE_CHARS_MAX }),
   /** The same without taps that came too late to be charged, where that differs. */
-  base: Nullable(Type.String({ maxLength: 32 * 1024 })),
+  base: Nullable(Type.String({ maxLength: STATE_CHARS_MAX })),
 });
 
 export const BundleLine = Type.Union([TapLine, EntitlementLine, PassLine, CloseLine, StateLine]);
