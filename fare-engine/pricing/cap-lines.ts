@@ -25,6 +25,9 @@ export function capLines(
   counts: readonly CapCount[],
   open: readonly OpenLine[],
 ): { lines: PricedLine[]; counts: readonly CapCount[] } {
+  // The usual city has none.
+  if (open.every(({ leg }) => leg === null || leg.tariff.caps.length === 0))
+    return { lines: open.map(({ line }) => line), counts };
   const capped = applyCaps(counts, open.map(fareOf));
   const lines = open.map(({ line, tap }, i) => lowered(line, tap, capped.cuts[i] as readonly CapCut[]));
   return { lines, counts: capped.counts };

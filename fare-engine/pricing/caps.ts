@@ -29,7 +29,6 @@ export interface CappedDay {
 
 /** Applies the caps to the fares of a day; `fares` in the order of time. */
 export function applyCaps(counts: readonly CapCount[], fares: readonly Fare[]): CappedDay {
-  if (fares.every((fare) => fare.caps.length === 0)) return { cuts: fares.map(() => []), counts };
   let best = attempt(counts, fares, null, false);
   for (const { split, cheapestFirst } of alternatives(fares)) {
     const other = attempt(counts, fares, split, cheapestFirst);

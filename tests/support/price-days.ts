@@ -1,5 +1,5 @@
 /** Prices taps day after day, as the fare engine does: whole, or a late one after the others. */
-import type { AccountDay, PricedLine, TapFact } from '#pricing/model.ts';
+import type { AccountDay, PricedLine, PricingState, TapFact } from '#pricing/model.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { stateText } from '#pricing/state-text.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
@@ -17,6 +17,19 @@ export function priceDays(
   taps: readonly TapFact[],
   rights: Rights = {},
 ): PricedLine[] {
+  return walk(tariffs, taps, rights).lines;
+}
+
+/** What the last day hands on. */
+export function stateAfter(
+  tariffs: TariffTimeline,
+  taps: readonly TapFact[],
+  rights: Rights = {},
+): PricingState {
+  return walk(tariffs, taps, rights).state;
+}
+
+function walk(tariffs: TariffTimeline, taps: readonly TapFact[], rights: Rights) {
   const lines: PricedLine[] = [];
   let stateIn = INITIAL_STATE;
   for (const fareDay of daysOf(taps)) {
@@ -25,7 +38,7 @@ export function priceDays(
     lines.push(...priced.lines);
     stateIn = priced.stateOut;
   }
-  return lines;
+  return { lines, state: stateIn };
 }
 
 /** Prices without one tap, then adds it: from its day on, until a day hands on what it handed on before. */

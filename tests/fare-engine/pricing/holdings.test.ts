@@ -2,11 +2,19 @@
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  type BundleLine,
+  formatBundleHeader,
+  formatBundleLine,
+  parseFactBundle,
+} from '#pricing/fact-bundle.ts';
 import type { PassFact, TapFact } from '#pricing/model.ts';
+import { repriceBundle } from '#pricing/reprice-bundle.ts';
+import { stateText } from '#pricing/state-text.ts';
 import { readTariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { loadTariffTimeline, readPackageFiles } from '../../../fare-engine/tariffs/load-tariff.ts';
-import { paid, priceDays, priceLate } from '../../support/price-days.ts';
+import { paid, priceDays, priceLate, stateAfter } from '../../support/price-days.ts';
 import { CALENDAR, entitlement, tap } from '../../support/tariff.ts';
 
 const dir = (path: string) => fileURLToPath(new URL(`../../../cities/${path}`, import.meta.url));
@@ -172,6 +180,43 @@ describe('any taps with rights and holdings', () => {
       }),
       RUNS,
     );
+  });
+});
+
+describe('an auditor', () => {
+  it('who begins in the middle, with what the day before handed on, has the same lines', async () => {
+    const read = await readPackageFiles(dir('chortkiv-like/tariff/2025-01-01'));
+    if (!('files' in read)) throw new Error(read.problem.message);
+    const header = formatBundleHeader('Europe/Kyiv', '04:00', [read.files]);
+    const rights = {
+      entitlements: [entitlement('pensioner'), entitlement('residence:chortkiv')],
+      passes: [holding('carnet-3', '2025-03-01T00:00:00+02:00'), holding('day', '2025-03-01T00:00:00+02:00')],
+    };
+    const taps = Array.from({ length: 18 }, (_, i) =>
+      tap(Date.parse('2025-03-03T09:00:00+02:00') + i * 36_000_000, { tapId: `t${10 + i}`, routeId: '1' }),
+    );
+    const facts: BundleLine[] = [
+      ...rights.entitlements.map((e) => ({ kind: 'entitlement' as const, accountId: 'a', ...e })),
+      ...rights.passes.map((p) => ({ kind: 'pass' as const, accountId: 'a', ...p })),
+    ];
+    const lines = (some: readonly TapFact[], more: BundleLine[] = []) => {
+      const rows = [...facts, ...more, ...some.map((t) => ({ kind: 'tap' as const, accountId: 'a', ...t }))];
+      const parsed = parseFactBundle([header, ...rows.map(formatBundleLine)]);
+      if (!parsed.ok) throw new Error(parsed.problem.message);
+      return [...repriceBundle(parsed.bundle)].map(({ line }) => line);
+    };
+    const whole = lines(taps);
+    expect(whole).toEqual(priceDays(chortkiv, taps, rights));
+    expect(new Set(whole.map((l) => l.steps.at(-1)?.kind))).toEqual(new Set(['concession', 'pass']));
+    const border = CALENDAR.startOfMs('2025-03-08');
+    const [before, after] = [
+      taps.filter((t) => t.fareAtMs < border),
+      taps.filter((t) => t.fareAtMs >= border),
+    ];
+    const state = stateText(stateAfter(chortkiv, before, rights));
+    const handedOn = { kind: 'state' as const, accountId: 'a', state, base: null };
+    expect(lines(after, [handedOn])).toEqual(whole.slice(before.length));
+    expect(lines(after)).not.toEqual(whole.slice(before.length));
   });
 });
 
