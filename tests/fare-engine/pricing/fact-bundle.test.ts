@@ -90,7 +90,9 @@ describe('a bundle of facts', () => {
     );
     const close = '{"kind":"close","fareDay":"2026-03-02","knownAsOfMs":1}';
     expect(problem([header, close, close])).toBe('3: fare day 2026-03-02 is closed twice');
-    expect(problem([header, `{"kind":"tap","x":"${'y'.repeat(1_100_000)}"}`])).toContain('characters, at most');
+    expect(problem([header, `{"kind":"tap","x":"${'y'.repeat(1_100_000)}"}`])).toContain(
+      'characters, at most',
+    );
   });
 
   it('refuses a tariff whose bytes were changed, and one that has errors', () => {
