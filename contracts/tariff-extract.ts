@@ -41,7 +41,7 @@ export const PackageExtract = Type.Object({
     }),
     { minItems: 1, maxItems: 500 },
   ),
-  /** Caps may make a ride cheaper than its full price. */
+  /** Caps, or transfers that are left out because they are suspended for a time, may make a ride cheaper than its full price. */
   capped: Type.Boolean(),
   networkOfRoute: Type.Array(Type.Tuple([FeedId, IdOrEmpty]), { maxItems: ROWS_MAX }),
   stops: Type.Union([

@@ -91,11 +91,17 @@ type At = (code: FileProblemCode, key: string, message: string, howToMend: strin
 function checkConditions(row: Concession, rows: readonly Concession[], feed: FareFeed, at: At): void {
   const hours = row.timeframe_group_id;
   if (hours !== undefined && !feed.timeframes.has(hours))
-    at('TARIFF_REFERENCE_UNKNOWN', 'timeframe_group_id', `${hours} is not in timeframes.txt`, 'Add it there or correct it.');
+    at(
+      'TARIFF_REFERENCE_UNKNOWN',
+      'timeframe_group_id',
+      `${hours} is not in timeframes.txt`,
+      'Add it there or correct it.',
+    );
   const limited = row.quota_rides !== undefined || row.quota_minor !== undefined;
   if ((row.quota_window !== undefined) !== limited)
     at(
-      'TARIFF_QUOTA', 'quota_window',
+      'TARIFF_QUOTA',
+      'quota_window',
       'a quota is a window with rides or an amount',
       'Set quota_window with quota_rides or quota_minor.',
     );
@@ -104,7 +110,8 @@ function checkConditions(row: Concession, rows: readonly Concession[], feed: Far
   );
   if (row.stack_group !== undefined && row.quota_window !== undefined && shared?.quota_window !== undefined)
     at(
-      'TARIFF_QUOTA', 'stack_group',
+      'TARIFF_QUOTA',
+      'stack_group',
       `${shared.concession_id} counts by another window`,
       'Rows of one group share one quota.',
     );
@@ -114,10 +121,26 @@ function checkConditions(row: Concession, rows: readonly Concession[], feed: Far
 function checkOver(row: Concession, id: string, rows: readonly Concession[], at: At): void {
   const over = rows.find((other) => other.concession_id === id);
   if (row.quota_window === undefined)
-    at('TARIFF_QUOTA', 'over_quota', 'over_quota belongs to a row with a quota', 'Set the quota, or leave it out.');
-  if (over === undefined) at('TARIFF_REFERENCE_UNKNOWN', 'over_quota', `${id} is no row of this file`, 'Add it or correct it.');
+    at(
+      'TARIFF_QUOTA',
+      'over_quota',
+      'over_quota belongs to a row with a quota',
+      'Set the quota, or leave it out.',
+    );
+  if (over === undefined)
+    at('TARIFF_REFERENCE_UNKNOWN', 'over_quota', `${id} is no row of this file`, 'Add it or correct it.');
   else if (over.rider_category_id !== row.rider_category_id)
-    at('TARIFF_QUOTA', 'over_quota', `${id} is of another category`, 'A right goes on within its own category.');
+    at(
+      'TARIFF_QUOTA',
+      'over_quota',
+      `${id} is of another category`,
+      'A right goes on within its own category.',
+    );
   else if (over === row || over.over_quota !== undefined)
-    at('TARIFF_QUOTA', 'over_quota', `${id} has a row after it too`, 'One row may follow on a quota, not a chain.');
+    at(
+      'TARIFF_QUOTA',
+      'over_quota',
+      `${id} has a row after it too`,
+      'One row may follow on a quota, not a chain.',
+    );
 }

@@ -17,7 +17,12 @@ export function checkProducts(feed: FareFeed, { productTerms }: PackageYaml): Fi
       problems.push(productTerms.problemAt(code, ['products', i, key], message, howToMend));
     const id = row.fare_product_id;
     if (!feed.products.has(id))
-      at('TARIFF_REFERENCE_UNKNOWN', 'fare_product_id', `product ${id} is not in fare_products.txt`, 'Add it there or correct it.');
+      at(
+        'TARIFF_REFERENCE_UNKNOWN',
+        'fare_product_id',
+        `product ${id} is not in fare_products.txt`,
+        'Add it there or correct it.',
+      );
     if (rows.findIndex((other) => other.fare_product_id === id) !== i)
       at('TARIFF_ID_TWICE', 'fare_product_id', `a second row for product ${id}`, 'Remove one of the two.');
     if (row.kind === 'pass' || row.kind === 'carnet') checkHeld(row, feed, at);
@@ -28,15 +33,40 @@ export function checkProducts(feed: FareFeed, { productTerms }: PackageYaml): Fi
 function checkHeld(row: ProductTerm, feed: FareFeed, at: At): void {
   const { validity_amount: amount, validity_unit: unit, validity_type: type } = row;
   if (amount === undefined || unit === undefined || type === undefined)
-    at('TARIFF_PRODUCT_TERMS', 'kind', 'a pass or carnet without a time', 'Set validity_amount, validity_unit and validity_type.');
+    at(
+      'TARIFF_PRODUCT_TERMS',
+      'kind',
+      'a pass or carnet without a time',
+      'Set validity_amount, validity_unit and validity_type.',
+    );
   else if (type === 'calendar' && unit !== 'day' && unit !== 'month')
-    at('TARIFF_PRODUCT_TERMS', 'validity_unit', 'a calendar has days and months', 'Use day or month, or validity_type: rolling.');
+    at(
+      'TARIFF_PRODUCT_TERMS',
+      'validity_unit',
+      'a calendar has days and months',
+      'Use day or month, or validity_type: rolling.',
+    );
   if (row.kind === 'carnet' && row.rides === undefined)
     at('TARIFF_PRODUCT_TERMS', 'kind', 'a carnet without a number of rides', 'Set rides.');
   if (row.rides !== undefined && (row.max_companions ?? 0) > 0)
-    at('TARIFF_PRODUCT_TERMS', 'max_companions', 'rides of a carnet are counted for the holder alone', 'Leave max_companions out.');
+    at(
+      'TARIFF_PRODUCT_TERMS',
+      'max_companions',
+      'rides of a carnet are counted for the holder alone',
+      'Leave max_companions out.',
+    );
   if (row.activate_within_days !== undefined && row.activation !== 'first_use')
-    at('TARIFF_PRODUCT_TERMS', 'activate_within_days', 'it belongs to activation: first_use', 'Leave it out.');
+    at(
+      'TARIFF_PRODUCT_TERMS',
+      'activate_within_days',
+      'it belongs to activation: first_use',
+      'Leave it out.',
+    );
   if (!feed.legRules.some((rule) => rule.productId === row.fare_product_id))
-    at('TARIFF_PRODUCT_TERMS', 'fare_product_id', 'it covers no ride', 'Name it in fare_leg_rules.txt for the rides that it covers.');
+    at(
+      'TARIFF_PRODUCT_TERMS',
+      'fare_product_id',
+      'it covers no ride',
+      'Name it in fare_leg_rules.txt for the rides that it covers.',
+    );
 }

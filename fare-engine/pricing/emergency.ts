@@ -74,12 +74,27 @@ export function checkEmergency(feed: FareFeed, yaml: PackageYaml): FileProblem[]
     if (rows.findIndex((other) => other.rule_id === row.rule_id) !== i)
       at('TARIFF_ID_TWICE', 'rule_id', `${row.rule_id} occurs twice`, 'Give each rule its own id.');
     if (row.network_id !== undefined && !networks.has(row.network_id))
-      at('TARIFF_REFERENCE_UNKNOWN', 'network_id', `network ${row.network_id} is not in the feed`, 'Add it or correct it.');
+      at(
+        'TARIFF_REFERENCE_UNKNOWN',
+        'network_id',
+        `network ${row.network_id} is not in the feed`,
+        'Add it or correct it.',
+      );
     if (row.suspends === 'transfers' && row.ids !== undefined)
-      at('TARIFF_VALUE_IGNORED', 'ids', 'transfers are suspended all together', 'Leave ids out, or name a network.');
+      at(
+        'TARIFF_VALUE_IGNORED',
+        'ids',
+        'transfers are suspended all together',
+        'Leave ids out, or name a network.',
+      );
     for (const id of row.ids ?? []) {
       if (row.suspends !== 'transfers' && !known[row.suspends].has(id))
-        at('TARIFF_REFERENCE_UNKNOWN', 'ids', `${id} is none of the package's ${row.suspends}`, 'Add it or correct it.');
+        at(
+          'TARIFF_REFERENCE_UNKNOWN',
+          'ids',
+          `${id} is none of the package's ${row.suspends}`,
+          'Add it or correct it.',
+        );
     }
   });
   return problems;

@@ -38,8 +38,7 @@ function extractOf(tariff: TariffPackage): PackageExtract {
       passBackS: policy.passback_s,
       sameVehicleTransfer: policy.same_vehicle_transfer ?? 'free',
     })),
-    // While transfers may be suspended a device cannot say what one costs.
-    capped: tariff.caps.length > 0 || tariff.emergency.length > 0,
+    capped: tariff.caps.length > 0 || suspendsTransfers(tariff),
     products: full
       .filter((row) => row.categoryId !== '' || !own.has(keyOf(row)))
       .map(({ productId, mediaId, amountMinor }) => ({
@@ -49,7 +48,13 @@ function extractOf(tariff: TariffPackage): PackageExtract {
       })),
     ...placesOf(feed),
     ...rulesOf(feed, tariff.heldTerms),
+    // A device shows the price of a ride rather than a transfer that may be suspended.
+    ...(suspendsTransfers(tariff) ? { transferRules: [] } : {}),
   };
+}
+
+function suspendsTransfers({ emergency }: TariffPackage): boolean {
+  return emergency.some(({ suspends }) => suspends === 'transfers');
 }
 
 function keyOf({ productId, mediaId }: ProductRow): string {
@@ -88,7 +93,9 @@ function rulesOf(feed: FareFeed, held: TariffPackage['heldTerms']) {
   return {
     hasRulePriority: feed.hasRulePriority,
     // What is held is never the price of a ride.
-    legRules: feed.legRules.filter(({ productId }) => !held.has(productId)).map(({ act: _, article: __, line: ___, ...rule }) => rule),
+    legRules: feed.legRules
+      .filter(({ productId }) => !held.has(productId))
+      .map(({ act: _, article: __, line: ___, ...rule }) => rule),
     transferRules: feed.transferRules.map(({ act: _, article: __, line: ___, transferCount, ...rule }) => ({
       ...rule,
       transferCount: Number.isFinite(transferCount) ? transferCount : -1,

@@ -149,15 +149,19 @@ describe('each code, with its place', () => {
       changed('fare_products.txt', '12.00,UAH', '-1.00,UAH'),
     ],
     [
-      'TARIFF_PRODUCT_TERMS product-terms.yaml:2:37 error',
+      'TARIFF_PRODUCT_TERMS product-terms.yaml:2:40 error',
       {
         'product-terms.yaml':
           'products:\n  - { fare_product_id: ride-municipal, kind: pass, act: order-1, article: п. 1 }\n',
       },
     ],
     [
-      'TARIFF_QUOTA concessions.yaml:13:5 error',
-      changed('concessions.yaml', '    funding_id: city-budget\n', '    quota_window: month\n    funding_id: city-budget\n'),
+      'TARIFF_QUOTA concessions.yaml:12:5 error',
+      changed(
+        'concessions.yaml',
+        '    funding_id: city-budget\n',
+        '    quota_window: month\n    funding_id: city-budget\n',
+      ),
     ],
     [
       'TARIFF_REFERENCE_UNKNOWN fare_leg_rules.txt:3:26 error',
