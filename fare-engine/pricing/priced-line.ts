@@ -1,11 +1,9 @@
 /** From a priced leg to the line that is stored: amounts that add up, and a step for each change. */
 import type { BreakdownRide } from './breakdown-rides.ts';
-import type { MissedConcession } from './concessions.ts';
-import type { DatedEmergency } from './emergency.ts';
 import { addEscorts, escortRightOf, escortsOf } from './escorts.ts';
 import type { EscortRight, PricedLine, PriceStep, TapFact } from './model.ts';
-import type { Cover } from './passes.ts';
 import type { PricedLeg, UnpricedReason } from './price-leg.ts';
+import { missedStep, passStep, suspendedStep } from './right-steps.ts';
 import type { TariffPackage } from './tariff-package.ts';
 
 /** What the cheaper side of an uncertain clock spared the rider. */
@@ -109,46 +107,6 @@ export function withEscorts(
   tariff: TariffPackage | undefined,
 ): PricedLine {
   return addEscorts(line, right, escorts, baseStep(tap, leg), tariff);
-}
-
-function suspendedStep({ rule_id, act, article, valid_to }: DatedEmergency, minor: bigint): PriceStep {
-  const params = { rule: rule_id, until: valid_to };
-  return { kind: 'suspended', ruleId: rule_id, act, article, beforeMinor: minor, afterMinor: minor, params };
-}
-
-/** A right that did not help, and why. */
-function missedStep({ row, suspendedBy }: MissedConcession, minor: bigint): PriceStep {
-  if (suspendedBy !== null) return suspendedStep(suspendedBy, minor);
-  return {
-    kind: 'concession',
-    ruleId: row.concession_id,
-    act: row.act,
-    article: row.article,
-    beforeMinor: minor,
-    afterMinor: minor,
-    params: {
-      concession: row.concession_id,
-      category: row.rider_category_id,
-      quota: row.quota_window ?? '',
-      ...(row.quota_rides === undefined ? {} : { quotaRides: String(row.quota_rides) }),
-    },
-  };
-}
-
-function passStep({ referenceMinor, riderMinor }: PricedLeg, { passId, term, ridesLeft }: Cover): PriceStep {
-  return {
-    kind: 'pass',
-    ruleId: term.fare_product_id,
-    act: term.act,
-    article: term.article,
-    beforeMinor: referenceMinor,
-    afterMinor: riderMinor,
-    params: {
-      pass: passId,
-      product: term.fare_product_id,
-      ...(ridesLeft === null ? {} : { ridesLeft: String(ridesLeft - 1) }),
-    },
-  };
 }
 
 function emptyLine(
