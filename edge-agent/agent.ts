@@ -108,7 +108,8 @@ class ValidatorAgent implements Agent {
       listAgeMs: () => this.condition.listAgeMs(),
     });
     const { stopPlan } = device;
-    this.staff = createStaffDesk({ journal, keeper, place: this.place, stopPlan });
+    const { rebuildRecordsMax } = deps.limits;
+    this.staff = createStaffDesk({ journal, keeper, place: this.place, stopPlan, rebuildRecordsMax });
     this.others = createVehicleMemory({ ...deps, vehicleId: device.vehicleId });
     const neighbours = deps.neighbours?.({
       onMet: (deviceId, ageMs) => this.others.met(deviceId, ageMs),

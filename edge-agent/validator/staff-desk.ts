@@ -4,10 +4,10 @@
  */
 import { type Static, Type } from 'typebox';
 import { decodeJsonText, parserOf } from '#contracts/parse.ts';
-import { Whereabouts } from '#contracts/record.ts';
+import { parseRecord, Whereabouts } from '#contracts/record.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
 import type { Journal } from '../journal.ts';
-import type { DriverMenu, LineChoice, Press, ServiceCard } from '../ports.ts';
+import type { DriverMenu, LineChoice, Press, ServiceCard, StoredRecord } from '../ports.ts';
 import type { StopPlan } from '../stops/stop-plan.ts';
 import type { WhereDesk } from '../whereabouts.ts';
 
@@ -16,6 +16,8 @@ export interface StaffDeskDeps {
   readonly keeper: Pick<Timekeeper, 'evidence'>;
   readonly place: WhereDesk;
   readonly stopPlan?: StopPlan | undefined;
+  /** Records read back where the journal has no note of a shift. */
+  readonly rebuildRecordsMax: number;
 }
 
 export interface StaffDesk {
@@ -46,7 +48,7 @@ const parseNote = parserOf(ShiftNote);
 export function createStaffDesk(deps: StaffDeskDeps): StaffDesk {
   const { journal, keeper, place } = deps;
   const lines = linesOf(deps.stopPlan);
-  let { shift, brokenDown } = noteOf(journal.note(SHIFT_NOTE));
+  let { shift, brokenDown } = noteOf(journal.note(SHIFT_NOTE)) ?? notedFromRecords(deps);
   if (shift !== null) place.tellByDriver(shift);
 
   const noted = (note: ShiftNote) => ({ key: SHIFT_NOTE, text: JSON.stringify(note) });
@@ -149,9 +151,30 @@ function whose(staffId: string | undefined): { staffId?: string } {
   return staffId === undefined ? {} : { staffId };
 }
 
-/** What an earlier run has left. */
-function noteOf(text: string | null): ShiftNote {
-  const json = text === null ? undefined : decodeJsonText(text);
-  const note = json?.ok ? parseNote(json.value) : undefined;
+/** What an earlier run has left; absent where none ever wrote it. */
+function noteOf(text: string | null): ShiftNote | undefined {
+  if (text === null) return undefined;
+  const json = decodeJsonText(text);
+  const note = json.ok ? parseNote(json.value) : undefined;
   return note?.ok ? note.value : { shift: null, brokenDown: false };
+}
+
+/** The note that a journal begun by software without notes should have, written so that records are read back only once. */
+function notedFromRecords({ journal, rebuildRecordsMax }: StaffDeskDeps): ShiftNote {
+  const note = shiftInRecords(journal.newest(rebuildRecordsMax));
+  journal.setNote(SHIFT_NOTE, JSON.stringify(note));
+  return note;
+}
+
+function shiftInRecords(newestFirst: readonly StoredRecord[]): ShiftNote {
+  let brokenDown = false;
+  for (const { kind, bytes } of newestFirst) {
+    if (kind === 'breakdown') brokenDown = true;
+    if (kind !== 'shift') continue;
+    const record = parseRecord(bytes);
+    if (!record.ok || record.value.kind !== 'shift') break;
+    const { action, source, where } = record.value.body;
+    return { shift: action === 'open' && source === 'driver' ? where : null, brokenDown };
+  }
+  return { shift: null, brokenDown };
 }

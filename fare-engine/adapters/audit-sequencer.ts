@@ -70,10 +70,11 @@ export function createAuditSequencer(
 }
 
 const TREE = `
-  SELECT t.size::float8 AS size, t.levels, t.last_xact::text AS xact, t.last_leaf_id::text AS "leafId", c.root
-  FROM fare.audit_tree t
-  LEFT JOIN LATERAL (SELECT root FROM fare.audit_checkpoint WHERE size = t.size LIMIT 1) AS c ON true
-  FOR UPDATE OF t`;
+  SELECT size::float8 AS size, levels, last_xact::text AS xact, last_leaf_id::text AS "leafId"
+  FROM fare.audit_tree FOR UPDATE`;
+
+// A statement of its own: one that waited for the row sees the new row, but every other table as before the wait.
+const SIGNED_ROOT = 'SELECT root FROM fare.audit_checkpoint WHERE size = $1 LIMIT 1';
 
 /**
  * The tree as it was left, checked against what was signed of it: a log that goes on from anything else would sign a fork.
@@ -85,14 +86,15 @@ async function lockTree(client: pg.PoolClient): Promise<StoredTree> {
     levels: Buffer[];
     xact: string;
     leafId: string;
-    root: Buffer | null;
   }>(TREE);
   const row = rows[0];
   if (row === undefined) throw damaged('the row of the tree is gone');
-  const { size, levels, xact, leafId, root } = row;
+  const { size, levels, xact, leafId } = row;
   const edge = { size, levels };
   if (!isEdge(edge)) throw damaged(`its edge is not one of ${size} leaves`);
-  if (size > 0 && (root === null || !rootOfEdge(edge).equals(root)))
+  const signed = await client.query<{ root: Buffer }>(SIGNED_ROOT, [size]);
+  const root = signed.rows[0]?.root;
+  if (size > 0 && (root === undefined || !rootOfEdge(edge).equals(root)))
     throw damaged(`its edge does not give the root that was signed for ${size} leaves`);
   return { ...edge, last: { xact, leafId } };
 }

@@ -112,6 +112,12 @@ async function afterReceipts(
   return Math.max(nowMs, Number(rows[0]?.at_ms ?? nowMs - 1) + 1);
 }
 
+/** Where the family of an account begins: media linked to it, and the one its name is derived from. $3 = accounts. */
+const MEDIA_OF_ACCOUNTS = `
+  SELECT token_id FROM fare.media_link WHERE account_id = ANY ($3::text[])
+  UNION
+  SELECT derived_token_id FROM fare.account WHERE account_id = ANY ($3::text[]) AND derived_token_id IS NOT NULL`;
+
 async function loadContext(
   client: pg.PoolClient,
   commands: readonly SubmittedCommand[],
@@ -126,7 +132,7 @@ async function loadContext(
     successions: MediumSuccession[] | null;
     after_ms: bigint;
   }>(
-    `WITH RECURSIVE ${kinTable('kin', 'SELECT token_id FROM fare.media_link WHERE account_id = ANY ($3::text[])')}
+    `WITH RECURSIVE ${kinTable('kin', MEDIA_OF_ACCOUNTS)}
      SELECT
       (SELECT json_agg(json_build_array(idempotency_key, encode(input_sha256, 'hex')))
          FROM fare.command_accepted WHERE idempotency_key = ANY ($1::text[])) AS accepted,

@@ -51,8 +51,11 @@ export interface BreakdownFacts extends PlaceFacts {
 
 /** The same facts, ready for look-up. Make it once for many taps. */
 export interface BreakdownBook {
-  /** Those that concern a tap, by time, then id; the first {@link TAP_BREAKDOWNS_MAX} of them. */
-  of(tap: LocatedTap & Pick<StoredTap, 'tapId'>, knownAsOfMs: number | null): readonly TapBreakdown[];
+  /** Those that concern a tap, by time, then id; of more than {@link TAP_BREAKDOWNS_MAX} those that were known first. */
+  of(
+    tap: LocatedTap & Pick<StoredTap, 'tapId' | 'uncertaintyMs'>,
+    knownAsOfMs: number | null,
+  ): readonly TapBreakdown[];
 }
 
 /** No clock is believed to be further off, and no tariff asks further back: so far from a tap a breakdown may concern it. */
@@ -107,13 +110,21 @@ export function createBreakdownBook(
       );
       if (near.length === 0) return [];
       const { tripId } = places.place(tap, knownAsOfMs);
-      return near
-        .filter((one) => one.tripId === null || tripId === null || one.tripId === tripId)
-        .map((one) => one.said)
-        .sort((a, b) => a.atMs - b.atMs || (a.breakdownId < b.breakdownId ? -1 : 1))
-        .slice(0, TAP_BREAKDOWNS_MAX);
+      return (
+        near
+          .filter((one) => one.tripId === null || tripId === null || one.tripId === tripId)
+          .map((one) => one.said)
+          .sort((a, b) => a.receivedAtMs - b.receivedAtMs || byTime(a, b))
+          // What is learnt later pushes out nothing that a close may have known.
+          .slice(0, TAP_BREAKDOWNS_MAX)
+          .sort(byTime)
+      );
     },
   };
+}
+
+function byTime(a: TapBreakdown, b: TapBreakdown): number {
+  return a.atMs - b.atMs || (a.breakdownId < b.breakdownId ? -1 : 1);
 }
 
 /** A breakdown where and when it took place. */
@@ -198,13 +209,15 @@ function riderOf(shifts: ShiftBook, deviceId: string, atMs: number, knownAsOfMs:
   return device === null ? `device:${deviceId}` : `vehicle:${device.vehicleId}`;
 }
 
-/** In one journal the records themselves say what was first; else times do, as far as clocks can be off. */
+/** In one journal the records themselves say what was first; else times do, as far as the two clocks can be off. */
 function mayFollow(
-  tap: Pick<StoredTap, 'tapId' | 'fareAtMs'>,
+  tap: Pick<StoredTap, 'tapId' | 'fareAtMs' | 'uncertaintyMs'>,
   { said, deviceId, epoch, seq }: Located,
 ): boolean {
   const apartMs = said.atMs - tap.fareAtMs;
-  if (apartMs < -BREAKDOWN_SLACK_MS || apartMs > BREAKDOWN_REACH_MS) return false;
+  const offMs = (uncertaintyMs: number) => Math.min(uncertaintyMs, UNCERTAINTY_MS_MAX);
+  const slackMs = offMs(tap.uncertaintyMs) + offMs(said.uncertaintyMs);
+  if (apartMs < -slackMs || apartMs > BREAKDOWN_REACH_MS) return false;
   const id = parseRecordId(tap.tapId);
   return id?.deviceId !== deviceId || id.epoch !== epoch || id.seq < seq;
 }

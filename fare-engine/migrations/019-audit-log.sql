@@ -77,7 +77,16 @@ CREATE VIEW published_audit_tile AS
 GRANT SELECT, INSERT ON audit_tile, audit_checkpoint, audit_key TO fare_runtime;
 GRANT SELECT ON audit_life TO fare_runtime;
 GRANT SELECT, UPDATE ON audit_tree TO fare_runtime;
--- What ingest accepts is witnessed by ingest, in the transaction that accepts it.
-GRANT INSERT ON audit_leaf TO ingest_runtime;
+-- What ingest accepts is witnessed by ingest, in the transaction that accepts it, and nothing else. Nobody chooses a
+-- leaf's place in the order.
+REVOKE INSERT ON audit_leaf FROM fare_runtime;
+GRANT INSERT (kind, ref, bytes) ON audit_leaf TO fare_runtime, ingest_runtime;
+CREATE FUNCTION refuse_leaf() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION 'the role % may not write audit leaves of kind %', current_user, NEW.kind
+    USING ERRCODE = 'insufficient_privilege';
+END $$;
+CREATE TRIGGER batches_alone BEFORE INSERT ON audit_leaf FOR EACH ROW
+  WHEN (current_user = 'ingest_runtime' AND NEW.kind <> 'batch') EXECUTE FUNCTION refuse_leaf();
 GRANT SELECT ON audit_tile, audit_checkpoint, audit_key, audit_life, audit_tree TO auditor_runtime;
 GRANT SELECT ON published_audit_checkpoint, published_audit_key, published_audit_tile TO portal_runtime, auditor_runtime;

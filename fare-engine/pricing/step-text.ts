@@ -41,6 +41,9 @@ const named = (x: Parts): string => (x.name === '' ? '' : ` (${x.name})`);
 const left = (x: Parts, words: string): string =>
   x.p['ridesLeft'] ? ` (${words}: ${x.p['ridesLeft']})` : '';
 
+/** Of a cap that was taken together with an extension fare. */
+const beyond = (x: Parts, words: string): string => (x.p['extension'] ? `, ${words}` : '');
+
 const uk: Sentences = {
   base: (x) =>
     x.p['companions']
@@ -62,7 +65,8 @@ const uk: Sentences = {
         : `Пільга: ${x.name}, ${x.after} замість ${x.before}${x.act}`,
   pass: (x) => `Проїзний${named(x)}: ${x.after} замість ${x.before}${left(x, 'ще поїздок')}${x.act}`,
   suspended: (x) => `Тимчасово призупинено${named(x)}, до ${x.p['until']}${x.act}`,
-  cap: (x) => `Досягнуто межі витрат${named(x)}: ${x.after} замість ${x.before}${x.act}`,
+  cap: (x) =>
+    `Досягнуто межі витрат${named(x)}${beyond(x, 'з доплатою за частину поїздки, на яку межа не поширюється')}: ${x.after} замість ${x.before}${x.act}`,
   'same-ride': (x) => `Та сама поїздка: картку прикладено ще раз через ${x.p['seconds']} с, без оплати`,
   clock: (x) =>
     `Годинник валідатора неточний (до ${x.p['uncertaintyS']} с): ${x.after} замість ${x.p['nominal']}, дешевший варіант`,
@@ -91,7 +95,8 @@ const en: Sentences = {
         : `Concession: ${x.name}, ${x.after} instead of ${x.before}${x.act}`,
   pass: (x) => `Pass${named(x)}: ${x.after} instead of ${x.before}${left(x, 'rides left')}${x.act}`,
   suspended: (x) => `Suspended for a time${named(x)}, until ${x.p['until']}${x.act}`,
-  cap: (x) => `Spending cap reached${named(x)}: ${x.after} instead of ${x.before}${x.act}`,
+  cap: (x) =>
+    `Spending cap reached${named(x)}${beyond(x, 'with a supplement for the part of the ride that it does not cover')}: ${x.after} instead of ${x.before}${x.act}`,
   'same-ride': (x) => `The same ride: card presented again after ${x.p['seconds']} s, no charge`,
   clock: (x) =>
     `The validator's clock is not exact (up to ${x.p['uncertaintyS']} s): ${x.after} instead of ${x.p['nominal']}, the cheaper side`,
@@ -121,7 +126,8 @@ const de: Sentences = {
         : `Ermäßigung: ${x.name}, ${x.after} statt ${x.before}${x.act}`,
   pass: (x) => `Zeitkarte${named(x)}: ${x.after} statt ${x.before}${left(x, 'Fahrten übrig')}${x.act}`,
   suspended: (x) => `Vorübergehend ausgesetzt${named(x)}, bis ${x.p['until']}${x.act}`,
-  cap: (x) => `Preisdeckel erreicht${named(x)}: ${x.after} statt ${x.before}${x.act}`,
+  cap: (x) =>
+    `Preisdeckel erreicht${named(x)}${beyond(x, 'mit Zuschlag für den Teil der Fahrt, den er nicht abdeckt')}: ${x.after} statt ${x.before}${x.act}`,
   'same-ride': (x) =>
     `Dieselbe Fahrt: Karte nach ${x.p['seconds']} s noch einmal vorgehalten, ohne Berechnung`,
   clock: (x) =>
@@ -153,7 +159,8 @@ const pl: Sentences = {
   pass: (x) =>
     `Bilet okresowy${named(x)}: ${x.after} zamiast ${x.before}${left(x, 'pozostało przejazdów')}${x.act}`,
   suspended: (x) => `Czasowo zawieszono${named(x)}, do ${x.p['until']}${x.act}`,
-  cap: (x) => `Osiągnięto limit wydatków${named(x)}: ${x.after} zamiast ${x.before}${x.act}`,
+  cap: (x) =>
+    `Osiągnięto limit wydatków${named(x)}${beyond(x, 'z dopłatą za część przejazdu, której limit nie obejmuje')}: ${x.after} zamiast ${x.before}${x.act}`,
   'same-ride': (x) => `Ten sam przejazd: kartę przyłożono ponownie po ${x.p['seconds']} s, bez opłaty`,
   clock: (x) =>
     `Zegar kasownika jest niedokładny (do ${x.p['uncertaintyS']} s): ${x.after} zamiast ${x.p['nominal']}, tańszy wariant`,

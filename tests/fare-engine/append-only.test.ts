@@ -70,6 +70,11 @@ test('ingest may put records into the inbox, tell marks of journals, witness wha
       const insert = pool.query(`INSERT INTO fare.${name} DEFAULT VALUES`);
       await expect(insert, name).rejects.toMatchObject({ code: '42501' });
     }
+    const leaf = (columns: string, values: string) =>
+      pool.query(`INSERT INTO fare.audit_leaf (kind, ref, bytes${columns}) VALUES (${values})`);
+    await leaf('', "'batch', 'val-1 e 1', '{}'");
+    await expect(leaf('', "'decision', 'val-1.e.1', '{}'")).rejects.toMatchObject({ code: '42501' });
+    await expect(leaf(', xact', "'batch', 'val-1 e 2', '{}', '1'")).rejects.toMatchObject({ code: '42501' });
   } finally {
     await pool.end();
   }

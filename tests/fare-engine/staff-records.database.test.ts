@@ -148,12 +148,17 @@ test('a card that was begun and given up is denied', async () => {
 test('a denied account is denied by the card that took the place of its own, and let on again by it', async () => {
   engine.clock.advance(10_000);
   const lost = { reason: 'lost', scope: 'all', validFromMs: 0 };
-  await command(engine, 'deny-account', { accountId: 'p-7', ...lost });
-  await settle();
-  expect(await denied(21)).toEqual(['lost']);
-  await command(engine, 'allow-account', { accountId: 'p-7' });
-  await settle();
-  expect(await denied(21)).toEqual([undefined]);
+  for (const [accountId, card] of [
+    ['p-7', 21],
+    [derivedAccountId(token(30)), 32],
+  ] as const) {
+    await command(engine, 'deny-account', { accountId, ...lost });
+    await settle();
+    expect(await denied(card)).toEqual(['lost']);
+    await command(engine, 'allow-account', { accountId });
+    await settle();
+    expect(await denied(card)).toEqual([undefined]);
+  }
 });
 
 test('the office may say afterwards that a device was a station, and take it back', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CardReading, ServiceCard } from '../../../edge-agent/ports.ts';
+import type { CardReading, JournalStore, ServiceCard } from '../../../edge-agent/ports.ts';
 import type { StopPlan } from '../../../edge-agent/stops/stop-plan.ts';
 import { CARD, startRig } from '../support/agent-rig.ts';
 import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
@@ -180,6 +180,29 @@ it("a driver's shift outlives a restart however many records lie after it, and i
   await rig.press({ press: 'close-shift' });
   const after = await startRig({ store, stopPlan: PLAN, clock: before.clock, limits });
   expect((await after.touch(card())).menu).toMatchObject({ shift: null });
+});
+
+it("a driver's shift outlives the update of software that kept no note of it", async () => {
+  const store = createMemoryJournalStore();
+  const withoutNotes: JournalStore = {
+    ...store,
+    append: (record) => store.append(record),
+    setNote: (key, text) => key === 'driver-shift' || store.setNote(key, text),
+  };
+  const before = await startRig({ store: withoutNotes, stopPlan: PLAN });
+  await before.touch(card());
+  await before.press({ press: 'open-shift', routeId: 'T2', directionId: 1 });
+  await before.press({ press: 'breakdown' });
+  await before.touch(CARD);
+  const limits = { rebuildRecordsMax: 8 };
+  const updated = await startRig({ store, stopPlan: PLAN, clock: before.clock, limits, passBackS: 0 });
+  updated.agent.setWhereabouts({ routeId: 'plan' });
+  expect((await updated.touch(card())).menu).toMatchObject({ shift: { routeId: 'T2' }, brokenDown: true });
+  for (let n = 0; n < 10; n++) await updated.touch(CARD);
+  expect(updated.records().at(-1)?.body).toMatchObject({ where: { routeId: 'T2' } });
+  // From now on the note says it, however many records lie after it.
+  const after = await startRig({ store, stopPlan: PLAN, clock: before.clock, limits });
+  expect((await after.touch(card())).menu).toMatchObject({ shift: { routeId: 'T2' }, brokenDown: true });
 });
 
 it('a shift that the journal did not take is none after a restart', async () => {

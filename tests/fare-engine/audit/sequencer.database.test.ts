@@ -203,11 +203,11 @@ test('one of two leads; when its session dies the other follows and numbers noth
   await writeAndSettle(texts('x', 10));
   expect(await one.turn(4)).toBe(4);
   expect(await two.turn()).toBe(0);
-  await engine.admin.query(
-    `SELECT pg_terminate_backend(l.pid) FROM pg_locks l 
-     WHERE l.locktype = 'advisory' AND l.granted
-       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-  );
+  const held = `FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  await engine.admin.query(`SELECT pg_terminate_backend(l.pid) ${held}`);
+  // The server is told to end the session; its lock is free once it has.
+  await until(async () => (await engine.admin.query(`SELECT ${held}`)).rowCount === 0);
   expect(await two.turn()).toBe(6);
   // The former leader finds out at its next turn.
   expect(await one.turn().catch(() => 0)).toBe(0);

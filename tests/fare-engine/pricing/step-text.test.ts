@@ -113,6 +113,33 @@ describe('the sentence of a step', () => {
     }
   });
 
+  it('says of a cap that was taken with an extension that a supplement is paid', () => {
+    const cap: PriceStep = {
+      kind: 'cap',
+      ruleId: 'day',
+      act: 'order-1',
+      article: '1',
+      beforeMinor: 510n,
+      afterMinor: 150n,
+      params: {
+        cap: 'day',
+        window: 'day',
+        from: '2026-03-02',
+        limitMinor: '740',
+        extension: 'extension-3-6',
+      },
+    };
+    expect(text(cap, 'uk')).toBe(
+      'Досягнуто межі витрат, з доплатою за частину поїздки, на яку межа не поширюється: 1,50 ₴ замість 5,10 ₴, Order 1 uk',
+    );
+    const supplements = [/доплат/, /supplement/, /Zuschlag/, /dopłat/];
+    const { extension: _, ...params } = cap.params;
+    for (const [i, language] of STEP_LANGUAGES.entries()) {
+      expect(text(cap, language)).toMatch(supplements[i] as RegExp);
+      expect(text({ ...cap, params }, language)).not.toMatch(supplements[i] as RegExp);
+    }
+  });
+
   it('says each reason for no price, and shows ids where it has no names', () => {
     for (const reason of [
       'no-tariff',
