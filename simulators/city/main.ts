@@ -74,7 +74,8 @@ export interface FleetRole extends Role {
 const OUTAGE_CHANCE = 0.05;
 const HEALTH_INTERVAL_MS = 1000;
 const TICK_MS = 250;
-const DRAIN_MS_MAX = 12_000;
+/** A validator whose offer met a dead database waits its pause before the next. */
+const DRAIN_MS_MAX = 25_000;
 const CARD_DAYS_BEFORE = 180;
 const DAY_MS = 86_400_000;
 
