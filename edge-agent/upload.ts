@@ -5,7 +5,7 @@
 import { BATCH_BYTES_MAX, BATCH_RECORDS_MAX, encodeBatch } from '#contracts/batch.ts';
 import type { ReceiptRange } from '#contracts/receipt.ts';
 import type { Journal } from './journal.ts';
-import type { Chance, JournalPlace, Timers } from './ports.ts';
+import type { Chance, JournalPlace, StoredRecord, Timers } from './ports.ts';
 
 /** Room in a batch for its header line. */
 const HEADER_BYTES = 1024;
@@ -103,6 +103,7 @@ export function createUpload(deps: UploadDeps): Upload {
     if (records.length === 0 && offers.length === 0 && cursor !== BEGINNING) {
       ({ records, end } = journal.unreceipted(BEGINNING, bounds));
     }
+    ({ records, end } = upToStart(records, end));
     const first = records[0];
     const last = records.at(-1);
     if (!first || !last) return false;
@@ -125,6 +126,20 @@ export function createUpload(deps: UploadDeps): Upload {
     deps.publish(payload).catch(() => {});
     counters.batches++;
     return true;
+  }
+
+  /**
+   * What an earlier run wrote goes out under that run's own signature: the device may have been enrolled anew since, and
+   * its new key must not vouch for what an old one signed.
+   */
+  function upToStart(
+    records: StoredRecord[],
+    end: JournalPlace,
+  ): { records: StoredRecord[]; end: JournalPlace } {
+    const { openedAt } = journal;
+    const earlier = records.filter(({ epoch, seq }) => epoch === openedAt?.epoch && seq <= openedAt.seq);
+    if (earlier.length === 0 || earlier.length === records.length) return { records, end };
+    return { records: earlier, end: { ...end, seq: openedAt?.seq ?? end.seq } };
   }
 
   function remember(epoch: string, fromSeq: number, toSeq: number): void {
