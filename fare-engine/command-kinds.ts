@@ -1,9 +1,11 @@
 /** Commands that the office and the portal put into the inbox: one schema for each kind. Unknown fields are refused. */
 import { type Static, type TProperties, Type } from 'typebox';
 import { DenyReason } from '#contracts/deny-list.ts';
-import { DeviceId, EpochId, FeedId, InstantMs, Seq, TokenId } from '#contracts/ids.ts';
+import { DeviceId, EpochId, FeedId, InstantMs, Seq, Sha256Hex, TokenId } from '#contracts/ids.ts';
+import { keyed } from '#contracts/keyed.ts';
 import { Currency } from '#contracts/money.ts';
 import { parserOf } from '#contracts/parse.ts';
+import { RULE_IDS, SEVERITIES, TAPS_NAMED_MAX } from './anomalies/finding.ts';
 
 const strict = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
@@ -16,6 +18,11 @@ const Amount = Type.String({ pattern: '^[1-9][0-9]{0,8}$' });
 
 /** Words of a person, kept as they are. */
 const Sentence = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\p{Cc}]+$' });
+
+const FareDay = Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' });
+
+const oneOf = <T extends string>(words: readonly T[]) =>
+  Type.Union(words.map((word) => Type.Literal(word))) as unknown as ReturnType<typeof Type.Unsafe<T>>;
 
 const drivenRoute = {
   routeId: FeedId,
@@ -51,7 +58,11 @@ export const COMMANDS = {
     /** The till or payment provider. */
     source: Name,
   }),
-  'revoke-entitlement': strict({ entitlementId: Name, validUntilMs: InstantMs }),
+  'revoke-entitlement': strict({
+    entitlementId: Name,
+    validUntilMs: InstantMs,
+    reason: Type.Optional(oneOf(['death', 'moved', 'withdrawn', 'error'])),
+  }),
   'assign-device': strict({
     deviceId: DeviceId,
     vehicleId: FeedId,
@@ -99,9 +110,7 @@ export const COMMANDS = {
     /** The office's own act or ticket. */
     act: Type.Optional(Sentence),
   }),
-  'close-day': strict({
-    fareDay: Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$' }),
-  }),
+  'close-day': strict({ fareDay: FareDay }),
   'deny-medium': strict({
     tokenId: TokenId,
     reason: DenyReason,
@@ -127,6 +136,36 @@ export const COMMANDS = {
     allowed: Type.Boolean(),
     validFromMs: InstantMs,
     validUntilMs: Until,
+  }),
+  /** A rule found something in a period's facts (anomalies/): kept for people to look at, and nothing else. */
+  'record-anomaly': strict({
+    findingId: Type.String({ pattern: '^an-[0-9a-f]{32}$' }),
+    ruleId: oneOf(RULE_IDS),
+    paramsSha256: Sha256Hex,
+    fromDay: FareDay,
+    /** Exclusive. */
+    untilDay: FareDay,
+    tapIds: Type.Array(Type.String({ minLength: 1, maxLength: 120 }), {
+      maxItems: TAPS_NAMED_MAX,
+      uniqueItems: true,
+    }),
+    taps: Type.Integer({ minimum: 0, maximum: 2_000_000_000 }),
+    deviceId: Type.Optional(Type.Union([DeviceId, Type.Null()])),
+    vehicleId: Type.Optional(Type.Union([FeedId, Type.Null()])),
+    routeId: Type.Optional(Type.Union([FeedId, Type.Null()])),
+    carrierId: Type.Optional(Type.Union([FeedId, Type.Null()])),
+    concessionId: Type.Optional(Type.Union([FeedId, Type.Null()])),
+    severity: oneOf(SEVERITIES),
+    scorePermille: Type.Integer({ minimum: 1000, maximum: Number.MAX_SAFE_INTEGER }),
+    evidence: keyed('^[a-z][A-Za-z0-9]{0,39}$', Type.Integer(), { maxProperties: 16 }),
+    by: Sentence,
+  }),
+  /** What a person made of a finding. */
+  'review-anomaly': strict({
+    findingId: Type.String({ pattern: '^an-[0-9a-f]{32}$' }),
+    verdict: oneOf(['confirmed', 'dismissed']),
+    reason: Sentence,
+    by: Sentence,
   }),
 } as const;
 

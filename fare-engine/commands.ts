@@ -5,6 +5,12 @@
 import { createHash } from 'node:crypto';
 import { describeProblems } from '#contracts/parse.ts';
 import {
+  type FindingFact,
+  type ReviewFact,
+  recordAnomaly,
+  reviewAnomaly,
+} from './anomalies/finding-commands.ts';
+import {
   assignDevice,
   assignRoute,
   assignVehicle,
@@ -52,7 +58,8 @@ export type CommandRefusalReason =
   | 'ENTITLEMENT_UNKNOWN'
   | 'ACCOUNT_WITHOUT_MEDIA'
   | 'DAY_ALREADY_CLOSED'
-  | 'DAY_NOT_OVER';
+  | 'DAY_NOT_OVER'
+  | 'ANOMALY_UNKNOWN';
 
 export interface CommandRefusal extends SubmittedCommand {
   readonly reason: CommandRefusalReason;
@@ -89,6 +96,11 @@ export interface DenyFact {
   readonly knownFromMs: number;
 }
 
+/** A right ends earlier than it said, and why. */
+export interface RevocationFact extends EntitlementRevocation {
+  readonly reason: string | null;
+}
+
 /** What must be known before commands are decided. */
 export interface CommandContext {
   /** Keys obeyed before → hash of their inputs. */
@@ -97,6 +109,8 @@ export interface CommandContext {
   /** Media that stand for them at this instant, by the accounts that these commands deny or allow. */
   readonly media: ReadonlyMap<string, readonly string[]>;
   readonly latestClose: Close | null;
+  /** Findings that these commands judge and that are stored. */
+  readonly findings: ReadonlySet<string>;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
   readonly nowMs: number;
@@ -116,7 +130,7 @@ export interface CommandWrites {
   readonly refusals: CommandRefusal[];
   readonly links: MediaLink[];
   readonly entitlements: Entitlement[];
-  readonly revocations: EntitlementRevocation[];
+  readonly revocations: RevocationFact[];
   readonly passes: PassHolding[];
   readonly assignments: DeviceAssignment[];
   readonly carriers: VehicleAssignment[];
@@ -127,6 +141,8 @@ export interface CommandWrites {
   readonly denials: DenyFact[];
   readonly stations: StationFact[];
   readonly replacements: ReplacementFact[];
+  readonly findings: FindingFact[];
+  readonly reviews: ReviewFact[];
   readonly postings: Posting[];
   readonly leaves: AuditLeaf[];
   readonly touched: Touched[];
@@ -141,6 +157,7 @@ export function idempotencyKey(command: SubmittedCommand): string {
     'grant-entitlement': 'entitlementId',
     'sell-pass': 'passId',
     'close-day': 'fareDay',
+    'record-anomaly': 'findingId',
   };
   const field = (named as Record<string, string>)[command.kind];
   const value = field === undefined ? undefined : payload?.[field];
@@ -177,6 +194,8 @@ export function decideCommands(
     denials: [],
     stations: [],
     replacements: [],
+    findings: [],
+    reviews: [],
     postings: [],
     leaves: [],
     touched: [],
@@ -302,6 +321,10 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return replaceMedium(payload as Payload<'replace-medium'>, naming, desk);
     case 'say-station':
       return sayStation(payload as Payload<'say-station'>, naming, desk);
+    case 'record-anomaly':
+      return recordAnomaly(payload as Payload<'record-anomaly'>, naming, desk);
+    case 'review-anomaly':
+      return reviewAnomaly(payload as Payload<'review-anomaly'>, naming, desk);
   }
 }
 
@@ -333,17 +356,23 @@ function grant(payload: Payload<'grant-entitlement'>, { knownFromMs }: Naming, d
 }
 
 function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, desk: Desk): Refusal {
-  const { entitlementId, validUntilMs } = payload;
+  const { entitlementId, validUntilMs, reason = null } = payload;
   const entitlement = desk.entitlements.get(entitlementId);
   if (entitlement === undefined) return { reason: 'ENTITLEMENT_UNKNOWN', detail: entitlementId };
   const { commandId, knownFromMs } = naming;
-  desk.writes.revocations.push({ revocationId: commandId, entitlementId, validUntilMs, knownFromMs });
+  desk.writes.revocations.push({
+    revocationId: commandId,
+    entitlementId,
+    validUntilMs,
+    reason,
+    knownFromMs,
+  });
   const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
   desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
   return null;
 }
 
-/** The same inputs in any order of fields have one text. Payloads are flat. */
+/** The same inputs in any order of fields have one text. What stands inside a field has the order that the inbox gave it. */
 function sortKeys(value: object): Record<string, unknown> {
   const entries = Object.entries(value).filter(([, item]) => item !== null && item !== undefined);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));

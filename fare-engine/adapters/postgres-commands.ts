@@ -5,6 +5,7 @@
 import type pg from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import { inTransaction } from '#platform/postgres.ts';
+import { findingsNamed } from '../anomalies/finding-commands.ts';
 import {
   type CommandContext,
   type CommandRefusal,
@@ -19,6 +20,7 @@ import { BREAKDOWN_SLACK_MS } from '../facts/breakdowns.ts';
 import type { Close, Entitlement, FareDays, MediaLink } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
+import { storedFindings, writeAnomalies } from './anomaly-statements.ts';
 import { FACTS_GATE, LINK_COLUMNS } from './fare-statements.ts';
 import { accountsOfKin, kinTable, successionColumn } from './kin-statements.ts';
 import { FOREVER, vehicleAt } from './place-statements.ts';
@@ -153,6 +155,7 @@ async function loadContext(
     accepted: new Map(row.accepted ?? []),
     entitlements: new Map((row.entitlements ?? []).map((fact) => [fact.entitlementId, fact])),
     latestClose: row.latest,
+    findings: await storedFindings(client, findingsNamed(commands)),
     media: mediaOf(denied, row.links ?? [], row.successions ?? [], nowMs),
     knownAfterMs: Math.max(Number(row.after_ms), await afterReceipts(client, commands, nowMs)),
     nowMs,
@@ -187,9 +190,9 @@ sold AS (
   FROM json_to_recordset($18) AS r ("passId" text, "accountId" text, "fareProductId" text, "validFromMs" bigint,
     "validUntilMs" bigint, "knownFromMs" bigint)),
 revoked AS (
-  INSERT INTO fare.entitlement_revocation (revocation_id, entitlement_id, valid_until_ms, known_from_ms)
-  SELECT "revocationId", "entitlementId", "validUntilMs", "knownFromMs"
-  FROM json_to_recordset($4) AS r ("revocationId" uuid, "entitlementId" text, "validUntilMs" bigint,
+  INSERT INTO fare.entitlement_revocation (revocation_id, entitlement_id, valid_until_ms, reason, known_from_ms)
+  SELECT "revocationId", "entitlementId", "validUntilMs", reason, "knownFromMs"
+  FROM json_to_recordset($4) AS r ("revocationId" uuid, "entitlementId" text, "validUntilMs" bigint, reason text,
     "knownFromMs" bigint)),
 assigned AS (
   INSERT INTO fare.device_assignment (assignment_id, device_id, vehicle_id, carrier_id, route_id, trip_id,
@@ -291,6 +294,7 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.replacements),
     toJson(writes.passes),
   ]);
+  await writeAnomalies(client, writes);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }
 
