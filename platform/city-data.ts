@@ -7,6 +7,7 @@ import { type Static, type TSchema, Type } from 'typebox';
 import { LineCounter, parseDocument } from 'yaml';
 import { CardMediaFile } from '#contracts/card-media.ts';
 import { DeviceId, FeedId } from '#contracts/ids.ts';
+import { keyed } from '#contracts/keyed.ts';
 import { Currency } from '#contracts/money.ts';
 import { parserOf } from '#contracts/parse.ts';
 import { MediumKind } from '#contracts/record.ts';
@@ -20,6 +21,9 @@ const names = Type.Object({
   de: Type.String(),
   pl: Type.String(),
 });
+
+/** A side that signs: what it is called, and whose signature counts. */
+const party = Type.Object({ names, signs: names });
 
 /** What the platform must know of a city (`cities/<city>/city.yaml`). */
 export const City = Type.Object({
@@ -71,6 +75,18 @@ export const City = Type.Object({
       dropPct: percent,
       /** A stop less sure than this makes no price higher. */
       countsFromPct: percent,
+    }),
+  ),
+  /** Months are settled with carriers: when their books are due, and who signs. Without it no month is closed. */
+  settlement: Type.Optional(
+    Type.Object({
+      /** Days after the last fare day of the month. */
+      closeAfterDays: Type.Integer({ minimum: 1, maximum: 60 }),
+      /** Local time of that day. */
+      closeAt: Type.String({ pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$' }),
+      department: party,
+      /** By `agency_id`. */
+      carriers: keyed('^.{1,128}$', party, { maxProperties: 1000 }),
     }),
   ),
   /** The audit log: the name under which it signs, like an address without a scheme. */
