@@ -59,6 +59,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   { name: 'deny', summary: 'deny a card by hand, ask about one', load: () => command('deny') },
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
   {
+    name: 'ledger',
+    summary: 'trial balance and accounts, now or as they were known at an instant',
+    load: () => command('ledger'),
+  },
+  {
     name: 'tariff',
     summary: 'check tariffs, say what differs, try a draft on past taps',
     load: () => command('tariff'),

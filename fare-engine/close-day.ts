@@ -58,6 +58,7 @@ function planned({ line, lossMinor }: ChargedLine, ready: ReadyDay): PlannedLine
     riderMinor: line.riderMinor,
     concessionMinor: line.concessionMinor,
     lossMinor,
+    capMinor: line.capMinor,
     line,
     vehicleId: place.vehicleId,
     route: { tripId, directionId, routeBy, routeFactId },

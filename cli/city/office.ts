@@ -9,7 +9,7 @@ export interface InboxCommand {
   readonly payload: unknown;
 }
 
-/** Inserts one command; a command that still waits there under the same id is left alone. */
+/** Inserts one command; the same command that still waits there is left alone, another under its id is refused by the engine. */
 export function createOffice(
   pool: pg.Pool,
   submittedBy: string,

@@ -6,13 +6,13 @@ import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
 import { routeByText } from '#contracts/route-by.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
-import { getZone } from '#pricing/local-time.ts';
 import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
 import { showVehicle, type VehicleAnswer } from '../../fare-engine/show-vehicle.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { instantOf } from '../instants.ts';
 
 export const usage = `Usage: kvytok assign show VEHICLE --at INSTANT [--lang uk|en|de|pl] [--json]
        kvytok assign device DEVICE --vehicle VEHICLE --from INSTANT [--until INSTANT]
@@ -94,7 +94,7 @@ async function show(vehicleId: string, options: Options, io: CommandIo): Promise
   const { pool, cityDir } = openAuditDatabase(options.data, io);
   try {
     const city = cityOf(cityDir);
-    const atMs = instantOf(options.at, '--at', city);
+    const atMs = instantOf(options.at, '--at', city.zone);
     const fareDay = createFareCalendar(city.zone, city.dayStart).fareDayOf(atMs);
     const answer = await showVehicle(pool, vehicleId, atMs, fareDay);
     io.stdout.write(options.json === true ? `${JSON.stringify(answer, null, 2)}\n` : lines(answer, language));
@@ -156,8 +156,8 @@ function payloadOf(
   city: City,
 ): object {
   const interval = {
-    validFromMs: options.from === undefined ? undefined : instantOf(options.from, '--from', city),
-    validUntilMs: options.until === undefined ? undefined : instantOf(options.until, '--until', city),
+    validFromMs: options.from === undefined ? undefined : instantOf(options.from, '--from', city.zone),
+    validUntilMs: options.until === undefined ? undefined : instantOf(options.until, '--until', city.zone),
   };
   const driven = {
     routeId: options.route,
@@ -187,7 +187,7 @@ function clockFields(deviceId: string | undefined, options: Options, city: City)
   return {
     deviceId,
     offsetMs: millisecondsOf(options.offset, '--offset'),
-    trueAtMs: trueAt === undefined ? undefined : instantOf(trueAt, '--true-at', city),
+    trueAtMs: trueAt === undefined ? undefined : instantOf(trueAt, '--true-at', city.zone),
     uncertaintyMs: millisecondsOf(options.unsure, '--unsure'),
     epoch: options.epoch,
     fromSeq: options['from-seq'] === undefined ? undefined : Number(options['from-seq']),
@@ -219,20 +219,6 @@ async function checkRoute(cityDir: string, routeId: string | undefined): Promise
 function cityOf(cityDir: string | null): City {
   if (cityDir === null) throw new UsageError("KVYTOK_CITY_DIR is needed: times are the city's");
   return loadCity(cityDir).city;
-}
-
-const LOCAL = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/;
-const ZONED = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/;
-
-function instantOf(text: string, name: string, city: City): number {
-  const ms = LOCAL.test(text)
-    ? getZone(city.zone).instantMs(Date.parse(`${text}Z`))
-    : ZONED.test(text)
-      ? Date.parse(text)
-      : Number.NaN;
-  if (Number.isNaN(ms))
-    throw new UsageError(`${name} takes a local time like 2025-10-14T07:30, or one with a zone`);
-  return ms;
 }
 
 function languageOf(text: string | undefined): Language {

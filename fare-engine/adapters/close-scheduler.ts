@@ -18,7 +18,7 @@ export async function closeEndedDays(
      SELECT $1, 'close-day', jsonb_build_object('fareDay', $2::text), 'fare-engine', $3
      WHERE EXISTS (SELECT FROM fare.account_day WHERE fare_day <= $2::date
                       AND fare_day > coalesce((SELECT max(fare_day) FROM fare.close), '-infinity'))
-     ON CONFLICT (command_id) DO NOTHING`,
+     ON CONFLICT DO NOTHING`,
     [uuidOf(`close ${fareDay}`), fareDay, nowMs],
   );
   return rowCount === 1 ? fareDay : null;

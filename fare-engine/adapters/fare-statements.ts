@@ -211,7 +211,7 @@ SELECT
   (SELECT json_agg(json_build_object('tapId', d.tap_id, 'revision', d.revision, 'accountId', d.account_id,
      'fareDay', d.fare_day, 'kind', d.kind, 'carrierId', d.carrier_id, 'fundingId', d.funding_id,
      'currency', d.currency, 'riderMinor', d.rider_minor::text, 'concessionMinor', d.concession_minor::text,
-     'lossMinor', d.loss_minor::text, 'lineSha256', encode(d.line_sha256, 'hex'),
+     'lossMinor', d.loss_minor::text, 'capMinor', d.cap_minor::text, 'lineSha256', encode(d.line_sha256, 'hex'),
      'postedRevision', d.posted_revision))
     FROM candidate c CROSS JOIN LATERAL (
       SELECT * FROM fare.decision x WHERE x.tap_id = c.tap_id ORDER BY x.revision DESC LIMIT 1) AS d) AS decided`;

@@ -76,8 +76,8 @@ async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedC
     submitted_at_ms: bigint;
   }>(
     `WITH taken AS (
-       DELETE FROM fare.command_inbox WHERE command_id IN (
-         SELECT command_id FROM fare.command_inbox ORDER BY arrival LIMIT $1)
+       DELETE FROM fare.command_inbox WHERE arrival IN (
+         SELECT arrival FROM fare.command_inbox ORDER BY arrival LIMIT $1)
        RETURNING *)
      SELECT command_id, kind, payload, submitted_by, submitted_at_ms FROM taken ORDER BY arrival`,
     [rowsMax],

@@ -111,10 +111,11 @@ async function claimQueue(client: pg.PoolClient, rowsMax: number): Promise<Queue
   return rows.map((row) => ({ accountId: row.account_id, fareDay: row.fare_day, attempts: row.attempts }));
 }
 
-type MoneyText<T> = Omit<T, 'riderMinor' | 'concessionMinor' | 'lossMinor'> & {
+type MoneyText<T> = Omit<T, 'riderMinor' | 'concessionMinor' | 'lossMinor' | 'capMinor'> & {
   riderMinor: string;
   concessionMinor: string;
   lossMinor: string;
+  capMinor: string;
 };
 type MaterialRow = {
   [K in keyof DayMaterial['facts']]: DayMaterial['facts'][K] | null;
@@ -166,6 +167,7 @@ async function storeAndLoad(
       riderMinor: BigInt(old.riderMinor),
       concessionMinor: BigInt(old.concessionMinor),
       lossMinor: BigInt(old.lossMinor),
+      capMinor: BigInt(old.capMinor),
     })),
   };
 }
@@ -214,7 +216,7 @@ function decisionJson(decision: Decision): string {
     transferMinor: (line?.transferMinor ?? 0n).toString(),
     concessionMinor: decision.concessionMinor.toString(),
     passMinor: (line?.passMinor ?? 0n).toString(),
-    capMinor: (line?.capMinor ?? 0n).toString(),
+    capMinor: decision.capMinor.toString(),
     lossMinor: decision.lossMinor.toString(),
     concessionId: line?.concessionId,
     fundingId: decision.fundingId,

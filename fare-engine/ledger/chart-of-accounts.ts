@@ -1,6 +1,79 @@
 /**
- * Names of ledger accounts. A name says whose it is; a currency is a property of each posting, never of a name.
+ * The chart of accounts: which kinds there are, on which side they grow, and what they mean. The name of an account is its
+ * kind and whose it is, `<kind>:<whose>`; a currency is a property of each posting, never of a name. docs/LEDGER.md shows
+ * the table to people.
  */
+
+/** On which side an account of a kind usually stands. */
+export type NormalSide = 'debit' | 'credit';
+
+export interface AccountKind {
+  /** What stands before the colon. */
+  readonly kind: string;
+  readonly normalSide: NormalSide;
+  /** What a balance on its normal side says. */
+  readonly meaning: string;
+}
+
+/** All kinds, in the order in which they are shown. */
+export const ACCOUNT_KINDS: readonly AccountKind[] = [
+  {
+    kind: 'till',
+    normalSide: 'debit',
+    meaning: 'money taken in at a till or by a payment provider',
+  },
+  {
+    kind: 'clearing',
+    normalSide: 'debit',
+    meaning: 'what an acquirer has taken from bank cards and still owes the city',
+  },
+  {
+    kind: 'rider',
+    normalSide: 'debit',
+    meaning: 'what a rider owes; on the credit side, what he has paid in',
+  },
+  {
+    kind: 'budget',
+    normalSide: 'debit',
+    meaning: 'what a source of public money owes for concession rides',
+  },
+  {
+    kind: 'rebate',
+    normalSide: 'debit',
+    meaning: 'what caps took off fares; the settlement shares it among the carriers',
+  },
+  {
+    kind: 'loss',
+    normalSide: 'debit',
+    meaning: 'what the city bears because it may not be charged to riders any more',
+  },
+  {
+    kind: 'liability',
+    normalSide: 'credit',
+    meaning: 'what was paid in advance for rides to come, passes and carnets, owed to carriers',
+  },
+  {
+    kind: 'revenue',
+    normalSide: 'credit',
+    meaning: 'what a carrier earned',
+  },
+  {
+    kind: 'penalty',
+    normalSide: 'credit',
+    meaning: 'penalties of riders without a ride',
+  },
+  {
+    kind: 'suspense',
+    normalSide: 'credit',
+    meaning: 'what nobody can be named for: a carrier or a source of money is not known',
+  },
+];
+
+/** The kind of an account, by its name; `undefined` where the chart has none. */
+export function kindOfAccount(account: string): AccountKind | undefined {
+  const end = account.indexOf(':');
+  return ACCOUNT_KINDS.find(({ kind }) => end === kind.length && account.startsWith(kind));
+}
 
 /** What a rider owes (debit) and paid in (credit). */
 export const riderAccount = (accountId: string): string => `rider:${accountId}`;
@@ -21,3 +94,6 @@ export const LATE_TAP_LOSS = 'loss:late-tap';
 
 /** What riders paid for passes and carnets, owed to the carriers with whom they ride. */
 export const PASS_LIABILITY = 'liability:passes';
+
+/** What caps took off fares: carriers earn the fare before the cap, and share what it took off when the month is settled. */
+export const CAP_REBATE = 'rebate:caps';

@@ -13,6 +13,8 @@ export interface LineMoney {
   readonly concessionMinor: bigint;
   /** Part of riderMinor that came too late to be charged. */
   readonly lossMinor: bigint;
+  /** What caps took off: the carrier earns it all the same, until the settlement shares it. */
+  readonly capMinor: bigint;
 }
 
 /** The latest decision of a tap, as far as the next needs it. */

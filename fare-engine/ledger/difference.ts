@@ -54,6 +54,7 @@ export function withdrawal(old: Decided, occasion: Occasion): Difference | null 
     riderMinor: 0n,
     concessionMinor: 0n,
     lossMinor: 0n,
+    capMinor: 0n,
     tapId: old.tapId,
     fareDay: old.fareDay,
     revision,
@@ -83,6 +84,7 @@ function sameMoney(a: LineMoney, b: LineMoney): boolean {
 }
 
 function moneyOf(source: LineMoney): LineMoney {
-  const { accountId, carrierId, fundingId, currency, riderMinor, concessionMinor, lossMinor } = source;
-  return { accountId, carrierId, fundingId, currency, riderMinor, concessionMinor, lossMinor };
+  const { accountId, carrierId, fundingId, currency, riderMinor, concessionMinor, lossMinor, capMinor } =
+    source;
+  return { accountId, carrierId, fundingId, currency, riderMinor, concessionMinor, lossMinor, capMinor };
 }

@@ -4,10 +4,18 @@
  *   rider's part       rider:<account>  → revenue:<carrier>
  *   too late to charge loss:late-tap    → revenue:<carrier>
  *   concession         budget:<funding> → revenue:<carrier>
+ *   cap                rebate:caps      → revenue:<carrier>
  *
+ * So a carrier's revenue is what its rides cost; what caps took off stands on an account of its own until the settlement.
  * Zero amounts make no posting. Ids are derived from tap and revision, so the same posting cannot be made twice.
  */
-import { budgetAccount, LATE_TAP_LOSS, revenueAccount, riderAccount } from './chart-of-accounts.ts';
+import {
+  budgetAccount,
+  CAP_REBATE,
+  LATE_TAP_LOSS,
+  revenueAccount,
+  riderAccount,
+} from './chart-of-accounts.ts';
 import type { LineMoney } from './decision.ts';
 
 export interface Posting {
@@ -29,10 +37,11 @@ export interface Posting {
  * @throws RangeError for a negative amount or a loss above the rider's part: no tariff may pay riders.
  */
 export function postLine(tapId: string, revision: number, money: LineMoney): Posting[] {
-  const { riderMinor, lossMinor, concessionMinor } = money;
-  if (riderMinor < 0n || concessionMinor < 0n || lossMinor < 0n || lossMinor > riderMinor) {
+  const { riderMinor, lossMinor, concessionMinor, capMinor } = money;
+  const least = [riderMinor, lossMinor, concessionMinor, capMinor].reduce((a, b) => (b < a ? b : a));
+  if (least < 0n || lossMinor > riderMinor) {
     throw new RangeError(
-      `tap ${tapId}: amounts out of range (rider ${riderMinor}, loss ${lossMinor}, concession ${concessionMinor})`,
+      `tap ${tapId}: amounts out of range (rider ${riderMinor}, loss ${lossMinor}, concession ${concessionMinor}, cap ${capMinor})`,
     );
   }
   const revenue = revenueAccount(money.carrierId);
@@ -40,6 +49,7 @@ export function postLine(tapId: string, revision: number, money: LineMoney): Pos
     ['rider', riderAccount(money.accountId), riderMinor - lossMinor],
     ['loss', LATE_TAP_LOSS, lossMinor],
     ['concession', budgetAccount(money.fundingId), concessionMinor],
+    ['cap', CAP_REBATE, capMinor],
   ];
   return parts
     .filter(([, , amountMinor]) => amountMinor > 0n)

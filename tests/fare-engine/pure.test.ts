@@ -131,17 +131,20 @@ describe('postings', () => {
     riderMinor: 5n,
     concessionMinor: 7n,
     lossMinor: 2n,
+    capMinor: 4n,
   };
   const short = (postings: ReturnType<typeof postLine>) =>
     postings.map((p) => [p.debitAccount, p.creditAccount, p.amountMinor]);
 
-  test('rider, loss and budget pay the carrier; zero amounts make no posting', () => {
+  test('rider, loss, budget and the rebate of caps pay the carrier; zero amounts make no posting', () => {
     expect(short(postLine('t', 1, money))).toEqual([
       ['rider:p', 'revenue:c', 3n],
       ['loss:late-tap', 'revenue:c', 2n],
       ['budget:f', 'revenue:c', 7n],
+      ['rebate:caps', 'revenue:c', 4n],
     ]);
-    expect(postLine('t', 1, { ...money, riderMinor: 0n, lossMinor: 0n, concessionMinor: 0n })).toEqual([]);
+    const nothing = { riderMinor: 0n, lossMinor: 0n, concessionMinor: 0n, capMinor: 0n };
+    expect(postLine('t', 1, { ...money, ...nothing })).toEqual([]);
   });
 
   test('a reversal exchanges the sides and names the old posting', () => {
@@ -159,6 +162,7 @@ describe('postings', () => {
     expect(() => postLine('t', 1, { ...money, riderMinor: -1n })).toThrow(RangeError);
     expect(() => postLine('t', 1, { ...money, concessionMinor: -1n })).toThrow(RangeError);
     expect(() => postLine('t', 1, { ...money, lossMinor: 6n })).toThrow(RangeError);
+    expect(() => postLine('t', 1, { ...money, capMinor: -1n })).toThrow(RangeError);
   });
 });
 

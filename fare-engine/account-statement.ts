@@ -1,0 +1,111 @@
+/**
+ * One ledger account: what was posted to it between two instants, with the running balance. Both ends are what was known
+ * then (trial-balance.ts), so statements of neighbouring times neither overlap nor leave out what committed late.
+ */
+import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
+import { KNOWN, type KnownState, knownAt, knownValues } from './trial-balance.ts';
+
+export interface StatementRequest {
+  readonly account: string;
+  /** Absent = from the first posting on. */
+  readonly fromMs?: number;
+  /** Absent = until now. */
+  readonly untilMs?: number;
+  /** Most rows that are shown; sums are of all. */
+  readonly rowsMax: number;
+}
+
+export interface StatementRow {
+  readonly postingId: string;
+  readonly postedAtMs: number;
+  readonly otherAccount: string;
+  /** Above zero = debit. */
+  readonly amountMinor: bigint;
+  readonly currency: string;
+  readonly state: 'pending' | 'posted';
+  readonly fareDay: string | null;
+  readonly tapId: string | null;
+  readonly reverses: string | null;
+  /** Of this currency, after this row. */
+  readonly balanceMinor: bigint;
+}
+
+export interface AccountStatement {
+  readonly account: string;
+  readonly from: KnownState | null;
+  readonly until: KnownState | null;
+  /** Debits less credits by currency. */
+  readonly opening: Readonly<Record<string, bigint>>;
+  readonly closing: Readonly<Record<string, bigint>>;
+  readonly rows: readonly StatementRow[];
+  /** Rows of the time in all. */
+  readonly count: number;
+}
+
+/**
+ * Reads it on one snapshot.
+ * @throws OperatorError LEDGER_NOT_SEALED
+ */
+export function accountStatement(pool: ReaderPool, request: StatementRequest): Promise<AccountStatement> {
+  return onOneSnapshot(pool, async (client) => {
+    const from = request.fromMs === undefined ? null : await knownAt(client, request.fromMs);
+    const until = request.untilMs === undefined ? null : await knownAt(client, request.untilMs);
+    const opening = from === null ? {} : await balancesOf(client, request.account, from);
+    const closing = await balancesOf(client, request.account, until);
+    const { rows, count } = await rowsBetween(client, request, { from, until });
+    return { account: request.account, from, until, opening, closing, rows, count };
+  });
+}
+
+async function balancesOf(
+  client: Queryable,
+  account: string,
+  known: KnownState | null,
+): Promise<Record<string, bigint>> {
+  const rows = await rowsOf<{ currency: string; balance: string }>(
+    client,
+    `SELECT currency, sum(CASE WHEN debit_account = $3 THEN amount_minor ELSE -amount_minor END)::text AS balance
+     FROM fare.posting p WHERE (debit_account = $3 OR credit_account = $3) AND ${KNOWN('p.xact')}
+     GROUP BY currency ORDER BY currency`,
+    [...knownValues(known), account],
+  );
+  return Object.fromEntries(rows.map(({ currency, balance }) => [currency, BigInt(balance)]));
+}
+
+type RowText = Omit<StatementRow, 'amountMinor' | 'balanceMinor'> & {
+  amountMinor: string;
+  balanceMinor: string;
+  count: number;
+};
+
+async function rowsBetween(
+  client: Queryable,
+  { account, rowsMax }: StatementRequest,
+  { from, until }: { from: KnownState | null; until: KnownState | null },
+) {
+  const rows = await rowsOf<RowText>(
+    client,
+    `WITH moved AS (
+       SELECT p.*, CASE WHEN debit_account = $3 THEN amount_minor ELSE -amount_minor END AS amount,
+              CASE WHEN debit_account = $3 THEN credit_account ELSE debit_account END AS other
+       FROM fare.posting_day p WHERE (debit_account = $3 OR credit_account = $3) AND ${KNOWN('p.xact')}),
+     running AS (
+       SELECT *, sum(amount) OVER (PARTITION BY currency ORDER BY xact, posting_id) AS balance FROM moved)
+     SELECT posting_id AS "postingId", posted_at_ms::float8 AS "postedAtMs", other AS "otherAccount",
+       amount::text AS "amountMinor", currency, fare_day::text AS "fareDay", tap_id AS "tapId", reverses,
+       CASE WHEN fare_day > coalesce((SELECT max(c.fare_day) FROM fare.close c WHERE ${KNOWN('c.xact')}), '-infinity')
+            THEN 'pending' ELSE 'posted' END AS state,
+       balance::text AS "balanceMinor", (count(*) OVER ())::float8 AS count
+     FROM running WHERE $4::xid8 IS NULL OR NOT (xact < $4::xid8 OR (xact = $4::xid8 AND $5::boolean))
+     ORDER BY running.xact, posting_id LIMIT $6`,
+    [...knownValues(until), account, ...knownValues(from), rowsMax],
+  );
+  return {
+    count: rows[0]?.count ?? 0,
+    rows: rows.map(({ count: _, ...row }) => ({
+      ...row,
+      amountMinor: BigInt(row.amountMinor),
+      balanceMinor: BigInt(row.balanceMinor),
+    })),
+  };
+}
