@@ -105,14 +105,28 @@ export type InspectionRule = Static<typeof InspectionRule>;
 /** The tariffs' word for inspectors' devices. */
 export const InspectionRules = Type.Array(InspectionRule, { maxItems: 500 });
 
-/** How many companions one medium may pay for on some routes during the time of one tariff package. */
+/** Most of something that is paid for beside a holder, and with which kinds of medium. */
+export const BesideLimit = Type.Object({
+  max: Type.Integer({ minimum: 1, maximum: 20 }),
+  mediumKinds: Type.Array(MediumKind, { minItems: 1, maxItems: 16 }),
+});
+export type BesideLimit = Static<typeof BesideLimit>;
+
+/** What one medium may pay for beside its holder on some routes during the time of one tariff package. */
 export const CompanionRule = Type.Object({
   validFromMs: InstantMs,
   /** Exclusive; null = open. */
   validUntilMs: Type.Union([InstantMs, Type.Null()]),
   /** Absent = every route that no other rule of its time names, and an unknown one. */
   routeIds: Type.Optional(Type.Array(FeedId, { minItems: 1, maxItems: 2000 })),
+  /** Companions. */
   max: Type.Integer({ minimum: 0, maximum: 20 }),
+  /** Companions beyond `max`, whom a right or a pass of the holder may let ride along; absent = the tariff has no such right. */
+  escorts: Type.Optional(BesideLimit),
+  /** Pieces of baggage; absent = none is paid with a medium. */
+  bags: Type.Optional(BesideLimit),
+  /** Companions within `max` and bags together; absent = each by its own limit. */
+  together: Type.Optional(Type.Integer({ minimum: 1, maximum: 40 })),
 });
 export type CompanionRule = Static<typeof CompanionRule>;
 

@@ -107,6 +107,8 @@ export const TapBody = Type.Object({
   where: Whereabouts,
   /** Riders beside the holder, paid by the same medium. */
   companions: Type.Integer({ minimum: 0, maximum: 20 }),
+  /** Pieces of baggage paid by the same medium. Absent = none. */
+  bags: Type.Optional(Type.Integer({ minimum: 1, maximum: 20 })),
   /** Set when the device took this touch for a repetition of an earlier one (same medium, same vehicle). */
   passBackOfSeq: Type.Optional(Seq),
   /** Of a bank card. */

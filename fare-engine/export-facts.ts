@@ -129,7 +129,7 @@ async function openTaps(client: Queryable, { fromDay, untilDay }: ExportRequest)
   await client.query(
     `DECLARE exported_tap CURSOR FOR
      SELECT json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
-       'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
+       'direction', direction, 'companions', companions, 'bags', bags, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
        'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
        'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
        'passBackOf', pass_back_of, 'receivedAtMs', known_from_ms) AS tap

@@ -16,6 +16,7 @@ const KINDS = [
   'base',
   'transfer',
   'breakdown',
+  'bag',
   'concession',
   'pass',
   'cap',

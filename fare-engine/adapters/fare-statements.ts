@@ -83,14 +83,14 @@ const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}
  */
 export const STORE_AND_LOAD = `
 WITH RECURSIVE new_tap AS (
-  INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions,
+  INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions, bags,
     fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id,
     belief_direction_id, stop_id, stop_confidence_pct, stop_source, stop_unsure, pass_back_of, flags, received_at_ms)
   SELECT "tapId", "deviceId", epoch, seq, decode("recordSha256", 'hex'), "tokenId", "mediumKind", direction,
-    companions, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "directionId",
+    companions, bags, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "directionId",
     "stopId", "stopConfidencePct", "stopSource", "stopUnsure", "passBackOf", flags, "receivedAtMs"
   FROM json_to_recordset($1) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, "recordSha256" text,
-    "tokenId" text, "mediumKind" text, direction text, companions smallint, "fareDay" date, "fareAtMs" bigint,
+    "tokenId" text, "mediumKind" text, direction text, companions smallint, bags smallint, "fareDay" date, "fareAtMs" bigint,
     "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text,
     "directionId" smallint, "stopId" text, "stopConfidencePct" smallint, "stopSource" text, "stopUnsure" boolean,
     "passBackOf" text, flags text[], "receivedAtMs" bigint)
@@ -182,7 +182,7 @@ candidate AS (
 SELECT
   (SELECT json_agg(tap_id) FROM new_tap) AS "newTapIds",
   (SELECT json_agg(json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
-     'direction', direction, 'companions', companions, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
+     'direction', direction, 'companions', companions, 'bags', bags, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
      'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
      'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
      'passBackOf', pass_back_of, 'receivedAtMs', known_from_ms)) FROM old_tap) AS taps,

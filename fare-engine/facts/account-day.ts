@@ -103,6 +103,7 @@ export function tapFact(
     mediumKind: tap.mediumKind,
     direction: tap.direction,
     companions: tap.companions,
+    ...(tap.bags > 0 ? { bags: tap.bags } : {}),
     vehicleId: place.vehicleId,
     carrierId: place.carrierId,
     routeId: place.routeId,

@@ -22,6 +22,8 @@ export interface StoredTap {
   readonly mediumKind: MediumKind;
   readonly direction: 'in' | 'out';
   readonly companions: number;
+  /** Pieces of baggage paid for beside them. */
+  readonly bags: number;
   /** Local date of the fare day, `YYYY-MM-DD`. */
   readonly fareDay: string;
   readonly fareAtMs: number;

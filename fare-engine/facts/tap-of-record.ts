@@ -160,6 +160,7 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
     mediumKind: body.mediumKind,
     direction: body.direction,
     companions: body.companions,
+    bags: body.bags ?? 0,
     fareDay,
     fareAtMs: instant.fareAtMs,
     uncertaintyMs: instant.uncertaintyMs,

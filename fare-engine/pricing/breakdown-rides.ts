@@ -6,6 +6,7 @@
  * A ride after a breakdown stands for the one that broke off: it is no ride of a claim, uses up no transfer, and the time
  * of transfers goes on from where it was.
  */
+import type { Beside } from './bags.ts';
 import { compareText } from './file-problem.ts';
 import type { BrokenRide, PricingState, TapBreakdown, TapFact } from './model.ts';
 import type { PricedLeg, UnpricedReason } from './price-leg.ts';
@@ -21,8 +22,9 @@ const UNCERTAINTY_MS_MAX = 3_600_000;
 export interface BreakdownRide {
   readonly rule: BreakdownRow;
   readonly broken: BrokenRide;
-  /** Companions that may ride on free. */
+  /** Companions, and bags, that may ride on free. */
   readonly companions: number;
+  readonly bags: number;
   /** Set where only the uncertainty of clocks makes it so: what the leg would cost the holder without it. */
   readonly doubt: { readonly uncertaintyMs: number; readonly nominalMinor: bigint } | null;
 }
@@ -57,7 +59,13 @@ export function rideOn(
   const sure = broken.unsureMs === undefined && isWithin(tap, broken, 0);
   const uncertaintyMs = Math.max(slackMs, broken.unsureMs ?? 0);
   const doubt = sure ? null : { uncertaintyMs, nominalMinor: usual.riderMinor };
-  const free = freeLeg(leg, { rule, broken, companions: broken.companions ?? 0, doubt });
+  const free = freeLeg(leg, {
+    rule,
+    broken,
+    companions: broken.companions ?? 0,
+    bags: broken.bags ?? 0,
+    doubt,
+  });
   return sure || chargedMinor(tap, free) < chargedMinor(tap, usual) ? free : usual;
 }
 
@@ -89,7 +97,7 @@ export function brokenAfter(
   state: PricingState,
   { tap, placeId }: Placed,
   leg: PricedLeg,
-  paying: number,
+  paying: Beside,
 ): BrokenRide[] {
   const others = (state.broken ?? []).filter(
     (one) => one.mediumId !== tap.mediumId && isOpenAt(one, tap.fareAtMs),
@@ -104,7 +112,7 @@ export function brokenAfter(
 }
 
 /** The right that this leg's own breakdown gives, if there is one within the tariff's window. */
-function brokenBy(tap: TapFact, placeId: string, leg: PricedLeg, paying: number): BrokenRide | undefined {
+function brokenBy(tap: TapFact, placeId: string, leg: PricedLeg, paying: Beside): BrokenRide | undefined {
   const rule = leg.tariff.breakdownRuleOf(leg.networkId);
   if (rule === undefined || tap.breakdowns === undefined) return undefined;
   const windowMs = rule.ride_window_s * 1000;
@@ -135,14 +143,33 @@ function brokenBy(tap: TapFact, placeId: string, leg: PricedLeg, paying: number)
     ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
     ...(sure.length > 0 ? {} : { unsureMs: slackOf(tap, uncertaintyMs) }),
     rides: rule.rides,
-    ...(rule.companions === 'free' && paying > 0 ? { companions: paying } : {}),
+    ...(rule.companions === 'free' ? someOf(paying) : {}),
   };
 }
 
-function usedUp(broken: BrokenRide, placeId: string, paying: number): BrokenRide | undefined {
-  const companions = Math.max(0, (broken.companions ?? 0) - paying);
+/** Only what there is: a state says nothing of what there is none of. */
+function someOf({ companions, bags }: Beside): Partial<Beside> {
+  return { ...(companions > 0 ? { companions } : {}), ...(bags > 0 ? { bags } : {}) };
+}
+
+/** What of those who may ride on free has not touched yet. */
+function stillToCome(
+  { companions = 0, bags = 0 }: Partial<Beside>,
+  paying: Beside,
+): { companions: number; bags?: number } {
+  const bagsLeft = bags - paying.bags;
+  return {
+    companions: Math.max(0, companions - paying.companions),
+    ...(bagsLeft > 0 ? { bags: bagsLeft } : {}),
+  };
+}
+
+function usedUp(broken: BrokenRide, placeId: string, paying: Beside): BrokenRide | undefined {
+  const left = stillToCome(broken, paying);
   const rides = broken.rides - 1;
-  return rides > 0 || companions > 0 ? { ...broken, rides, used: { placeId, companions } } : undefined;
+  return rides > 0 || left.companions > 0 || left.bags !== undefined
+    ? { ...broken, rides, used: { placeId, ...left } }
+    : undefined;
 }
 
 /** Another vehicle, before the breakdown: then the rider had left. Any other leg leaves the right as it is. */
@@ -155,7 +182,7 @@ function stillOpen(broken: BrokenRide, tap: TapFact, placeId: string | null): Br
   return left ? undefined : broken;
 }
 
-/** How many of a repeated touch's companions ride on free in the vehicle that its medium has changed to. */
+/** How many of a repeated touch's companions and bags ride on free in the vehicle that its medium has changed to. */
 export function laterCompanions(
   state: PricingState,
   { tap, placeId }: Placed,
@@ -164,7 +191,8 @@ export function laterCompanions(
   const broken = brokenOf(state, tap);
   if (broken?.used === undefined || broken.used.placeId !== placeId) return undefined;
   const rule = tariffs.byHash(broken.packageHash)?.breakdownRuleOf(broken.networkId);
-  return rule && { rule, broken, companions: broken.used.companions, doubt: null };
+  const { companions, bags = 0 } = broken.used;
+  return rule && { rule, broken, companions, bags, doubt: null };
 }
 
 /** The state after a repeated touch with companions: those of a ride that broke off ride on, those of the next one rode on. */
@@ -172,16 +200,21 @@ export function brokenAfterTouch(
   state: PricingState,
   { tap, placeId }: Placed,
   tariffs: TariffTimeline,
-  paying: number,
+  paying: Beside,
 ): readonly BrokenRide[] | undefined {
   return state.broken?.map((one) => {
     if (one.mediumId !== tap.mediumId) return one;
     if (one.used !== undefined && one.used.placeId === placeId) {
-      return { ...one, used: { placeId, companions: Math.max(0, one.used.companions - paying) } };
+      return { ...one, used: { placeId, ...stillToCome(one.used, paying) } };
     }
     const rule = tariffs.byHash(one.packageHash)?.breakdownRuleOf(one.networkId);
     if (one.placeId !== placeId || rule?.companions !== 'free') return one;
-    return { ...one, companions: (one.companions ?? 0) + paying };
+    const { companions = 0, bags = 0 } = one;
+    return {
+      ...one,
+      companions: companions + paying.companions,
+      ...someOf({ companions: 0, bags: bags + paying.bags }),
+    };
   });
 }
 

@@ -1,4 +1,5 @@
 /** Between priced lines and caps: which fare of a line which caps may lower, and the line with what they took off. */
+import type { PricedBags } from './bags.ts';
 import type { Fare } from './cap-charge.ts';
 import type { DatedCap } from './cap-window.ts';
 import { applyCaps, type CapCut } from './caps.ts';
@@ -16,6 +17,8 @@ export interface OpenLine {
   /** `null` = nothing was priced. */
   readonly leg: PricedLeg | null;
   readonly tap: TapFact;
+  /** To be put on the line after its caps; absent = none. */
+  readonly bags?: PricedBags | undefined;
   /** Of the line's rider amount, what is the holder's own. */
   readonly holderMinor: bigint;
 }

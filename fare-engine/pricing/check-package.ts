@@ -1,5 +1,6 @@
 /** What a package of our own must hold beyond the GTFS standard: acts, dates, references, one currency. */
 import { checkDates, networkIds, unknownAct } from './check-act.ts';
+import { checkBags } from './check-bags.ts';
 import { checkBreakdown } from './check-breakdown.ts';
 import { checkCaps } from './check-caps.ts';
 import { checkConcessions } from './check-concessions.ts';
@@ -24,6 +25,7 @@ export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml
     ...checkCitations(files, feed, yaml),
     ...checkConcessions(feed, yaml),
     ...checkTapPolicy(feed, yaml),
+    ...checkBags(files, feed, yaml),
     ...checkProducts(feed, yaml),
     ...checkInspection(feed, yaml),
     ...checkBreakdown(feed, yaml),

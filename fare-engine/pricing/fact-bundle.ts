@@ -68,6 +68,8 @@ const TapLine = Type.Object({
   mediumKind: MediumKind,
   direction: Type.Union([Type.Literal('in'), Type.Literal('out')]),
   companions: Type.Integer({ minimum: 0, maximum: 20 }),
+  /** Absent = none. */
+  bags: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
   vehicleId: Nullable(FeedId),
   carrierId: Nullable(FeedId),
   routeId: Nullable(FeedId),

@@ -10,17 +10,22 @@ import type { FileProblemCode } from './problem-codes.ts';
 import type { Concession, ConcessionsFile } from './tariff-schema.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-/** Products with the concession categories' rows, and what does not agree. */
+/** Products with the concession categories' rows, and what does not agree. `bags`: products that no row of law makes cheaper. */
 export function lawProducts(
   files: FeedFiles,
   feed: FareFeed,
   file: YamlFile<ConcessionsFile>,
+  bags: ReadonlySet<string | undefined> = new Set(),
 ): { products: Map<string, ProductRow[]>; problems: FileProblem[] } {
   const problems: FileProblem[] = [];
   const problem = amountProblems(files);
   const products = new Map<string, ProductRow[]>();
   const networks = networksOfProducts(feed);
   for (const [productId, rows] of feed.products) {
+    if (bags.has(productId)) {
+      products.set(productId, [...rows]);
+      continue;
+    }
     const full = rows.filter((row) => feed.categories.get(row.categoryId)?.isDefault);
     const written = rows.filter(
       (row) => row.categoryId !== '' && !feed.categories.get(row.categoryId)?.isDefault,

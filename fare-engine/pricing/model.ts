@@ -16,6 +16,8 @@ export interface TapFact {
   readonly mediumKind: MediumKind;
   readonly direction: 'in' | 'out';
   readonly companions: number;
+  /** Pieces of baggage that are paid for beside them; absent = none. */
+  readonly bags?: number;
   readonly vehicleId: string | null;
   /** GTFS `agency_id` of the carrier whose vehicle it was. */
   readonly carrierId: string | null;
@@ -150,8 +152,10 @@ export interface BrokenRide {
   readonly rides: number;
   /** Companions who paid and ride on free; absent = none. */
   readonly companions?: number;
-  /** The free ride that was begun, and companions of it who may still touch. */
-  readonly used?: { readonly placeId: string; readonly companions: number };
+  /** Bags that were paid for and ride on free with them; absent = none. */
+  readonly bags?: number;
+  /** The free ride that was begun, and companions and bags of it who may still touch. */
+  readonly used?: { readonly placeId: string; readonly companions: number; readonly bags?: number };
 }
 
 /** What was charged within one window of one cap. */
@@ -178,6 +182,8 @@ export interface Touch {
   readonly uncertaintyMs?: number;
   /** Companions that pay in this ride so far; absent = none. */
   readonly companions?: number;
+  /** Bags that are paid for in this ride so far; absent = none. */
+  readonly bags?: number;
   /** Who may still ride along under the holder's right; absent = nobody. */
   readonly escort?: EscortRight;
 }
@@ -213,6 +219,7 @@ export interface PriceStep {
     | 'base'
     | 'transfer'
     | 'breakdown'
+    | 'bag'
     | 'concession'
     | 'pass'
     | 'cap'

@@ -2,6 +2,7 @@
  * The charge: all facts of one account on one fare day, and what the day before handed on, become priced lines and
  * what is handed to the next day. Pure; the order of the facts and of the rules does not matter.
  */
+import { type Beside, bagsOf, NOTHING_BESIDE, type PricedBags, withBags } from './bags.ts';
 import { brokenAfter, brokenAfterTouch, laterCompanions, openBroken, rideOn } from './breakdown-rides.ts';
 import { candidateStops } from './candidate-stops.ts';
 import { capLines, type OpenLine } from './cap-lines.ts';
@@ -57,7 +58,8 @@ export function priceAccountDay(
     open.push({ ...priced, tap });
     state = priced.state;
   }
-  const { lines, counts } = capLines(state.caps, open);
+  const { lines: capped, counts } = capLines(state.caps, open);
+  const lines = open.map(({ tap, leg, bags }, i) => withBags(capped[i] as PricedLine, tap, leg, bags));
   return { lines, stateOut: trimState({ ...state, caps: counts }, tariffs, endMs) };
 }
 
@@ -99,7 +101,19 @@ function priceTap(state: PricingState, presented: Presented): PricedTap {
   if (typeof nominal === 'string') return unpriced(nominal);
   const { leg, notes } = cheaperStop(state, presented, cheaperClock(state, presented, nominal));
   const line = lineOfLeg(tap, day.fareDay, leg, notes);
-  return { line, leg, holderMinor: leg.riderMinor, state: nextState(state, tap, leg) };
+  const { bags, beside } = besideOf(tap, leg);
+  return { line, leg, bags, holderMinor: leg.riderMinor, state: nextState(state, tap, leg, beside) };
+}
+
+/** What pays beside the holder by one touch; `before` did already. */
+function besideOf(
+  tap: TapFact,
+  leg: PricedLeg,
+  before: Beside = NOTHING_BESIDE,
+): { bags: PricedBags | undefined; beside: Beside } {
+  const companions = companionsOf(tap, leg, before).paying;
+  const bags = bagsOf(tap, leg, { ...before, companions: before.companions + companions });
+  return { bags, beside: { companions, bags: bags?.paying ?? 0 } };
 }
 
 function notCharged(line: PricedLine): Omit<PricedTap, 'state'> {
@@ -107,7 +121,7 @@ function notCharged(line: PricedLine): Omit<PricedTap, 'state'> {
 }
 
 /**
- * The same ride. Companions are priced where the device itself recorded the repetition: then it has asked for them on its
+ * The same ride. Companions and bags are priced where the device itself recorded the repetition: then it has asked for them on its
  * panel. Otherwise nobody can tell whether they are others than at the first touch.
  */
 function repeatedTap(
@@ -125,45 +139,48 @@ function repeatedTap(
   const escorts = escortsOf(presented.tap, begun?.escort);
   // Escorts ride as the holder did; the others are companions.
   const tap = { ...presented.tap, companions: presented.tap.companions - escorts };
-  const asked = presented.tap.companions > 0 && tap.passBackOf !== undefined && tap.passBackOf !== null;
+  const { companions, bags: given = 0, passBackOf } = presented.tap;
+  const asked = companions + given > 0 && passBackOf !== undefined && passBackOf !== null;
   if (!asked) return { ...notCharged(line), state };
   // Full price: without the holder's rights and without a transfer.
   const alone = { ...presented, tap, day: { ...day, entitlements: [], passes: [] } };
   const { broken: _, ...fresh } = { ...state, transferRun: null };
   const ride = priceAt(fresh, alone, tap.fareAtMs, 0);
   if (typeof ride === 'string') return { ...notCharged(line), state };
-  const before = begun?.companions ?? 0;
+  const before = { companions: begun?.companions ?? 0, bags: begun?.bags ?? 0 };
   const { leg: full } = cheaperStop(fresh, alone, cheaperClock(fresh, alone, ride));
   const breakdown = laterCompanions(state, { tap, placeId }, presented.tariffs);
   const leg = breakdown ? { ...full, breakdown } : full;
-  const { paying } = companionsOf(tap, leg, before);
-  const lastTouches = state.lastTouches.map((t) => (own(t) ? touchedAgain(t, paying, escorts) : t));
-  const broken = brokenAfterTouch(state, { tap, placeId }, presented.tariffs, paying);
-  const companions = lineOfLaterCompanions(line, tap, leg, before);
+  const { bags, beside } = besideOf(tap, leg, before);
+  const lastTouches = state.lastTouches.map((t) => (own(t) ? touchedAgain(t, beside, escorts) : t));
+  const broken = brokenAfterTouch(state, { tap, placeId }, presented.tariffs, beside);
+  const later = lineOfLaterCompanions(line, tap, leg, before);
   return {
     line:
       begun?.escort && escorts > 0
         ? withEscorts(
-            companions,
+            later,
             tap,
             leg,
             begun.escort,
             escorts,
             presented.tariffs.byHash(begun.escort.packageHash),
           )
-        : companions,
+        : later,
     leg,
+    bags,
     holderMinor: 0n,
     state: { ...state, lastTouches, ...openBroken(broken, tap.fareAtMs) },
   };
 }
 
-/** The touch after a repetition that brought companions. */
-function touchedAgain({ escort, ...touch }: Touch, paying: number, escorts: number): Touch {
+/** The touch after a repetition that brought companions or bags. */
+function touchedAgain({ escort, ...touch }: Touch, beside: Beside, escorts: number): Touch {
   const left = (escort?.left ?? 0) - escorts;
   return {
     ...touch,
-    ...(paying > 0 ? { companions: (touch.companions ?? 0) + paying } : {}),
+    ...(beside.companions > 0 ? { companions: (touch.companions ?? 0) + beside.companions } : {}),
+    ...(beside.bags > 0 ? { bags: (touch.bags ?? 0) + beside.bags } : {}),
     ...(escort && left > 0 ? { escort: { ...escort, left } } : {}),
   };
 }
@@ -302,15 +319,14 @@ function possibleInstants({ day, tap, tariffs }: Presented): number[] {
   return later.length === 0 ? [tap.fareAtMs] : [tap.fareAtMs, firstMs, ...later];
 }
 
-function nextState(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState {
+function nextState(state: PricingState, tap: TapFact, leg: PricedLeg, beside: Beside): PricingState {
   const placeId = placeOf(tap);
   const others = recentTouches(state, tap.fareAtMs).filter(
     (t) => t.placeId !== placeId || t.mediumId !== tap.mediumId,
   );
-  const { paying } = companionsOf(tap, leg);
   const lastTouches =
-    placeId === null ? others : [...others, touchOf(tap, placeId, paying, escortsLeft(tap, leg))];
-  const broken = brokenAfter(state, { tap, placeId }, leg, paying);
+    placeId === null ? others : [...others, touchOf(tap, placeId, beside, escortsLeft(tap, leg))];
+  const broken = brokenAfter(state, { tap, placeId }, leg, beside);
   const { broken: _, ...rest } = state;
   const transferRun = nextRun(state, tap, leg);
   const row = leg.concession?.row;
@@ -327,7 +343,12 @@ function escortsLeft(tap: TapFact, leg: PricedLeg): EscortRight | null {
   return right && left > 0 ? { ...right, left } : null;
 }
 
-function touchOf(tap: TapFact, placeId: string, companions: number, escort: EscortRight | null): Touch {
+function touchOf(
+  tap: TapFact,
+  placeId: string,
+  { companions, bags }: Beside,
+  escort: EscortRight | null,
+): Touch {
   const { mediumId, fareAtMs, tapId } = tap;
   const uncertaintyMs = uncertaintyOf(tap);
   return {
@@ -337,6 +358,7 @@ function touchOf(tap: TapFact, placeId: string, companions: number, escort: Esco
     tapId,
     ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
     ...(companions > 0 ? { companions } : {}),
+    ...(bags > 0 ? { bags } : {}),
     ...(escort === null ? {} : { escort }),
   };
 }

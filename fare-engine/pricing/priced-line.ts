@@ -1,4 +1,5 @@
 /** From a priced leg to the line that is stored: amounts that add up, and a step for each change. */
+import { type Beside, bagsMinor, bagsOf, leftBeside, NOTHING_BESIDE, unpricedBags } from './bags.ts';
 import type { BreakdownRide } from './breakdown-rides.ts';
 import { addEscorts, escortRightOf, escortsOf } from './escorts.ts';
 import type { EscortRight, PricedLine, PriceStep, TapFact } from './model.ts';
@@ -24,8 +25,12 @@ export interface DoubtNotes {
  * Riders beside the holder and his escorts: how many pay, and how many are more than the tariff allows with one medium. `before` paid in
  * this ride already.
  */
-export function companionsOf(tap: TapFact, leg: PricedLeg, before = 0): { paying: number; rest: number } {
-  const left = Math.max(0, leg.tariff.policyOf(leg.networkId).companion_max - before);
+export function companionsOf(
+  tap: TapFact,
+  leg: PricedLeg,
+  before: Beside = NOTHING_BESIDE,
+): { paying: number; rest: number } {
+  const left = leftBeside(leg.tariff.policyOf(leg.networkId), before).companions;
   const others = tap.companions - escortsOf(tap, escortRightOf(leg));
   const paying = Math.min(others, left);
   return { paying, rest: others - paying };
@@ -38,11 +43,12 @@ function freeCompanions(leg: PricedLeg, paying: number): number {
 
 /**
  * All that is charged for a boarding: escorts pay as the holder does, other companions the medium's full price, without
- * concession or transfer.
+ * concession or transfer, and bags their own.
  */
 export function chargedMinor(tap: TapFact, leg: PricedLeg): bigint {
   const escorts = escortsOf(tap, escortRightOf(leg));
-  return ownAndCompanionsMinor(tap, leg) + BigInt(escorts) * leg.riderMinor;
+  const bags = bagsOf(tap, leg, { companions: companionsOf(tap, leg).paying, bags: 0 });
+  return ownAndCompanionsMinor(tap, leg) + BigInt(escorts) * leg.riderMinor + bagsMinor(bags);
 }
 
 function ownAndCompanionsMinor(tap: TapFact, leg: PricedLeg): bigint {
@@ -279,14 +285,14 @@ export interface Repeated {
 }
 
 /**
- * Line of a touch that repeats an earlier one to pay for companions: the device has asked for them. The holder's own ride
+ * Line of a touch that repeats an earlier one to pay for companions or bags: the device has asked for them. The holder's own ride
  * is not charged again.
  */
 export function lineOfLaterCompanions(
   sameRide: PricedLine,
   tap: TapFact,
   leg: PricedLeg,
-  before: number,
+  before: Beside,
 ): PricedLine {
   const { paying, rest } = companionsOf(tap, leg, before);
   const amount = BigInt(paying) * leg.grossMinor;
@@ -341,6 +347,7 @@ export function lineOfSameRide(
   const steps = [step];
   // Whether they are others than at the first touch nobody can tell: they are named, not charged.
   if (tap.companions > 0) steps.push(unpricedCompanions(tap, 0n, tap.companions, 'companions-same-ride'));
+  if (tap.bags) steps.push(unpricedBags(tap, 0n, tap.bags, 'bags-same-ride'));
   return { ...emptyLine(tap, fareDay, 'same-ride', tariff), networkId, steps };
 }
 

@@ -4,6 +4,7 @@ export const FILE_PROBLEMS = {
   TARIFF_ACT_UNKNOWN: 'a cited act is not in tariff.yaml',
   TARIFF_ARCHIVE_UNREADABLE: 'the zip archive was refused; the message names the reason',
   TARIFF_ARTICLE_MISSING: 'a rule cites no article of its act',
+  TARIFF_BAG: 'baggage whose product, price and limits do not belong together',
   TARIFF_CAP_FORM: 'fields of a cap that do not belong together',
   TARIFF_CAP_PARENT: 'a cap lies in one that is shorter or is reached first',
   TARIFF_CATEGORY_PRICE: 'a price of a concession category does not follow from the rows of law',

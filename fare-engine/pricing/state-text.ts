@@ -75,11 +75,16 @@ function brokenRows(broken: readonly BrokenRide[] | undefined) {
     unsureMs: one.unsureMs,
     rides: one.rides,
     companions: one.companions,
-    used: one.used && { placeId: one.used.placeId, companions: one.used.companions },
+    bags: one.bags,
+    used: one.used && {
+      placeId: one.used.placeId,
+      companions: one.used.companions,
+      bags: one.used.bags,
+    },
   }));
 }
 
-function touchRow({ placeId, mediumId, atMs, tapId, uncertaintyMs, companions, escort }: Touch) {
+function touchRow({ placeId, mediumId, atMs, tapId, uncertaintyMs, companions, bags, escort }: Touch) {
   return {
     placeId,
     mediumId,
@@ -87,6 +92,7 @@ function touchRow({ placeId, mediumId, atMs, tapId, uncertaintyMs, companions, e
     tapId,
     uncertaintyMs,
     companions,
+    bags,
     escort: escort && {
       left: escort.left,
       concessionId: escort.concessionId,

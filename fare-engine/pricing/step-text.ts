@@ -31,8 +31,11 @@ interface Parts {
 
 type Sentences = Readonly<Record<PriceStep['kind'], (x: Parts) => string>>;
 
-/** How many riders a remark is about, where it is about companions. */
-const count = (x: Parts): string => (x.p['companions'] ? `: ${x.p['companions']}` : '');
+/** How many a remark is about, where it is about companions or bags. */
+const count = (x: Parts): string => {
+  const many = x.p['companions'] ?? x.p['bags'];
+  return many ? `: ${many}` : '';
+};
 
 /** The name of a cap or product, where the tariff's names are at hand. */
 const named = (x: Parts): string => (x.name === '' ? '' : ` (${x.name})`);
@@ -53,10 +56,13 @@ const uk: Sentences = {
     x.free
       ? `Безкоштовна пересадка: ${x.p['minutes']} хв від першої реєстрації${x.p['limitMinutes'] ? ` (дозволено ${x.p['limitMinutes']} хв)` : ''}${x.act}`
       : `Пересадка: ${x.after} замість ${x.before}${x.act}`,
+  bag: (x) => `Багаж (${x.p['bags']}): ${x.after} замість ${x.before}${x.act}`,
   breakdown: (x) =>
-    x.p['companions']
-      ? `Безкоштовно для супутників (${x.p['companions']}): транспорт зламався, поїздка триває в іншому${x.act}`
-      : `Безкоштовно: транспорт зламався, поїздка триває в іншому (${x.p['minutes']} хв після поломки, дозволено ${x.p['limitMinutes']} хв)${x.act}`,
+    x.p['bags']
+      ? `Безкоштовно для багажу (${x.p['bags']}): транспорт зламався, поїздка триває в іншому${x.act}`
+      : x.p['companions']
+        ? `Безкоштовно для супутників (${x.p['companions']}): транспорт зламався, поїздка триває в іншому${x.act}`
+        : `Безкоштовно: транспорт зламався, поїздка триває в іншому (${x.p['minutes']} хв після поломки, дозволено ${x.p['limitMinutes']} хв)${x.act}`,
   concession: (x) =>
     x.p['quota'] !== undefined
       ? `Квоту пільги «${x.name}» вичерпано, ${x.after}${x.act}`
@@ -83,10 +89,13 @@ const en: Sentences = {
     x.free
       ? `Free transfer: ${x.p['minutes']} min after the first boarding${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} min allowed)` : ''}${x.act}`
       : `Transfer: ${x.after} instead of ${x.before}${x.act}`,
+  bag: (x) => `Baggage (${x.p['bags']}): ${x.after} instead of ${x.before}${x.act}`,
   breakdown: (x) =>
-    x.p['companions']
-      ? `Free for companions (${x.p['companions']}): the vehicle broke down, the ride goes on in another${x.act}`
-      : `Free: the vehicle broke down, the ride goes on in another (${x.p['minutes']} min after the breakdown, ${x.p['limitMinutes']} min allowed)${x.act}`,
+    x.p['bags']
+      ? `Free for baggage (${x.p['bags']}): the vehicle broke down, the ride goes on in another${x.act}`
+      : x.p['companions']
+        ? `Free for companions (${x.p['companions']}): the vehicle broke down, the ride goes on in another${x.act}`
+        : `Free: the vehicle broke down, the ride goes on in another (${x.p['minutes']} min after the breakdown, ${x.p['limitMinutes']} min allowed)${x.act}`,
   concession: (x) =>
     x.p['quota'] !== undefined
       ? `The quota of the concession is used up: ${x.name}, ${x.after}${x.act}`
@@ -114,10 +123,13 @@ const de: Sentences = {
     x.free
       ? `Kostenloser Umstieg: ${x.p['minutes']} Min. nach dem ersten Einstieg${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} Min. erlaubt)` : ''}${x.act}`
       : `Umstieg: ${x.after} statt ${x.before}${x.act}`,
+  bag: (x) => `Gepäck (${x.p['bags']}): ${x.after} statt ${x.before}${x.act}`,
   breakdown: (x) =>
-    x.p['companions']
-      ? `Kostenlos für Mitfahrende (${x.p['companions']}): das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter${x.act}`
-      : `Kostenlos: das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter (${x.p['minutes']} Min. nach der Panne, ${x.p['limitMinutes']} Min. erlaubt)${x.act}`,
+    x.p['bags']
+      ? `Kostenlos für Gepäck (${x.p['bags']}): das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter${x.act}`
+      : x.p['companions']
+        ? `Kostenlos für Mitfahrende (${x.p['companions']}): das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter${x.act}`
+        : `Kostenlos: das Fahrzeug hatte eine Panne, die Fahrt geht in einem anderen weiter (${x.p['minutes']} Min. nach der Panne, ${x.p['limitMinutes']} Min. erlaubt)${x.act}`,
   concession: (x) =>
     x.p['quota'] !== undefined
       ? `Das Kontingent der Ermäßigung ist aufgebraucht: ${x.name}, ${x.after}${x.act}`
@@ -146,10 +158,13 @@ const pl: Sentences = {
     x.free
       ? `Bezpłatna przesiadka: ${x.p['minutes']} min od pierwszej rejestracji${x.p['limitMinutes'] ? ` (dozwolone ${x.p['limitMinutes']} min)` : ''}${x.act}`
       : `Przesiadka: ${x.after} zamiast ${x.before}${x.act}`,
+  bag: (x) => `Bagaż (${x.p['bags']}): ${x.after} zamiast ${x.before}${x.act}`,
   breakdown: (x) =>
-    x.p['companions']
-      ? `Bezpłatnie dla osób towarzyszących (${x.p['companions']}): pojazd uległ awarii, przejazd trwa w innym${x.act}`
-      : `Bezpłatnie: pojazd uległ awarii, przejazd trwa w innym (${x.p['minutes']} min po awarii, dozwolone ${x.p['limitMinutes']} min)${x.act}`,
+    x.p['bags']
+      ? `Bezpłatnie dla bagażu (${x.p['bags']}): pojazd uległ awarii, przejazd trwa w innym${x.act}`
+      : x.p['companions']
+        ? `Bezpłatnie dla osób towarzyszących (${x.p['companions']}): pojazd uległ awarii, przejazd trwa w innym${x.act}`
+        : `Bezpłatnie: pojazd uległ awarii, przejazd trwa w innym (${x.p['minutes']} min po awarii, dozwolone ${x.p['limitMinutes']} min)${x.act}`,
   concession: (x) =>
     x.p['quota'] !== undefined
       ? `Limit ulgi jest wyczerpany: ${x.name}, ${x.after}${x.act}`
@@ -180,6 +195,9 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'no-product': 'для цього носія немає ціни',
     'companions-over-max': 'супутники понад кількість, яку дозволяє тариф',
     'companions-same-ride': 'супутники при повторному прикладанні',
+    'bags-over-max': 'багаж понад кількість, яку дозволяє тариф',
+    'bags-no-price': 'для багажу з цим носієм немає ціни',
+    'bags-same-ride': 'багаж при повторному прикладанні',
   },
   en: {
     'no-tariff': 'no tariff is in force at this time',
@@ -190,6 +208,9 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'no-product': 'there is no price for this medium',
     'companions-over-max': 'companions beyond the number that the tariff allows',
     'companions-same-ride': 'companions of a repeated touch',
+    'bags-over-max': 'baggage beyond the number that the tariff allows',
+    'bags-no-price': 'there is no price for baggage with this medium',
+    'bags-same-ride': 'baggage of a repeated touch',
   },
   de: {
     'no-tariff': 'zu dieser Zeit gilt kein Tarif',
@@ -200,6 +221,9 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'no-product': 'für dieses Medium gibt es keinen Preis',
     'companions-over-max': 'Mitfahrende über die Zahl hinaus, die der Tarif erlaubt',
     'companions-same-ride': 'Mitfahrende bei erneutem Vorhalten',
+    'bags-over-max': 'Gepäck über die Zahl hinaus, die der Tarif erlaubt',
+    'bags-no-price': 'für Gepäck gibt es mit diesem Medium keinen Preis',
+    'bags-same-ride': 'Gepäck bei erneutem Vorhalten',
   },
   pl: {
     'no-tariff': 'w tym czasie nie obowiązuje żadna taryfa',
@@ -210,6 +234,9 @@ const UNPRICED: Readonly<Record<StepLanguage, Readonly<Record<string, string>>>>
     'no-product': 'nie ma ceny dla tego nośnika',
     'companions-over-max': 'osoby towarzyszące ponad liczbę dozwoloną taryfą',
     'companions-same-ride': 'osoby towarzyszące przy ponownym przyłożeniu',
+    'bags-over-max': 'bagaż ponad liczbę dozwoloną taryfą',
+    'bags-no-price': 'nie ma ceny bagażu dla tego nośnika',
+    'bags-same-ride': 'bagaż przy ponownym przyłożeniu',
   },
 };
 

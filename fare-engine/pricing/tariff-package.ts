@@ -119,7 +119,8 @@ export function readTariffPackage(files: FeedFiles): ReadPackage {
   // What follows from rows that could not be read would mislead: prices by law are compared in a feed without errors.
   const readable = !hasErrors(problems);
   problems.push(...checkPackage(files, feed, yaml));
-  const law = lawProducts(files, feed, yaml.concessions);
+  const bags = new Set(yaml.tapPolicy.value.networks.map((row) => row.bag_product_id));
+  const law = lawProducts(files, feed, yaml.concessions, bags);
   if (readable) problems.push(...law.problems);
   problems.sort(compareFileProblems);
   if (hasErrors(problems)) return { ok: false, problems };

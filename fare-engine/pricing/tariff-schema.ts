@@ -106,6 +106,11 @@ export const NetworkTapPolicy = strict({
   mode: Type.Literal('in'),
   passback_s: Type.Integer({ minimum: 0, maximum: 3600 }),
   companion_max: Type.Integer({ minimum: 0, maximum: 20 }),
+  /** What a bag costs; its price is that of the default category by medium. Absent = no baggage is paid with a card. */
+  bag_product_id: Type.Optional(Id),
+  bag_max: Type.Optional(Type.Integer({ minimum: 1, maximum: 20 })),
+  /** Companions and bags together; absent = each by its own limit. */
+  extra_max: Type.Optional(Type.Integer({ minimum: 1, maximum: 40 })),
   late_tap_accept_s: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
   /** Whether the vehicle of the ride before may be transferred to; absent = `free`, as to any other. */
   same_vehicle_transfer: Type.Optional(oneOf('free', 'not')),

@@ -80,6 +80,14 @@ export const FIELD_WORDS: Readonly<Record<string, Words>> = {
     'Mitfahrende höchstens',
     'osób towarzyszących najwyżej',
   ],
+  bag_product_id: ['квиток на багаж', 'baggage product', 'Gepäckfahrschein', 'bilet na bagaż'],
+  bag_max: ['багажу щонайбільше', 'bags at most', 'Gepäckstücke höchstens', 'sztuk bagażu najwyżej'],
+  extra_max: [
+    'супутників і багажу разом щонайбільше',
+    'companions and bags together at most',
+    'Mitfahrende und Gepäck zusammen höchstens',
+    'osób towarzyszących i bagażu razem najwyżej',
+  ],
   late_tap_accept_s: [
     'прийом запізнілих записів',
     'late taps taken',

@@ -58,6 +58,7 @@ const Case = Type.Object(
           route: Type.String(),
           vehicle: Type.Optional(Type.String()),
           companions: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
+          bags: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
           pays: Type.String({ pattern: '^[0-9]+\\.[0-9]{2}$' }),
           claim: Type.Optional(Type.Union([Type.Literal('yes'), Type.Literal('no')])),
           because: Type.Optional(Type.String()),
@@ -138,6 +139,7 @@ function price(example: Case, given: TariffTimeline): PricedLine[] {
       routeId: ride.route,
       vehicleId: ride.vehicle ?? `own-${i}`,
       companions: Number(ride.companions ?? 0),
+      bags: Number(ride.bags ?? 0),
       ...(broken.length > 0 && { breakdowns: broken }),
     });
     const day = calendar.fareDayOf(fact.fareAtMs);

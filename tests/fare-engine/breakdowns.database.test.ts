@@ -206,7 +206,20 @@ test('an export carries what befell the taps, and a stranger reaches the same li
     dayStart: '04:00',
     packages: [read.files],
   };
+  // Ternopil has no price for baggage: it is named, and travels as it was recorded.
+  const bag = tapRow({
+    ...at(2),
+    device: 'bag-1',
+    token: token(199),
+    vehicleId: 'bag-bus',
+    routeId: 'T5',
+    bags: 2,
+  });
+  await engine.deliver([bag]);
+  await settle();
+  expect((await lineOf(tapIdOf('bag-1', bag.seq))).steps.at(-1).params).toMatchObject({ bags: '2' });
   await exportFacts(engine.admin, request, async (line) => void lines.push(line));
+  expect(lines.filter((line) => line.includes('"bags":2'))).toHaveLength(1);
   const bundle = parseFactBundle(lines);
   if (!bundle.ok) throw new Error(bundle.problem.message);
   const repriced = [...repriceBundle(bundle.bundle)].map(({ line }) => [

@@ -14,7 +14,12 @@ import {
 } from '../../support/tariff.ts';
 
 const COMPANIONS = {
-  'tap-policy.yaml': (PACKAGE['tap-policy.yaml'] as string).replace('companion_max: 0', 'companion_max: 2'),
+  'tap-policy.yaml': (PACKAGE['tap-policy.yaml'] as string).replace(
+    'companion_max: 0',
+    'companion_max: 2, bag_product_id: bag, bag_max: 2, extra_max: 3',
+  ),
+  'product-terms.yaml': 'products: [{ fare_product_id: bag, kind: bag, act: order-1, article: п. 12 }]\n',
+  'fare_products.txt': `${PACKAGE['fare_products.txt']}bag,Багаж,full,social_card,7.00,UAH\n`,
   'breakdown.yaml': BREAKDOWN,
 };
 const first = packageOf({
@@ -45,6 +50,7 @@ const tapArb = fc
     mediumKind: fc.constantFrom('social' as const, 'social' as const, 'wallet' as const, 'bank' as const),
     direction: fc.constantFrom('in' as const, 'in' as const, 'in' as const, 'out' as const),
     companions: fc.constantFrom(0, 0, 0, 1, 3),
+    bags: fc.constantFrom(0, 0, 1, 3),
     vehicleId: fc.constantFrom('v1', 'v2', 'v3', null),
     routeId: fc.constantFrom('T1', 'T2', 'P1', 'X1', 'none', null),
     breakdowns: fc.option(

@@ -168,6 +168,10 @@ describe('each code, with its place', () => {
       changed('fare_leg_rules.txt', 'private,ride-private', 'private,ride-night'),
     ],
     [
+      'TARIFF_BAG tap-policy.yaml:3:50 error',
+      changed('tap-policy.yaml', 'companion_max: 0', 'bag_max: 1, companion_max: 0'),
+    ],
+    [
       'TARIFF_REST_MISSING tap-policy.yaml:2:1 error',
       changed('tap-policy.yaml', 'network_id: ""', 'network_id: municipal'),
     ],

@@ -17,6 +17,7 @@ export interface TapWish {
   readonly routeId?: string;
   readonly stopId?: string;
   readonly companions?: number;
+  readonly bags?: number;
   readonly receivedAtMs?: number;
   readonly passBackOfSeq?: number;
   /** What the device knew of time, instead of a sync a second before. */
@@ -57,6 +58,7 @@ export function tapRow(wish: TapWish): RowWish {
       ...(wish.stopId === undefined ? {} : { stopId: wish.stopId }),
     },
     companions: wish.companions ?? 0,
+    ...(wish.bags === undefined ? {} : { bags: wish.bags }),
     ...(wish.passBackOfSeq === undefined ? {} : { passBackOfSeq: wish.passBackOfSeq }),
     denyList: { generation: 1, n: 0 },
   };
