@@ -26,7 +26,9 @@ export function openAuditDatabase(
   io: CommandIo,
   role: VisitorRole = 'auditor_runtime',
 ): AuditDatabase {
-  const url = io.env['KVYTOK_POSTGRES_URL'];
+  const url =
+    (role === 'office_runtime' ? io.env['KVYTOK_OFFICE_POSTGRES_URL'] : undefined) ??
+    io.env['KVYTOK_POSTGRES_URL'];
   if (dataDir !== undefined || url === undefined) return ofRunningCity(dataFolderOf(dataDir, io), role);
   return { pool: open(url), cityDir: io.env['KVYTOK_CITY_DIR'] ?? null };
 }

@@ -109,7 +109,7 @@ export interface CommandContext {
   /** Media that stand for them at this instant, by the accounts that these commands deny or allow. */
   readonly media: ReadonlyMap<string, readonly string[]>;
   readonly latestClose: Close | null;
-  /** Findings that these commands judge and that are stored. */
+  /** Findings that these commands bring or judge, and that are stored. */
   readonly findings: ReadonlySet<string>;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
@@ -157,7 +157,6 @@ export function idempotencyKey(command: SubmittedCommand): string {
     'grant-entitlement': 'entitlementId',
     'sell-pass': 'passId',
     'close-day': 'fareDay',
-    'record-anomaly': 'findingId',
   };
   const field = (named as Record<string, string>)[command.kind];
   const value = field === undefined ? undefined : payload?.[field];

@@ -143,7 +143,11 @@ export function loadCity(dir: string): CityData {
     : { dir, city, devices };
 }
 
-function readYaml<S extends TSchema>(file: string, schema: S): Static<S> {
+/**
+ * A YAML file of a city's data, checked.
+ * @throws OperatorError CITY_DATA_INVALID naming file, line and what is wrong.
+ */
+export function readYaml<S extends TSchema>(file: string, schema: S): Static<S> {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');

@@ -34,6 +34,11 @@ export const BENCHES: readonly BenchEntry[] = [
     load: () => import('./audit.ts'),
   },
   {
+    name: 'anomalies',
+    summary: "a month searched by all of the auditor's rules, against one SQL query for one of them",
+    load: () => import('./anomalies.ts'),
+  },
+  {
     name: 'denials',
     summary: 'from a denial to its refusal on every online validator; a large list while cards are answered',
     load: () => import('./denials.ts'),

@@ -2,6 +2,7 @@
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { reconcile } from '../../fare-engine/reconcile.ts';
+import { runAnomalies } from '../audit/anomalies.ts';
 import { daysOf, type ExportedDays, exportFactsFile } from '../audit/export-facts-file.ts';
 import { exportFolder } from '../audit/export-folder.ts';
 import { runProve } from '../audit/prove.ts';
@@ -18,6 +19,10 @@ export const usage = `Usage: kvytok audit export --day DATE | --from DATE --unti
        kvytok audit prove --export DIR --tap TAP | --leaf N  --out FILE [--key KEY]
        kvytok audit witness --from URL|DIR --key KEY --state DIR --witness-key FILE --name NAME [--out FILE]
        kvytok audit reconcile [--data DIR]
+       kvytok audit anomalies run --day DATE | --from DATE --until DATE  --who NAME | --dry
+       kvytok audit anomalies list [--from DATE] [--until DATE] [--rule RULE] [--verdict open|confirmed|dismissed]
+                             [--lang uk|en|de|pl] [--json | --csv]
+       kvytok audit anomalies review FINDING --verdict confirmed|dismissed --reason TEXT --who NAME
        kvytok audit quarantine list [--reason CODE] [--waiting] | show ID | replay [--who NAME]  [--data DIR]
 
 export      writes the facts of fare days as a bundle that \`kvytok price --facts FILE\` re-prices offline: taps with
@@ -32,11 +37,15 @@ prove       takes the decision that stands for a tap (or a leaf by its number) o
 witness     for somebody outside the city: proves that the log begins with what was seen last (--state), remembers the
             new state and countersigns it. A log that contradicts itself is refused, and both states are kept.
 reconcile   asks the database whether everything adds up; exit code 1 when it does not.
+anomalies   looks for what cannot be in the taps of some days (docs/ANOMALIES.md): run keeps what it finds, --dry shows it
+            only; list shows what stands, with a sentence for each; review keeps a person's word. A finding changes no
+            price and denies no card.
 quarantine  single records of proven devices that were put aside: by reason with what became of them, one of them with
             its bytes; replay takes in what was of an unknown kind once and is known to this version of ingest.
 
   --key    public key of the log (name+id+base64), or a file with such keys, one a line
-  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime; replay: office_runtime)
+  --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime; replay and
+           what anomalies keeps: office_runtime, by KVYTOK_OFFICE_POSTGRES_URL where both are needed)
   --city   folder of the city's data, for its tariffs; otherwise that of the running city, or KVYTOK_CITY_DIR
 `;
 
@@ -46,6 +55,7 @@ const flag = { type: 'boolean' } as const;
 const OPTIONS = {
   ...{ day: text, from: text, until: text, out: text, data: text, city: text, log: text },
   ...{ reason: text, waiting: flag, who: text },
+  ...{ rule: text, verdict: text, lang: text, dry: flag, json: flag, csv: flag },
   ...{ export: text, proof: text, key: texts, checkpoint: texts, witness: texts, need: text },
   ...{ tap: text, leaf: text, state: text, 'witness-key': text, name: text },
 } as const;
@@ -59,6 +69,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parse(args);
   const [what, ...words] = positionals;
   if (what === 'quarantine') return runQuarantine(words, values, io);
+  if (what === 'anomalies') return runAnomalies(words, values, io);
   if (words.length > 0) throw new UsageError(`${what} takes options only, not ${JSON.stringify(words[0])}`);
   switch (what) {
     case 'verify':
@@ -72,7 +83,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     case 'reconcile':
       return withDatabase(values, io, (database) => runReconcile(database, io));
     default:
-      throw new UsageError('export, verify, prove, witness, reconcile or quarantine is needed');
+      throw new UsageError('export, verify, prove, witness, reconcile, anomalies or quarantine is needed');
   }
 }
 

@@ -21,19 +21,20 @@ export interface ReviewFact {
   readonly knownFromMs: number;
 }
 
-/** Findings that these commands judge, for the adapter to look up. */
+/** Findings that these commands bring or judge, for the adapter to look up. */
 export function findingsNamed(commands: readonly SubmittedCommand[]): string[] {
   return commands.flatMap(({ kind, payload }) => {
-    const id = kind === 'review-anomaly' ? (payload as Record<string, unknown> | null)?.['findingId'] : null;
+    const ours = kind === 'review-anomaly' || kind === 'record-anomaly';
+    const id = ours ? (payload as Record<string, unknown> | null)?.['findingId'] : null;
     return typeof id === 'string' ? [id] : [];
   });
 }
 
-/** A finding becomes a fact; its id must be the hash of what it says. */
+/** A finding becomes a fact; its id must be the hash of what it says. One that is there already stays as it is. */
 export function recordAnomaly(
   payload: Payload<'record-anomaly'>,
   { knownFromMs }: Naming,
-  { writes }: Desk,
+  desk: Desk,
 ): Refusal {
   const { by, findingId: said, ...rest } = payload;
   const finding: Finding = { ...NOBODY, ...rest };
@@ -42,7 +43,14 @@ export function recordAnomaly(
   const days = [finding.fromDay, finding.untilDay];
   if (!days.every(isDate) || finding.untilDay <= finding.fromDay || finding.tapIds.length > finding.taps)
     return { reason: 'COMMAND_MALFORMED', detail: 'days or taps of the finding are not possible' };
-  writes.findings.push({ ...finding, findingId: said, aboutId: aboutId(finding), saidBy: by, knownFromMs });
+  if (isThere(said, desk)) return null;
+  desk.writes.findings.push({
+    ...finding,
+    findingId: said,
+    aboutId: aboutId(finding),
+    saidBy: by,
+    knownFromMs,
+  });
   return null;
 }
 
@@ -50,12 +58,15 @@ export function recordAnomaly(
 export function reviewAnomaly(
   { findingId: id, verdict, reason, by }: Payload<'review-anomaly'>,
   { commandId, knownFromMs }: Naming,
-  { context, writes }: Desk,
+  desk: Desk,
 ): Refusal {
-  if (!context.findings.has(id) && !writes.findings.some((finding) => finding.findingId === id))
-    return { reason: 'ANOMALY_UNKNOWN', detail: id };
-  writes.reviews.push({ reviewId: commandId, findingId: id, verdict, reason, saidBy: by, knownFromMs });
+  if (!isThere(id, desk)) return { reason: 'ANOMALY_UNKNOWN', detail: id };
+  desk.writes.reviews.push({ reviewId: commandId, findingId: id, verdict, reason, saidBy: by, knownFromMs });
   return null;
+}
+
+function isThere(id: string, { context, writes }: Desk): boolean {
+  return context.findings.has(id) || writes.findings.some((finding) => finding.findingId === id);
 }
 
 function isDate(text: string): boolean {

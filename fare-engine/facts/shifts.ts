@@ -58,7 +58,7 @@ export function createShiftBook({ assignments, shifts }: ShiftFacts): ShiftBook 
 }
 
 /** By time. At one instant a close comes before an open, the vehicle's plan before the driver, then the lesser id. */
-function inSequence(a: ShiftEvent, b: ShiftEvent): number {
+export function inSequence(a: ShiftEvent, b: ShiftEvent): number {
   return a.atMs - b.atMs || strength(a) - strength(b) || (a.recordId < b.recordId ? -1 : 1);
 }
 
