@@ -38,6 +38,8 @@ export interface AgentCounters {
   repeated: number;
   /** Greens that pay for companions only. */
   companions: number;
+  /** Greens that pay for baggage only. */
+  bags: number;
   /** Greens against which a debt stands in the deny list (scope `paid`). */
   acceptedInDebt: number;
   refusalsNotRecorded: number;

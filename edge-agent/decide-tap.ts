@@ -21,6 +21,8 @@ export interface EarlierRide {
   readonly elapsedMs: number;
   /** Paid for in it so far. */
   readonly companions: number;
+  /** Absent = none. */
+  readonly bags?: number;
 }
 
 export interface TapQuestion {
@@ -46,6 +48,8 @@ export type TapDecision =
       readonly passBackOfSeq?: number;
       /** Companions of that ride so far. */
       readonly companions?: number;
+      /** Bags of that ride so far; absent = none. */
+      readonly bags?: number;
       /** A debt stands against rides that the wallet would pay; only the city knows whether this is one. */
       readonly deniedWhenPaid: boolean;
     }
@@ -71,6 +75,7 @@ export function decideTap(question: TapQuestion): TapDecision {
       repeated,
       ...(earlier.seq !== null && { passBackOfSeq: earlier.seq }),
       companions: earlier.companions,
+      ...(earlier.bags && { bags: earlier.bags }),
     }),
   };
 }

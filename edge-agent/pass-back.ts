@@ -5,7 +5,7 @@
 import { type JournalRecord, parseRecord } from '#contracts/record.ts';
 import { instantOf } from './clock-evidence.ts';
 import type { EarlierRide } from './decide-tap.ts';
-import type { StoredRecord } from './ports.ts';
+import type { Beside, StoredRecord } from './ports.ts';
 
 /** Most rides remembered; a bus boards fewer within any sensible window. */
 const RIDES_MAX = 4096;
@@ -18,6 +18,7 @@ interface Ride {
   readonly monoMs?: number;
   readonly vehicleId: string | undefined;
   readonly companions: number;
+  readonly bags: number;
 }
 
 /** An instant by both clocks of this boot. */
@@ -34,13 +35,13 @@ export interface PassBackMemory {
   /** Another door of the vehicle says that it let this medium on. Not later than what is known here already. */
   rodeElsewhere(
     tokenId: string,
-    ride: { ageMs: number; vehicleId: string | undefined; companions: number },
+    ride: { ageMs: number; vehicleId: string | undefined; companions: number; bags?: number },
     now: Moment,
   ): void;
   /** A repetition of a ride at another door was written here: from now on it stands for that ride. */
   adopt(tokenId: string, seq: number): void;
-  /** Companions were paid for in the ride of this number. */
-  addCompanions(tokenId: string, seq: number, companions: number): void;
+  /** Companions or bags were paid for in the ride of this number. */
+  addBeside(tokenId: string, seq: number, beside: Beside): void;
   /** Forgets everything: sequence numbers of another epoch name other rides. */
   clear(): void;
   /** Reads the rides of an earlier boot from its records, newest first. */
@@ -66,31 +67,34 @@ export function createPassBackMemory(passBackMs: number): PassBackMemory {
     earlier(tokenId, vehicleId, now) {
       const ride = rides.get(tokenId);
       if (!ride || ride.vehicleId !== vehicleId) return null;
-      return { seq: ride.seq, elapsedMs: elapsed(ride, now), companions: ride.companions };
+      const { seq, companions, bags } = ride;
+      return { seq, elapsedMs: elapsed(ride, now), companions, bags };
     },
     remember(tokenId, { seq, vehicleId }, now) {
       rides.delete(tokenId);
       dropOld(now);
-      rides.set(tokenId, { seq, atMs: now.nowMs, monoMs: now.monoMs, vehicleId, companions: 0 });
+      const at = { atMs: now.nowMs, monoMs: now.monoMs };
+      rides.set(tokenId, { seq, ...at, vehicleId, companions: 0, bags: 0 });
     },
-    rodeElsewhere(tokenId, { ageMs, vehicleId, companions }, now) {
+    rodeElsewhere(tokenId, { ageMs, vehicleId, companions, bags = 0 }, now) {
       const ride = rides.get(tokenId);
       if (ride && ride.vehicleId === vehicleId && elapsed(ride, now) < passBackMs) {
-        // Both doors know of it: the companions are those of one ride.
-        rides.set(tokenId, { ...ride, companions: Math.max(ride.companions, companions) });
+        // Both doors know of it: the companions and bags are those of one ride.
+        const most = Math.max(ride.companions, companions);
+        rides.set(tokenId, { ...ride, companions: most, bags: Math.max(ride.bags, bags) });
         return;
       }
       if (ageMs >= passBackMs) return;
       rides.delete(tokenId);
       dropOld(now);
       const at = { atMs: now.nowMs - ageMs, monoMs: now.monoMs - ageMs };
-      rides.set(tokenId, { seq: null, ...at, vehicleId, companions });
+      rides.set(tokenId, { seq: null, ...at, vehicleId, companions, bags });
     },
     adopt(tokenId, seq) {
       const ride = rides.get(tokenId);
       if (ride?.seq === null) rides.set(tokenId, { ...ride, seq });
     },
-    addCompanions: (tokenId, seq, companions) => addTo(rides, tokenId, seq, companions),
+    addBeside: (tokenId, seq, beside) => addTo(rides, tokenId, seq, beside),
     clear: () => rides.clear(),
     rebuild(newestFirst) {
       for (const stored of newestFirst.toReversed()) {
@@ -103,17 +107,20 @@ export function createPassBackMemory(passBackMs: number): PassBackMemory {
 
 function rememberOld(rides: Map<string, Ride>, record: JournalRecord): void {
   if (record.kind !== 'tap') return;
-  const { tokenId, where, companions, passBackOfSeq } = record.body;
+  const { tokenId, where, companions, bags = 0, passBackOfSeq } = record.body;
   if (passBackOfSeq !== undefined) {
-    addTo(rides, tokenId, passBackOfSeq, companions);
+    addTo(rides, tokenId, passBackOfSeq, { companions, bags });
     return;
   }
   rides.delete(tokenId);
-  rides.set(tokenId, { seq: record.seq, atMs: instantOf(record.at), vehicleId: where.vehicleId, companions });
+  const { vehicleId } = where;
+  rides.set(tokenId, { seq: record.seq, atMs: instantOf(record.at), vehicleId, companions, bags });
 }
 
-function addTo(rides: Map<string, Ride>, tokenId: string, seq: number, companions: number): void {
+function addTo(rides: Map<string, Ride>, tokenId: string, seq: number, more: Beside): void {
   const ride = rides.get(tokenId);
   // In place: the order of the map is that of the rides.
-  if (ride?.seq === seq) rides.set(tokenId, { ...ride, companions: ride.companions + companions });
+  if (ride?.seq !== seq) return;
+  const { companions, bags } = ride;
+  rides.set(tokenId, { ...ride, companions: companions + more.companions, bags: bags + more.bags });
 }

@@ -48,6 +48,12 @@ export interface CardVisit {
   settle(entry: CardLogEntry): Promise<SettleOutcome>;
 }
 
+/** What is paid for beside a holder. */
+export interface Beside {
+  readonly companions: number;
+  readonly bags: number;
+}
+
 /** What became of a card's log. `unknown`: the answer to the commit was lost. `no-log`: the medium has none. */
 export type SettleOutcome = 'written' | 'not-written' | 'unknown' | 'no-log';
 
@@ -60,6 +66,8 @@ export interface CardLogEntry {
   /** Sequence number in that device's journal. */
   readonly seq: number;
   readonly companions: number;
+  /** Absent = none. */
+  readonly bags?: number;
   readonly clockUnsure: boolean;
 }
 
@@ -361,6 +369,6 @@ export interface DevicePolicy {
   readonly zone?: string;
   /** What inspectors may ask, by the tariffs of the time. */
   readonly inspection?: readonly InspectionRule[];
-  /** How many companions a medium may pay for. Absent = none. */
+  /** How many companions, escorts and bags a medium may have beside its holder. Absent = none. */
   readonly companions?: readonly CompanionRule[];
 }

@@ -5,7 +5,7 @@
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import { sameRide, tagOf } from './card-log.ts';
-import type { CardFacts, CardLogEntry, CardVisit } from './ports.ts';
+import type { Beside, CardFacts, CardLogEntry, CardVisit } from './ports.ts';
 
 /** What became of the logs of cards since the start. */
 export interface SettleCounters {
@@ -85,7 +85,7 @@ function parseUnknown(text: string | null): Unknown[] {
 
 /** The entry that a green makes. */
 export function logEntryOf(
-  green: { readonly seq: number; readonly companions: number; readonly where: Whereabouts },
+  green: { readonly seq: number; readonly beside: Beside; readonly where: Whereabouts },
   at: { readonly deviceId: string; readonly nowMs: number; readonly clockUnsure: boolean },
 ): CardLogEntry {
   return {
@@ -94,7 +94,8 @@ export function logEntryOf(
     routeTag: tagOf(green.where.routeId),
     deviceTag: tagOf(at.deviceId),
     seq: green.seq,
-    companions: green.companions,
+    companions: green.beside.companions,
+    ...(green.beside.bags > 0 && { bags: green.beside.bags }),
     clockUnsure: at.clockUnsure,
   };
 }

@@ -8,7 +8,7 @@ import { decideTap, type EarlierRide, refusalOfStaff, type TapDecision } from '.
 import { type DenyList, denialsOf } from './deny-list.ts';
 import type { AppendResult, Journal } from './journal.ts';
 import { createPassBackMemory, type Moment } from './pass-back.ts';
-import type { CardFacts, Device, ServiceCard, StoredRecord, Timers } from './ports.ts';
+import type { Beside, CardFacts, Device, ServiceCard, StoredRecord, Timers } from './ports.ts';
 import { createRefusalQuota } from './refusal-quota.ts';
 
 export interface TapDeskDeps {
@@ -30,15 +30,15 @@ export interface TapDesk {
   decide(card: CardFacts, where: Whereabouts): TapDecision;
   /** Why a card of staff opens nothing; null = it is good. */
   refusalOfStaff(service: ServiceCard): RefusalCode | null;
-  /** Writes down that companions of a ride are paid for. */
-  writeCompanions(card: CardFacts, rideSeq: number, companions: number, where: Whereabouts): AppendResult;
+  /** Writes down that companions or bags of a ride are paid for. */
+  writeBeside(card: CardFacts, rideSeq: number, beside: Beside, where: Whereabouts): AppendResult;
   /** Writes the answer down. Undefined: a refusal beyond the quota, to be shown but not written. */
   write(decision: TapDecision, card: CardFacts | undefined, where: Whereabouts): AppendResult | undefined;
   /** The ride that this medium is on in this vehicle. */
   ride(card: CardFacts, where: Whereabouts): EarlierRide | null;
   /** Another door of this vehicle has let a medium on. */
   rodeElsewhere(
-    ride: { tokenId: string; formerTokenId?: string; ageMs: number; companions: number },
+    ride: { tokenId: string; formerTokenId?: string; ageMs: number; companions: number; bags?: number },
     where: Whereabouts,
   ): void;
   /** A new epoch has begun: sequence numbers of the old one must not be named any more. */
@@ -130,23 +130,24 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
         ...time(),
       }),
     write,
-    writeCompanions(card, rideSeq, companions, where) {
+    writeBeside(card, rideSeq, beside, where) {
       const body = {
         ...mediumOf(card),
         direction: 'in' as const,
-        companions,
+        companions: beside.companions,
+        ...(beside.bags > 0 && { bags: beside.bags }),
         passBackOfSeq: rideSeq,
         ...(card.bank && { bank: card.bank }),
         where,
         denyList: denyList.state().version,
       };
       const written = journal.append({ kind: 'tap', at: keeper.evidence(), body });
-      if (written.ok) for (const token of tokensOf(card)) passBack.addCompanions(token, rideSeq, companions);
+      if (written.ok) for (const token of tokensOf(card)) passBack.addBeside(token, rideSeq, beside);
       return written;
     },
     ride: (card, where) => earlierOf(card, where.vehicleId, moment()),
-    rodeElsewhere({ tokenId, formerTokenId, ageMs, companions }, { vehicleId }) {
-      const ride = { ageMs, vehicleId, companions };
+    rodeElsewhere({ tokenId, formerTokenId, ageMs, companions, bags }, { vehicleId }) {
+      const ride = { ageMs, vehicleId, companions, ...(bags && { bags }) };
       passBack.rodeElsewhere(tokenId, ride, moment());
       if (formerTokenId !== undefined) passBack.rodeElsewhere(formerTokenId, ride, moment());
     },

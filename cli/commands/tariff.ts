@@ -37,7 +37,8 @@ written beside the bundle. Groups of fewer than 10 riders are not shown on their
 
 inspection prints what inspectors' devices are told from all packages of a city: how long a ride stands, and the penalty
 with its act and article. It is the file that KVYTOK_ENROLMENT_INSPECTION_FILE names.
-companions prints how many companions a card may pay for, for KVYTOK_ENROLMENT_COMPANIONS_FILE.
+companions prints how many companions, escorts and bags a card may have beside its holder, for
+KVYTOK_ENROLMENT_COMPANIONS_FILE.
 extract prints full prices and transfers of all packages, signed with the key that signs lists, for validators' previews:
 the file that KVYTOK_ENROLMENT_TARIFF_FILE names. --day-start is the city's (city.yaml).
 `;

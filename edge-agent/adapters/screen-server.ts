@@ -17,6 +17,7 @@ const PressSchema = Type.Union([
   Type.Object({
     press: Type.Union([
       Type.Literal('companion'),
+      Type.Literal('bag'),
       Type.Literal('enough'),
       Type.Literal('language'),
       Type.Literal('close-shift'),

@@ -97,6 +97,7 @@ function wordOf(answer: AnswerMessage, sinceAgeMs: number, nowMs: number): Valid
         atMs: nowMs - ride.ageMs,
         seq: ride.seq,
         companions: ride.companions,
+        ...(ride.bags !== undefined && { bags: ride.bags }),
         ...(ride.deviceId !== undefined && { deviceId: ride.deviceId }),
       },
     }),

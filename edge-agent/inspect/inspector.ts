@@ -367,7 +367,7 @@ function bodyOf(found: {
       state: inOrder ? ('in-order' as const) : ('out-of-order' as const),
     })),
   ].slice(0, VALIDATORS_MAX);
-  const { companions: _, ...ride } = verdict.ride ?? { companions: 0 };
+  const { companions: _, bags: __, ...ride } = verdict.ride ?? { companions: 0 };
   return {
     result: verdict.result,
     ...(verdict.reason !== undefined && { reason: verdict.reason }),

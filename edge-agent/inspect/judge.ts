@@ -17,6 +17,7 @@ export interface ValidatorWord {
     readonly atMs: number;
     readonly seq: number;
     readonly companions: number;
+    readonly bags?: number;
     readonly deviceId?: string;
   };
 }
@@ -54,7 +55,7 @@ export interface Verdict {
   readonly result: CheckResult;
   readonly evidence: CheckBody['evidence'];
   readonly reason?: RefusalCode;
-  readonly ride?: NonNullable<CheckBody['ride']> & { readonly companions: number };
+  readonly ride?: NonNullable<CheckBody['ride']> & { readonly companions: number; readonly bags?: number };
   /** A protocol may be prepared. */
   readonly finable: boolean;
 }
@@ -95,8 +96,9 @@ function standingRide(
       (entry.clockUnsure ? index === 0 : stands(entry.atMs, question)),
   );
   if (logged) {
-    const { atMs, deviceTag, seq, companions } = logged;
-    return { evidence: 'card-log', ride: { atMs, deviceTag, seq, companions } };
+    const { atMs, deviceTag, seq, companions, bags } = logged;
+    const beside = { companions, ...(bags !== undefined && { bags }) };
+    return { evidence: 'card-log', ride: { atMs, deviceTag, seq, ...beside } };
   }
   for (const { deviceId, ride } of question.validators) {
     if (ride && stands(ride.atMs, question)) return { evidence: 'vehicle', ride: { deviceId, ...ride } };

@@ -66,6 +66,7 @@ function linesOf(
     const by = evidence === 'card-log' || evidence === 'vehicle' ? `, ${EVIDENCE[evidence][language]}` : '';
     lines.push([LABELS.tappedAt[language], `${timeOf(ride.atMs, language, zone)}${by}`]);
     if (ride.companions > 0) lines.push([LABELS.companions[language], String(ride.companions)]);
+    if (ride.bags) lines.push([LABELS.bags[language], String(ride.bags)]);
   }
   if (outOfOrder && outOfOrder.length > 0) lines.push([LABELS.broken[language], outOfOrder.join(', ')]);
   // Where another sentence stands below the sign, why the card is not taken stands here.

@@ -110,6 +110,7 @@ export const LABELS = {
   language: { uk: 'Мова', en: 'Language', de: 'Sprache', pl: 'Język' },
   tappedAt: { uk: 'Зареєстровано о', en: 'Tapped at', de: 'Entwertet um', pl: 'Skasowano o' },
   companions: { uk: 'Супутників', en: 'Companions', de: 'Mitfahrende', pl: 'Współpasażerów' },
+  bags: { uk: 'Багажу', en: 'Bags', de: 'Gepäckstücke', pl: 'Sztuk bagażu' },
   broken: { uk: 'Не працює', en: 'Out of order', de: 'Außer Betrieb', pl: 'Nie działa' },
   protocol: { uk: 'Протокол', en: 'Protocol', de: 'Protokoll', pl: 'Protokół' },
   place: {

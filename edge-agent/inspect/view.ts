@@ -11,6 +11,7 @@ export type InspectorSign = 'closed' | 'choose-vehicle' | 'ready' | 'not-written
 export interface RideShown {
   readonly atMs: number;
   readonly companions: number;
+  readonly bags?: number;
 }
 
 export interface InspectorView {

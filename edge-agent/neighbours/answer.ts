@@ -1,7 +1,7 @@
 /** What an inspector hears: did this medium ride here, and could it have. From the journal and the memory of outages. */
 import { type ClockEvidence, type JournalRecord, parseRecord } from '#contracts/record.ts';
 import { instantOf } from '../clock-evidence.ts';
-import type { StoredRecord } from '../ports.ts';
+import type { Beside, StoredRecord } from '../ports.ts';
 import type { Outages } from '../validator/outages.ts';
 import type { Answer } from './peers.ts';
 import type { VehicleMemory } from './vehicle-memory.ts';
@@ -50,14 +50,14 @@ export function answerInspector(ask: AskMessage, sources: AnswerSources): Answer
   };
 }
 
-/** Newest first; companions of a ride are counted to it. */
+/** Newest first; companions and bags of a ride are counted to it. */
 function ridesOf(
   { tokenIds, sinceAgeMs }: AskMessage,
   newestFirst: readonly StoredRecord[],
   ageOf: (record: JournalRecord) => number,
 ): Answer['rides'] {
   const rides: Answer['rides'] = [];
-  const companions = new Map<number, number>();
+  const beside = new Map<number, Beside>();
   for (const { kind, bytes } of newestFirst) {
     if (kind !== 'tap' || !tokenIds.some((tokenId) => Buffer.from(bytes).includes(tokenId))) continue;
     const parsed = parseRecord(bytes);
@@ -68,11 +68,13 @@ function ridesOf(
     const ageMs = ageOf(parsed.value);
     if (ageMs > sinceAgeMs) continue;
     const { passBackOfSeq: of } = body;
+    const { companions, bags } = beside.get(of ?? seq) ?? { companions: 0, bags: 0 };
+    const all = { companions: companions + body.companions, bags: bags + (body.bags ?? 0) };
     if (of !== undefined) {
-      companions.set(of, (companions.get(of) ?? 0) + body.companions);
+      beside.set(of, all);
       continue;
     }
-    rides.push({ epoch, seq, ageMs, companions: body.companions + (companions.get(seq) ?? 0) });
+    rides.push({ epoch, seq, ageMs, companions: all.companions, ...(all.bags > 0 && { bags: all.bags }) });
     if (rides.length === ANSWER_ITEMS_MAX) break;
   }
   return rides;

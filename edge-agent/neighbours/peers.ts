@@ -17,7 +17,10 @@ import {
 } from './wire.ts';
 
 /** A ride as this device knows it. */
-export type Ride = Pick<RideMessage, 'tokenId' | 'formerTokenId' | 'epoch' | 'seq' | 'ageMs' | 'companions'>;
+export type Ride = Pick<
+  RideMessage,
+  'tokenId' | 'formerTokenId' | 'epoch' | 'seq' | 'ageMs' | 'companions' | 'bags'
+>;
 
 /** A ride at another door. */
 export interface RideElsewhere extends Ride {
@@ -121,10 +124,13 @@ export function createPeers(deps: PeersDeps): Peers {
     deps.onMet(told.from, heldBackMs);
     if (told.kind === 'hello') return;
     counters.ridesHeard++;
-    const { tokenId, formerTokenId, epoch, seq, companions } = told;
-    const former = formerTokenId === undefined ? {} : { formerTokenId };
+    const { tokenId, formerTokenId, epoch, seq, companions, bags } = told;
+    const more = {
+      ...(formerTokenId !== undefined && { formerTokenId }),
+      ...(bags !== undefined && { bags }),
+    };
     const ageMs = told.ageMs + heldBackMs;
-    deps.onRide({ deviceId: told.from, tokenId, ...former, epoch, seq, ageMs, companions });
+    deps.onRide({ deviceId: told.from, tokenId, ...more, epoch, seq, ageMs, companions });
   }
 
   function hear(told: Told, key: SealingKey, source: string): boolean {

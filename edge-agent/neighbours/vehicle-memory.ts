@@ -83,18 +83,24 @@ export function createVehicleMemory(deps: VehicleMemoryDeps): VehicleMemory {
     },
     rode(ride) {
       const key = `${ride.deviceId} ${ride.epoch} ${ride.seq}`;
-      // The same ride with more companions is told again.
-      const companions = Math.max(ride.companions, rides.get(key)?.ride.companions ?? 0);
+      // The same ride with more companions or bags is told again.
+      const known = rides.get(key)?.ride;
+      const companions = Math.max(ride.companions, known?.companions ?? 0);
+      const bags = Math.max(ride.bags ?? 0, known?.bags ?? 0);
       rides.delete(key);
-      rides.set(key, { ride: { ...ride, companions }, atMs: timers.nowMs() - ride.ageMs });
+      rides.set(key, {
+        ride: { ...ride, companions, ...(bags > 0 && { bags }) },
+        atMs: timers.nowMs() - ride.ageMs,
+      });
       if (rides.size > RIDES_MAX) rides.delete(rides.keys().next().value as string);
     },
     ridesOf({ tokenIds, sinceAgeMs }) {
       return [...rides.values()].flatMap(({ ride, atMs }) => {
-        const { deviceId, tokenId, formerTokenId, epoch, seq, companions } = ride;
+        const { deviceId, tokenId, formerTokenId, epoch, seq, companions, bags } = ride;
         const ageMs = Math.max(0, Math.round(timers.nowMs() - atMs));
         const asked = tokenIds.some((token) => token === tokenId || token === formerTokenId);
-        return asked && ageMs <= sinceAgeMs ? [{ deviceId, epoch, seq, ageMs, companions }] : [];
+        const found = { deviceId, epoch, seq, ageMs, companions, ...(bags !== undefined && { bags }) };
+        return asked && ageMs <= sinceAgeMs ? [found] : [];
       });
     },
     peers() {

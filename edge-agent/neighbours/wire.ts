@@ -31,6 +31,8 @@ const TAG_BYTES = 16;
 const CIPHER = 'aes-256-gcm';
 
 const Age = Type.Integer({ minimum: 0, maximum: 366 * 86_400_000 });
+/** Paid for in the ride; absent = none. */
+const Bags = Type.Optional(Type.Integer({ minimum: 1, maximum: 20 }));
 /** 128 random bits. */
 const Random = Type.String({ pattern: '^[0-9a-f]{32}$' });
 
@@ -55,6 +57,7 @@ export const RideMessage = Type.Object({
   seq: Seq,
   ageMs: Age,
   companions: Type.Integer({ minimum: 0, maximum: 20 }),
+  bags: Bags,
 });
 export type RideMessage = Static<typeof RideMessage>;
 
@@ -105,6 +108,7 @@ export const AnswerMessage = Type.Object({
       seq: Seq,
       ageMs: Age,
       companions: Type.Integer({ minimum: 0, maximum: 20 }),
+      bags: Bags,
     }),
     { maxItems: ITEMS_MAX },
   ),

@@ -40,10 +40,13 @@ export function renderPage(message: ScreenMessage): string {
         <div role="status" aria-live="assertive" aria-atomic="true">
           <h1 id="title">${title}</h1>
           <p id="text">${text}</p>
+          <p id="marks" class="marks" aria-hidden="true" hidden></p>
           <ul id="lines" class="lines"></ul>
           <p id="card" class="card" ${card === '' ? 'hidden' : ''}>${card}</p>
         </div>
         <div id="keys" class="keys"></div>
+        <template id="mark-person"><svg viewBox="0 0 24 24" class="mark" aria-hidden="true"><path d="M12 3a3 3 0 1 1 0 6 3 3 0 0 1 0-6ZM6 21v-5a6 6 0 0 1 12 0v5"/></svg></template>
+        <template id="mark-bag"><svg viewBox="0 0 24 24" class="mark" aria-hidden="true"><path d="M4 8h16v12H4ZM9 8V4h6v4M8 12v4M16 12v4"/></svg></template>
       </div>
     </main>
   </body>

@@ -1,8 +1,9 @@
 /** From what the agent shows to what stands on the panel: words in the card's language, pure. */
 import { LANGUAGES, type Language, reasonText } from '#contracts/reason-codes.ts';
-import type { Notice, ScreenView } from '../ports.ts';
+import type { Notice, Offer, ScreenView } from '../ports.ts';
 import {
   ALREADY_COUNTED,
+  BESIDE,
   CARD_NO,
   COMPANION,
   GOOD_JOURNEY,
@@ -21,9 +22,19 @@ export interface ScreenKey {
   readonly act: object;
   /** How it looks: the answer that is meant most, one among many, or one that cannot be taken back. */
   readonly look: 'main' | 'plain' | 'grave';
+  /** Pressed by this key of a keyboard too. */
+  readonly hotkey?: '+' | '*' | '-';
+  /** Shape beside the words. */
+  readonly icon?: Mark;
   /** Asked once more before it is sent. */
   readonly sure?: string;
 }
+
+/** Shapes of what is paid for beside a holder. */
+export type Mark = 'person' | 'bag';
+
+/** Most shapes in a row: the number stands in the words. */
+const MARKS_MAX = 6;
 
 /** Everything that the page sets; the island beside the page knows the same form. */
 export interface ScreenMessage {
@@ -33,6 +44,8 @@ export interface ScreenMessage {
   readonly language: ScreenView['language'];
   readonly title: string;
   readonly text: string;
+  /** One for each companion, escort and bag of the ride. */
+  readonly marks: readonly Mark[];
   /** What is known of pass and account. */
   readonly lines: readonly string[];
   readonly keys: readonly ScreenKey[];
@@ -51,13 +64,14 @@ export interface ScreenMessage {
 
 export function renderView(view: ScreenView): ScreenMessage {
   const { sign, language, online } = view;
-  const asking = view.asking === true;
+  const { asking = [] } = view;
   return {
-    sign: asking ? 'asking' : sign,
+    sign: asking.length > 0 ? 'asking' : sign,
     sound: soundOf(view),
     language,
-    title: asking ? COMPANION.question[language] : titleOf(view),
+    title: asking.length > 0 ? questionOf(asking, language) : titleOf(view),
     text: sentenceOf(view),
+    marks: marksOf(view),
     lines: [...previewLines(view), ...staffLines(view)],
     keys: keysOf(view),
     notices: (view.notices ?? []).map((notice) => noticeOf(notice, view)),
@@ -80,9 +94,10 @@ function nextOf(language: Language): Language {
   return LANGUAGES[(LANGUAGES.indexOf(language) + 1) % LANGUAGES.length] as Language;
 }
 
-/** A card that may be tried again sounds other than one that will never do. */
-function soundOf({ sign, reason, asking }: ScreenView): string {
-  if (asking) return 'asking';
+/** A card that may be tried again sounds other than one that will never do, and a bag other than a companion. */
+function soundOf({ sign, reason, asking = [], added }: ScreenView): string {
+  if (added !== undefined) return added === 'bag' ? 'bag' : 'companion';
+  if (asking.length > 0) return 'asking';
   if (sign !== 'refused') return sign;
   return reason === 'CARD_UNREADABLE' || reason === 'CARDS_SEVERAL' ? 'again' : 'refused';
 }
@@ -95,11 +110,44 @@ function titleOf({ sign, language, menu }: ScreenView): string {
 }
 
 function sentenceOf(view: ScreenView): string {
-  const { sign, reason, language, repeated, companions = 0, menu } = view;
+  const { sign, reason, language, repeated, menu, asking = [] } = view;
   if (sign === 'staff') return menu?.brokenDown ? MENU.brokenDown[language] : '';
   if (sign !== 'accepted') return reason === undefined ? '' : reasonText(reason, language);
-  if (companions > 0) return `${COMPANION.paid[language]}: ${companions}`;
+  const paid = besideText(view);
+  if (paid !== '') return paid;
+  if (asking[0] === 'escort') return BESIDE.onlyByRight[language];
   return (repeated ? ALREADY_COUNTED : GOOD_JOURNEY)[language];
+}
+
+/** "Paid for: companions 1, bags 2", or nothing. */
+function besideText({ language, companions = 0, escorts = 0, bags = 0 }: ScreenView): string {
+  const said = (label: string, counts: readonly (readonly [number, string])[]) => {
+    const some = counts.filter(([count]) => count > 0).map(([count, name]) => `${name} ${count}`);
+    return some.length === 0 ? [] : [`${label}: ${some.join(', ')}`];
+  };
+  return [
+    ...said(BESIDE.paid[language], [
+      [companions, BESIDE.companions[language]],
+      [bags, BESIDE.bags[language]],
+    ]),
+    ...said(BESIDE.recorded[language], [[escorts, BESIDE.escorts[language]]]),
+  ].join('. ');
+}
+
+function marksOf({ companions = 0, escorts = 0, bags = 0 }: ScreenView): Mark[] {
+  const marks: Mark[] = [
+    ...Array<Mark>(companions + escorts).fill('person'),
+    ...Array<Mark>(bags).fill('bag'),
+  ];
+  return marks.slice(0, MARKS_MAX);
+}
+
+function questionOf(asking: readonly Offer[], language: Language): string {
+  const [first, second] = asking;
+  if (first === 'bag') return BESIDE.bagQuestion[language];
+  if (second === undefined)
+    return (first === 'escort' ? BESIDE.escortQuestion : COMPANION.question)[language];
+  return (first === 'escort' ? BESIDE.escortOrBag : BESIDE.companionOrBag)[language];
 }
 
 /** What a driver with a card sees of the validator itself. */
@@ -115,15 +163,29 @@ function noticeOf(notice: Notice, { language, listAgeMin }: ScreenView): string 
   return `${text}. ${listAgeText(listAgeMin, language)}`;
 }
 
-function keysOf({ asking, menu, language }: ScreenView): ScreenKey[] {
-  if (asking) {
-    return [
-      { label: COMPANION.yes[language], act: { press: 'companion' }, look: 'main' },
-      { label: COMPANION.no[language], act: { press: 'enough' }, look: 'plain' },
-    ];
-  }
+function questionKeys(asking: readonly Offer[], language: Language): ScreenKey[] {
+  const label = { companion: COMPANION.yes, escort: BESIDE.escortYes, bag: BESIDE.bagYes };
+  const keys = asking.map(
+    (offer, i): ScreenKey => ({
+      label: label[offer][language],
+      act: { press: offer === 'bag' ? 'bag' : 'companion' },
+      look: i === 0 ? 'main' : 'plain',
+      hotkey: offer === 'bag' ? '*' : '+',
+      icon: offer === 'bag' ? 'bag' : 'person',
+    }),
+  );
+  return [...keys, { label: COMPANION.no[language], act: { press: 'enough' }, look: 'plain', hotkey: '-' }];
+}
+
+function keysOf({ asking = [], menu, language }: ScreenView): ScreenKey[] {
+  if (asking.length > 0) return questionKeys(asking, language);
   if (menu === undefined) return [];
-  const leave: ScreenKey = { label: MENU.leave[language], act: { press: 'leave' }, look: 'main' };
+  const leave: ScreenKey = {
+    label: MENU.leave[language],
+    act: { press: 'leave' },
+    look: 'main',
+    hotkey: '+',
+  };
   const lines = menu.lines.map(
     ({ routeId, directionId, towards, towardsNames: names }): ScreenKey => ({
       label: `${routeId} → ${names?.[language] ?? names?.own ?? towards}`,
@@ -132,7 +194,12 @@ function keysOf({ asking, menu, language }: ScreenView): ScreenKey[] {
     }),
   );
   if (menu.shift === null) return [leave, ...lines];
-  const close: ScreenKey = { label: MENU.close[language], act: { press: 'close-shift' }, look: 'plain' };
+  const close: ScreenKey = {
+    label: MENU.close[language],
+    act: { press: 'close-shift' },
+    look: 'plain',
+    hotkey: '-',
+  };
   const breakdown: ScreenKey = {
     label: MENU.breakdown[language],
     act: { press: 'breakdown' },

@@ -1,6 +1,9 @@
 /** What the core shows on the panel and hears from its keys. Part of the ports (`../ports.ts`). */
 import type { Language, RefusalCode } from '#contracts/reason-codes.ts';
 
+/** What the panel asks for: one more rider who pays, one who rides along under the holder's right, a piece of baggage. */
+export type Offer = 'companion' | 'escort' | 'bag';
+
 /** What the passenger sees, or a driver who holds a service card. */
 export interface ScreenView {
   readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order' | 'staff';
@@ -13,8 +16,14 @@ export interface ScreenView {
   readonly repeated?: boolean;
   /** Companions paid for in this ride so far. */
   readonly companions?: number;
-  /** Whether to pay for one more companion is asked. */
-  readonly asking?: boolean;
+  /** Escorts recorded in it so far, beyond the companions who may be paid for. */
+  readonly escorts?: number;
+  /** Bags paid for in it so far. */
+  readonly bags?: number;
+  /** What this answer has added to the ride. */
+  readonly added?: Offer;
+  /** What more may be asked for, the one that a touch answers first; absent or empty = nothing. */
+  readonly asking?: readonly Offer[];
   /** What is known of pass and account. */
   readonly preview?: Preview;
   /** What a driver may choose. */
@@ -84,7 +93,7 @@ export type Notice = 'journal-nearly-full' | 'journal-full' | 'disk' | 'reader' 
 
 /** A key of the panel. */
 export type Press =
-  | { readonly press: 'companion' | 'enough' | 'language' | 'close-shift' | 'breakdown' | 'leave' }
+  | { readonly press: 'companion' | 'bag' | 'enough' | 'language' | 'close-shift' | 'breakdown' | 'leave' }
   | { readonly press: 'open-shift'; readonly routeId: string; readonly directionId: 0 | 1 };
 
 export interface Screen {

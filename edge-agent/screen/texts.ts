@@ -40,7 +40,7 @@ export const OFFLINE: Text = {
 
 export const PAGE_TITLE: Text = { uk: 'Валідатор', en: 'Validator', de: 'Entwerter', pl: 'Kasownik' };
 
-export const COMPANION: Readonly<Record<'question' | 'yes' | 'no' | 'paid', Text>> = {
+export const COMPANION: Readonly<Record<'question' | 'yes' | 'no', Text>> = {
   question: {
     uk: 'Платити за супутника?',
     en: 'Pay for a companion?',
@@ -54,12 +54,68 @@ export const COMPANION: Readonly<Record<'question' | 'yes' | 'no' | 'paid', Text
     pl: 'Tak, jeszcze jeden bilet',
   },
   no: { uk: 'Ні, досить', en: 'No, enough', de: 'Nein, genug', pl: 'Nie, wystarczy' },
-  paid: {
-    uk: 'Оплачено супутників',
-    en: 'Companions paid for',
-    de: 'Bezahlte Begleitungen',
-    pl: 'Opłaceni towarzysze',
+};
+
+/** Baggage and escorts. */
+export const BESIDE: Readonly<
+  Record<
+    | 'companionOrBag'
+    | 'bagQuestion'
+    | 'escortQuestion'
+    | 'escortOrBag'
+    | 'onlyByRight'
+    | 'bagYes'
+    | 'escortYes'
+    | 'paid'
+    | 'recorded'
+    | 'companions'
+    | 'bags'
+    | 'escorts',
+    Text
+  >
+> = {
+  companionOrBag: {
+    uk: 'Платити за супутника чи багаж?',
+    en: 'Pay for a companion or baggage?',
+    de: 'Für Begleitung oder Gepäck zahlen?',
+    pl: 'Zapłacić za towarzysza lub bagaż?',
   },
+  bagQuestion: {
+    uk: 'Платити за багаж?',
+    en: 'Pay for baggage?',
+    de: 'Für Gepäck zahlen?',
+    pl: 'Zapłacić za bagaż?',
+  },
+  escortQuestion: {
+    uk: 'З вами супровідник?',
+    en: 'Is an escort with you?',
+    de: 'Begleitperson dabei?',
+    pl: 'Czy jest opiekun?',
+  },
+  escortOrBag: {
+    uk: 'Супровідник чи багаж?',
+    en: 'An escort or baggage?',
+    de: 'Begleitperson oder Gepäck?',
+    pl: 'Opiekun czy bagaż?',
+  },
+  onlyByRight: {
+    uk: 'Лише для тих, хто має на це право',
+    en: 'Only for those who have a right to one',
+    de: 'Nur mit Anspruch auf Begleitung',
+    pl: 'Tylko dla osób uprawnionych',
+  },
+  bagYes: { uk: 'Багаж', en: 'Baggage', de: 'Gepäck', pl: 'Bagaż' },
+  escortYes: {
+    uk: 'Супровідник, маю право',
+    en: 'An escort, I have the right',
+    de: 'Begleitperson, mit Anspruch',
+    pl: 'Opiekun, mam uprawnienie',
+  },
+  paid: { uk: 'Оплачено', en: 'Paid for', de: 'Bezahlt', pl: 'Opłacono' },
+  recorded: { uk: 'Записано', en: 'Recorded', de: 'Erfasst', pl: 'Zapisano' },
+  companions: { uk: 'супутники', en: 'companions', de: 'Begleitung', pl: 'osoby towarzyszące' },
+  bags: { uk: 'багаж', en: 'baggage', de: 'Gepäck', pl: 'bagaż' },
+  escorts: { uk: 'супровід', en: 'escorts', de: 'Begleitpersonen', pl: 'opiekunowie' },
 };
 
 export const MENU: Readonly<

@@ -14,10 +14,12 @@ import type { TapDecision } from '../decide-tap.ts';
 import type { AppendResult, Journal } from '../journal.ts';
 import type { Ride } from '../neighbours/peers.ts';
 import type {
+  Beside,
   CardFacts,
   CardReading,
   CardVisit,
   Device,
+  Offer,
   Press,
   Preview,
   ServiceCard,
@@ -26,7 +28,15 @@ import type {
 import { createSettling, logEntryOf, type SettleCounters, type Settling } from '../settling.ts';
 import type { TapDesk } from '../tap-desk.ts';
 import type { WhereDesk } from '../whereabouts.ts';
-import { answersQuestion, type CompanionQuestion, companionsMax, questionAfter } from './companions.ts';
+import {
+  answersQuestion,
+  type BesideLimits,
+  besideLimits,
+  type CompanionQuestion,
+  escortsOf,
+  moreOf,
+  questionAfter,
+} from './companions.ts';
 import { farePreviewOf } from './fare-preview.ts';
 import type { Front } from './front.ts';
 import { previewOf } from './preview.ts';
@@ -62,7 +72,7 @@ export interface TouchDesk {
   readonly settled: Readonly<SettleCounters>;
   readonly counters: Pick<
     AgentCounters,
-    'repeated' | 'companions' | 'acceptedInDebt' | 'refusalsNotRecorded'
+    'repeated' | 'companions' | 'bags' | 'acceptedInDebt' | 'refusalsNotRecorded'
   >;
 }
 
@@ -79,7 +89,7 @@ export function createTouchDesk(deps: TouchDeskDeps): TouchDesk {
 
 class Desk implements TouchDesk {
   readonly settled: Readonly<SettleCounters>;
-  readonly counters = { repeated: 0, companions: 0, acceptedInDebt: 0, refusalsNotRecorded: 0 };
+  readonly counters = { repeated: 0, companions: 0, bags: 0, acceptedInDebt: 0, refusalsNotRecorded: 0 };
   private readonly deps: TouchDeskDeps;
   private readonly settling: Settling;
   private question: CompanionQuestion | undefined;
@@ -125,10 +135,11 @@ class Desk implements TouchDesk {
     // A third touch while it is asked is the answer yes.
     const time = { nowMs: this.deps.timers.nowMs(), afterMs: this.deps.limits.companionTouchMs };
     const yes = decision.accepted && card && answersQuestion(asked, card, time) ? asked : undefined;
+    const more = moreOf(yes?.offers[0] ?? 'companion');
     await probe('edge.before-append');
-    const written = yes ? this.writeCompanion(yes, where) : desk.write(decision, card, where);
+    const written = yes ? this.writeMore(yes, more, where) : desk.write(decision, card, where);
     await probe('edge.after-append');
-    if (yes && card) this.showCompanion(yes, written as AppendResult);
+    if (yes && card) this.showMore(yes, more, written as AppendResult);
     else this.show(decision, card, written, where);
     await probe('edge.after-answer');
     this.deps.written();
@@ -136,7 +147,11 @@ class Desk implements TouchDesk {
       this.tellDoors(card, written.record, where);
     if (card) this.settling.met(card);
     if (card && decision.accepted && written?.ok)
-      await this.settle(visit, card, { seq: written.record.seq, companions: yes ? 1 : 0, where });
+      await this.settle(visit, card, {
+        seq: written.record.seq,
+        beside: yes ? more : { companions: 0, bags: 0 },
+        where,
+      });
   }
 
   forgetQuestion(): void {
@@ -152,10 +167,11 @@ class Desk implements TouchDesk {
     const dialog = front.dialog();
     if (dialog === 'companion' && this.question) {
       if (press.press === 'enough') front.pressed({ view: { sign: 'waiting' }, id: null });
-      if (press.press !== 'companion') return;
       const question = this.question;
-      const written = this.writeCompanion(question, place.now());
-      this.showCompanion(question, written);
+      if (!isOffered(press, question)) return;
+      const more = moreOf(press.press);
+      const written = this.writeMore(question, more, place.now());
+      this.showMore(question, more, written);
       this.deps.written();
       if (written.ok) this.tellDoors(question.card, written.record, place.now());
     } else if (dialog === 'staff' && this.service) this.pressByStaff(press, this.service);
@@ -163,7 +179,8 @@ class Desk implements TouchDesk {
 
   private pressByStaff(press: Press, service: ServiceCard): void {
     const { front, staff } = this.deps;
-    if (service.role !== 'driver' || press.press === 'companion' || press.press === 'enough') return;
+    const { press: key } = press;
+    if (service.role !== 'driver' || key === 'companion' || key === 'bag' || key === 'enough') return;
     if (!staff.press(press, service)) {
       this.outOfOrder();
       return;
@@ -199,24 +216,30 @@ class Desk implements TouchDesk {
     front.answer({ view, id: null, dialog: service.role === 'driver' ? 'staff' : null });
   }
 
-  private writeCompanion({ card, seq }: CompanionQuestion, where: Whereabouts): AppendResult {
-    return this.deps.desk.writeCompanions(card, seq, 1, where);
+  private writeMore({ card, seq }: CompanionQuestion, more: Beside, where: Whereabouts): AppendResult {
+    return this.deps.desk.writeBeside(card, seq, more, where);
   }
 
-  private showCompanion(question: CompanionQuestion, written: AppendResult): void {
+  private showMore(question: CompanionQuestion, more: Beside, written: AppendResult): void {
     if (!written.ok) {
       this.failed(written);
       return;
     }
-    const { card, seq, taken, max } = question;
-    const companions = taken + 1;
-    this.counters.companions++;
-    this.question = questionAfter(card, { seq, companions }, max, this.deps.timers.nowMs());
+    const { card, seq, limits, offers } = question;
+    const taken = {
+      companions: question.taken.companions + more.companions,
+      bags: question.taken.bags + more.bags,
+    };
+    this.counters.companions += more.companions;
+    this.counters.bags += more.bags;
+    this.question = questionAfter(card, { seq, taken }, limits, this.deps.timers.nowMs());
+    const added: Offer = more.bags > 0 ? 'bag' : offers.includes('companion') ? 'companion' : 'escort';
     const view = {
       sign: 'accepted',
       language: card.language,
-      companions,
-      asking: this.question !== undefined,
+      ...shownOf(taken, limits),
+      added,
+      asking: this.question?.offers ?? [],
     } as const;
     const answer = { view, id: this.idOf(written), dialog: this.question ? ('companion' as const) : null };
     const { front } = this.deps;
@@ -247,17 +270,18 @@ class Desk implements TouchDesk {
       front.answer({ view: { sign: 'refused', reason, ...language }, id });
       return;
     }
-    const { passBackOfSeq, companions = 0, deniedWhenPaid } = decision;
+    const { passBackOfSeq, companions = 0, bags = 0, deniedWhenPaid } = decision;
+    const limits = this.limitsOf(card, where);
     if (deniedWhenPaid) this.counters.acceptedInDebt++;
     if (decision.repeated) {
       this.counters.repeated++;
       // A ride at another door is named by its first repetition here.
       const seq = passBackOfSeq ?? written.record.seq;
-      this.question = questionAfter(card, { seq, companions }, this.companionsMax(where), timers.nowMs());
+      this.question = questionAfter(card, { seq, taken: { companions, bags } }, limits, timers.nowMs());
     }
     const repeated = decision.repeated ? { repeated: true } : {};
-    const asking = this.question === undefined ? {} : { asking: true };
-    const paid = companions > 0 ? { companions } : {};
+    const asking = this.question === undefined ? {} : { asking: this.question.offers };
+    const paid = shownOf({ companions, bags }, limits);
     const preview = this.previewOf(card, where, decision.repeated === true);
     const view = { sign: 'accepted', ...language, ...repeated, ...paid, ...asking, ...preview } as const;
     front.answer({ view, id, dialog: this.question ? 'companion' : null });
@@ -280,9 +304,9 @@ class Desk implements TouchDesk {
     return preview === undefined ? {} : { preview };
   }
 
-  private companionsMax({ routeId }: Whereabouts): number {
+  private limitsOf({ mediumKind }: CardFacts, { routeId }: Whereabouts): BesideLimits {
     const { device, keeper } = this.deps;
-    return companionsMax(device.policy.companions, routeId, keeper.nowMs());
+    return besideLimits(device.policy.companions, { routeId, mediumKind, nowMs: keeper.nowMs() });
   }
 
   private failed(written: AppendResult | undefined): void {
@@ -312,17 +336,39 @@ class Desk implements TouchDesk {
     if (ride === null) return;
     const { epoch } = record;
     const ageMs = Math.max(0, Math.round(ride.elapsedMs));
-    this.deps.tellDoors({ ...card, epoch, seq: ride.seq ?? record.seq, ageMs, companions: ride.companions });
+    const { seq = null, companions, bags } = ride;
+    const beside = { companions, ...(bags && { bags }) };
+    this.deps.tellDoors({ ...card, epoch, seq: seq ?? record.seq, ageMs, ...beside });
   }
 
   private async settle(
     visit: CardVisit,
     card: CardFacts,
-    green: { readonly seq: number; readonly companions: number; readonly where: Whereabouts },
+    green: { readonly seq: number; readonly beside: Beside; readonly where: Whereabouts },
   ): Promise<void> {
     const { device, keeper } = this.deps;
     const clockUnsure = keeper.state().syncAgeMs === null;
     const at = { deviceId: device.deviceId, nowMs: keeper.nowMs(), clockUnsure };
     await this.settling.settle(visit, logEntryOf(green, at), card);
   }
+}
+
+/** Whether a key is one of the question's. An escort is recorded as a companion: whose right it is, the city says. */
+function isOffered(
+  press: Press,
+  { offers }: CompanionQuestion,
+): press is Press & { readonly press: 'companion' | 'bag' } {
+  if (press.press === 'bag') return offers.includes('bag');
+  return press.press === 'companion' && offers.some((offer) => offer !== 'bag');
+}
+
+/** What the panel says of a ride's companions, escorts and bags; nothing of what there is none of. */
+function shownOf(taken: Beside, limits: BesideLimits) {
+  const escorts = escortsOf(limits, taken);
+  const companions = taken.companions - escorts;
+  return {
+    ...(companions > 0 && { companions }),
+    ...(escorts > 0 && { escorts }),
+    ...(taken.bags > 0 && { bags: taken.bags }),
+  };
 }

@@ -51,7 +51,10 @@ export interface BreakdownFacts extends PlaceFacts {
 
 /** The same facts, ready for look-up. Make it once for many taps. */
 export interface BreakdownBook {
-  /** Those that concern a tap, by time, then id; of more than {@link TAP_BREAKDOWNS_MAX} those that were known first. */
+  /**
+   * Those that concern a tap, by time, then id; of more than {@link TAP_BREAKDOWNS_MAX} those that the close knew, and of them
+   * the nearest on either side of the tap.
+   */
   of(
     tap: LocatedTap & Pick<StoredTap, 'tapId' | 'uncertaintyMs'>,
     knownAsOfMs: number | null,
@@ -110,17 +113,34 @@ export function createBreakdownBook(
       );
       if (near.length === 0) return [];
       const { tripId } = places.place(tap, knownAsOfMs);
-      return (
-        near
-          .filter((one) => one.tripId === null || tripId === null || one.tripId === tripId)
-          .map((one) => one.said)
-          .sort((a, b) => a.receivedAtMs - b.receivedAtMs || byTime(a, b))
-          // What is learnt later pushes out nothing that a close may have known.
-          .slice(0, TAP_BREAKDOWNS_MAX)
-          .sort(byTime)
-      );
+      const said = near
+        .filter((one) => one.tripId === null || tripId === null || one.tripId === tripId)
+        .map((one) => one.said);
+      if (said.length <= TAP_BREAKDOWNS_MAX) return said.sort(byTime);
+      // What is learnt later pushes out nothing that a close may have known.
+      const [known, later] = [true, false].map((wanted) =>
+        said.filter((one) => (knownAsOfMs === null || one.receivedAtMs <= knownAsOfMs) === wanted),
+      ) as [TapBreakdown[], TapBreakdown[]];
+      const first = nearest(known, tap, TAP_BREAKDOWNS_MAX);
+      return [...first, ...nearest(later, tap, TAP_BREAKDOWNS_MAX - first.length)].sort(byTime);
     },
   };
+}
+
+/**
+ * So many at most, the nearest to a tap: whatever window a tariff sets, of those within it the first is among them, however
+ * often a driver presses afterwards. Half of the places belong to either side, for clocks may put a breakdown before its tap.
+ */
+function nearest(
+  said: readonly TapBreakdown[],
+  { fareAtMs }: Pick<StoredTap, 'fareAtMs'>,
+  max: number,
+): TapBreakdown[] {
+  const sorted = [...said].sort(byTime);
+  const before = sorted.filter((one) => one.atMs < fareAtMs).reverse();
+  const after = sorted.filter((one) => one.atMs >= fareAtMs);
+  const ofBefore = Math.min(before.length, Math.max(Math.floor(max / 2), max - after.length));
+  return [...before.slice(0, ofBefore), ...after.slice(0, max - ofBefore)];
 }
 
 function byTime(a: TapBreakdown, b: TapBreakdown): number {

@@ -45,10 +45,21 @@ const MENU: ScreenView = {
 const ASKING: ScreenView = {
   sign: 'accepted',
   repeated: true,
-  asking: true,
+  asking: ['companion'],
   language: 'de',
   online: true,
   atMs: 1,
+};
+
+const BOTH: ScreenView = {
+  ...ASKING,
+  companions: 1,
+  escorts: 1,
+  bags: 2,
+  added: 'bag',
+  asking: ['escort', 'bag'],
+  online: false,
+  cardNo: 999,
 };
 
 describe('the words of the screen', () => {
@@ -241,6 +252,7 @@ describe('the keys of the panel', () => {
 
   it.each([
     ['a question', ASKING, 'asking'],
+    ['a question with a third key', BOTH, 'asking'],
     ['a menu', MENU, 'staff'],
   ])('axe finds nothing wrong with %s, and it fits the panel', async (_what, view, sign) => {
     await show(view, sign);
@@ -267,6 +279,38 @@ describe('the keys of the panel', () => {
     await page.keyboard.press('-');
     await until(() => pressed.length === 3);
     expect(pressed).toEqual([{ press: 'companion' }, { press: 'companion' }, { press: 'enough' }]);
+  });
+
+  it('a bag has a key of its own: by touch, by Tab, by *, with a sound and shapes of its own', async () => {
+    await show({ sign: 'out-of-order', language: 'uk', online: true, atMs: 0 }, 'out-of-order');
+    for (const language of LANGUAGES) {
+      for (const view of [{ ...ASKING, asking: ['escort'] as const, cardNo: 999, online: false }, BOTH]) {
+        await show({ ...view, language, atMs: LANGUAGES.indexOf(language) }, 'asking');
+        const keys = (view.asking?.length ?? 0) + 1;
+        await page.waitForFunction(`document.querySelectorAll('#keys button').length === ${keys}`);
+        await page.waitForSelector(`html[lang="${language}"]`);
+        const size = '[document.documentElement.scrollHeight, document.documentElement.scrollWidth]';
+        expect([language, await page.evaluate(size)]).toEqual([language, [480, 800]]);
+      }
+    }
+    expect(await page.getAttribute('body', 'data-sounded')).toBe('bag');
+    expect(await page.locator('#marks .mark').count()).toBe(4);
+    expect(await page.locator('#keys .key .mark').count()).toBe(2);
+    await page.getByRole('button', { name: 'Bagaż', exact: true }).click();
+    await page.locator('#keys .main').focus();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.keyboard.press('*');
+    await page.keyboard.press('+');
+    await page.keyboard.press('Escape');
+    await until(() => pressed.length === 5);
+    expect(pressed.map((press) => (press as { press: string }).press)).toEqual([
+      'bag',
+      'bag',
+      'bag',
+      'companion',
+      'enough',
+    ]);
   });
 
   it('a driver picks a line; a breakdown is asked for twice; warnings stand at the top', async () => {

@@ -4,7 +4,7 @@ import { RECORD_BYTES } from './layout.ts';
 
 const KIND = 0x01;
 const CLOCK_UNSURE = 0x01;
-const COMPANIONS_MAX = 255;
+const BYTE_MAX = 255;
 
 /** An entry as it is written. @throws RangeError for an instant or number that a card cannot hold: a bug. */
 export function encodeLogRecord(entry: CardLogEntry): Buffer {
@@ -15,7 +15,8 @@ export function encodeLogRecord(entry: CardLogEntry): Buffer {
   const tags = [entry.vehicleTag, entry.routeTag, entry.deviceTag];
   for (const [index, tag] of tags.entries()) record.write(tag, 6 + 4 * index, 4, 'hex');
   record.writeUInt32BE(entry.seq, 18);
-  record[22] = Math.min(entry.companions, COMPANIONS_MAX);
+  record[22] = Math.min(entry.companions, BYTE_MAX);
+  record[23] = Math.min(entry.bags ?? 0, BYTE_MAX);
   return record;
 }
 
@@ -23,12 +24,13 @@ export function encodeLogRecord(entry: CardLogEntry): Buffer {
 export function readLogRecord(record: Buffer): CardLogEntry | undefined {
   const flags = record.readUInt8(1);
   if (record.length !== RECORD_BYTES || record[0] !== KIND || (flags & ~CLOCK_UNSURE) !== 0) return undefined;
-  if (record.subarray(23).some((byte) => byte !== 0)) return undefined;
+  if (record.subarray(24).some((byte) => byte !== 0)) return undefined;
   const [vehicleTag, routeTag, deviceTag] = [6, 10, 14].map((at) => record.toString('hex', at, at + 4)) as [
     string,
     string,
     string,
   ];
+  const bags = record.readUInt8(23);
   return {
     atMs: record.readUInt32BE(2) * 1000,
     vehicleTag,
@@ -36,6 +38,7 @@ export function readLogRecord(record: Buffer): CardLogEntry | undefined {
     deviceTag,
     seq: record.readUInt32BE(18),
     companions: record.readUInt8(22),
+    ...(bags > 0 && { bags }),
     clockUnsure: (flags & CLOCK_UNSURE) !== 0,
   };
 }

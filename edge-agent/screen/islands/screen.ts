@@ -3,6 +3,8 @@ interface ScreenKey {
   label: string;
   act: object;
   look: 'main' | 'plain' | 'grave';
+  hotkey?: string;
+  icon?: string;
   sure?: string;
 }
 
@@ -12,6 +14,7 @@ interface ScreenMessage {
   language: string;
   title: string;
   text: string;
+  marks: string[];
   lines: string[];
   keys: ScreenKey[];
   notices: string[];
@@ -35,11 +38,18 @@ function show(message: ScreenMessage): void {
   const language = part('language');
   language.textContent = message.nextLanguage.name;
   language.lang = message.nextLanguage.code;
+  part('marks').replaceChildren(...message.marks.map(markOf));
+  part('marks').hidden = message.marks.length === 0;
   list('lines', message.lines);
   part('card').textContent = message.card;
   part('card').hidden = message.card === '';
   list('notices', message.notices);
   showKeys(message.keys);
+}
+
+/** A shape of the page's own. */
+function markOf(name: string): Node {
+  return (part(`mark-${name}`) as HTMLTemplateElement).content.cloneNode(true);
 }
 
 function list(id: string, texts: string[]): void {
@@ -62,15 +72,17 @@ function showKeys(keys: ScreenKey[]): void {
   const box = part('keys');
   box.replaceChildren(...keys.map(keyOf));
   box.hidden = keys.length === 0;
-  document.body.dataset['many'] = String(keys.length > 3);
+  document.body.dataset['many'] = String(keys.length > 2);
   (box.firstElementChild as HTMLElement | null)?.focus();
 }
 
-function keyOf({ label, act, look, sure }: ScreenKey): HTMLButtonElement {
+function keyOf({ label, act, look, hotkey, icon, sure }: ScreenKey): HTMLButtonElement {
   const key = document.createElement('button');
   key.type = 'button';
   key.className = `key ${look}`;
   key.textContent = label;
+  if (icon !== undefined) key.prepend(markOf(icon));
+  if (hotkey !== undefined) key.dataset['hotkey'] = hotkey;
   let asked = sure === undefined;
   key.addEventListener('click', () => {
     if (asked) press(act);
@@ -91,20 +103,23 @@ function press(act: object): void {
 
 part('language').addEventListener('click', () => press({ press: 'language' }));
 
-/** Yes and no, and the language, without looking: Enter or + for the first key, Escape or - for the second, L. */
+/** Without looking: Enter or + for the first key, * for a bag, Escape or - for no, L for the language. */
 document.addEventListener('keydown', (event) => {
-  const [first, second] = part('keys').querySelectorAll('button');
-  if (event.key === '+') first?.click();
-  else if (event.key === '-' || event.key === 'Escape') second?.click();
+  const wanted = event.key === 'Escape' ? '-' : event.key;
+  const keys = [...part('keys').querySelectorAll('button')];
+  const key = keys.find(({ dataset }) => dataset['hotkey'] === wanted);
+  if (key !== undefined) key.click();
   else if (event.key === 'l' || event.key === 'L' || event.key === 'F2') part('language').click();
 });
 
-/** Hertz of each sign: green rises, red falls, a card to hold again knocks twice, a question swings. */
+/** Hertz of each sign: green rises, a companion's stays up and a bag's comes down, red falls, a card to hold again knocks twice, a question swings. */
 const NOTES: Readonly<Record<string, readonly number[]>> = {
   accepted: [880, 1319],
   refused: [330, 220, 165],
   again: [440, 440],
   asking: [660, 880, 660],
+  companion: [880, 1319, 1319],
+  bag: [880, 1319, 880],
   staff: [523],
   'out-of-order': [147, 147, 147],
 };
@@ -171,6 +186,7 @@ events.addEventListener('error', () => {
     part('title').textContent = lostTitle ?? '';
     part('text').textContent = lostText ?? '';
     list('lines', []);
+    part('marks').hidden = true;
     part('card').hidden = true;
     showKeys([]);
     first = true;

@@ -30,6 +30,7 @@ export interface DesfireLogEntry {
   readonly deviceId: string;
   readonly seq: number;
   readonly companions?: number;
+  readonly bags?: number;
   readonly clockUnsure?: boolean;
 }
 
@@ -180,6 +181,7 @@ export function logRecord(entry: DesfireLogEntry): Buffer {
   record.set(tagOf(entry.deviceId), 14);
   record.writeUInt32BE(entry.seq, 18);
   record[22] = entry.companions ?? 0;
+  record[23] = entry.bags ?? 0;
   return record;
 }
 

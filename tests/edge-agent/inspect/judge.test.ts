@@ -52,11 +52,11 @@ const resultOf = (change: Partial<CheckQuestion>) => judge(question(change)).res
 
 describe('a ride stands', () => {
   it("by the card's own log, with nobody to ask", () => {
-    const verdict = judge(question({ medium: medium([logged({ companions: 2 })]), validators: [] }));
+    const verdict = judge(question({ medium: medium([logged({ companions: 2, bags: 1 })]), validators: [] }));
     expect(verdict).toEqual({
       result: 'ride-stands',
       evidence: 'card-log',
-      ride: { atMs: NOW_MS - 60_000, deviceTag: 'bb000001', seq: 4, companions: 2 },
+      ride: { atMs: NOW_MS - 60_000, deviceTag: 'bb000001', seq: 4, companions: 2, bags: 1 },
       finable: false,
     });
   });

@@ -39,7 +39,7 @@ const VIEWS: InspectorView[] = [
     ...HERE,
     sign: 'ride-stands',
     evidence: 'card-log',
-    ride: { atMs: AT_MS - 600_000, companions: 2 },
+    ride: { atMs: AT_MS - 600_000, companions: 2, bags: 1 },
   },
   { ...HERE, sign: 'no-ride', evidence: 'vehicle', protocol: PROTOCOL },
   { ...HERE, sign: 'refused', reason: 'CARD_EXPIRED', protocol: PROTOCOL },

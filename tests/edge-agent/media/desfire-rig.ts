@@ -81,6 +81,7 @@ export const ENTRY: CardLogEntry = {
   deviceTag: '01020304',
   seq: 77,
   companions: 2,
+  bags: 1,
   clockUnsure: true,
 };
 

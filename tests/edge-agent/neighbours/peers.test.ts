@@ -94,11 +94,11 @@ describe('a ride at one door', () => {
     const net = network();
     const [one, two, three] = ['val-1', 'val-2', 'val-3'].map((id) => net.door(id));
     one?.peers.rode(RIDE);
-    one?.peers.rode({ ...RIDE, seq: 6 });
+    one?.peers.rode({ ...RIDE, seq: 6, bags: 2 });
     for (const door of [two, three])
-      expect(door?.rides.map(({ deviceId, seq }) => [deviceId, seq])).toEqual([
-        ['val-1', 5],
-        ['val-1', 6],
+      expect(door?.rides.map(({ deviceId, seq, bags }) => [deviceId, seq, bags])).toEqual([
+        ['val-1', 5, undefined],
+        ['val-1', 6, 2],
       ]);
     expect(one?.rides).toEqual([]);
   });

@@ -112,15 +112,16 @@ describe('other devices of the vehicle', () => {
 describe('rides at other doors', () => {
   const ask = (tokenId: string, sinceAgeMs = 60_000) => ({ tokenIds: [tokenId], sinceAgeMs });
 
-  it('are told under either token, as old as they are now, with the most companions heard of', () => {
+  it('are told under either token, as old as they are now, with the most companions and bags heard of', () => {
     const { start, pass } = device();
     const memory = start();
     memory.rode({ ...RIDE, companions: 1 });
+    memory.rode({ ...RIDE, bags: 2 });
     pass(2000);
     memory.rode({ ...RIDE, ageMs: 3000 });
     const { deviceId, epoch, seq } = RIDE;
-    for (const token of [TOKEN, FORMER])
-      expect(memory.ridesOf(ask(token))).toEqual([{ deviceId, epoch, seq, ageMs: 3000, companions: 1 }]);
+    const ride = { deviceId, epoch, seq, ageMs: 3000, companions: 1, bags: 2 };
+    for (const token of [TOKEN, FORMER]) expect(memory.ridesOf(ask(token))).toEqual([ride]);
     expect(memory.ridesOf(ask(`k1.${'0'.repeat(32)}`))).toEqual([]);
   });
 

@@ -48,6 +48,7 @@ const ANSWER: AnswerMessage = {
     seq: Number.MAX_SAFE_INTEGER,
     ageMs: 366 * 86_400_000,
     companions: 20,
+    bags: 20,
   })),
   outOfOrder: Array.from({ length: ANSWER_ITEMS_MAX }, () => ({
     fromAgeMs: 366 * 86_400_000,

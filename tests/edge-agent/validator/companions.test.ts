@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CompanionRule } from '#contracts/enrolment.ts';
 import { AGENT_LIMITS } from '../../../edge-agent/agent-limits.ts';
-import { companionsMax } from '../../../edge-agent/validator/companions.ts';
+import { besideLimits, offersOf } from '../../../edge-agent/validator/companions.ts';
 import { CARD, cardNumber, startRig } from '../support/agent-rig.ts';
 import { createMemoryJournalStore } from '../support/memory-journal-store.ts';
 
@@ -23,11 +23,114 @@ describe("the tariff's limit", () => {
     ['T2', 150, 1],
     [undefined, 150, 1],
   ])('on route %s at %i is %i', (routeId, nowMs, max) => {
-    expect(companionsMax(rules, routeId, nowMs)).toBe(max);
+    expect(besideLimits(rules, { routeId, mediumKind: 'social', nowMs }).companions).toBe(max);
   });
 
   it('is none without rules', () => {
-    expect(companionsMax(undefined, 'T1', 0)).toBe(0);
+    const none = { companions: 0, escorts: 0, bags: 0, together: null };
+    expect(besideLimits(undefined, { routeId: 'T1', mediumKind: 'social', nowMs: 0 })).toEqual(none);
+  });
+
+  it('of escorts and bags is that of the media that have them', () => {
+    const bags = { max: 2, mediumKinds: ['wallet' as const] };
+    const escorts = { max: 1, mediumKinds: ['social' as const] };
+    const ofKind = (mediumKind: 'social' | 'wallet' | 'bank') =>
+      besideLimits([{ ...always, max: 0, bags, escorts, together: 2 }], {
+        routeId: undefined,
+        mediumKind,
+        nowMs: 0,
+      });
+    expect(ofKind('social')).toEqual({ companions: 0, escorts: 1, bags: 0, together: 2 });
+    expect(ofKind('wallet')).toEqual({ companions: 0, escorts: 0, bags: 2, together: 2 });
+    expect(ofKind('bank')).toEqual({ companions: 0, escorts: 0, bags: 0, together: 2 });
+  });
+});
+
+describe('what may be asked for', () => {
+  const limits = { companions: 2, escorts: 1, bags: 2, together: 3 };
+  it.each([
+    [0, 0, ['companion', 'bag']],
+    [1, 1, ['companion', 'bag']],
+    [1, 2, ['escort']],
+    [2, 0, ['escort', 'bag']],
+    [2, 1, ['escort']],
+    [3, 1, []],
+    [3, 0, ['bag']],
+  ])('after %i companions and %i bags is %j', (companions, bags, offers) => {
+    expect(offersOf(limits, { companions, bags })).toEqual(offers);
+  });
+
+  it('without a limit of both is each by its own', () => {
+    const apart = { ...limits, escorts: 0, together: null };
+    expect(offersOf(apart, { companions: 2, bags: 1 })).toEqual(['bag']);
+    expect(offersOf(apart, { companions: 1, bags: 2 })).toEqual(['companion']);
+    expect(offersOf(apart, { companions: 2, bags: 2 })).toEqual([]);
+  });
+});
+
+describe('baggage', () => {
+  const BAGGAGE: CompanionRule[] = [
+    { ...always, max: 1, bags: { max: 2, mediumKinds: ['social'] }, together: 2 },
+  ];
+
+  it('is paid for by its key in the same ride, beside a companion, up to the limit of both', async () => {
+    const rig = await startRig({ companions: BAGGAGE, passBackS: 60 });
+    await rig.touch(CARD);
+    expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: ['companion', 'bag'] });
+    expect(await rig.press({ press: 'bag' })).toMatchObject({
+      bags: 1,
+      added: 'bag',
+      asking: ['companion', 'bag'],
+    });
+    rig.timers.advance(AFTER_MS);
+    // A touch answers what is asked first.
+    expect(await rig.touch(CARD)).toMatchObject({ companions: 1, bags: 1, added: 'companion', asking: [] });
+    await rig.press({ press: 'bag' });
+    const taps = rig.records().filter(({ kind }) => kind === 'tap');
+    expect(taps.map(({ body }) => body)).toMatchObject([
+      { companions: 0 },
+      { companions: 0, passBackOfSeq: 2 },
+      { companions: 0, bags: 1, passBackOfSeq: 2 },
+      { companions: 1, passBackOfSeq: 2 },
+    ]);
+    expect(taps.map(({ body }) => 'bags' in body)).toEqual([false, false, true, false]);
+    expect(rig.settledEntries.map(({ companions, bags }) => [companions, bags])).toEqual([
+      [0, undefined],
+      [0, undefined],
+      [1, undefined],
+    ]);
+    expect(rig.agent.counters()).toMatchObject({ companions: 1, bags: 1 });
+  });
+
+  it('alone is what a touch answers, is written into the card, and is remembered across a restart', async () => {
+    const only: CompanionRule[] = [{ ...always, max: 0, bags: { max: 1, mediumKinds: ['social'] } }];
+    const store = createMemoryJournalStore();
+    const before = await startRig({ store, companions: only, passBackS: 60 });
+    await before.touch(CARD);
+    expect(await before.touch(CARD)).toMatchObject({ asking: ['bag'] });
+    await before.press({ press: 'companion' });
+    before.timers.advance(AFTER_MS);
+    expect(await before.touch(CARD)).toMatchObject({ bags: 1, added: 'bag', asking: [] });
+    expect(before.settledEntries.at(-1)).toMatchObject({ companions: 0, bags: 1 });
+    const rig = await startRig({ store, companions: only, passBackS: 60, clock: before.clock });
+    const after = await rig.touch(CARD);
+    expect([after.bags, after.asking]).toEqual([1, undefined]);
+  });
+});
+
+describe('an escort', () => {
+  it('is asked for where nobody may pay for a companion, in other words', async () => {
+    const escorts: CompanionRule[] = [{ ...always, max: 0, escorts: { max: 1, mediumKinds: ['social'] } }];
+    const rig = await startRig({ companions: escorts, passBackS: 60 });
+    await rig.touch(CARD);
+    expect(await rig.touch(CARD)).toMatchObject({ asking: ['escort'] });
+    const after = await rig.press({ press: 'companion' });
+    expect(after).toMatchObject({ escorts: 1, added: 'escort', asking: [] });
+    expect(after.companions).toBeUndefined();
+    expect(rig.records().at(-1)?.body).toMatchObject({ companions: 1, passBackOfSeq: 2 });
+    const wallet = { ...cardNumber(2), mediumKind: 'wallet' as const };
+    await rig.touch(wallet);
+    expect((await rig.touch(wallet)).asking).toBeUndefined();
   });
 });
 
@@ -35,11 +138,11 @@ describe('a second touch', () => {
   it('asks for a companion; a third one while it is asked pays for one, up to the limit', async () => {
     const rig = await startRig({ companions: TWO, passBackS: 60 });
     expect((await rig.touch(CARD)).asking).toBeUndefined();
-    expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: true });
+    expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: ['companion'] });
     rig.timers.advance(AFTER_MS);
-    expect(await rig.touch(CARD)).toMatchObject({ sign: 'accepted', companions: 1, asking: true });
+    expect(await rig.touch(CARD)).toMatchObject({ sign: 'accepted', companions: 1, asking: ['companion'] });
     rig.timers.advance(AFTER_MS);
-    expect(await rig.touch(CARD)).toMatchObject({ sign: 'accepted', companions: 2, asking: false });
+    expect(await rig.touch(CARD)).toMatchObject({ sign: 'accepted', companions: 2, asking: [] });
     const after = await rig.touch(CARD);
     expect(after).toMatchObject({ repeated: true, companions: 2 });
     expect(after.asking).toBeUndefined();
@@ -63,7 +166,7 @@ describe('a second touch', () => {
     const rig = await startRig({ companions: TWO, passBackS: 60 });
     await rig.touch(CARD);
     for (let flutter = 0; flutter < 4; flutter++) {
-      expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: true });
+      expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: ['companion'] });
       rig.timers.advance(AFTER_MS - 1);
     }
     expect(rig.agent.counters().companions).toBe(0);
@@ -76,7 +179,7 @@ describe('a second touch', () => {
     const rig = await startRig({ companions: TWO, passBackS: 60 });
     await rig.touch(CARD);
     await rig.touch(CARD);
-    expect(await rig.press({ press: 'companion' })).toMatchObject({ companions: 1, asking: true });
+    expect(await rig.press({ press: 'companion' })).toMatchObject({ companions: 1, asking: ['companion'] });
     await rig.press({ press: 'enough' });
     await rig.press({ press: 'companion' });
     expect(rig.records().filter(({ kind }) => kind === 'tap')).toHaveLength(3);
@@ -98,7 +201,7 @@ describe('a second touch', () => {
     await rig.touch(CARD);
     rig.timers.advance(6000);
     expect(rig.agent.state()).toBe('waiting');
-    expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: true });
+    expect(await rig.touch(CARD)).toMatchObject({ repeated: true, asking: ['companion'] });
     expect(rig.records().at(-1)?.body).toMatchObject({ companions: 0 });
   });
 
