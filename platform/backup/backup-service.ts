@@ -22,7 +22,7 @@ import { baseSpan, takeBase } from './base-backup.ts';
 import { chainFrom } from './log-chain.ts';
 import { historyName, parsePosition, positionText, SEGMENT_BYTES, segmentOf } from './log-position.ts';
 import { type CopyBoth, openReplicationLink, type ReplicationLink } from './replication-link.ts';
-import { createWalWriter, type WalWriter } from './wal-writer.ts';
+import { createWalWriter, finishWholeSegments, type WalWriter } from './wal-writer.ts';
 
 export interface BackupServiceOptions {
   /** Address under a role that may replicate. */
@@ -141,6 +141,7 @@ class Session {
       own(folder, systemId);
       await keepHistory(link, folder, timeline);
       const restart = await openSlot(link);
+      await finishWholeSegments(folder, restart, this.probe);
       const resume = this.whereToGoOn(folder, timeline, restart);
       writer = createWalWriter(folder.wal, timeline, resume, this.probe);
       const stream = startStream(link, timeline, resume, writer);

@@ -1,11 +1,12 @@
 /** Writes the streamed log into a backup folder: the newest segment as it grows, whole ones compressed. */
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { syncFolder } from '../atomic-file.ts';
 import type { Probe } from '../probe.ts';
+import type { BackupFolder } from './backup-folder.ts';
 import { SEGMENT_BYTES, segmentName, segmentOf } from './log-position.ts';
 
 export interface WalWriter {
@@ -15,6 +16,7 @@ export interface WalWriter {
   sync(): Promise<bigint>;
   /** Place up to which it is durable now. */
   durable(): bigint;
+  /** Waits for a segment that is being finished: the server may have been told already that it need not keep it. */
   close(): Promise<void>;
 }
 
@@ -23,6 +25,7 @@ export function createWalWriter(folder: string, timeline: number, startAt: bigin
   let at = startAt;
   let durableUpTo = startAt;
   let file: { readonly segment: bigint; readonly path: string; readonly handle: FileHandle } | undefined;
+  let finishing = Promise.resolve();
 
   async function openSegment(segment: bigint): Promise<NonNullable<typeof file>> {
     if (file !== undefined) return file;
@@ -43,22 +46,20 @@ export function createWalWriter(folder: string, timeline: number, startAt: bigin
       await handle.write(part, 0, part.byteLength, Number(offset));
       at += BigInt(part.byteLength);
       rest = rest.subarray(part.byteLength);
-      if (at % SEGMENT_BYTES === 0n) await finishSegment();
+      if (at % SEGMENT_BYTES === 0n) {
+        finishing = finishSegment();
+        await finishing;
+      }
     }
   }
 
   async function finishSegment(): Promise<void> {
     const done = await flush();
     if (done === undefined) return;
-    const { segment, path, handle } = done;
+    const { path, handle } = done;
     await handle.close();
     file = undefined;
-    const target = join(folder, `${segmentName(timeline, segment)}.gz`);
-    await compress(path, `${target}.part`);
-    await rename(`${target}.part`, target);
-    syncFolder(folder);
-    await probe('backup.segment-finished');
-    await rm(path);
+    await compressSegment(folder, path, probe);
   }
 
   async function flush(): Promise<typeof file> {
@@ -77,10 +78,35 @@ export function createWalWriter(folder: string, timeline: number, startAt: bigin
     },
     durable: () => durableUpTo,
     close: async () => {
+      // Whoever writes hears of a failure; what is left then is finished by the next run.
+      await finishing.catch(() => {});
       await file?.handle.close();
       file = undefined;
     },
   };
+}
+
+/**
+ * Finishes a segment of which an earlier run had all bytes durable when it ended: the server, which was told so, may not
+ * have it any more, and the log could not be joined to its base.
+ *
+ * @param upTo place from which the server keeps the log; what lies before it was confirmed as durable
+ */
+export async function finishWholeSegments(folder: BackupFolder, upTo: bigint, probe: Probe): Promise<void> {
+  for (const { segment, path, partial } of folder.listSegments()) {
+    const confirmed = (segment + 1n) * SEGMENT_BYTES <= upTo;
+    if (partial && confirmed && BigInt(statSync(path).size) === SEGMENT_BYTES)
+      await compressSegment(folder.wal, path, probe);
+  }
+}
+
+async function compressSegment(folder: string, path: string, probe: Probe): Promise<void> {
+  const target = path.replace(/\.partial$/, '.gz');
+  await compress(path, `${target}.part`);
+  await rename(`${target}.part`, target);
+  syncFolder(folder);
+  await probe('backup.segment-finished');
+  await rm(path);
 }
 
 async function compress(from: string, to: string): Promise<void> {

@@ -308,9 +308,5 @@ test('whatever the order, the database finds what the rules make of all facts to
     }),
     { numRuns: 10 },
   );
-  const { rows: ridden } = await engine.admin.query(
-    "SELECT count(*)::int AS n FROM fare.latest_decision WHERE tap_id LIKE 'run%' AND breakdown_id IS NOT NULL",
-  );
-  expect(ridden[0].n).toBeGreaterThan(2);
   expect((await reconcile(engine.admin)).problems).toEqual([]);
 });

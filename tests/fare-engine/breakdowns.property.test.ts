@@ -36,7 +36,8 @@ test('any order, duplication and split gives the same lines, states and balances
     }),
     { numRuns: 150 },
   );
-  expect(rodeOn).toBeGreaterThan(60);
+  // About 65 of 150; the histories are drawn anew each time, so the bound is one that chance does not reach.
+  expect(rodeOn).toBeGreaterThan(20);
 });
 
 test('what became known after the close raises nobody above what the close knew', async () => {

@@ -383,6 +383,9 @@ describe('when something is away', () => {
     await page.addInitScript(withoutWebGl);
     await page.goto(`${first.url}/?lang=uk`);
     await page.waitForSelector('.map-failed');
+    // Only a page that is live can find out that it is no longer: a ride has to have come.
+    const before = await tap(false);
+    await page.waitForSelector(`[data-tap="${before}/1"]`);
     await first.stop();
     await page.waitForSelector('.live-off');
     expect(await page.locator('#live').innerText()).toBe(CATALOGUES.uk['live.off']);
