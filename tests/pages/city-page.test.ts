@@ -12,6 +12,7 @@ import { insertDecidedTap } from '../portal/support/insert-decided-tap.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { openBrowser } from './browser.ts';
+import { noteLive, untilLive } from './live.ts';
 import { withoutWebGl } from './without-webgl.ts';
 
 const MORNING_MS = Date.UTC(2025, 9, 14, 4, 13, 0);
@@ -112,19 +113,8 @@ async function open(path = '/?lang=uk', { map = false, ...options }: OpenOptions
   if (!map) await page.addInitScript(withoutWebGl);
   await page.addInitScript(noteLive);
   await page.goto(`${portal.url}${path}`);
-  await untilLive(page);
+  if (options.javaScriptEnabled !== false) await untilLive(page);
   return page;
-}
-
-/** Notes in the page that its event stream has spoken: what happens before stands in the whole picture, not in news. */
-function noteLive(): void {
-  document.addEventListener('htmx:sse:after:message', () => {
-    document.documentElement.dataset['heard'] = 'yes';
-  });
-}
-
-async function untilLive(page: Page): Promise<void> {
-  if ((await page.locator('#stream').count()) > 0) await page.waitForSelector('html[data-heard]');
 }
 
 const rows = (page: Page) => page.locator('#taps .tap');
