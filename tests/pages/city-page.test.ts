@@ -387,7 +387,6 @@ describe('when something is away', () => {
     await page.addInitScript(noteLive);
     await page.goto(`${first.url}/?lang=uk`);
     await page.waitForSelector('.map-failed');
-    // Only a page that is live can find out that it is no longer.
     await untilLive(page);
     await first.stop();
     await page.waitForSelector('.live-off');
