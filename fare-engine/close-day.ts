@@ -4,7 +4,14 @@
  * received, when the close was known, when the fare day ended), so the order of working things off does not matter.
  * The rule itself is pure and stands in pricing/close-rules.ts, where the auditor's re-computation uses it too.
  */
-import { type CarriedState, type ChargedLine, cameInTime, chargeDay } from '#pricing/close-rules.ts';
+import {
+  type CarriedState,
+  type ChargedLine,
+  cameInTime,
+  chargeDay,
+  type ExitsAhead,
+  NOTHING_AHEAD,
+} from '#pricing/close-rules.ts';
 import type { TapFact } from '#pricing/model.ts';
 import type { ReadyDay } from './facts/account-day.ts';
 import type { FareDays } from './facts/facts.ts';
@@ -30,18 +37,19 @@ export function planDay(
   ready: ReadyDay,
   pricer: Pricer,
   rules: Pick<ClosingRules, 'days'>,
+  ahead: ExitsAhead = NOTHING_AHEAD,
 ): PlannedDay {
   const { day, close } = ready;
   const dayEndMs = rules.days.endOfMs(day.fareDay);
   const closedAtMs = close?.knownFromMs ?? null;
   const inTime = (tap: TapFact): boolean =>
     cameInTime({
-      receivedAtMs: ready.taps.get(tap.tapId)?.tap.receivedAtMs as number,
+      receivedAtMs: tap.receivedAtMs as number,
       dayEndMs,
       closedAtMs,
       lateTapAcceptMs: pricer.lateTapAcceptMs(tap, day.knownAsOfMs),
     });
-  const { lines, out } = chargeDay(carried, day, pricer, inTime);
+  const { lines, out } = chargeDay(carried, day, pricer, inTime, ahead);
   return { lines: lines.map((charged) => planned(charged, ready)), out };
 }
 

@@ -15,6 +15,7 @@ import { derivedAccountId } from './facts/account-of.ts';
 import { createPlaceBook, type PlaceBook } from './facts/assign.ts';
 import { type BreakdownBook, createBreakdownBook } from './facts/breakdowns.ts';
 import { kinOf } from './facts/media-book.ts';
+import { exitsAhead, exitsFound } from './journey-exits.ts';
 import type { Decided, PlannedLine } from './ledger/decision.ts';
 import { type Difference, difference, withdrawal } from './ledger/difference.ts';
 import type {
@@ -95,6 +96,7 @@ function priceAccount(days: readonly Key[], bench: Workbench): void {
     try {
       const carried = carriedInto(around, done);
       const out = priceDay(key, carried, bench);
+      askPrevious(done?.fareDay ?? around.previous?.fareDay, key, carried, out, bench);
       const following = days[index + 1];
       askNext(around, following, out, bench);
       done = { fareDay: key.fareDay, carried: out };
@@ -138,7 +140,13 @@ function priceDay(key: Key, carried: CarriedState, bench: Workbench): CarriedSta
     progress.emptied.push({ accountId, fareDay });
     return carried;
   }
-  const { lines, out } = planDay(carried, ready, pricer, bench.rules);
+  const { lines, out } = planDay(
+    carried,
+    ready,
+    pricer,
+    bench.rules,
+    exitsAhead(bench.around.get(keyText(key))),
+  );
   checkLines(lines, ready.taps, key);
   for (const line of lines) progress.planned.set(line.tapId, line);
   progress.days.push({
@@ -173,6 +181,18 @@ function carriedInto(
     state: parseStateText(previous.stateOut),
     base: previous.baseOut === null ? null : parseStateText(previous.baseOut),
   };
+}
+
+/** The day before was priced with other exits of its open journeys than this one found. */
+function askPrevious(
+  previousDay: string | undefined,
+  { accountId }: Key,
+  carried: CarriedState,
+  out: CarriedState,
+  { progress }: Workbench,
+): void {
+  if (previousDay === undefined || exitsFound(carried, out)) return;
+  progress.enqueue.push({ accountId, fareDay: previousDay, reason: 'open-journey' });
 }
 
 function askNext(

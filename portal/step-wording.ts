@@ -14,6 +14,7 @@ const PARAMS_MAX = 20;
 const PARAM_CHARS_MAX = 200;
 const KINDS = [
   'base',
+  'journey',
   'transfer',
   'breakdown',
   'bag',

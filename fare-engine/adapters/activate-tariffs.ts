@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
 import { packageNames } from '#pricing/name-book.ts';
-import { UNCERTAINTY_MS_MAX } from '#pricing/state-text.ts';
+import { UNCERTAINTY_MS_MAX } from '#pricing/reach.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import { activationLeaf } from '../audit-leaf.ts';
 import type { FareDays } from '../facts/facts.ts';

@@ -68,9 +68,10 @@ export function accountDay(
   const day: AccountDay = {
     accountId,
     fareDay,
-    taps: [...taps.values()].map(({ tap, place, mediumId }) =>
-      tapFact(tap, place, mediumId, breakdowns.of(tap, knownAsOfMs)),
-    ),
+    taps: [...taps.values()].map(({ tap, place, mediumId }) => ({
+      ...tapFact(tap, place, mediumId, breakdowns.of(tap, knownAsOfMs)),
+      receivedAtMs: tap.receivedAtMs,
+    })),
     entitlements: entitlementFacts(
       facts.entitlements.filter((entitlement) => entitlement.accountId === accountId),
       facts.revocations,

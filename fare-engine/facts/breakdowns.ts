@@ -11,7 +11,7 @@ import { parseRecordId, recordId } from '#contracts/ids.ts';
 import type { BreakdownRecord, ClockEvidence } from '#contracts/record.ts';
 import { TAP_BREAKDOWNS_MAX } from '#pricing/fact-bundle.ts';
 import type { TapBreakdown } from '#pricing/model.ts';
-import { UNCERTAINTY_MS_MAX } from '#pricing/state-text.ts';
+import { UNCERTAINTY_MS_MAX } from '#pricing/reach.ts';
 import { BREAKDOWN_WINDOW_S_MAX } from '#pricing/tariff-schema.ts';
 import type { LocatedTap, PlaceBook, PlaceFacts } from './assign.ts';
 import type { StoredTap } from './facts.ts';

@@ -20,7 +20,7 @@ export interface StoredTap {
   /** The same medium's token under the key before, where the record names it. */
   readonly formerTokenId: string | null;
   readonly mediumKind: MediumKind;
-  readonly direction: 'in' | 'out';
+  readonly direction: 'in' | 'out' | null;
   readonly companions: number;
   /** Pieces of baggage paid for beside them. */
   readonly bags: number;

@@ -1,6 +1,6 @@
 /**
- * One stop for each area from which a network's fares may begin: where the stop of a tap is not sure, these stand for all
- * that may be meant. Made once for a feed and network, so that a doubtful tap costs a look-up for each area and no more.
+ * One stop for each area in which a network's fares may begin or end: where a stop is not sure, or not known at all, these
+ * stand for all that may be meant. Made once for a feed and network, so that a doubtful tap costs a look-up for each area and no more.
  */
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import { areasOf, standsForEmpty } from './fares-v2/leg-matcher.ts';
@@ -8,18 +8,23 @@ import { compareText } from './file-problem.ts';
 
 const known = new WeakMap<FareFeed, Map<string, readonly string[]>>();
 
-/** Stops in the order of their ids; empty where no fare of the network depends on the area of boarding. */
-export function candidateStops(feed: FareFeed, networkId: string): readonly string[] {
+/** Stops in the order of their ids; empty where no fare of the network depends on the area of that side. */
+export function candidateStops(
+  feed: FareFeed,
+  networkId: string,
+  side: 'from' | 'to' = 'from',
+): readonly string[] {
   const ofFeed = known.get(feed) ?? new Map<string, readonly string[]>();
   known.set(feed, ofFeed);
-  const made = ofFeed.get(networkId) ?? makeCandidates(feed, networkId);
-  ofFeed.set(networkId, made);
+  const key = `${side} ${networkId}`;
+  const made = ofFeed.get(key) ?? makeCandidates(feed, networkId, side);
+  ofFeed.set(key, made);
   return made;
 }
 
-function makeCandidates(feed: FareFeed, networkId: string): string[] {
+function makeCandidates(feed: FareFeed, networkId: string, side: 'from' | 'to'): string[] {
   const mine = feed.legRules.filter((rule) => rule.networkId === networkId || rule.networkId === '');
-  const listed = new Set(mine.map((rule) => rule.fromAreaId).filter((areaId) => areaId !== ''));
+  const listed = new Set(mine.map((rule) => rule[`${side}AreaId`]).filter((areaId) => areaId !== ''));
   if (listed.size === 0) return [];
   const stopIds = [...new Set([...(feed.stops?.keys() ?? []), ...feed.areasOfStop.keys()])].sort(compareText);
   const byAreas = new Map<string, string>();

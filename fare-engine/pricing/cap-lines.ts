@@ -42,6 +42,7 @@ function fareOf({ line, leg, tap, holderMinor }: OpenLine): Fare {
   const caps: DatedCap[] = [];
   for (const cap of leg?.tariff.caps ?? []) {
     const priced = leg as PricedLeg;
+    if (priced.journey?.penalty === true && cap.includes_penalties !== true) continue;
     if (suspensionOf(priced.tariff, 'caps', tap.fareAtMs, priced.networkId, cap.cap_id)) continue;
     const beyond = cap.extensions?.find((e) => e.fare_product_id === priced.product.productId);
     if (beyond === undefined) {

@@ -32,6 +32,8 @@ export const Cap = strict({
   timeframe_group_id: Type.Optional(Id),
   parent_cap_id: Type.Optional(Id),
   includes_companions: Type.Optional(Type.Boolean()),
+  /** Whether what is asked for a missing tap counts, and becomes cheaper. */
+  includes_penalties: Type.Optional(Type.Boolean()),
   strategy: Type.Optional(oneOf('sequential', 'optimal')),
   extensions: Type.Optional(Type.Array(Extension, { minItems: 1, maxItems: 200 })),
 });

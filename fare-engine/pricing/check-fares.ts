@@ -1,8 +1,11 @@
-/** What the fares of a package must be so that a tap on boarding can be charged by them. */
+/** What the fares of a package must be so that taps can be charged by them. */
 import { defaultCategories, type FareFeed, type TransferRule } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import { type FeedFiles, tableProblem } from './gtfs/row-reader.ts';
 import type { FileProblemCode } from './problem-codes.ts';
+import { tapsOutIn } from './taps-out.ts';
+import type { PackageYaml } from './tariff-package.ts';
+import type { TapPolicyFile } from './tariff-schema.ts';
 
 type Report = (
   code: FileProblemCode,
@@ -12,8 +15,13 @@ type Report = (
   severity?: FileProblem['severity'],
 ) => void;
 
-/** One currency, one default category, and only transfer rules that a boarding tap can be priced by. */
-export function checkFares(files: FeedFiles, feed: FareFeed, currency: string): FileProblem[] {
+/** One currency, one default category, and only transfer rules that the networks' taps can be priced by. */
+export function checkFares(
+  files: FeedFiles,
+  feed: FareFeed,
+  { tariff, tapPolicy }: Pick<PackageYaml, 'tariff' | 'tapPolicy'>,
+): FileProblem[] {
+  const { currency } = tariff.value;
   const problems: FileProblem[] = [];
   const report: Report = (...problem) => problems.push(tableProblem(files, ...problem));
   const file = 'fare_products.txt';
@@ -44,15 +52,22 @@ export function checkFares(files: FeedFiles, feed: FareFeed, currency: string): 
     report(
       'TARIFF_JOIN_RULES',
       { file: 'fare_leg_join_rules.txt', line: 1, cell: 'from_network_id' },
-      'legs cannot be joined where only boarding is tapped',
+      'taps are never joined into one leg',
       'Remove the file; use transfer rules.',
     );
   }
-  for (const rule of feed.transferRules) checkTransfer(rule, report);
+  for (const rule of feed.transferRules)
+    checkTransfer(rule, report, (groupId) => leavingIsTapped(feed, tapPolicy.value, groupId));
   return problems;
 }
 
-function checkTransfer(rule: TransferRule, report: Report): void {
+/** Whether the arrival of every leg of a group is known; '' = of any group. */
+function leavingIsTapped(feed: FareFeed, policy: TapPolicyFile, groupId: string): boolean {
+  const legs = feed.legRules.filter(({ legGroupId }) => groupId === '' || legGroupId === groupId);
+  return legs.every(({ networkId }) => tapsOutIn(feed, policy, networkId, 'all'));
+}
+
+function checkTransfer(rule: TransferRule, report: Report, knowsArrival: (groupId: string) => boolean): void {
   const at = (cell: string) => ({ file: 'fare_transfer_rules.txt', line: rule.line, cell });
   if (rule.fareTransferType === 2) {
     report(
@@ -63,12 +78,15 @@ function checkTransfer(rule: TransferRule, report: Report): void {
     );
   }
   if (rule.durationLimitS === null) return;
-  if (rule.durationLimitType !== 1) {
+  const type = rule.durationLimitType;
+  const fromArrival = (type === 2 || type === 3) && !knowsArrival(rule.fromLegGroupId);
+  const toArrival = (type === 0 || type === 3) && !knowsArrival(rule.toLegGroupId);
+  if (fromArrival || toArrival) {
     report(
       'TARIFF_TAP_OUT_NEEDED',
       at('duration_limit_type'),
       'the duration needs a tap on leaving',
-      'Use duration_limit_type 1: from boarding to boarding.',
+      'Use duration_limit_type 1: from boarding to boarding; or set mode: in_out for all networks of the group.',
     );
   }
   if (rule.fromLegGroupId !== rule.toLegGroupId) {

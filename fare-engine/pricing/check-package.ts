@@ -1,5 +1,5 @@
 /** What a package of our own must hold beyond the GTFS standard: acts, dates, references, one currency. */
-import { checkDates, networkIds, unknownAct } from './check-act.ts';
+import { checkDates, unknownAct } from './check-act.ts';
 import { checkBags } from './check-bags.ts';
 import { checkBreakdown } from './check-breakdown.ts';
 import { checkCaps } from './check-caps.ts';
@@ -8,6 +8,7 @@ import { checkFares } from './check-fares.ts';
 import { checkInspection } from './check-inspection.ts';
 import { checkProducts } from './check-products.ts';
 import { checkReach } from './check-reach.ts';
+import { checkTapPolicy } from './check-tap-policy.ts';
 import { checkEmergency } from './emergency.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
@@ -31,8 +32,8 @@ export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml
     ...checkBreakdown(feed, yaml),
     ...checkCaps(feed, yaml),
     ...checkEmergency(feed, yaml),
-    ...checkFares(files, feed, yaml.tariff.value.currency),
-    ...checkReach(files, feed),
+    ...checkFares(files, feed, yaml),
+    ...checkReach(files, feed, yaml.tapPolicy.value),
   ];
 }
 
@@ -121,56 +122,4 @@ interface Cited {
   readonly act: string | null;
   readonly article: string | null;
   readonly line: number;
-}
-
-function checkTapPolicy(feed: FareFeed, { tapPolicy }: PackageYaml): FileProblem[] {
-  const problems: FileProblem[] = [];
-  const media = new Set(feed.media.map((m) => m.mediaId));
-  const networks = networkIds(feed);
-  const { medium_kinds, networks: rows } = tapPolicy.value;
-  for (const [kind, mediaId] of Object.entries(medium_kinds)) {
-    if (media.has(mediaId)) continue;
-    problems.push(
-      tapPolicy.problemAt(
-        'TARIFF_REFERENCE_UNKNOWN',
-        ['medium_kinds', kind],
-        `medium ${mediaId} is not in fare_media.txt`,
-        'Add it there.',
-      ),
-    );
-  }
-  rows.forEach((row, i) => {
-    const path = ['networks', i, 'network_id'];
-    if (row.network_id !== '' && !networks.has(row.network_id)) {
-      problems.push(
-        tapPolicy.problemAt(
-          'TARIFF_REFERENCE_UNKNOWN',
-          path,
-          `network ${row.network_id} is not in the feed`,
-          'Add it or correct it.',
-        ),
-      );
-    }
-    if (rows.findIndex((r) => r.network_id === row.network_id) !== i) {
-      problems.push(
-        tapPolicy.problemAt(
-          'TARIFF_ID_TWICE',
-          path,
-          `a second row for network "${row.network_id}"`,
-          'Remove one of the two.',
-        ),
-      );
-    }
-  });
-  if (!rows.some((row) => row.network_id === '')) {
-    problems.push(
-      tapPolicy.problemAt(
-        'TARIFF_REST_MISSING',
-        ['networks'],
-        'no row for all other networks',
-        'Add a row with network_id: "" (it also holds for unknown routes).',
-      ),
-    );
-  }
-  return problems;
 }

@@ -6,6 +6,8 @@ import type { FareFeed, LegRule, TransferRule } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import { type FeedFiles, tableProblem } from './gtfs/row-reader.ts';
 import type { FileProblemCode } from './problem-codes.ts';
+import { tapsOutIn } from './taps-out.ts';
+import type { TapPolicyFile } from './tariff-schema.ts';
 
 const LEGS = 'fare_leg_rules.txt';
 const TRANSFERS = 'fare_transfer_rules.txt';
@@ -21,11 +23,11 @@ interface Unmet {
 }
 
 /** All warnings. */
-export function checkReach(files: FeedFiles, feed: FareFeed): FileProblem[] {
+export function checkReach(files: FeedFiles, feed: FareFeed, policy: TapPolicyFile): FileProblem[] {
   const at = (code: FileProblemCode, file: string, line: number, { cell, message, howToMend }: Unmet) =>
     tableProblem(files, code, { file, line, cell }, message, howToMend, 'warning');
   const legs = feed.legRules.flatMap((rule) => {
-    const unmet = unmetLegRule(feed, rule);
+    const unmet = unmetLegRule(feed, policy, rule);
     return unmet ? [at('TARIFF_LEG_RULE_UNREACHABLE', LEGS, rule.line, unmet)] : [];
   });
   const transfers = feed.transferRules.flatMap((rule) => {
@@ -43,12 +45,12 @@ export function checkReach(files: FeedFiles, feed: FareFeed): FileProblem[] {
   return [...legs, ...transfers, ...loops];
 }
 
-function unmetLegRule(feed: FareFeed, rule: LegRule): Unmet | undefined {
-  if (rule.toAreaId !== '') {
+function unmetLegRule(feed: FareFeed, policy: TapPolicyFile, rule: LegRule): Unmet | undefined {
+  if (rule.toAreaId !== '' && !tapsOutIn(feed, policy, rule.networkId, 'some')) {
     return {
       cell: 'to_area_id',
       message: 'a rule with to_area_id never holds: only boarding is tapped',
-      howToMend: 'Leave to_area_id empty, or price by from_area_id.',
+      howToMend: 'Leave to_area_id empty, or price by from_area_id; or set mode: in_out for its network.',
     };
   }
   const { networkOfRoute } = feed;

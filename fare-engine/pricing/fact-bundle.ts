@@ -9,16 +9,18 @@ import { FeedId, InstantMs } from '#contracts/ids.ts';
 import { keyed, PRINTABLE_NAME } from '#contracts/keyed.ts';
 import { decodeJsonText, describeProblems, parserOf } from '#contracts/parse.ts';
 import { MediumKind } from '#contracts/record.ts';
-import type { CarriedState } from './close-rules.ts';
+import { type CarriedState, type ExitsAhead, NOTHING_AHEAD } from './close-rules.ts';
 import { createFareCalendar, type FareCalendar } from './fare-day.ts';
 import { formatFileProblem } from './file-problem.ts';
 import { parseIsoDate } from './gtfs/cells.ts';
 import {
   type EntitlementFact,
   INITIAL_STATE,
+  type JourneyExit,
   type PassFact,
   type TapBreakdown,
   type TapFact,
+  type TapRepair,
 } from './model.ts';
 import { parseStateText } from './state-text.ts';
 import { hashPackage, readTariffPackage, type TariffPackage } from './tariff-package.ts';
@@ -34,6 +36,9 @@ export const BUNDLE_LINES_MAX = 20_000_000;
 
 /** Most breakdowns that one tap may have: drivers declare one at each door. */
 export const TAP_BREAKDOWNS_MAX = 8;
+
+/** Most repairs of one journey: each names another end. */
+export const TAP_REPAIRS_MAX = 8;
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(type: T) =>
   Type.Union([type, Type.Null()]);
@@ -66,7 +71,8 @@ const TapLine = Type.Object({
   fareAtMs: Instant,
   uncertaintyMs: Type.Integer({ minimum: 0, maximum: 8.64e15 }),
   mediumKind: MediumKind,
-  direction: Type.Union([Type.Literal('in'), Type.Literal('out')]),
+  /** `null` = the validator could not know. */
+  direction: Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Null()]),
   companions: Type.Integer({ minimum: 0, maximum: 20 }),
   /** Absent = none. */
   bags: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
@@ -89,6 +95,20 @@ const TapLine = Type.Object({
           receivedAtMs: Instant,
         }),
         { maxItems: TAP_BREAKDOWNS_MAX },
+      ),
+    ),
+  ),
+  /** How its journey ended, as the passenger told and was believed. */
+  repairs: Type.Optional(
+    Type.Unsafe<readonly TapRepair[]>(
+      Type.Array(
+        Type.Object({
+          repairId: Type.String({ minLength: 1, maxLength: 200 }),
+          atMs: Instant,
+          stopId: FeedId,
+          knownFromMs: Instant,
+        }),
+        { maxItems: TAP_REPAIRS_MAX },
       ),
     ),
   ),
@@ -129,7 +149,29 @@ const StateLine = Type.Object({
   base: Nullable(Type.String({ maxLength: STATE_CHARS_MAX })),
 });
 
-export const BundleLine = Type.Union([TapLine, EntitlementLine, PassLine, CloseLine, StateLine]);
+const Exit = Type.Unsafe<JourneyExit>(
+  Type.Object({
+    entryTapId: Type.String({ minLength: 1, maxLength: 200 }),
+    tapId: Type.String({ minLength: 1, maxLength: 200 }),
+    atMs: Instant,
+    uncertaintyMs: Type.Optional(Type.Integer({ minimum: 0, maximum: 8.64e15 })),
+    stopId: Nullable(FeedId),
+    stopUnsure: Type.Optional(Type.Boolean()),
+    cancelled: Type.Optional(Type.Boolean()),
+    receivedAtMs: Instant,
+  }),
+);
+
+/** What the first day behind the bundle found for journeys that the account's last day leaves open. Absent = nothing. */
+const AfterLine = Type.Object({
+  kind: Type.Literal('after'),
+  accountId: Account,
+  exits: Type.Array(Exit, { maxItems: 1000 }),
+  /** Of taps that came in time for that day. */
+  base: Type.Array(Exit, { maxItems: 1000 }),
+});
+
+export const BundleLine = Type.Union([TapLine, EntitlementLine, PassLine, CloseLine, StateLine, AfterLine]);
 export type BundleLine = Static<typeof BundleLine>;
 
 /** A tap and when it was received. */
@@ -142,6 +184,8 @@ export interface AccountFacts {
   readonly passes: PassFact[];
   /** What the day before the first one handed on. */
   opening: CarriedState;
+  /** What the day after the last one found for its open journeys. */
+  after: ExitsAhead;
 }
 
 export interface FactBundle {
@@ -166,6 +210,7 @@ const parsers = {
   pass: parserOf(PassLine),
   close: parserOf(CloseLine),
   state: parserOf(StateLine),
+  after: parserOf(AfterLine),
 } as const;
 
 /** Reads a bundle line by line; the first problem ends it, for a bundle is whole or it proves nothing. */
@@ -241,7 +286,7 @@ export class FactBundleReader {
   #addFact(value: unknown): string | undefined {
     const kind = (value as { kind?: unknown } | null)?.kind;
     if (typeof kind !== 'string' || !Object.hasOwn(parsers, kind)) {
-      return `kind ${JSON.stringify(kind)?.slice(0, 60)} is not known; known are tap, entitlement, pass, close, state`;
+      return `kind ${JSON.stringify(kind)?.slice(0, 60)} is not known; known are tap, entitlement, pass, close, state, after`;
     }
     const parsed = parsers[kind as keyof typeof parsers](value);
     if (!parsed.ok) return describeProblems(parsed.problems);
@@ -251,6 +296,11 @@ export class FactBundleReader {
     const account = this.#accounts.get(accountId) ?? newAccount();
     this.#accounts.set(accountId, account);
     if (fact.kind === 'state') return addOpening(account, fact.state, fact.base);
+    if (fact.kind === 'after') {
+      if (account.after !== NOTHING_AHEAD) return 'the account has two lines of what comes after';
+      account.after = { exits: fact.exits, base: fact.base };
+      return undefined;
+    }
     if (fact.kind === 'tap') {
       const known = this.#taps.get(fact.tapId);
       if (known !== undefined) {
@@ -274,7 +324,7 @@ export class FactBundleReader {
 }
 
 function newAccount(): AccountFacts {
-  return { taps: [], entitlements: [], passes: [], opening: NOTHING_BEFORE };
+  return { taps: [], entitlements: [], passes: [], opening: NOTHING_BEFORE, after: NOTHING_AHEAD };
 }
 
 const NOTHING_BEFORE: CarriedState = { state: INITIAL_STATE, base: null };

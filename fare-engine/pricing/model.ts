@@ -14,7 +14,8 @@ export interface TapFact {
   /** Half width of the interval in which the true instant lies; the cheaper side of a price boundary applies. */
   readonly uncertaintyMs: number;
   readonly mediumKind: MediumKind;
-  readonly direction: 'in' | 'out';
+  /** `null` = the validator cannot know: entries and exits take turns. */
+  readonly direction: 'in' | 'out' | null;
   readonly companions: number;
   /** Pieces of baggage that are paid for beside them; absent = none. */
   readonly bags?: number;
@@ -31,8 +32,20 @@ export interface TapFact {
   readonly deviceId?: string | null;
   /** The tap of which the device itself took this one for a repetition. */
   readonly passBackOf?: string | null;
+  /** When the city received it; absent = when it took place. */
+  readonly receivedAtMs?: number;
+  /** What the passenger told of how its journey ended, and was taken; absent = nothing. */
+  readonly repairs?: readonly TapRepair[];
   /** Breakdowns of its vehicle in the same shift, after it as far as clocks can tell; absent = none. */
   readonly breakdowns?: readonly TapBreakdown[];
+}
+
+/** A journey's missing exit, as the passenger told it. The latest known counts. */
+export interface TapRepair {
+  readonly repairId: string;
+  readonly atMs: number;
+  readonly stopId: string;
+  readonly knownFromMs: number;
 }
 
 /** The driver declared that the vehicle of a tap cannot go on. */
@@ -77,6 +90,8 @@ export interface AccountDay {
   readonly passes: readonly PassFact[];
   /** Non-tap facts known later than this do not count (the day's close); `null` while the day is open. */
   readonly knownAsOfMs: number | null;
+  /** What the next day found for journeys that this one leaves open; absent = nothing. */
+  readonly exitsAhead?: readonly JourneyExit[];
 }
 
 /** What a day hands to the next. Plain JSON: it is stored and compared as its canonical text (`stateText`). */
@@ -97,11 +112,18 @@ export interface PricingState {
     readonly packageHash?: string;
     /** Uncertainty of the times above, when their clocks were not sure. */
     readonly uncertaintyMs?: number;
+    /** Arrivals of the same two legs, where leaving is tapped; absent = as the departure. */
+    readonly startedArrivalMs?: number;
+    readonly lastArrivalMs?: number;
   } | null;
   /** Last ride per place and medium still within pass-back reach: touches again are the same ride. */
   readonly lastTouches: readonly Touch[];
   /** Rides that broke off and may be gone on with, one for each medium at most; absent = none. */
   readonly broken?: readonly BrokenRide[];
+  /** Last touches in networks where leaving is tapped, one for each medium and network; absent = none. */
+  readonly journeys?: readonly JourneyState[];
+  /** Exits of journeys that the day before left open: it is priced with them. Of this day alone; absent = none. */
+  readonly closed?: readonly JourneyExit[];
   /** What caps have counted in windows that may still run; one for each cap and window. */
   readonly caps: readonly CapCount[];
   /** What quotas of concessions have counted in windows that still run. */
@@ -156,6 +178,42 @@ export interface BrokenRide {
   readonly bags?: number;
   /** The free ride that was begun, and companions and bags of it who may still touch. */
   readonly used?: { readonly placeId: string; readonly companions: number; readonly bags?: number };
+}
+
+/** A tap with which a journey began (`in`: it is open) or ended, as far as later taps need it (journeys.ts). */
+export interface JourneyState {
+  readonly mediumId?: string;
+  readonly networkId: string;
+  /** Package in force at the tap: its rules hold for the journey. */
+  readonly packageHash: string;
+  readonly way: 'in' | 'out';
+  readonly tapId: string;
+  readonly atMs: number;
+  readonly uncertaintyMs?: number;
+  readonly placeId: string | null;
+  readonly vehicleId: string | null;
+  readonly stopId: string | null;
+  readonly stopUnsure?: boolean;
+  /** Until when it lasted by the passenger's word; absent = nothing was told. */
+  readonly repairedAtMs?: number;
+  /** The next day's exit with which it was priced; absent = none was known. */
+  readonly exit?: JourneyExit;
+}
+
+/** The exit of a journey that began on the fare day before. */
+export interface JourneyExit {
+  readonly entryTapId: string;
+  readonly tapId: string;
+  readonly atMs: number;
+  readonly uncertaintyMs?: number;
+  readonly stopId: string | null;
+  readonly stopUnsure?: boolean;
+  /** Left again where it began: no journey at all. */
+  readonly cancelled?: boolean;
+  /** When the city knew it: what a closed day did not know may only lower its prices. */
+  readonly receivedAtMs: number;
+  /** It came too late for the books of its entry's day, which go on without it. */
+  readonly late?: boolean;
 }
 
 /** What was charged within one window of one cap. */
@@ -217,6 +275,7 @@ export const INITIAL_STATE: PricingState = {
 export interface PriceStep {
   readonly kind:
     | 'base'
+    | 'journey'
     | 'transfer'
     | 'breakdown'
     | 'bag'
@@ -243,7 +302,7 @@ export interface PriceStep {
 export interface PricedLine {
   readonly tapId: string;
   readonly fareDay: string;
-  /** `ride` first leg, `transfer` a leg under a transfer rule or after a breakdown, `same-ride` a repeated touch, `unpriced` no rule fits. */
+  /** `ride` first leg, `transfer` a leg under a transfer rule or after a breakdown, `same-ride` a repeated touch or the tap on leaving, `unpriced` no rule fits or the journey was cancelled. */
   readonly kind: 'ride' | 'transfer' | 'same-ride' | 'unpriced';
   /** Hash of the tariff package that priced it; `null` when none was in force. */
   readonly packageHash: string | null;

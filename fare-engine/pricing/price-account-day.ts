@@ -3,29 +3,19 @@
  * what is handed to the next day. Pure; the order of the facts and of the rules does not matter.
  */
 import { type Beside, bagsOf, NOTHING_BESIDE, type PricedBags, withBags } from './bags.ts';
-import { brokenAfter, brokenAfterTouch, laterCompanions, openBroken, rideOn } from './breakdown-rides.ts';
-import { candidateStops } from './candidate-stops.ts';
+import { brokenAfterTouch, laterCompanions, openBroken } from './breakdown-rides.ts';
 import { capLines, type OpenLine } from './cap-lines.ts';
-import { type DatedEmergency, suspensionOf } from './emergency.ts';
-import { escortRightOf, escortsOf } from './escorts.ts';
+import { escortsOf } from './escorts.ts';
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
-import type {
-  AccountDay,
-  EscortRight,
-  PricedDay,
-  PricedLine,
-  PricingState,
-  TapFact,
-  Touch,
-} from './model.ts';
-import { usesAfter } from './passes.ts';
-import { BOUNDARY_REACH_MS_MAX, boundariesWithin } from './price-boundaries.ts';
-import { type PricedLeg, priceRide, priceTransfer, type UnpricedReason } from './price-leg.ts';
+import { lineOfJourneyTap } from './journey-lines.ts';
+import { endOfAgain, type JourneyRole, pairJourneys } from './journeys.ts';
+import { legOfTap, networkOf, type Presented, uncertaintyOf } from './leg-of-tap.ts';
+import type { AccountDay, PricedDay, PricedLine, PricingState, TapFact, Touch } from './model.ts';
+import { placeOf } from './places.ts';
+import type { PricedLeg, UnpricedReason } from './price-leg.ts';
 import {
-  chargedMinor,
   companionsOf,
-  type DoubtNotes,
   lineOfLaterCompanions,
   lineOfLeg,
   lineOfSameRide,
@@ -33,8 +23,8 @@ import {
   type Repeated,
   withEscorts,
 } from './priced-line.ts';
-import { quotaAfter } from './quotas.ts';
-import { recentTouches, trimState, UNCERTAINTY_MS_MAX } from './state-text.ts';
+import { nextState } from './state-after.ts';
+import { trimState } from './state-text.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
@@ -49,18 +39,23 @@ export function priceAccountDay(
   const endMs = calendar.endOfMs(day.fareDay);
   const known = tariffs.asKnownAt(day.knownAsOfMs);
   const open: OpenLine[] = [];
-  let state = stateIn;
-  for (const tap of inOrder(day.taps)) {
+  const taps = inOrder(day.taps);
+  const { journeys = [], closed: _, ...rest } = stateIn;
+  const { roles, left, closed } = pairJourneys(journeys, taps, known, day.exitsAhead ?? []);
+  let state: PricingState = rest;
+  for (const tap of taps) {
     if (tap.fareAtMs < startMs || tap.fareAtMs >= endMs) {
       throw new RangeError(`tap ${tap.tapId} is not of fare day ${day.fareDay}`);
     }
-    const priced = priceTap(state, { day, tap, tariffs: known, startMs });
+    const priced = priceTap(state, { day, tap, tariffs: known, startMs }, roles);
     open.push({ ...priced, tap });
     state = priced.state;
   }
   const { lines: capped, counts } = capLines(state.caps, open);
   const lines = open.map(({ tap, leg, bags }, i) => withBags(capped[i] as PricedLine, tap, leg, bags));
-  return { lines, stateOut: trimState({ ...state, caps: counts }, tariffs, endMs) };
+  const out = { ...state, caps: counts, ...(left.length > 0 ? { journeys: left } : {}) };
+  const stateOut = trimState(out, tariffs, endMs);
+  return { lines, stateOut: closed.length > 0 ? { ...stateOut, closed } : stateOut };
 }
 
 /** By time, then id; the same tap given twice counts once. */
@@ -75,17 +70,9 @@ interface PricedTap extends Omit<OpenLine, 'tap'> {
   readonly state: PricingState;
 }
 
-/** A tap with what it is priced by. */
-interface Presented {
-  readonly day: AccountDay;
-  readonly tap: TapFact;
-  /** As known at the day's close. */
-  readonly tariffs: TariffTimeline;
-  /** First instant of the fare day. */
-  readonly startMs: number;
-}
+type Roles = ReadonlyMap<string, JourneyRole>;
 
-function priceTap(state: PricingState, presented: Presented): PricedTap {
+function priceTap(state: PricingState, presented: Presented, roles: Roles): PricedTap {
   const { day, tap, tariffs } = presented;
   const tariff = tariffs.at(tap.fareAtMs) ?? null;
   const unpriced = (reason: UnpricedReason): PricedTap => ({
@@ -93,13 +80,22 @@ function priceTap(state: PricingState, presented: Presented): PricedTap {
     state,
   });
   if (!tariff) return unpriced('no-tariff');
-  if (tap.direction === 'out') return unpriced('tap-out');
   const networkId = networkOf(tariff, tap);
-  const touch = recordedTouch(state, day, tap) ?? findTouch(state, tap, tariff, networkId);
-  if (touch) return repeatedTap(state, presented, tariff, networkId, touch);
-  const nominal = priceAt(state, presented, tap.fareAtMs, 0);
-  if (typeof nominal === 'string') return unpriced(nominal);
-  const { leg, notes } = cheaperStop(state, presented, cheaperClock(state, presented, nominal));
+  const role = roles.get(tap.tapId);
+  if (role?.kind === 'exit' || role?.kind === 'cancelled')
+    return { ...notCharged(lineOfJourneyTap(tap, day.fareDay, tariff, networkId, role)), state };
+  if (role?.kind === 'again') {
+    const journey = endOfAgain(role.of, roles);
+    return repeatedTap(state, { ...presented, journey }, tariff, networkId, role.of);
+  }
+  if (role === undefined) {
+    if (tap.direction === 'out') return unpriced('tap-out');
+    const touch = recordedTouch(state, day, tap) ?? findTouch(state, tap, tariff, networkId);
+    if (touch) return repeatedTap(state, presented, tariff, networkId, touch);
+  }
+  const found = legOfTap(state, { ...presented, journey: role });
+  if (typeof found === 'string') return unpriced(found);
+  const { leg, notes } = found;
   const line = lineOfLeg(tap, day.fareDay, leg, notes);
   const { bags, beside } = besideOf(tap, leg);
   return { line, leg, bags, holderMinor: leg.riderMinor, state: nextState(state, tap, leg, beside) };
@@ -145,10 +141,10 @@ function repeatedTap(
   // Full price: without the holder's rights and without a transfer.
   const alone = { ...presented, tap, day: { ...day, entitlements: [], passes: [] } };
   const { broken: _, ...fresh } = { ...state, transferRun: null };
-  const ride = priceAt(fresh, alone, tap.fareAtMs, 0);
-  if (typeof ride === 'string') return { ...notCharged(line), state };
+  const found = legOfTap(fresh, alone);
+  if (typeof found === 'string') return { ...notCharged(line), state };
   const before = { companions: begun?.companions ?? 0, bags: begun?.bags ?? 0 };
-  const { leg: full } = cheaperStop(fresh, alone, cheaperClock(fresh, alone, ride));
+  const { leg: full } = found;
   const breakdown = laterCompanions(state, { tap, placeId }, presented.tariffs);
   const leg = breakdown ? { ...full, breakdown } : full;
   const { bags, beside } = besideOf(tap, leg, before);
@@ -185,40 +181,6 @@ function touchedAgain({ escort, ...touch }: Touch, beside: Beside, escorts: numb
   };
 }
 
-/** A leg that is not the nominal one says why. */
-interface NotedLeg {
-  readonly leg: PricedLeg;
-  readonly notes: DoubtNotes;
-}
-
-function cheaperClock(state: PricingState, presented: Presented, nominal: PricedLeg): NotedLeg {
-  const { leg, uncertaintyMs } = cheaperSide(state, presented, nominal);
-  const clock = leg === nominal ? null : { uncertaintyMs, nominalMinor: nominal.riderMinor };
-  return { leg, notes: { clock, stop: null } };
-}
-
-/** Where the stop is not sure and the price depends on it, the rider pays for the cheapest area that may be meant. */
-function cheaperStop(state: PricingState, presented: Presented, nominal: NotedLeg): NotedLeg {
-  const { tap, tariffs } = presented;
-  const tariff = tap.stopUnsure === true ? tariffs.at(tap.fareAtMs) : undefined;
-  if (tariff === undefined) return nominal;
-  let best = nominal;
-  for (const stopId of candidateStops(tariff.pricer.feed, nominal.leg.networkId)) {
-    if (chargedMinor(tap, best.leg) <= 0n) break;
-    const other = { ...presented, tap: { ...tap, stopId } };
-    const leg = priceAt(state, other, tap.fareAtMs, 0);
-    if (typeof leg === 'string') continue;
-    const noted = cheaperClock(state, other, leg);
-    if (chargedMinor(tap, noted.leg) < chargedMinor(tap, best.leg)) best = noted;
-  }
-  if (best === nominal) return nominal;
-  return { leg: best.leg, notes: { ...best.notes, stop: { nominalMinor: nominal.leg.riderMinor } } };
-}
-
-function networkOf(tariff: TariffPackage, tap: TapFact): string | null {
-  return tap.routeId === null ? null : (tariff.pricer.feed.networkOfRoute?.get(tap.routeId) ?? null);
-}
-
 /** A city has one currency; a line without a tariff still names it. */
 function currencyOf(tariffs: TariffTimeline): string {
   return tariffs.asKnownAt(null).packages[0]?.tariff.currency ?? '';
@@ -248,144 +210,4 @@ function recordedTouch(state: PricingState, day: AccountDay, tap: TapFact): Repe
   const first = day.taps.find((t) => t.tapId === passBackOf && t.mediumId === tap.mediumId);
   if (first) return { tapId: first.tapId, atMs: first.fareAtMs };
   return state.lastTouches.find((t) => t.tapId === passBackOf && t.mediumId === tap.mediumId);
-}
-
-function placeOf({ vehicleId, deviceId }: TapFact): string | null {
-  if (vehicleId !== null) return `vehicle:${vehicleId}`;
-  return deviceId === undefined || deviceId === null ? null : `device:${deviceId}`;
-}
-
-/** No more than counts as evidence. */
-function uncertaintyOf(tap: TapFact): number {
-  return Math.min(tap.uncertaintyMs, UNCERTAINTY_MS_MAX);
-}
-
-/** The leg at an instant: a transfer by the tariff of the run's first tap, else a ride by the tariff in force. */
-function priceAt(
-  state: PricingState,
-  { day, tap, tariffs, startMs }: Presented,
-  atMs: number,
-  slackMs: number,
-): PricedLeg | UnpricedReason {
-  const boarding = { tap, day, atMs, slackMs, dayStartMs: startMs, counted: state, tariffs };
-  const run = state.transferRun;
-  const runTariff = run?.packageHash === undefined ? undefined : tariffs.byHash(run.packageHash);
-  const transfer = run && runTariff ? priceTransfer(runTariff, boarding, run) : undefined;
-  const suspended = run && transfer ? suspendedTransfer(transfer, run) : undefined;
-  const tariff = tariffs.at(atMs);
-  const ride = tariff ? priceRide(tariff, boarding) : 'no-tariff';
-  const noted = suspended && typeof ride !== 'string' ? { ...ride, suspended } : ride;
-  const usual = transfer && !suspended ? transfer : noted;
-  const placed = { tap, placeId: placeOf(tap) };
-  return rideOn(state, placed, tariffs, usual, (broken) => priceRide(broken, boarding));
-}
-
-/** By the rule of the run's first tap, as all of a journey; where its clock is not sure, only if the rule held throughout. */
-function suspendedTransfer(
-  { tariff, networkId }: PricedLeg,
-  { startedAtMs, uncertaintyMs = 0 }: NonNullable<PricingState['transferRun']>,
-): DatedEmergency | undefined {
-  const [first, last] = [startedAtMs - uncertaintyMs, startedAtMs + uncertaintyMs];
-  const then = (atMs: number) => suspensionOf(tariff, 'transfers', atMs, networkId);
-  return then(first) && then(last);
-}
-
-/** Where the clock is not sure and a border lies within its uncertainty, the rider pays the cheaper side. */
-function cheaperSide(
-  state: PricingState,
-  presented: Presented,
-  nominal: PricedLeg,
-): { leg: PricedLeg; uncertaintyMs: number } {
-  const { tap } = presented;
-  const own = uncertaintyOf(tap);
-  const slackMs = own + (state.transferRun?.uncertaintyMs ?? 0);
-  let leg = nominal;
-  if (slackMs <= 0 || chargedMinor(tap, leg) <= 0n) return { leg, uncertaintyMs: slackMs };
-  for (const atMs of possibleInstants(presented)) {
-    if (chargedMinor(tap, leg) <= 0n) break;
-    const other = priceAt(state, presented, atMs, slackMs);
-    if (typeof other !== 'string' && chargedMinor(tap, other) < chargedMinor(tap, leg)) leg = other;
-  }
-  return { leg, uncertaintyMs: Math.max(slackMs, tap.uncertaintyMs) };
-}
-
-/** One instant for each stretch of equal prices that the tap may have been in; its own first. */
-function possibleInstants({ day, tap, tariffs }: Presented): number[] {
-  const reachMs = Math.min(tap.uncertaintyMs, BOUNDARY_REACH_MS_MAX);
-  if (reachMs <= 0) return [tap.fareAtMs];
-  const firstMs = tap.fareAtMs - reachMs;
-  const { packages } = tariffs;
-  const later = boundariesWithin(packages, day, tap.stopId, firstMs, tap.fareAtMs + reachMs);
-  return later.length === 0 ? [tap.fareAtMs] : [tap.fareAtMs, firstMs, ...later];
-}
-
-function nextState(state: PricingState, tap: TapFact, leg: PricedLeg, beside: Beside): PricingState {
-  const placeId = placeOf(tap);
-  const others = recentTouches(state, tap.fareAtMs).filter(
-    (t) => t.placeId !== placeId || t.mediumId !== tap.mediumId,
-  );
-  const lastTouches =
-    placeId === null ? others : [...others, touchOf(tap, placeId, beside, escortsLeft(tap, leg))];
-  const broken = brokenAfter(state, { tap, placeId }, leg, beside);
-  const { broken: _, ...rest } = state;
-  const transferRun = nextRun(state, tap, leg);
-  const row = leg.concession?.row;
-  const taken = leg.referenceMinor - leg.riderMinor;
-  const quotas = row ? quotaAfter(row, state.quotas, leg.atMs, taken) : state.quotas;
-  const passes = usesAfter(state.passes, leg.pass?.use);
-  return { ...rest, quotas, passes, transferRun, lastTouches, ...openBroken(broken, tap.fareAtMs) };
-}
-
-/** The right to escorts, as far as it is not used by those who touched with the holder. */
-function escortsLeft(tap: TapFact, leg: PricedLeg): EscortRight | null {
-  const right = escortRightOf(leg);
-  const left = (right?.left ?? 0) - escortsOf(tap, right);
-  return right && left > 0 ? { ...right, left } : null;
-}
-
-function touchOf(
-  tap: TapFact,
-  placeId: string,
-  { companions, bags }: Beside,
-  escort: EscortRight | null,
-): Touch {
-  const { mediumId, fareAtMs, tapId } = tap;
-  const uncertaintyMs = uncertaintyOf(tap);
-  return {
-    placeId,
-    ...(mediumId === undefined ? {} : { mediumId }),
-    atMs: fareAtMs,
-    tapId,
-    ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
-    ...(companions > 0 ? { companions } : {}),
-    ...(bags > 0 ? { bags } : {}),
-    ...(escort === null ? {} : { escort }),
-  };
-}
-
-function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState['transferRun'] {
-  // It stands for the ride that broke off: the run goes on, from where the rider is now.
-  if (leg.breakdown)
-    return (
-      state.transferRun && { ...state.transferRun, lastStopId: tap.stopId, lastVehicleId: tap.vehicleId }
-    );
-  const { feed, transfers } = leg.tariff.pricer;
-  const groupId = leg.rule.legGroupId;
-  if (groupId === '' || feed.transferRules.length === 0) return null;
-  const before = leg.transfer ? state.transferRun : null;
-  // The part of the run under rules that count transfers and measure from its first leg.
-  const counted = before !== null && transfers.inRun(before.lastLegGroupId, groupId);
-  const goesOn = counted && before.transferCount > 0 && transfers.goesOn(before.lastLegGroupId, groupId);
-  const uncertaintyMs = Math.max(uncertaintyOf(tap), before?.uncertaintyMs ?? 0);
-  return {
-    startedAtMs: !counted ? tap.fareAtMs : goesOn ? before.startedAtMs : before.lastLegAtMs,
-    lastLegAtMs: tap.fareAtMs,
-    lastLegGroupId: groupId,
-    lastStopId: tap.stopId,
-    lastVehicleId: tap.vehicleId,
-    transferCount: !counted ? 0 : goesOn ? before.transferCount + 1 : 1,
-    firstTapId: before?.firstTapId ?? tap.tapId,
-    packageHash: leg.tariff.hash,
-    ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
-  };
 }

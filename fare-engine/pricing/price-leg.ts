@@ -7,10 +7,12 @@ import { bestConcession, type GivenConcession, type MissedConcession } from './c
 import type { DatedEmergency } from './emergency.ts';
 import type { LegRule, ProductRow, TransferRule } from './fares-v2/fare-feed.ts';
 import { selectProduct } from './fares-v2/select-product.ts';
+import { durationMs } from './fares-v2/transfer-matcher.ts';
 import type { AccountDay, PricingState, TapFact } from './model.ts';
 import { type Cover, coversOf } from './passes.ts';
 import { chargedMinor } from './priced-line.ts';
 import type { TariffPackage } from './tariff-package.ts';
+import type { NetworkTapPolicy } from './tariff-schema.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
 /** Why a tap has no price. Its text stands in step-text.ts. */
@@ -37,6 +39,8 @@ export interface PricedLeg {
   readonly transfer: PricedTransfer | null;
   /** The ride goes on with one that broke off; absent = it does not. */
   readonly breakdown?: BreakdownRide;
+  /** How the journey ended, where leaving is tapped; absent = only boarding is. */
+  readonly journey?: JourneyNote;
   readonly grossMinor: bigint;
   /** After the transfer, before the concession. */
   readonly referenceMinor: bigint;
@@ -52,6 +56,27 @@ export interface PricedLeg {
   readonly suspended?: DatedEmergency;
 }
 
+/** What is known of a journey's end, and by which word of the tariff it is priced. */
+export interface JourneyNote {
+  readonly state: 'finished' | 'repair' | 'completion' | 'breakdown' | 'no-exit' | 'no-entry';
+  /** The tap, repair or breakdown that says so; `null` = nothing does. */
+  readonly ref: string | null;
+  readonly policy: NetworkTapPolicy;
+  readonly toStopId: string | null;
+  /** The cheapest end that may be meant. */
+  readonly stopUnsure: boolean;
+  readonly arrivalMs: number;
+  /** Its price is a penalty for the missing tap: no fare. */
+  readonly penalty: boolean;
+}
+
+/** From where to where, and until when. */
+export interface Way {
+  readonly fromStopId: string | null;
+  readonly toStopId: string | null;
+  readonly arrivalMs: number;
+}
+
 export interface Boarding {
   readonly tap: TapFact;
   readonly day: AccountDay;
@@ -59,6 +84,8 @@ export interface Boarding {
   readonly atMs: number;
   /** Time by which a transfer window may have been missed only because clocks are not sure. */
   readonly slackMs: number;
+  /** Absent = only boarding is tapped: from the tap's stop, and no more is known. */
+  readonly way?: Way | undefined;
   /** First instant of the fare day: transfers without a limit of time do not reach over it. */
   readonly dayStartMs: number;
   /** What was counted before: quotas and holdings. */
@@ -99,6 +126,34 @@ export function priceTransfer(tariff: TariffPackage, boarding: Boarding, run: Ru
   return best;
 }
 
+/** The price of a missing tap that is the same wherever the journey went: a product of its own, which no right makes cheaper. */
+export function priceFlat(
+  leg: PricedLeg,
+  policy: NetworkTapPolicy,
+  journey: JourneyNote,
+): PricedLeg | UnpricedReason {
+  const { tariff, mediaId } = leg;
+  const { penalty_product_id: productId = '', act, article } = policy;
+  const payer = { mediaId, categoryIds: [tariff.defaultCategoryId] };
+  const product = selectProduct(tariff.pricer.feed, productId, payer);
+  if (product === undefined) return 'no-product';
+  const ruleId = `missing-tap/${policy.network_id}`;
+  const rule = { ...leg.rule, ruleId, legGroupId: '', productId, act, article };
+  const { amountMinor } = product;
+  const amounts = { grossMinor: amountMinor, referenceMinor: amountMinor, riderMinor: amountMinor };
+  return {
+    ...leg,
+    rule,
+    product,
+    journey,
+    ...amounts,
+    concession: null,
+    missed: null,
+    pass: null,
+    transfer: null,
+  };
+}
+
 interface FoundLeg {
   readonly networkId: string;
   readonly mediaId: string;
@@ -108,7 +163,7 @@ interface FoundLeg {
   readonly heldIds: ReadonlySet<string>;
 }
 
-function findOptions(tariff: TariffPackage, { tap, atMs }: Boarding): FoundLeg | UnpricedReason {
+function findOptions(tariff: TariffPackage, { tap, atMs, way }: Boarding): FoundLeg | UnpricedReason {
   const { feed, legs } = tariff.pricer;
   const networkId = tap.routeId === null ? undefined : feed.networkOfRoute?.get(tap.routeId);
   if (networkId === undefined) return 'unknown-route';
@@ -116,11 +171,11 @@ function findOptions(tariff: TariffPackage, { tap, atMs }: Boarding): FoundLeg |
   if (mediaId === undefined) return 'unknown-medium';
   const rules = legs.match({
     networkId,
-    fromStopId: tap.stopId,
-    // Nobody taps on leaving: where the leg ends is not known, and its end is taken as its beginning.
-    toStopId: null,
+    fromStopId: way === undefined ? tap.stopId : way.fromStopId,
+    // Where nobody taps on leaving it is not known where the leg ends, and its end is taken as its beginning.
+    toStopId: way?.toStopId ?? null,
     departureMs: atMs,
-    arrivalMs: atMs,
+    arrivalMs: way?.arrivalMs ?? atMs,
   });
   if (rules.length === 0) return 'no-leg-rule';
   const payer = { mediaId, categoryIds: [tariff.defaultCategoryId] };
@@ -151,7 +206,7 @@ function byPrice(a: Option, b: Option): number {
 
 function findTransfers(
   tariff: TariffPackage,
-  { tap, slackMs, dayStartMs }: Boarding,
+  { tap, slackMs, dayStartMs, way }: Boarding,
   run: Run,
   option: Option,
   mediaId: string,
@@ -160,6 +215,9 @@ function findTransfers(
   const payer = { mediaId, categoryIds: [tariff.defaultCategoryId] };
   const goesOn = run.transferCount > 0 && transfers.goesOn(run.lastLegGroupId, option.rule.legGroupId);
   const firstMs = goesOn ? run.startedAtMs : run.lastLegAtMs;
+  const arrivals = goesOn ? run.startedArrivalMs : run.lastArrivalMs;
+  const first = { departureMs: firstMs, arrivalMs: arrivals ?? firstMs };
+  const last = { departureMs: tap.fareAtMs, arrivalMs: way?.arrivalMs ?? tap.fareAtMs };
   // On the cheaper side of an unsure clock both legs lie on one side of the day's start.
   const runSlackMs = Math.min(slackMs, run.uncertaintyMs ?? 0);
   const sameDay = firstMs + runSlackMs >= dayStartMs || tap.fareAtMs - (slackMs - runSlackMs) < dayStartMs;
@@ -167,8 +225,8 @@ function findTransfers(
     {
       fromGroupId: run.lastLegGroupId,
       toGroupId: option.rule.legGroupId,
-      first: { departureMs: firstMs, arrivalMs: firstMs },
-      last: { departureMs: tap.fareAtMs, arrivalMs: tap.fareAtMs },
+      first,
+      last,
       count: goesOn ? run.transferCount + 1 : 1,
       slackMs,
     },
@@ -179,7 +237,7 @@ function findTransfers(
   return rules.map((rule) => ({
     rule,
     product: rule.productId === '' ? null : (selectProduct(feed, rule.productId, payer) ?? null),
-    durationMs: tap.fareAtMs - firstMs,
+    durationMs: rule.durationLimitS === null ? tap.fareAtMs - firstMs : durationMs(rule, first, last),
   }));
 }
 

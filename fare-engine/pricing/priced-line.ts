@@ -2,6 +2,7 @@
 import { type Beside, bagsMinor, bagsOf, leftBeside, NOTHING_BESIDE, unpricedBags } from './bags.ts';
 import type { BreakdownRide } from './breakdown-rides.ts';
 import { addEscorts, escortRightOf, escortsOf } from './escorts.ts';
+import { journeyStep } from './journey-lines.ts';
 import type { EscortRight, PricedLine, PriceStep, TapFact } from './model.ts';
 import type { PricedLeg, UnpricedReason } from './price-leg.ts';
 import { missedStep, passStep, suspendedStep } from './right-steps.ts';
@@ -64,6 +65,7 @@ export function lineOfLeg(
   { clock, stop }: DoubtNotes,
 ): PricedLine {
   const steps: PriceStep[] = [baseStep(tap, leg)];
+  if (leg.journey) steps.push(journeyStep(tap, leg, leg.journey));
   if (leg.suspended) steps.push(suspendedStep(leg.suspended, leg.grossMinor));
   if (leg.transfer) steps.push(transferStep(leg));
   if (leg.breakdown) steps.push(breakdownStep(tap, leg.breakdown, leg.grossMinor, 0n, {}));
@@ -115,7 +117,8 @@ export function withEscorts(
   return addEscorts(line, right, escorts, baseStep(tap, leg), tariff);
 }
 
-function emptyLine(
+/** A line without amounts. */
+export function emptyLine(
   tap: TapFact,
   fareDay: string,
   kind: PricedLine['kind'],

@@ -1,6 +1,7 @@
 /** The auditor's re-computation: every account of a bundle, day after day, from nothing but the facts. */
 
-import { type ChargedLine, cameInTime, chargeDay, type DayPricer, lateTapAcceptMs } from './close-rules.ts';
+import { chargeDays } from './charge-days.ts';
+import { type ChargedLine, cameInTime, type DayPricer, lateTapAcceptMs } from './close-rules.ts';
 import type { AccountFacts, BundledTap, FactBundle } from './fact-bundle.ts';
 import { compareText } from './file-problem.ts';
 import { priceAccountDay } from './price-account-day.ts';
@@ -51,22 +52,18 @@ function* repriceAccount(
     if (taps) taps.push(tap);
     else byDay.set(fareDay, [tap]);
   }
-  let carried = facts.opening;
-  for (const fareDay of [...byDay.keys()].sort(compareText)) {
-    const day = {
-      accountId,
-      fareDay,
-      taps: byDay.get(fareDay) as BundledTap[],
-      entitlements: facts.entitlements,
-      passes: facts.passes,
-      knownAsOfMs: closes.get(fareDay) ?? null,
-    };
-    // Days without taps change nothing: what the state holds reaches at most into the next hours.
-    const inTime = (tap: BundledTap) => wasInTime(tap, bundle, fareDay);
-    const charged = chargeDay(carried, day, pricer, inTime);
-    for (const line of charged.lines) yield { accountId, ...line };
-    carried = charged.out;
-  }
+  // Days without taps change nothing: what the state holds reaches at most into the next hours.
+  const days = [...byDay.keys()].sort(compareText).map((fareDay) => ({
+    accountId,
+    fareDay,
+    taps: byDay.get(fareDay) as BundledTap[],
+    entitlements: facts.entitlements,
+    passes: facts.passes,
+    knownAsOfMs: closes.get(fareDay) ?? null,
+  }));
+  const inTime = (tap: BundledTap, { fareDay }: { fareDay: string }) => wasInTime(tap, bundle, fareDay);
+  for (const { lines } of chargeDays(facts.opening, days, pricer, inTime, facts.after))
+    for (const line of lines) yield { accountId, ...line };
 }
 
 function wasInTime(tap: BundledTap, { calendar, tariffs, closes }: FactBundle, fareDay: string): boolean {

@@ -1,21 +1,20 @@
 /** The carried state as canonical text: equal states have equal text, so a recomputation knows when to stop. */
 import { openBroken } from './breakdown-rides.ts';
 import { compareText } from './file-problem.ts';
+import { isReachable } from './journeys.ts';
 import {
   type BrokenRide,
   type CapCount,
   type EscortRight,
   INITIAL_STATE,
+  type JourneyExit,
+  type JourneyState,
   type PricingState,
   type QuotaCount,
   type Touch,
 } from './model.ts';
+import { PASS_BACK_MS_MAX, UNCERTAINTY_MS_MAX } from './reach.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
-
-/** Largest pass-back that a tariff can set (tariff-schema.ts): older touches never matter. */
-export const PASS_BACK_MS_MAX = 3_600_000;
-/** A tap's uncertainty counts up to here; more than an hour is no evidence of anything. */
-export const UNCERTAINTY_MS_MAX = 3_600_000;
 
 /** Canonical text: fixed order of keys, touches by place and medium, counts by what they count. */
 export function stateText(state: PricingState): string {
@@ -32,11 +31,15 @@ export function stateText(state: PricingState): string {
       firstTapId: run.firstTapId,
       packageHash: run.packageHash,
       uncertaintyMs: run.uncertaintyMs,
+      startedArrivalMs: run.startedArrivalMs,
+      lastArrivalMs: run.lastArrivalMs,
     },
     lastTouches: [...state.lastTouches]
       .sort((a, b) => compareText(a.placeId, b.placeId) || compareText(a.mediumId ?? '', b.mediumId ?? ''))
       .map(touchRow),
     broken: brokenRows(state.broken),
+    journeys: journeyRows(state.journeys),
+    closed: exitRows(state.closed),
     caps: [...state.caps].sort(byCapAndWindow).map(({ capId, from, untilMs, spentMinor, rides }) => ({
       capId,
       from,
@@ -82,6 +85,49 @@ function brokenRows(broken: readonly BrokenRide[] | undefined) {
       bags: one.used.bags,
     },
   }));
+}
+
+/** Absent where there is none, as with rides that broke off. */
+function journeyRows(journeys: readonly JourneyState[] | undefined) {
+  if (journeys === undefined || journeys.length === 0) return undefined;
+  const sorted = [...journeys].sort(
+    (a, b) => compareText(a.networkId, b.networkId) || compareText(a.mediumId ?? '', b.mediumId ?? ''),
+  );
+  return sorted.map((one) => ({
+    mediumId: one.mediumId,
+    networkId: one.networkId,
+    packageHash: one.packageHash,
+    way: one.way,
+    tapId: one.tapId,
+    atMs: one.atMs,
+    uncertaintyMs: one.uncertaintyMs,
+    placeId: one.placeId,
+    vehicleId: one.vehicleId,
+    stopId: one.stopId,
+    stopUnsure: one.stopUnsure,
+    repairedAtMs: one.repairedAtMs,
+    exit: one.exit && exitRow(one.exit),
+  }));
+}
+
+function exitRows(exits: readonly JourneyExit[] | undefined) {
+  if (exits === undefined || exits.length === 0) return undefined;
+  return [...exits].sort((a, b) => compareText(a.entryTapId, b.entryTapId)).map(exitRow);
+}
+
+/** An exit with its keys in their order. */
+export function exitRow(exit: JourneyExit) {
+  return {
+    entryTapId: exit.entryTapId,
+    tapId: exit.tapId,
+    atMs: exit.atMs,
+    uncertaintyMs: exit.uncertaintyMs,
+    stopId: exit.stopId,
+    stopUnsure: exit.stopUnsure,
+    cancelled: exit.cancelled,
+    receivedAtMs: exit.receivedAtMs,
+    late: exit.late,
+  };
 }
 
 function touchRow({ placeId, mediumId, atMs, tapId, uncertaintyMs, companions, bags, escort }: Touch) {
@@ -146,6 +192,7 @@ export function trimState(
     transferRun: run && nextDayStartMs - run.lastLegAtMs <= reach ? run : null,
     lastTouches: recentTouches(state, nextDayStartMs),
     ...openBroken(state.broken, nextDayStartMs),
+    ...openJourneys(state.journeys, tariffs, nextDayStartMs),
     caps: state.caps.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
     quotas: state.quotas.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
     passes: state.passes.filter((use) => use.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
@@ -156,4 +203,14 @@ export function trimState(
 export function recentTouches(state: PricingState, atMs: number): PricingState['lastTouches'] {
   const reachMs = PASS_BACK_MS_MAX + UNCERTAINTY_MS_MAX;
   return state.lastTouches.filter((touch) => atMs - touch.atMs <= reachMs + (touch.uncertaintyMs ?? 0));
+}
+
+/** Journeys that a tap at or after an instant may still belong to, as the property of a state. */
+function openJourneys(
+  journeys: readonly JourneyState[] | undefined,
+  tariffs: TariffTimeline,
+  atMs: number,
+): Pick<PricingState, 'journeys'> {
+  const open = (journeys ?? []).filter((one) => isReachable(one, tariffs, atMs));
+  return open.length === 0 ? {} : { journeys: open };
 }

@@ -3,6 +3,7 @@
  * never stored instead of them.
  */
 import { formatMoney } from '#contracts/money.ts';
+import { journeyText } from './journey-text.ts';
 import type { PriceStep } from './model.ts';
 import type { NameBook } from './name-book.ts';
 
@@ -52,6 +53,7 @@ const uk: Sentences = {
     x.p['companions']
       ? `Супутники (${x.p['companions']}): ${x.after} замість ${x.before}${x.act}`
       : `Вартість поїздки ${x.after}: ${x.medium}${x.act}`,
+  journey: (x) => journeyText('uk', x),
   transfer: (x) =>
     x.free
       ? `Безкоштовна пересадка: ${x.p['minutes']} хв від першої реєстрації${x.p['limitMinutes'] ? ` (дозволено ${x.p['limitMinutes']} хв)` : ''}${x.act}`
@@ -85,6 +87,7 @@ const en: Sentences = {
     x.p['companions']
       ? `Companions (${x.p['companions']}): ${x.after} instead of ${x.before}${x.act}`
       : `Fare ${x.after}: ${x.medium}${x.act}`,
+  journey: (x) => journeyText('en', x),
   transfer: (x) =>
     x.free
       ? `Free transfer: ${x.p['minutes']} min after the first boarding${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} min allowed)` : ''}${x.act}`
@@ -119,6 +122,7 @@ const de: Sentences = {
     x.p['companions']
       ? `Mitfahrende (${x.p['companions']}): ${x.after} statt ${x.before}${x.act}`
       : `Fahrpreis ${x.after}: ${x.medium}${x.act}`,
+  journey: (x) => journeyText('de', x),
   transfer: (x) =>
     x.free
       ? `Kostenloser Umstieg: ${x.p['minutes']} Min. nach dem ersten Einstieg${x.p['limitMinutes'] ? ` (${x.p['limitMinutes']} Min. erlaubt)` : ''}${x.act}`
@@ -154,6 +158,7 @@ const pl: Sentences = {
     x.p['companions']
       ? `Osoby towarzyszące (${x.p['companions']}): ${x.after} zamiast ${x.before}${x.act}`
       : `Cena przejazdu ${x.after}: ${x.medium}${x.act}`,
+  journey: (x) => journeyText('pl', x),
   transfer: (x) =>
     x.free
       ? `Bezpłatna przesiadka: ${x.p['minutes']} min od pierwszej rejestracji${x.p['limitMinutes'] ? ` (dozwolone ${x.p['limitMinutes']} min)` : ''}${x.act}`

@@ -152,6 +152,7 @@ function packageOf(extract: PackageExtract): TariffPackage {
     emergency: [],
     mediaOfKind: extract.mediaOfKind,
     tapPolicies: [...policies.values()],
+    tapsOut: false,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
     passBackMsMax: Math.max(...extract.policies.map(({ passBackS }) => passBackS)) * 1000,
     lateTapAcceptSMax: 0,

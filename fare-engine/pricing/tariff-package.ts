@@ -74,6 +74,8 @@ export interface TariffPackage {
   readonly tapPolicies: readonly NetworkTapPolicy[];
   /** Tap policy of a network; that of '' where it has none of its own. */
   policyOf(networkId: string | null): NetworkTapPolicy;
+  /** Whether leaving is tapped in any network. */
+  readonly tapsOut: boolean;
   /** Longest pass-back of any network. */
   readonly passBackMsMax: number;
   /** Longest time for late taps of any network, seconds. */
@@ -193,6 +195,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     tapPolicies: yaml.tapPolicy.value.networks,
     policyOf: (networkId) => policies.get(networkId ?? '') ?? fallback,
+    tapsOut: yaml.tapPolicy.value.networks.some(({ mode }) => mode === 'in_out'),
     passBackMsMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.passback_s)) * 1000,
     lateTapAcceptSMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.late_tap_accept_s)),
     transferWindowMsMax: longestWindowMs(feed.transferRules),

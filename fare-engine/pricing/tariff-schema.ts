@@ -100,10 +100,34 @@ export type Funding = Static<typeof Funding>;
 export const FundingFile = strict({ funding: Type.Array(Funding, { maxItems: 1000 }) });
 export type FundingFile = Static<typeof FundingFile>;
 
+/** Longest journey that a tariff may set: it reaches over one border of fare days and no more. */
+export const JOURNEY_S_MAX = 43_200;
+
+/** Where a journey from a stop is taken to have ended when its exit is missing. */
+export const Completion = strict({
+  from_stop_id: Id,
+  to_stop_id: Id,
+  after_s: Type.Integer({ minimum: 0, maximum: JOURNEY_S_MAX }),
+});
+
+/** What a passenger may mend alone; the rest an operator decides. */
+export const RepairRule = strict({
+  /** So many granted without an operator … */
+  per_window: Type.Integer({ minimum: 1, maximum: 1000 }),
+  /** … in so many days in a row. */
+  window_days: Type.Integer({ minimum: 1, maximum: 366 }),
+  /** So long after the journey began it may be told at all. */
+  within_s: Type.Integer({ minimum: 60, maximum: 31_536_000 }),
+  /** At most so much may become cheaper without an operator. */
+  lowers_minor_max: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
+});
+export type RepairRule = Static<typeof RepairRule>;
+
 export const NetworkTapPolicy = strict({
   /** '' = every network without a row of its own, and unknown routes. */
   network_id: Type.String({ maxLength: 128 }),
-  mode: Type.Literal('in'),
+  /** `in_out`: leaving is tapped too (journeys.ts). */
+  mode: oneOf('in', 'in_out'),
   passback_s: Type.Integer({ minimum: 0, maximum: 3600 }),
   companion_max: Type.Integer({ minimum: 0, maximum: 20 }),
   /** What a bag costs; its price is that of the default category by medium. Absent = no baggage is paid with a card. */
@@ -112,6 +136,18 @@ export const NetworkTapPolicy = strict({
   /** Companions and bags together; absent = each by its own limit. */
   extra_max: Type.Optional(Type.Integer({ minimum: 1, maximum: 40 })),
   late_tap_accept_s: Type.Integer({ minimum: 0, maximum: 31_536_000 }),
+  /** From here on `in_out` only. An exit so long after its entry is still one of the same journey. */
+  max_journey_s: Type.Optional(Type.Integer({ minimum: 60, maximum: JOURNEY_S_MAX })),
+  /** Left again at the same stop within this time there was no journey; absent = 0, never. */
+  same_stop_cancel_s: Type.Optional(Type.Integer({ minimum: 0, maximum: JOURNEY_S_MAX })),
+  /** What a journey costs whose exit is missing: the dearest from there, one price for all, or the usual one. */
+  missing_tap: Type.Optional(oneOf('max', 'flat', 'completion')),
+  /** The one price. */
+  penalty_product_id: Type.Optional(Id),
+  /** The usual journeys; from other stops the dearest holds. */
+  completion: Type.Optional(Type.Array(Completion, { minItems: 1, maxItems: 5000 })),
+  /** Absent = every repair is decided by an operator. */
+  repair: Type.Optional(RepairRule),
   /** Whether the vehicle of the ride before may be transferred to; absent = `free`, as to any other. */
   same_vehicle_transfer: Type.Optional(oneOf('free', 'not')),
   act: Id,

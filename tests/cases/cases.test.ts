@@ -6,13 +6,21 @@ import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { describeProblems, parserOf } from '#contracts/parse.ts';
 import { MediumKind } from '#contracts/record.ts';
+import { chargeDays } from '#pricing/charge-days.ts';
 import { createFareCalendar, startOfLocalDateMs } from '#pricing/fare-day.ts';
 import { compareText } from '#pricing/file-problem.ts';
 import { parseAmount } from '#pricing/gtfs/cells.ts';
 import { getZone } from '#pricing/local-time.ts';
-import { INITIAL_STATE, type PricedLine, type TapFact } from '#pricing/model.ts';
+import {
+  type AccountDay,
+  INITIAL_STATE,
+  type PricedLine,
+  type PricingState,
+  type TapFact,
+} from '#pricing/model.ts';
 import { packageNames } from '#pricing/name-book.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
+import { stateText } from '#pricing/state-text.ts';
 import { stepText } from '#pricing/step-text.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import { createTariffTimeline, type TariffTimeline } from '#pricing/tariff-timeline.ts';
@@ -57,6 +65,14 @@ const Case = Type.Object(
           medium: MediumKind,
           route: Type.String(),
           vehicle: Type.Optional(Type.String()),
+          /** Where leaving is tapped: at which stop, which way (absent = the validator cannot know), at a gate of its own. */
+          stop: Type.Optional(Type.String()),
+          way: Type.Optional(Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Literal('any')])),
+          unsure_s: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
+          /** What the passenger told of its end. */
+          repaired: Type.Optional(
+            Type.Object({ at: Type.String(), stop: Type.String() }, { additionalProperties: false }),
+          ),
           companions: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
           bags: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
           pays: Type.String({ pattern: '^[0-9]+\\.[0-9]{2}$' }),
@@ -137,7 +153,22 @@ function price(example: Case, given: TariffTimeline): PricedLine[] {
       tapId: String(i).padStart(3, '0'),
       mediumKind: ride.medium,
       routeId: ride.route,
-      vehicleId: ride.vehicle ?? `own-${i}`,
+      ...(ride.way === undefined
+        ? { vehicleId: ride.vehicle ?? `own-${i}` }
+        : { direction: ride.way === 'any' ? null : ride.way, vehicleId: ride.vehicle ?? null }),
+      stopId: ride.stop ?? null,
+      deviceId: `gate-${ride.stop}`,
+      uncertaintyMs: Number(ride.unsure_s ?? 0) * 1000,
+      ...(ride.repaired && {
+        repairs: [
+          {
+            repairId: `repair-${i}`,
+            atMs: instant(ride.repaired.at, zone),
+            stopId: ride.repaired.stop,
+            knownFromMs: 0,
+          },
+        ],
+      }),
       companions: Number(ride.companions ?? 0),
       bags: Number(ride.bags ?? 0),
       ...(broken.length > 0 && { breakdowns: broken }),
@@ -145,15 +176,16 @@ function price(example: Case, given: TariffTimeline): PricedLine[] {
     const day = calendar.fareDayOf(fact.fareAtMs);
     byDay.set(day, [...(byDay.get(day) ?? []), fact]);
   }
-  const lines: PricedLine[] = [];
-  let state = INITIAL_STATE;
-  for (const fareDay of [...byDay.keys()].sort()) {
+  const days = [...byDay.keys()].sort().map((fareDay) => {
     const taps = byDay.get(fareDay) as TapFact[];
-    const day = { accountId: 'case', fareDay, taps, entitlements, passes, knownAsOfMs: null };
-    const priced = priceAccountDay(state, day, tariffs, calendar);
-    lines.push(...priced.lines);
-    state = priced.stateOut;
-  }
+    return { accountId: 'case', fareDay, taps, entitlements, passes, knownAsOfMs: null };
+  });
+  const pricer = {
+    price: (state: PricingState, day: AccountDay) => priceAccountDay(state, day, tariffs, calendar),
+    stateText,
+  };
+  const charged = [...chargeDays({ state: INITIAL_STATE, base: null }, days, pricer, () => true)];
+  const lines = charged.flatMap((day) => day.lines.map(({ line }) => line));
   return lines.sort((a, b) => compareText(a.tapId, b.tapId));
 }
 

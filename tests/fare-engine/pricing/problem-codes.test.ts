@@ -177,6 +177,10 @@ describe('each code, with its place', () => {
     ],
     ['TARIFF_SCHEMA tariff.yaml:7:1 error', changed('tariff.yaml', 'in-force', 'planned')],
     [
+      'TARIFF_TAP_POLICY tap-policy.yaml:3:50 error',
+      changed('tap-policy.yaml', 'companion_max: 0', 'missing_tap: max, companion_max: 0'),
+    ],
+    [
       'TARIFF_TAP_OUT_NEEDED fare_transfer_rules.txt:2:31 error',
       changed('fare_transfer_rules.txt', '1800,1,0', '1800,0,0'),
     ],
