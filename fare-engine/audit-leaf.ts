@@ -61,6 +61,16 @@ export function commandLeaf(
   return { kind: 'command', ref: command.commandId, bytes };
 }
 
+/** A month was settled: the hashes of the acts that stand for it. What it posted stands in the command's leaf. */
+export function settlementLeaf(
+  settlement: { period: string; who: string; packageHash: string | null; knownFromMs: number },
+  acts: readonly { carrierId: string; sha256: string }[],
+): AuditLeaf {
+  const hashes = acts.map(({ carrierId, sha256 }) => [carrierId, sha256]);
+  const bytes = JSON.stringify({ v: 1, kind: 'settlement', ...settlement, acts: hashes });
+  return { kind: 'settlement', ref: settlement.period, bytes };
+}
+
 /** A tariff package that counts from now on. */
 export function activationLeaf(activation: {
   packageHash: string;

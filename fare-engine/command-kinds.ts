@@ -24,6 +24,10 @@ const FareDay = Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0
 const oneOf = <T extends string>(words: readonly T[]) =>
   Type.Union(words.map((word) => Type.Literal(word))) as unknown as ReturnType<typeof Type.Unsafe<T>>;
 
+/** A period of settlement, `YYYY-MM`. */
+const Month = Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])$' });
+const Side = Type.Union([Type.Literal('department'), Type.Literal('carrier')]);
+
 const drivenRoute = {
   routeId: FeedId,
   tripId: Type.Optional(Type.Union([FeedId, Type.Null()])),
@@ -130,6 +134,32 @@ export const COMMANDS = {
   'allow-account': strict({ accountId: Name }),
   /** The account of the old medium, linked or derived, goes over to the new one; the old one is denied. */
   'replace-medium': strict({ tokenId: TokenId, replacesTokenId: TokenId, validFromMs: InstantMs }),
+  /** The books of a month are settled with the carriers, by a named person. */
+  'close-settlement': strict({ period: Month, who: Sentence }),
+  /** Whose key signs acts for a side. */
+  'name-signer': strict({
+    side: Side,
+    carrierId: Type.Optional(FeedId),
+    name: Sentence,
+    scheme: Name,
+    publicKey: Type.String({ minLength: 1, maxLength: 8000 }),
+    validFromMs: InstantMs,
+    validUntilMs: Until,
+    who: Sentence,
+  }),
+  'sign-act': strict({
+    period: Month,
+    carrierId: FeedId,
+    side: Side,
+    signerId: Type.String({ format: 'uuid' }),
+    actSha256: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+    objections: Type.Boolean(),
+    /** What is objected to, in short; the objection itself is a matter of its own. */
+    note: Type.Optional(Sentence),
+    /** Base64; a container of a qualified signature carries its certificate. */
+    signature: Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 12_000 }),
+    who: Sentence,
+  }),
   /** Whether a device may issue and replace cards. */
   'say-station': strict({
     deviceId: DeviceId,

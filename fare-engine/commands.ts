@@ -10,14 +10,7 @@ import {
   recordAnomaly,
   reviewAnomaly,
 } from './anomalies/finding-commands.ts';
-import {
-  assignDevice,
-  assignRoute,
-  assignVehicle,
-  correctRoute,
-  type SaidRoute,
-  span,
-} from './assign-commands.ts';
+import { assignDevice, assignRoute, assignVehicle, correctRoute, type SaidRoute } from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
 import { type ReplacementFact, replaceMedium, type StationFact, sayStation } from './card-commands.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
@@ -37,7 +30,18 @@ import type {
 } from './facts/facts.ts';
 import type { Posting } from './ledger/post-line.ts';
 import type { AuditLeaf } from './ports.ts';
+import { grant, linkMedium, revoke } from './right-commands.ts';
 import { creditWallet, sellPass } from './sale-commands.ts';
+import {
+  type ActSignature,
+  type ActSigner,
+  closeSettlement,
+  nameSigner,
+  type SettlementBooks,
+  type SettlementFact,
+  signAct,
+} from './settle-commands.ts';
+import type { SettlementRefusal } from './settlement/refusals.ts';
 
 /** A row of the command inbox. */
 export interface SubmittedCommand {
@@ -59,7 +63,8 @@ export type CommandRefusalReason =
   | 'ACCOUNT_WITHOUT_MEDIA'
   | 'DAY_ALREADY_CLOSED'
   | 'DAY_NOT_OVER'
-  | 'ANOMALY_UNKNOWN';
+  | 'ANOMALY_UNKNOWN'
+  | SettlementRefusal;
 
 export interface CommandRefusal extends SubmittedCommand {
   readonly reason: CommandRefusalReason;
@@ -109,6 +114,8 @@ export interface CommandContext {
   /** Media that stand for them at this instant, by the accounts that these commands deny or allow. */
   readonly media: ReadonlyMap<string, readonly string[]>;
   readonly latestClose: Close | null;
+  /** Where a command is about settlements, and the city has terms for them. */
+  readonly settlement?: SettlementBooks;
   /** Findings that these commands bring or judge, and that are stored. */
   readonly findings: ReadonlySet<string>;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
@@ -143,6 +150,9 @@ export interface CommandWrites {
   readonly replacements: ReplacementFact[];
   readonly findings: FindingFact[];
   readonly reviews: ReviewFact[];
+  readonly settlements: SettlementFact[];
+  readonly signers: ActSigner[];
+  readonly signatures: ActSignature[];
   readonly postings: Posting[];
   readonly leaves: AuditLeaf[];
   readonly touched: Touched[];
@@ -195,6 +205,9 @@ export function decideCommands(
     replacements: [],
     findings: [],
     reviews: [],
+    settlements: [],
+    signers: [],
+    signatures: [],
     postings: [],
     leaves: [],
     touched: [],
@@ -318,6 +331,12 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return allowMedium(payload as Payload<'allow-medium'>, naming, desk);
     case 'replace-medium':
       return replaceMedium(payload as Payload<'replace-medium'>, naming, desk);
+    case 'close-settlement':
+      return closeSettlement(payload as Payload<'close-settlement'>, naming, desk);
+    case 'name-signer':
+      return nameSigner(payload as Payload<'name-signer'>, naming, desk);
+    case 'sign-act':
+      return signAct(payload as Payload<'sign-act'>, naming, desk);
     case 'say-station':
       return sayStation(payload as Payload<'say-station'>, naming, desk);
     case 'record-anomaly':
@@ -325,50 +344,6 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
     case 'review-anomaly':
       return reviewAnomaly(payload as Payload<'review-anomaly'>, naming, desk);
   }
-}
-
-function linkMedium(
-  payload: Payload<'link-medium'>,
-  { commandId, knownFromMs }: Naming,
-  desk: Desk,
-): Refusal {
-  const { tokenId, accountId } = payload;
-  const { validFromMs, validUntilMs } = span(payload);
-  desk.writes.links.push({ linkId: commandId, tokenId, accountId, validFromMs, validUntilMs, knownFromMs });
-  desk.writes.touched.push({ kind: 'media-link', ref: tokenId, fromMs: validFromMs, untilMs: validUntilMs });
-  return null;
-}
-
-function grant(payload: Payload<'grant-entitlement'>, { knownFromMs }: Naming, desk: Desk): Refusal {
-  const { entitlementId, accountId, concessionId } = payload;
-  const { validFromMs, validUntilMs } = span(payload);
-  const entitlement = { entitlementId, accountId, concessionId, validFromMs, validUntilMs, knownFromMs };
-  desk.entitlements.set(entitlementId, entitlement);
-  desk.writes.entitlements.push(entitlement);
-  desk.writes.touched.push({
-    kind: 'entitlement',
-    ref: accountId,
-    fromMs: validFromMs,
-    untilMs: validUntilMs,
-  });
-  return null;
-}
-
-function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, desk: Desk): Refusal {
-  const { entitlementId, validUntilMs, reason = null } = payload;
-  const entitlement = desk.entitlements.get(entitlementId);
-  if (entitlement === undefined) return { reason: 'ENTITLEMENT_UNKNOWN', detail: entitlementId };
-  const { commandId, knownFromMs } = naming;
-  desk.writes.revocations.push({
-    revocationId: commandId,
-    entitlementId,
-    validUntilMs,
-    reason,
-    knownFromMs,
-  });
-  const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
-  desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
-  return null;
 }
 
 /** The same inputs in any order of fields have one text. What stands inside a field has the order that the inbox gave it. */

@@ -35,6 +35,8 @@ import { workShifts } from './adapters/shift-queue.ts';
 import { workSuccessions } from './adapters/succession-queue.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
+import type { SettlementTerms } from './settle-commands.ts';
+import { ED25519_DEVELOPMENT } from './settlement/signature-schemes.ts';
 import { loadTariffTimeline } from './tariffs/load-tariff.ts';
 import type { ActivationPlan } from './tariffs/plan-activation.ts';
 import { fareVitals, measuredTasks } from './vitals.ts';
@@ -100,6 +102,7 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     clock: deps.clock,
     probe: deps.probe ?? noProbe,
   };
+  const terms = { city, tariffs: plan.timeline, schemes: [ED25519_DEVELOPMENT] };
   const metrics = createMetrics();
   registerPool(metrics, 'kvytok_fare', pool);
   // Real time: a simulated city's clock may run faster than the database.
@@ -108,7 +111,7 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     ...Array.from({ length: limits.workers }, () =>
       start(measured(pricingTasks(work, limits)), limits, deps.log),
     ),
-    start(measured(officeTasks({ pool, limits, rules, deps })), limits, deps.log),
+    start(measured(officeTasks({ pool, limits, rules, terms, deps })), limits, deps.log),
   ];
   const publisher = publisherOf(config, mqtt, pool, deps);
   // A worker of its own: a large snapshot on its way to a slow broker must not keep commands waiting.
@@ -185,6 +188,7 @@ function officeTasks(office: {
   pool: pg.Pool;
   limits: FareEngineLimits;
   rules: WorkRules;
+  terms: SettlementTerms;
   deps: FareEngineDeps;
 }): Task[] {
   const { pool, limits, rules, deps } = office;
@@ -195,7 +199,7 @@ function officeTasks(office: {
       name: 'commands',
       rowsMax: limits.commandRowsMax,
       turn: async (rowsMax) => {
-        const outcome = await workCommands(pool, rules.days, clock, rowsMax);
+        const outcome = await workCommands(pool, rules.days, clock, rowsMax, office.terms);
         if (outcome.refused > 0) log.warn({ refused: outcome.refused }, 'fare.commands.refused');
         return outcome.claimed;
       },

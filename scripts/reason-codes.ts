@@ -14,6 +14,7 @@ import {
 import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../fare-engine/audit/verify-log.ts';
+import { SETTLEMENT_REFUSALS } from '../fare-engine/settlement/refusals.ts';
 import { ZIP_REFUSALS } from '../fare-engine/tariffs/read-zip.ts';
 import { en } from '../portal/catalogues/en.ts';
 import { uk } from '../portal/catalogues/uk.ts';
@@ -73,6 +74,12 @@ ${meaningTable(ZIP_REFUSALS)}
 \`kvytok audit verify\` names the first leaf that does not fit, or the leaves among which it is.
 
 ${meaningTable(LOG_FAULTS)}
+
+## Commands about settlements that are refused
+
+They are kept in \`fare.command_refusal\` with their detail; \`kvytok settle\` waits for the answer and shows it.
+
+${meaningTable(SETTLEMENT_REFUSALS)}
 
 ## Problems of tariffs and feeds
 

@@ -20,10 +20,13 @@ import { BREAKDOWN_SLACK_MS } from '../facts/breakdowns.ts';
 import type { Close, Entitlement, FareDays, MediaLink } from '../facts/facts.ts';
 import { calendarInstant } from '../facts/fare-at.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
+import type { SettlementTerms } from '../settle-commands.ts';
 import { storedFindings, writeAnomalies } from './anomaly-statements.ts';
 import { FACTS_GATE, LINK_COLUMNS } from './fare-statements.ts';
 import { accountsOfKin, kinTable, successionColumn } from './kin-statements.ts';
+import { afterReceipts } from './newest-receipt.ts';
 import { FOREVER, vehicleAt } from './place-statements.ts';
+import { loadSettlementBooks, writeSettlements } from './postgres-settlement.ts';
 
 export interface CommandOutcome {
   readonly claimed: number;
@@ -32,7 +35,8 @@ export interface CommandOutcome {
 }
 
 /**
- * Obeys up to `rowsMax` commands in order of arrival. The clock is asked once the gate is held: what is decided here is
+ * Obeys up to `rowsMax` commands in order of arrival; one that settles a month alone, for its sums are read before it is
+ * decided. `terms` are those of settlements; without them none is made. The clock is asked once the gate is held: what is decided here is
  * known after everything that was stored before.
  */
 export async function workCommands(
@@ -40,6 +44,7 @@ export async function workCommands(
   days: FareDays,
   clock: Pick<Clock, 'nowMs'>,
   rowsMax: number,
+  terms?: SettlementTerms,
 ): Promise<CommandOutcome> {
   const waiting = await pool.query('SELECT FROM fare.command_inbox LIMIT 1');
   if (waiting.rowCount === 0) return { claimed: 0, obeyed: 0, refused: 0 };
@@ -48,9 +53,15 @@ export async function workCommands(
     const commands = await claim(client, rowsMax);
     if (commands.length === 0) return { claimed: 0, obeyed: 0, refused: 0 };
     const nowMs = clock.nowMs();
+    const settlement = await loadSettlementBooks(client, commands, terms);
     const context = await loadContext(client, commands, nowMs);
-    const writes = decideCommands(commands, context, days);
+    const writes = decideCommands(
+      commands,
+      settlement === undefined ? context : { ...context, settlement },
+      days,
+    );
     await writeFacts(client, writes, nowMs);
+    await writeSettlements(client, writes);
     await enqueueTouched(client, writes, days);
     return { claimed: commands.length, obeyed: writes.accepted.length, refused: writes.refusals.length };
   });
@@ -77,7 +88,11 @@ async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedC
   }>(
     `WITH taken AS (
        DELETE FROM fare.command_inbox WHERE arrival IN (
-         SELECT arrival FROM fare.command_inbox ORDER BY arrival LIMIT $1)
+         SELECT i.arrival FROM fare.command_inbox i,
+           (SELECT arrival AS head, kind FROM fare.command_inbox ORDER BY arrival LIMIT 1) AS h
+          WHERE i.arrival = h.head OR (h.kind <> 'close-settlement' AND i.arrival < coalesce(
+            (SELECT min(arrival) FROM fare.command_inbox WHERE kind = 'close-settlement'), ${FOREVER}))
+          ORDER BY i.arrival LIMIT $1)
        RETURNING *)
      SELECT command_id, kind, payload, submitted_by, submitted_at_ms FROM taken ORDER BY arrival`,
     [rowsMax],
@@ -89,29 +104,6 @@ async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedC
     submittedBy: row.submitted_by,
     submittedAtMs: Number(row.submitted_at_ms),
   }));
-}
-
-/**
- * The newest receipt at or after an instant. Receipts bear the clocks of those that received: one that is ahead of ours
- * must not make a record later than the close of books that it stands in. $1 = the instant.
- */
-export const NEWEST_RECEIPT = `
-  SELECT max(at_ms) AS at_ms FROM (
-    SELECT max(received_at_ms) AS at_ms FROM fare.tap WHERE received_at_ms >= $1
-    UNION ALL SELECT max(received_at_ms) FROM fare.shift WHERE received_at_ms >= $1
-    UNION ALL SELECT max(received_at_ms) FROM fare.clock_sync WHERE received_at_ms >= $1
-    UNION ALL SELECT max(received_at_ms) FROM fare.breakdown WHERE received_at_ms >= $1
-    UNION ALL SELECT max(received_at_ms) FROM fare.record_inbox WHERE received_at_ms >= $1) AS newest`;
-
-/** First instant after every record that is stored or waits, where one of these commands closes a day. */
-async function afterReceipts(
-  client: pg.PoolClient,
-  commands: readonly SubmittedCommand[],
-  nowMs: number,
-): Promise<number> {
-  if (!commands.some(({ kind }) => kind === 'close-day')) return nowMs;
-  const { rows } = await client.query<{ at_ms: bigint | null }>(NEWEST_RECEIPT, [nowMs]);
-  return Math.max(nowMs, Number(rows[0]?.at_ms ?? nowMs - 1) + 1);
 }
 
 /** Where the family of an account begins: media linked to it, and the one its name is derived from. $3 = accounts. */

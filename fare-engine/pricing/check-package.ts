@@ -16,6 +16,7 @@ import { parseIsoDate } from './gtfs/cells.ts';
 import { type FeedFiles, tableProblem } from './gtfs/row-reader.ts';
 import { findZone } from './local-time.ts';
 import type { FileProblemCode } from './problem-codes.ts';
+import { checkSplit } from './revenue-split.ts';
 import type { PackageYaml } from './tariff-package.ts';
 import type { YamlFile } from './yaml-file.ts';
 
@@ -32,6 +33,7 @@ export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml
     ...checkBreakdown(feed, yaml),
     ...checkCaps(feed, yaml),
     ...checkEmergency(feed, yaml),
+    ...checkSplit(yaml),
     ...checkFares(files, feed, yaml),
     ...checkReach(files, feed, yaml.tapPolicy.value),
   ];

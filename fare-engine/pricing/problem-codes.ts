@@ -39,6 +39,7 @@ export const FILE_PROBLEMS = {
   TARIFF_REFERENCE_UNKNOWN: 'an id that is listed nowhere',
   TARIFF_REST_MISSING: 'no row holds for all other networks',
   TARIFF_SCHEMA: 'a value of YAML or GeoJSON has another form than its field asks for',
+  TARIFF_SPLIT: 'a rule that divides money among carriers, whose fields do not belong together',
   TARIFF_TAP_OUT_NEEDED: 'a rule needs a tap on leaving where only boarding is tapped',
   TARIFF_TAP_POLICY: 'words on journeys that do not belong together, or where leaving is not tapped',
   TARIFF_TIMEFRAME_EMPTY: 'a timeframe holds at no time',

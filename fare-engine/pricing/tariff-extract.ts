@@ -149,6 +149,7 @@ function packageOf(extract: PackageExtract): TariffPackage {
     breakdownRuleOf: () => undefined,
     caps: [],
     heldTerms: new Map(),
+    revenueSplit: [],
     emergency: [],
     mediaOfKind: extract.mediaOfKind,
     tapPolicies: [...policies.values()],

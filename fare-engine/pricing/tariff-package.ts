@@ -18,6 +18,7 @@ import type { FeedFiles } from './gtfs/row-reader.ts';
 import { lawProducts } from './law-products.ts';
 import { findZone } from './local-time.ts';
 import { calendarOf } from './period.ts';
+import { SplitFile, type SplitRule } from './revenue-split.ts';
 import {
   BreakdownFile,
   type BreakdownRow,
@@ -67,6 +68,8 @@ export interface TariffPackage {
   breakdownRuleOf(networkId: string | null): BreakdownRow | undefined;
   /** In the order in which they are applied: short windows first, then by id; empty = no caps.yaml. */
   readonly caps: readonly DatedCap[];
+  /** How money of several carriers is divided; empty = no revenue-split.yaml. */
+  readonly revenueSplit: readonly SplitRule[];
   /** By id; empty = no emergency.yaml. */
   readonly emergency: readonly DatedEmergency[];
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
@@ -105,6 +108,7 @@ export interface PackageYaml {
   readonly breakdown: YamlFile<BreakdownFile> | undefined;
   readonly caps: YamlFile<CapsFile> | undefined;
   readonly emergency: YamlFile<EmergencyFile> | undefined;
+  readonly split: YamlFile<SplitFile> | undefined;
 }
 
 /** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
@@ -147,8 +151,9 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
   const breakdown = files.has('breakdown.yaml') ? open('breakdown.yaml', BreakdownFile) : undefined;
   const caps = files.has('caps.yaml') ? open('caps.yaml', CapsFile) : undefined;
   const emergency = files.has('emergency.yaml') ? open('emergency.yaml', EmergencyFile) : undefined;
+  const split = files.has('revenue-split.yaml') ? open('revenue-split.yaml', SplitFile) : undefined;
   return tariff && concessions && funding && tapPolicy
-    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown, caps, emergency }
+    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown, caps, emergency, split }
     : undefined;
 }
 
@@ -191,6 +196,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     inspection: yaml.inspection?.value.inspection ?? [],
     breakdownRuleOf: (networkId) => breakdowns.get(networkId ?? '') ?? breakdowns.get(''),
     caps: capsOf(yaml, tariff.zone),
+    revenueSplit: yaml.split?.value.revenue_split ?? [],
     emergency: emergencyOf(yaml, instant),
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     tapPolicies: yaml.tapPolicy.value.networks,

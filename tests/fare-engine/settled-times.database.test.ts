@@ -1,8 +1,9 @@
 /** Times that were settled stay a function of the facts: whatever comes later, whichever clock is ahead. On PostgreSQL. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClockEvidence } from '#contracts/record.ts';
+import { NEWEST_RECEIPT } from '../../fare-engine/adapters/newest-receipt.ts';
 import { createPostgresClockStore } from '../../fare-engine/adapters/postgres-clock.ts';
-import { NEWEST_RECEIPT, workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
+import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
 import { proveTimes } from '../../fare-engine/prove-times.ts';
 import { workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
 import { workClock } from '../../fare-engine/work-clock.ts';

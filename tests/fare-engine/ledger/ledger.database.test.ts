@@ -8,8 +8,8 @@ import type { AccountSums } from '../../../fare-engine/trial-balance.ts';
 import { trialBalance } from '../../../fare-engine/trial-balance.ts';
 import { until } from '../../support/until.ts';
 import { tapRow, token } from '../support/a-record.ts';
-import { cappedPricer } from '../support/capped-pricer.ts';
 import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
+import { moneyPricer } from '../support/money-pricer.ts';
 import { command, submit } from '../support/submit.ts';
 
 const HOUR_MS = 3_600_000;
@@ -35,7 +35,7 @@ afterAll(async () => {
 const ride = (seq: number, atMs: number) => tapRow({ device: 'val-1', seq, atMs, token: token(7) });
 /** Five rides with an hour between them: 12 each, and a cap of 30 a day. */
 const rides = [1, 2, 3, 4, 5].map((n) => ride(n, MORNING + n * HOUR_MS));
-const drain = () => engine.drain({ deps: engine.deps(cappedPricer(3000n)) });
+const drain = () => engine.drain({ deps: engine.deps(moneyPricer(3000n)) });
 
 /** Everything committed is signed, a minute later. */
 async function seal(): Promise<number> {

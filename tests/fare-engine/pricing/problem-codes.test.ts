@@ -177,6 +177,14 @@ describe('each code, with its place', () => {
     ],
     ['TARIFF_SCHEMA tariff.yaml:7:1 error', changed('tariff.yaml', 'in-force', 'planned')],
     [
+      'TARIFF_SPLIT revenue-split.yaml:2:20 error',
+      {
+        'caps.yaml': caps('cap_id: day, window: day, basis: rides, cap_rides: 4')['caps.yaml'] as string,
+        'revenue-split.yaml':
+          'revenue_split:\n  - { cap_id: day, method: first, act: order-1, article: п. 1 }\n',
+      },
+    ],
+    [
       'TARIFF_TAP_POLICY tap-policy.yaml:3:50 error',
       changed('tap-policy.yaml', 'companion_max: 0', 'missing_tap: max, companion_max: 0'),
     ],

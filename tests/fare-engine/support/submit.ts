@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { createPool } from '#platform/postgres.ts';
 import { workCommands } from '../../../fare-engine/adapters/postgres-commands.ts';
 import type { CommandKind, Payload } from '../../../fare-engine/command-kinds.ts';
+import type { SettlementTerms } from '../../../fare-engine/settle-commands.ts';
 import { calendar, type EngineDatabase } from './engine-database.ts';
 
 /** One command; returns its id. */
@@ -35,8 +36,9 @@ export async function command<K extends CommandKind>(
   kind: K,
   payload: Payload<K> | Record<string, unknown>,
   commandId?: string,
+  terms?: SettlementTerms,
 ): Promise<string> {
   const id = await submit(engine, kind, payload, commandId);
-  await workCommands(engine.pool, calendar, engine.clock, 100);
+  await workCommands(engine.pool, calendar, engine.clock, 100, terms);
   return id;
 }

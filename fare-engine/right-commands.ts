@@ -1,0 +1,48 @@
+/** Commands about what a person has: a medium that stands for an account, a right to a concession, its end. */
+import { span } from './assign-commands.ts';
+import type { Payload } from './command-kinds.ts';
+import type { Desk, Naming, Refusal } from './commands.ts';
+
+export function linkMedium(
+  payload: Payload<'link-medium'>,
+  { commandId, knownFromMs }: Naming,
+  desk: Desk,
+): Refusal {
+  const { tokenId, accountId } = payload;
+  const { validFromMs, validUntilMs } = span(payload);
+  desk.writes.links.push({ linkId: commandId, tokenId, accountId, validFromMs, validUntilMs, knownFromMs });
+  desk.writes.touched.push({ kind: 'media-link', ref: tokenId, fromMs: validFromMs, untilMs: validUntilMs });
+  return null;
+}
+
+export function grant(payload: Payload<'grant-entitlement'>, { knownFromMs }: Naming, desk: Desk): Refusal {
+  const { entitlementId, accountId, concessionId } = payload;
+  const { validFromMs, validUntilMs } = span(payload);
+  const entitlement = { entitlementId, accountId, concessionId, validFromMs, validUntilMs, knownFromMs };
+  desk.entitlements.set(entitlementId, entitlement);
+  desk.writes.entitlements.push(entitlement);
+  desk.writes.touched.push({
+    kind: 'entitlement',
+    ref: accountId,
+    fromMs: validFromMs,
+    untilMs: validUntilMs,
+  });
+  return null;
+}
+
+export function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, desk: Desk): Refusal {
+  const { entitlementId, validUntilMs, reason = null } = payload;
+  const entitlement = desk.entitlements.get(entitlementId);
+  if (entitlement === undefined) return { reason: 'ENTITLEMENT_UNKNOWN', detail: entitlementId };
+  const { commandId, knownFromMs } = naming;
+  desk.writes.revocations.push({
+    revocationId: commandId,
+    entitlementId,
+    validUntilMs,
+    reason,
+    knownFromMs,
+  });
+  const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
+  desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
+  return null;
+}

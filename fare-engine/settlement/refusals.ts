@@ -1,0 +1,19 @@
+/** Why a command about settlements is refused. */
+export const SETTLEMENT_REFUSALS = {
+  ACT_ALREADY_SIGNED: 'this side has signed the act already; a signature is never replaced',
+  ACT_OTHER_BYTES: 'what was signed is not the act that is kept: another hash',
+  ACT_UNKNOWN: 'no such month was settled with this carrier',
+  SETTLEMENT_ALREADY_CLOSED: 'the month is settled; what came later belongs to the next one',
+  SETTLEMENT_DAYS_OPEN: 'fare days of the month are still open; close-day comes first',
+  SETTLEMENT_DIFFERS: 'decisions and ledger give different sums; the detail names the account and both',
+  SETTLEMENT_NOT_CONFIGURED: 'city.yaml has no closing calendar (settlement)',
+  SETTLEMENT_NOT_DUE: 'the closing calendar says a later instant',
+  SETTLEMENT_OUT_OF_ORDER: 'months are settled one after another; the detail names the next one',
+  SETTLEMENT_WORK_WAITING: 'account-days of the month wait to be priced, or are stuck',
+  SIGNATURE_INVALID: 'the signature does not fit what was to be signed, or the key',
+  SIGNER_KEY_INVALID: 'the public key cannot be read by its scheme',
+  SIGNER_OTHER_SIDE: 'the key was named for another side already: nobody signs for both',
+  SIGNER_SCHEME_UNKNOWN: 'no such kind of signature is set up here',
+  SIGNER_UNKNOWN: 'nobody named this key for this side, or not for now',
+} as const;
+export type SettlementRefusal = keyof typeof SETTLEMENT_REFUSALS;
