@@ -88,7 +88,7 @@ const rule = (of: object): fc.Arbitrary<SplitRule> =>
       act: fc.constant('a'),
       article: fc.constant('1'),
     })
-    .map((row) => ({ ...row, ...of }) as SplitRule);
+    .map((row) => ({ ...row, ...of }) as unknown as SplitRule);
 
 const facts = fc
   .record({
