@@ -39,7 +39,7 @@ export function grantsOf({ clientId, role }: Actor): Grants {
         subscribe: [
           ...DEVICE_SUBSCRIBES.map((channel) => deviceTopic(clientId, channel)),
           LISTS.denyAll,
-          LISTS.tariff,
+          LISTS.tariffAll,
         ],
       };
     case 'ingest':
@@ -52,8 +52,8 @@ export function grantsOf({ clientId, role }: Actor): Grants {
       };
     case 'lists':
       return {
-        publish: [LISTS.denyAll, LISTS.tariff].map((filter) => ({ filter, retain: true })),
-        subscribe: [LISTS.denyManifest],
+        publish: [LISTS.denyAll, LISTS.tariffAll].map((filter) => ({ filter, retain: true })),
+        subscribe: [LISTS.denyManifest, LISTS.tariff],
       };
     case 'monitor':
       return { publish: [], subscribe: [everyDevice('status'), everyDevice('health')] };

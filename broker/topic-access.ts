@@ -61,12 +61,12 @@ export function maySubscribe(actor: Actor, filter: string): boolean {
       return filter === everyDevice('status') || filter === everyDevice('health');
     case 'lists':
       // What is retained there says whether all has to be published again.
-      return filter === LISTS.denyManifest;
+      return filter === LISTS.denyManifest || filter === LISTS.tariff;
   }
 }
 
 const LIST_TOPIC =
-  /^kvytok\/v1\/lists\/(tariff|deny|deny\/deltas\/[1-9][0-9]{0,9}\/[0-9]{1,15}|deny\/snapshots\/[1-9][0-9]{0,9}\/[0-9]{1,15}\/[0-9]{1,6})$/;
+  /^kvytok\/v1\/lists\/(tariff|tariff\/parts\/[0-9a-f]{64}\/[0-9]{1,3}|deny|deny\/deltas\/[1-9][0-9]{0,9}\/[0-9]{1,15}|deny\/snapshots\/[1-9][0-9]{0,9}\/[0-9]{1,15}\/[0-9]{1,6})$/;
 
 /** A topic that carries a list or a part of one. */
 export function isListTopic(topic: string): boolean {
@@ -74,5 +74,5 @@ export function isListTopic(topic: string): boolean {
 }
 
 function isListFilter(filter: string): boolean {
-  return filter === LISTS.denyAll || isListTopic(filter);
+  return filter === LISTS.denyAll || filter === LISTS.tariffAll || isListTopic(filter);
 }

@@ -3,9 +3,10 @@
  * (every few seconds). Neither carries a token, a card or a rider category.
  */
 import { type Static, Type } from 'typebox';
-import { BootId, DeviceId, EpochId, FeedId, InstantMs, TimeNonce } from './ids.ts';
+import { BootId, DeviceId, EpochId, FeedId, InstantMs, Sha256Hex, TimeNonce } from './ids.ts';
 import { decodeJson, type Parsed, parserOf } from './parse.ts';
 import { DenyListVersion, Whereabouts } from './record.ts';
+import { TariffVersion } from './tariff-extract.ts';
 
 const count = Type.Integer({ minimum: 0 });
 
@@ -53,6 +54,8 @@ export const DeviceHealth = Type.Object({
     syncAgeMs: Type.Union([count, Type.Null()]),
     offsetMs: Type.Union([Type.Integer(), Type.Null()]),
   }),
+  /** The tariff extract that this device prices its preview by; absent = none that it believes. */
+  tariff: Type.Optional(Type.Object({ version: TariffVersion, sha256: Sha256Hex })),
   /** Asks for the city's time: ingest answers with the command `tell-time` that names this nonce. */
   timeNonce: Type.Optional(TimeNonce),
   /** Ids of the city's keys that this device believes, by use; the city sees who has followed a change of keys. */

@@ -16,6 +16,8 @@ export const EnvelopeType = Type.Union([
   Type.Literal('deny-chunk'),
   Type.Literal('deny-generation'),
   Type.Literal('tariff-extract'),
+  Type.Literal('tariff-manifest'),
+  Type.Literal('tariff-approval'),
   Type.Literal('command'),
   Type.Literal('pin-keys'),
 ]);

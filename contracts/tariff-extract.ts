@@ -5,6 +5,7 @@
 import { type Static, Type } from 'typebox';
 import { FeedId, InstantMs, Sha256Hex } from './ids.ts';
 import { Currency } from './money.ts';
+import { decodeJson, decodeJsonText } from './parse.ts';
 import { envelopeOpener } from './signed-envelope.ts';
 
 /** Largest file. A zone tariff with 5,000 stops needs about 300 KiB. */
@@ -107,8 +108,13 @@ export const PackageExtract = Type.Object({
 });
 export type PackageExtract = Static<typeof PackageExtract>;
 
+/** Orders extracts: it grows with each change of what is published. 0 = as enrolment gave it. */
+export const TariffVersion = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });
+
 export const TariffExtract = Type.Object({
   v: Type.Literal(1),
+  /** Absent = 0: not published, written by enrolment or by hand. */
+  version: Type.Optional(TariffVersion),
   /** `HH:MM`, wall time at which a fare day begins. */
   dayStart: Type.String({ pattern: '^([01][0-9]|2[0-3]):[0-5][0-9]$' }),
   zone: Type.String({ minLength: 1, maxLength: 64 }),
@@ -118,3 +124,15 @@ export type TariffExtract = Static<typeof TariffExtract>;
 
 /** Opens the file: form, key, signature, and then its content. */
 export const openTariffExtract = envelopeOpener('tariff-extract', TariffExtract, TARIFF_EXTRACT_BYTES_MAX);
+
+/**
+ * Version that a file says it has, without a look at its signature; 0 where it cannot be read. For whoever replaces a
+ * file that the owner of the keys will check anyway.
+ */
+export function statedVersionOf(bytes: Uint8Array): number {
+  const envelope = decodeJson(bytes, TARIFF_EXTRACT_BYTES_MAX);
+  const { payload } = (envelope.ok ? envelope.value : {}) as { payload?: unknown };
+  const inner = typeof payload === 'string' ? decodeJsonText(payload) : undefined;
+  const { version } = (inner?.ok ? inner.value : {}) as { version?: unknown };
+  return Number.isSafeInteger(version) ? (version as number) : 0;
+}

@@ -50,6 +50,10 @@ export const LISTS = {
     `${ROOT}/lists/deny/snapshots/${generation}/${n}/${chunk}`,
   /** Everything of the deny list. */
   denyAll: `${ROOT}/lists/deny/#`,
-  /** Signed extract of the tariff for the validator's preview. */
+  /** Signed manifest of the tariff extract: which version is current. */
   tariff: `${ROOT}/lists/tariff`,
+  /** Parts of the extract, named by the SHA-256 of the whole: `…/tariff/parts/<sha256>/<part>`. */
+  tariffPart: (sha256: string, part: number) => `${ROOT}/lists/tariff/parts/${sha256}/${part}`,
+  /** Everything of the tariff. */
+  tariffAll: `${ROOT}/lists/tariff/#`,
 } as const;

@@ -9,7 +9,6 @@ import type { Language } from '#contracts/reason-codes.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
-import type { DeviceTariffs } from '#pricing/tariff-extract.ts';
 import type { AgentLimits } from './agent-limits.ts';
 import type { Agent, AgentCounters, AgentState, AnswerListener, Position } from './agent-types.ts';
 import type { LinkCounters } from './city-link.ts';
@@ -36,6 +35,7 @@ import type {
 } from './ports.ts';
 import type { PositionFix } from './stops/find-stop.ts';
 import { createTapDesk } from './tap-desk.ts';
+import type { TariffBook } from './tariff-book.ts';
 import { type Condition, createCondition } from './validator/condition.ts';
 import { createFront, type Front } from './validator/front.ts';
 import { createStaffDesk, type StaffDesk } from './validator/staff-desk.ts';
@@ -48,8 +48,8 @@ export interface AgentDeps {
   readonly device: Pick<Device, 'deviceId' | 'vehicleId' | 'policy' | 'stopPlan'> & BelievedKeys;
   /** The other devices of the vehicle, where there is a way to them. */
   readonly neighbours?: (heard: Pick<PeersDeps, 'onRide' | 'onMet' | 'answer'>) => Pick<Peers, 'rode'>;
-  /** The city's tariffs, for what a ride costs; absent = none, or none that is believed. */
-  readonly tariffs?: DeviceTariffs;
+  /** The city's tariffs, for what a ride costs. */
+  readonly tariffs?: TariffBook;
   /** Follows changes of the city's keys. */
   readonly pins?: KeyPins;
   readonly journal: Journal;

@@ -13,6 +13,8 @@ import { type BelievedKeys, reportHealth } from './health.ts';
 import type { Journal } from './journal.ts';
 import type { KeyPins } from './key-pins.ts';
 import type { CardReader, Chance, Device, Timers, Uplink } from './ports.ts';
+import type { TariffBook } from './tariff-book.ts';
+import { createTariffFetcher, type TariffFetcher } from './tariff-fetch.ts';
 import { createUpload, type Upload } from './upload.ts';
 
 export interface CityTiesDeps {
@@ -20,6 +22,8 @@ export interface CityTiesDeps {
   readonly pins?: KeyPins;
   readonly journal: Journal;
   readonly denyList: DenyList;
+  /** Tariffs for the preview; newer ones are fetched. Absent where the role shows no prices. */
+  readonly tariffs?: TariffBook;
   readonly keeper: Timekeeper;
   readonly timers: Timers;
   readonly chance: Chance;
@@ -63,6 +67,7 @@ class Ties implements CityTies {
   private readonly deps: CityTiesDeps;
   private readonly upload: Upload;
   private readonly link: CityLink;
+  private readonly tariffs: TariffFetcher | undefined;
   private receiptLane: Promise<void> = Promise.resolve();
   private running = false;
   private warnedNearlyFull = false;
@@ -93,6 +98,9 @@ class Ties implements CityTies {
       onReportHealth: () => this.sendHealth(),
       onNewEpoch: () => deps.onEpoch(journal.head().epoch),
     });
+    this.tariffs =
+      deps.tariffs &&
+      createTariffFetcher({ ...deps, tariffs: deps.tariffs, onTaken: () => this.sendHealth() });
   }
 
   async start(): Promise<void> {
@@ -108,6 +116,7 @@ class Ties implements CityTies {
       onReceipt: (payload) => this.receipt(payload),
       onCommand: (payload) => this.link.command(payload),
       onDenyManifest: (payload) => this.link.denyManifest(payload),
+      onTariffManifest: (payload) => this.tariffs?.manifest(payload),
     });
     this.scheduleHealth();
   }
@@ -120,6 +129,7 @@ class Ties implements CityTies {
     this.upload.stop();
     await this.deps.uplink.stop();
     await this.link.stop();
+    await this.tariffs?.stop();
     await this.receiptLane;
   }
 

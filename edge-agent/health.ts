@@ -7,6 +7,7 @@ import type { Timekeeper } from './clock-evidence.ts';
 import type { DenyList } from './deny-list.ts';
 import type { Journal } from './journal.ts';
 import type { CardReader, Device } from './ports.ts';
+import type { TariffBook } from './tariff-book.ts';
 
 /** Keys of the city that the device believes at the moment. */
 export interface BelievedKeys {
@@ -20,6 +21,7 @@ export interface HealthSources {
   readonly keeper: Timekeeper;
   readonly denyList: DenyList;
   readonly reader: Pick<CardReader, 'state'>;
+  readonly tariffs?: Pick<TariffBook, 'held'>;
 }
 
 /** Puts the report together. `counters` are since the start; the position is the vehicle's, WGS 84. */
@@ -36,6 +38,7 @@ export function reportHealth(
   const nowMs = keeper.nowMs();
   const { accepted, refused, latencyMsMax } = counters;
   const { state, recoveries } = reader.state();
+  const tariff = sources.tariffs?.held();
   return {
     v: 1,
     deviceId: device.deviceId,
@@ -51,6 +54,7 @@ export function reportHealth(
     },
     reader: { state, recoveries },
     denyList: { version, entries, ageMs: vouchedAtMs === null ? null : Math.max(0, nowMs - vouchedAtMs) },
+    ...(tariff && { tariff }),
     clock: { syncAgeMs, offsetMs },
     pinned: { ingest: [...device.ingestKeys.keys()], lists: [...device.listKeys.keys()] },
     counters: { accepted, refused, latencyMsMax },

@@ -299,6 +299,8 @@ export interface UplinkHandlers {
   onCommand(payload: Uint8Array): void;
   /** A manifest of the deny list; deltas and chunks are asked for by what it says. */
   onDenyManifest(payload: Uint8Array): void;
+  /** A manifest of the tariff extract; its parts are asked for by what it says. */
+  onTariffManifest(payload: Uint8Array): void;
 }
 
 /** The way to the city. Nothing here is durable: a publish that resolved has reached a broker, no more. */

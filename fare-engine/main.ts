@@ -25,7 +25,12 @@ import { activateTariffs } from './adapters/activate-tariffs.ts';
 import { type AuditSequencer, createAuditSequencer } from './adapters/audit-sequencer.ts';
 import { workBreakdowns } from './adapters/breakdown-queue.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
-import { createDenyListPublisher, type DenyListPublisher } from './adapters/deny-list-publisher.ts';
+import {
+  createDenyListPublisher,
+  type DenyListPublisher,
+  PUBLISHER_LOCK,
+} from './adapters/deny-list-publisher.ts';
+import { createLeaderLock } from './adapters/leader-lock.ts';
 import { createPostgresClockStore } from './adapters/postgres-clock.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
@@ -33,6 +38,7 @@ import { requeueStuck } from './adapters/postgres-start.ts';
 import { readBacklog } from './adapters/read-backlog.ts';
 import { workShifts } from './adapters/shift-queue.ts';
 import { workSuccessions } from './adapters/succession-queue.ts';
+import { createTariffListPublisher, type TariffListPublisher } from './adapters/tariff-list-publisher.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
 import type { SettlementTerms } from './settle-commands.ts';
@@ -113,7 +119,10 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     ),
     start(measured(officeTasks({ pool, limits, rules, terms, deps })), limits, deps.log),
   ];
-  const publisher = publisherOf(config, mqtt, pool, deps);
+  const publisher = publisherOf(config, mqtt, pool, deps, {
+    city,
+    packages: async () => plan.timeline.packages,
+  });
   // A worker of its own: a large snapshot on its way to a slow broker must not keep commands waiting.
   if (publisher) workers.push(start(measured(listTasks(publisher, limits, deps.clock)), limits, deps.log));
   const sequencer = sequencerOf(config, city, pool, deps);
@@ -131,7 +140,7 @@ function roleOf(
   workers: readonly Worker[],
   parts: {
     mqtt: MqttConnection | null;
-    publisher: DenyListPublisher | null;
+    publisher: ListPublishers | null;
     sequencer: AuditSequencer | null;
     pool: pg.Pool;
   },
@@ -141,7 +150,7 @@ function roleOf(
   const stop = async (): Promise<void> => {
     await Promise.all(workers.map((worker) => worker.stop()));
     await parts.mqtt?.stop();
-    await parts.publisher?.stop();
+    await parts.publisher?.denials.stop();
     await parts.sequencer?.stop();
     await parts.pool.end();
   };
@@ -239,14 +248,26 @@ function officeTasks(office: {
   ];
 }
 
+/** Both lists are published by whoever holds one lock. */
+interface ListPublishers {
+  readonly denials: DenyListPublisher;
+  readonly tariffs: TariffListPublisher;
+}
+
 function publisherOf(
   config: FareEngineConfig,
   mqtt: MqttConnection | null,
   pool: pg.Pool,
   { clock, log, probe = noProbe }: FareEngineDeps,
-): DenyListPublisher | null {
+  told: Pick<Parameters<typeof createTariffListPublisher>[0], 'city' | 'packages'>,
+): ListPublishers | null {
   if (config.lists === undefined || mqtt === null) return null;
-  return createDenyListPublisher({ pool, mqtt, signer: config.lists.signer, clock, log, probe });
+  const shared = { pool, mqtt, signer: config.lists.signer, clock, log };
+  const lock = createLeaderLock(pool, PUBLISHER_LOCK);
+  return {
+    denials: createDenyListPublisher({ ...shared, lock, probe }),
+    tariffs: createTariffListPublisher({ ...shared, ...told, lock }),
+  };
 }
 
 function sequencerOf(
@@ -281,8 +302,15 @@ function auditTasks(sequencer: AuditSequencer, limits: FareEngineLimits, clock: 
   ];
 }
 
-function listTasks(publisher: DenyListPublisher, limits: FareEngineLimits, clock: Clock): Task[] {
-  return [everyMs('deny-list', limits.officeEveryMs, clock, async () => void (await publisher.turn()))];
+function listTasks(
+  { denials, tariffs }: ListPublishers,
+  { officeEveryMs }: FareEngineLimits,
+  clock: Clock,
+): Task[] {
+  return [
+    everyMs('deny-list', officeEveryMs, clock, async () => void (await denials.turn())),
+    everyMs('tariff-extract', officeEveryMs, clock, () => tariffs.turn()),
+  ];
 }
 
 /** A task that has a turn now and then only; measured in real time, whatever speed the city's clock has. */

@@ -60,6 +60,7 @@ export const City = Type.Object({
       journalFullPct: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
       backlogRows: Type.Optional(Type.Integer({ minimum: 1 })),
       backupOldS: Type.Optional(seconds),
+      tariffGraceS: Type.Optional(seconds),
       signShownS: Type.Optional(seconds),
     }),
   ),

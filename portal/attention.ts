@@ -2,7 +2,7 @@
  * What needs a person now, from the figures the page shows anyway: each finding has a code, a severity and the devices
  * it speaks of, so that a stranger can tell from the page what is wrong. Pure; the sentences are in the catalogues.
  */
-import type { BackupRow, JournalAlarmRow } from './ports.ts';
+import type { BackupRow, JournalAlarmRow, TariffExtractRow } from './ports.ts';
 import {
   ATTENTION_CODES,
   type AttentionCode,
@@ -25,6 +25,8 @@ export interface AttentionLimits {
   readonly backlogRows: number;
   /** A backup whose watermark stands still for so long holds too little. */
   readonly backupOldS: number;
+  /** A new tariff may take so long to reach the validators before anybody asks. */
+  readonly tariffGraceS: number;
   /** Signs of the past are asked about for so long; they stay in the views and tables. */
   readonly signShownS: number;
 }
@@ -37,6 +39,7 @@ export const ATTENTION_LIMITS: AttentionLimits = {
   journalFullPct: 80,
   backlogRows: 20_000,
   backupOldS: 3600,
+  tariffGraceS: 900,
   signShownS: 7 * 86_400,
 };
 
@@ -46,6 +49,7 @@ export const SUBJECTS_MAX = 12;
 type Figures = Pick<CityWire, 'staleSinceMs' | 'devices' | 'counts' | 'quarantine' | 'nowMs'> & {
   readonly journals: readonly JournalAlarmRow[];
   readonly backup: BackupRow | null;
+  readonly tariffExtract: TariffExtractRow | null;
 };
 
 /** The findings, alarms first, in a fixed order. */
@@ -56,6 +60,7 @@ export function findAttention(city: Figures, limits: AttentionLimits): FindingWi
     ...journals(city, limits),
     ...backups(city, limits),
     ...DEVICE_RULES.flatMap((rule) => aboutDevices(rule, city, limits)),
+    ...tariffs(city, limits),
     ...setAside(city, limits),
     ...backlog(city, limits),
   ].sort((a, b) => Number(b.severity === 'alarm') - Number(a.severity === 'alarm'));
@@ -111,6 +116,21 @@ function backups({ backup, nowMs }: Figures, { backupOldS }: AttentionLimits): F
   const old = backup.watermarkMs !== null && nowMs - backup.watermarkMs >= backupOldS * 1000;
   if (backup.state !== 'failing' && !old) return [];
   return [finding('BACKUP_OLD', 'alarm', { sinceMs: backup.watermarkMs })];
+}
+
+/** Validators without the newest tariff: a warning while it lies ahead, an alarm once rides are priced by it. */
+function tariffs({ tariffExtract, devices, nowMs }: Figures, { tariffGraceS }: AttentionLimits) {
+  if (tariffExtract === null || nowMs - tariffExtract.madeAtMs < tariffGraceS * 1000) return [];
+  const { version, newestFromMs } = tariffExtract;
+  // Planned, but never heard of yet, or put away: nobody misses its tariff.
+  const expected = devices.filter(({ state, reportedAtMs }) => state !== 'off' && reportedAtMs !== null);
+  const lacking = expected.filter(({ tariffVersion }) => (tariffVersion ?? -1) < version);
+  if (lacking.length === 0) return [];
+  const subjects = lacking.slice(0, SUBJECTS_MAX).map(({ deviceId }) => deviceId);
+  const more = { count: lacking.length, subjects, sinceMs: newestFromMs };
+  return nowMs < newestFromMs
+    ? [finding('TARIFF_NOT_EVERYWHERE', 'warning', more)]
+    : [finding('TARIFF_OUTDATED', 'alarm', more)];
 }
 
 function setAside({ quarantine, nowMs }: Figures, { signShownS }: AttentionLimits): FindingWire[] {

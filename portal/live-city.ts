@@ -6,7 +6,15 @@
 import type { Language } from '#contracts/reason-codes.ts';
 import { ATTENTION_LIMITS, type AttentionLimits, findAttention } from './attention.ts';
 import { type CityNames, textOf } from './city-names.ts';
-import type { BackupRow, CityViews, DeviceRow, Every, JournalAlarmRow, PaceRow } from './ports.ts';
+import type {
+  BackupRow,
+  CityViews,
+  DeviceRow,
+  Every,
+  JournalAlarmRow,
+  PaceRow,
+  TariffExtractRow,
+} from './ports.ts';
 import type { CityWire, TapWire } from './schemas.ts';
 import { countsWire, deviceWire, paceWire, tapWire, totalWire, vehiclesOf } from './wire.ts';
 
@@ -100,10 +108,11 @@ const NOTHING_YET: Figures = {
 /** Makes the living city. Nothing is read before the first `snapshot` or `watch`. */
 export function createLiveCity(deps: LiveCityDeps): LiveCity {
   const state: Figures = { ...NOTHING_YET };
-  const alarms: { journals: readonly JournalAlarmRow[]; backup: BackupRow | null } = {
-    journals: [],
-    backup: null,
-  };
+  const alarms: {
+    journals: readonly JournalAlarmRow[];
+    backup: BackupRow | null;
+    tariffExtract: TariffExtractRow | null;
+  } = { journals: [], backup: null, tariffExtract: null };
   const queueBySlice = new Map<number, number>();
   let known: Set<string> | undefined;
   // Changes wait here until they are told, so that a slow part never swallows what another one saw.
@@ -149,9 +158,10 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
       return JSON.stringify(state.quarantine);
     }),
     alarms: part(5000, 5000, async () => {
-      [alarms.journals, alarms.backup] = await Promise.all([
+      [alarms.journals, alarms.backup, alarms.tariffExtract] = await Promise.all([
         deps.views.journalAlarms(),
         deps.views.backup().then((row) => row ?? null),
+        deps.views.tariffExtract().then((row) => row ?? null),
       ]);
       return JSON.stringify(alarms);
     }),

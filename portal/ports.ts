@@ -114,6 +114,14 @@ export interface JournalAlarmRow {
   readonly noticedAtMs: number | null;
 }
 
+/** The newest extract of the tariffs that validators were sent. */
+export interface TariffExtractRow {
+  readonly version: number;
+  readonly madeAtMs: number;
+  /** When the last of its packages begins to hold. */
+  readonly newestFromMs: number;
+}
+
 /** What the backup last said of itself. */
 export interface BackupRow {
   /** `none` where no backup runs. */
@@ -144,6 +152,8 @@ export interface CityViews {
   /** Newest first, a bounded number. */
   journalAlarms(): Promise<JournalAlarmRow[]>;
   backup(): Promise<BackupRow | undefined>;
+  /** `undefined` before the first was published. */
+  tariffExtract(): Promise<TariffExtractRow | undefined>;
   /** Slices of `sliceMs` since `sinceMs` (city time), oldest first. */
   pace(sinceMs: number, sliceMs: number): Promise<PaceRow[]>;
 }

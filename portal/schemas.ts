@@ -92,6 +92,8 @@ export const DeviceWire = Type.Object({
   denyListAgeMs: optionalNumber,
   clockSyncAgeMs: optionalNumber,
   clockOffsetMs: optionalNumber,
+  /** Version of the tariff extract that it holds; null = none. */
+  tariffVersion: optionalNumber,
   accepted: optionalNumber,
   refused: optionalNumber,
   latencyMsMax: optionalNumber,
@@ -175,6 +177,8 @@ export const ATTENTION_CODES = [
   'RECORDS_MISSING',
   'DENY_LIST_OLD',
   'CLOCK_ALONE',
+  'TARIFF_NOT_EVERYWHERE',
+  'TARIFF_OUTDATED',
   'QUARANTINE',
   'BACKLOG',
 ] as const;

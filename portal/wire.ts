@@ -75,6 +75,7 @@ export function deviceWire(row: DeviceRow): DeviceWire {
     denyListAgeMs: health?.denyList.ageMs ?? null,
     clockSyncAgeMs: health?.clock.syncAgeMs ?? null,
     clockOffsetMs: health?.clock.offsetMs ?? null,
+    tariffVersion: health?.tariff?.version ?? null,
     accepted: health?.counters.accepted ?? null,
     refused: health?.counters.refused ?? null,
     latencyMsMax: health?.counters.latencyMsMax ?? null,

@@ -11,11 +11,11 @@ import { type CardKeysFile, parseCardKeys } from '#contracts/card-keys.ts';
 import type { CardMediaFile } from '#contracts/card-media.ts';
 import type { CompanionRule, InspectionRule } from '#contracts/enrolment.ts';
 import type { MediumKind } from '#contracts/record.ts';
-import { TARIFF_EXTRACT_FILE } from '#contracts/tariff-extract.ts';
 import { networkKeysText, vehicleKeysOf } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { mosquittoHash } from '../../broker/identity.ts';
 import { type DeviceFile, VEHICLE_KEYS } from '../../edge-agent/adapters/folder-parts.ts';
+import { giveTariffs } from '../../edge-agent/adapters/tariff-file.ts';
 import { type BankParts, withPanToken } from './bank-parts.ts';
 import { type CardMasterKeys, type CityKeys, openKey, openSecret, publicPem } from './city-keys.ts';
 
@@ -89,7 +89,7 @@ export function enrolDevice(
   const { stops, tariff, enrolmentUrl, cardMedia } = context;
   // Before the file that names it: a device that starts in between finds the old pair, or says what is wrong.
   if (stops !== undefined) writeFileAtomic(join(folder, 'stops.json'), stops);
-  if (tariff !== undefined) writeFileAtomic(join(folder, TARIFF_EXTRACT_FILE), tariff);
+  if (tariff !== undefined) giveTariffs(folder, tariff);
   if (cardMedia) writeWhole(join(folder, 'card-media.json'), JSON.stringify(cardMedia, null, 2));
   if (context.bank) writeBankParts(folder, context.bank);
   writeWhole(

@@ -13,12 +13,14 @@ import { extractTariffs } from '../../fare-engine/pricing/tariff-extract.ts';
 import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
 import { loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { tariffDevices } from '../tariff/devices.ts';
 import { diffTariffs } from '../tariff/diff.ts';
 import { simulateTariff } from '../tariff/simulate.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff diff OLD NEW [--lang uk|en|de|pl] [--json]
        kvytok tariff simulate --draft DIR --facts BUNDLE [--from DATE] [--until DATE] [--picture FILE] [--lang …] [--json]
+       kvytok tariff devices [--json] [--data DIR]
        kvytok tariff inspection DIR
        kvytok tariff companions DIR
        kvytok tariff extract DIR --key FILE --key-id ID --day-start HH:MM
@@ -34,6 +36,10 @@ concessions with act and article, dates. An id that only has another name is nam
 simulate prices past taps (a bundle as kvytok price takes it) under a draft and shows who pays more or less, by category,
 route, carrier, and what the budget owes; --from and --until are fare days, the second no longer counted. A picture (SVG) is
 written beside the bundle. Groups of fewer than 10 riders are not shown on their own. No database is read or written.
+
+devices lists which validators have the extract that was published last, since when, and which lack it; --json is the proof
+to be kept. --data: data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime or office_runtime).
+Exit code 1 when a validator lacks it.
 
 inspection prints what inspectors' devices are told from all packages of a city: how long a ride stands, and the penalty
 with its act and article. It is the file that KVYTOK_ENROLMENT_INSPECTION_FILE names.
@@ -62,7 +68,14 @@ const OPTIONS = {
   until: { type: 'string' },
 } as const;
 
+/** Verbs with options of their own. */
+const VERBS: Readonly<Record<string, (args: string[], io: CommandIo) => Promise<number>>> = {
+  devices: tariffDevices,
+};
+
 export async function run(args: string[], io: CommandIo): Promise<number> {
+  const own = args[0] === undefined ? undefined : VERBS[args[0]];
+  if (own !== undefined) return own(args.slice(1), io);
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
   const [verb, folder, ...rest] = positionals;
   if (verb === 'diff') {

@@ -7,12 +7,12 @@ import { join } from 'node:path';
 import type { PinKeys } from '#contracts/command.ts';
 import { type EnrolAnswer, signingKeyId } from '#contracts/enrolment.ts';
 import { sha256Hex } from '#contracts/hash-chain.ts';
-import { TARIFF_EXTRACT_FILE } from '#contracts/tariff-extract.ts';
 import { networkKeysText } from '#contracts/vehicle-key.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import { readCertificate } from '#platform/x509.ts';
 import { type DeviceFile, INSPECTION_KEYS, VEHICLE_KEYS } from './folder-parts.ts';
+import { giveTariffs } from './tariff-file.ts';
 
 /** Private keys as they are made here, PKCS#8 in PEM, with the public half of the signing key. */
 export interface OwnKeys {
@@ -55,7 +55,7 @@ export async function writeEnrolledFolder(
   writeFileAtomic(join(dir, 'token-key'), `${answer.tokenKey}\n`);
   writeNetworkKeys(dir, answer);
   if (stops !== undefined) writeFileAtomic(join(dir, 'stops.json'), stops);
-  if (tariff !== undefined) writeFileAtomic(join(dir, TARIFF_EXTRACT_FILE), tariff);
+  if (tariff !== undefined) giveTariffs(dir, tariff);
   const given = {
     'card-media.json': cardMedia,
     'card-keys.json': cardKeys,

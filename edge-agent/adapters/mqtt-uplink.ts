@@ -64,6 +64,7 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
     listen(topics.receipts, (_topic, payload) => heard.onReceipt(payload));
     listen(topics.commands, (_topic, payload) => heard.onCommand(payload));
     listen(LISTS.denyManifest, (_topic, payload) => heard.onDenyManifest(payload));
+    listen(LISTS.tariff, (_topic, payload) => heard.onTariffManifest(payload));
     made.onConnected(() => {
       made.publish(topics.status, statusOf(true), { qos: 1, retain: true }).catch(() => {});
       heard.onConnected();

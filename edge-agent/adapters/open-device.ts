@@ -6,7 +6,6 @@ import type { Clock } from '#platform/clock.ts';
 import { openDataFolder } from '#platform/data-folder.ts';
 import type { Logger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
-import type { DeviceTariffs } from '#pricing/tariff-extract.ts';
 import { AGENT_LIMITS, type AgentLimits } from '../agent-limits.ts';
 import { createTimekeeper, type Timekeeper } from '../clock-evidence.ts';
 import type { EdgeConfig } from '../config.ts';
@@ -15,14 +14,15 @@ import type { Journal } from '../journal.ts';
 import { createKeyPins, type KeyPins } from '../key-pins.ts';
 import type { CardReader, Chance, Device, Timers, Uplink } from '../ports.ts';
 import { keepRenewed, type RenewalOutcome } from '../renewal.ts';
+import { openTariffBook, type TariffBook } from '../tariff-book.ts';
 import { readClockFile, writeClockFile } from './clock-file.ts';
 import { openDenyStore } from './deny-store.ts';
 import { saveKeys } from './device-folder.ts';
 import { type DeviceIdentity, holdIdentity } from './device-identity.ts';
 import { openDeviceJournal, randomHex, rememberEpoch, SOFTWARE } from './device-journal.ts';
 import { loadDevice } from './load-device.ts';
-import { loadTariffs } from './load-tariffs.ts';
 import { createMqttUplink } from './mqtt-uplink.ts';
+import { tariffFile } from './tariff-file.ts';
 import { realTimers } from './timers.ts';
 
 export interface OpenDeviceDeps {
@@ -34,8 +34,8 @@ export interface OpenDeviceDeps {
 /** Everything of a device but its reader and its screen. */
 export interface OpenedDevice {
   readonly device: Device;
-  /** For the preview; absent = none, or none that is believed. */
-  readonly tariffs?: DeviceTariffs;
+  /** For the preview. */
+  readonly tariffs: TariffBook;
   readonly journal: Journal;
   readonly denyList: DenyList;
   readonly keeper: Timekeeper;
@@ -98,10 +98,9 @@ function openParts(config: EdgeConfig, deps: OpenDeviceDeps, device: Device, clo
   closers.add(() => deny.store.close());
   const denyKeys = { lists: device.listKeys, generations: device.listGenerationKeys };
   const denyList = createDenyList(deny.store, denyKeys, realTimers.rest);
-  const tariffs = loadTariffs(deviceDir, device.listKeys, log);
   return {
     device,
-    ...(tariffs && { tariffs }),
+    tariffs: openTariffBook(tariffFile(deviceDir), device.listKeys, log),
     journal,
     denyList,
     keeper,

@@ -6,7 +6,6 @@ import { recordId } from '#contracts/ids.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
-import type { DeviceTariffs } from '#pricing/tariff-extract.ts';
 import type { AgentLimits } from '../agent-limits.ts';
 import type { AgentCounters } from '../agent-types.ts';
 import type { Timekeeper } from '../clock-evidence.ts';
@@ -27,6 +26,7 @@ import type {
 } from '../ports.ts';
 import { createSettling, logEntryOf, type SettleCounters, type Settling } from '../settling.ts';
 import type { TapDesk } from '../tap-desk.ts';
+import type { TariffBook } from '../tariff-book.ts';
 import type { WhereDesk } from '../whereabouts.ts';
 import {
   answersQuestion,
@@ -44,7 +44,7 @@ import type { StaffDesk } from './staff-desk.ts';
 
 export interface TouchDeskDeps {
   readonly device: Pick<Device, 'deviceId' | 'policy'>;
-  readonly tariffs?: DeviceTariffs | undefined;
+  readonly tariffs?: Pick<TariffBook, 'current'> | undefined;
   readonly journal: Journal;
   readonly desk: TapDesk;
   readonly staff: StaffDesk;
@@ -292,7 +292,7 @@ class Desk implements TouchDesk {
     const { zone = 'UTC', currency } = device.policy;
     const nowMs = keeper.nowMs();
     const earlier = repeated ? desk.ride(card, where) : null;
-    const ride = farePreviewOf(tariffs, {
+    const ride = farePreviewOf(tariffs?.current(), {
       card,
       where,
       deviceId: device.deviceId,

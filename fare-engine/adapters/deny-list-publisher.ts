@@ -27,7 +27,7 @@ import {
   planManifest,
   standing,
 } from '../deny-list/plan-publication.ts';
-import { createLeaderLock } from './leader-lock.ts';
+import { createLeaderLock, type LeaderLock } from './leader-lock.ts';
 import {
   advanceDenyList,
   forgetLeftOver,
@@ -47,8 +47,8 @@ const RECALL_MS = 500;
 const DELTAS_AT_ONCE = 50;
 /** Chunks of a snapshot after which news are looked for. */
 const CHUNKS_BETWEEN_NEWS = 25;
-/** Advisory lock of the one that publishes. */
-const PUBLISHER_LOCK = 0x6b76_646c;
+/** Advisory lock of the one engine that publishes lists. */
+export const PUBLISHER_LOCK = 0x6b76_646c;
 
 export interface DenyListPublisher {
   /** One turn: takes in new facts and publishes what changed; gives how many versions the list went on by. */
@@ -61,6 +61,8 @@ interface PublisherDeps {
   readonly pool: pg.Pool;
   readonly mqtt: MqttConnection;
   readonly signer: CitySigner;
+  /** Of {@link PUBLISHER_LOCK}, when it is shared; let go by {@link DenyListPublisher.stop}. */
+  readonly lock?: LeaderLock;
   readonly clock: Clock;
   readonly log: Logger;
   /** Named points: `fare.lists.before-send` (every message), `fare.lists.before-manifest`, `fare.lists.after-manifest`. */
@@ -90,7 +92,7 @@ class Publisher implements DenyListPublisher {
     const { mqtt, signer, pool } = deps;
     this.deps = deps;
     this.probe = deps.probe ?? noProbe;
-    this.lock = createLeaderLock(pool, PUBLISHER_LOCK);
+    this.lock = deps.lock ?? createLeaderLock(pool, PUBLISHER_LOCK);
     this.ownKey = new Map([[signer.keyId, createPublicKey(signer.privateKey)]]);
     mqtt.onLost(() => {
       this.atBroker = undefined;

@@ -138,6 +138,8 @@ async function writeStatuses(pool: Pool, items: readonly Timed<DeviceStatus>[]):
 }
 
 async function writeHealths(pool: Pool, items: readonly Timed<DeviceHealth>[]): Promise<void> {
+  const holders = items.filter(({ report }) => report.tariff !== undefined);
+  if (holders.length > 0) await writeTariffs(pool, holders);
   await pool.query(
     `INSERT INTO ingest.device_health AS d (device_id, health, at_ms)
      SELECT * FROM unnest($1::text[], $2::jsonb[], $3::bigint[]) AS o(device_id, health, at_ms)
@@ -147,6 +149,26 @@ async function writeHealths(pool: Pool, items: readonly Timed<DeviceHealth>[]): 
     [
       items.map((i) => i.report.deviceId),
       items.map((i) => JSON.stringify(wellFormed(i.report))),
+      items.map((i) => i.atMs),
+    ],
+  );
+}
+
+/** Which tariff extract a device holds, and since when it says so; another version begins anew. */
+async function writeTariffs(pool: Pool, items: readonly Timed<DeviceHealth>[]): Promise<void> {
+  await pool.query(
+    `INSERT INTO ingest.device_tariff AS d (device_id, version, sha256, since_ms, seen_ms)
+     SELECT device_id, version, sha256, at_ms, at_ms
+       FROM unnest($1::text[], $2::bigint[], $3::text[], $4::bigint[]) AS o(device_id, version, sha256, at_ms)
+     ORDER BY device_id
+     ON CONFLICT (device_id) DO UPDATE SET version = excluded.version, sha256 = excluded.sha256,
+       seen_ms = excluded.seen_ms, since_ms = CASE
+         WHEN (d.version, d.sha256) = (excluded.version, excluded.sha256) THEN d.since_ms ELSE excluded.since_ms END
+     WHERE d.seen_ms <= excluded.seen_ms`,
+    [
+      items.map((i) => i.report.deviceId),
+      items.map((i) => i.report.tariff?.version),
+      items.map((i) => i.report.tariff?.sha256),
       items.map((i) => i.atMs),
     ],
   );

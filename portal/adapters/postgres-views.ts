@@ -73,6 +73,7 @@ export const PUBLISHED_COLUMNS = {
   'ingest.published_journal_alarm': ['device_id', 'kind', 'noticed_at_ms'],
   'ingest.published_enrolment_alarm': ['device_id', 'kind', 'noticed_at_ms'],
   'ingest.published_backup': ['state', 'watermark_ms'],
+  'fare.published_tariff_extract': ['version', 'made_at_ms', 'packages'],
   'ingest.published_counts': ['records', 'taps', 'quarantined'],
 } as const;
 
@@ -143,6 +144,16 @@ export function createPostgresViews(pool: Pool): CityViews {
       (await rows('SELECT state, watermark_ms FROM ingest.published_backup LIMIT 1')).map((raw) => ({
         state: sure(raw['state']),
         watermarkMs: maybeMs(raw['watermark_ms']),
+      }))[0],
+    tariffExtract: async () =>
+      (
+        await rows(`SELECT version, made_at_ms,
+                        (SELECT max((p ->> 'validFromMs')::bigint) FROM jsonb_array_elements(packages) AS p) AS newest_from_ms
+                      FROM fare.published_tariff_extract ORDER BY version DESC LIMIT 1`)
+      ).map((raw) => ({
+        version: Number(raw['version']),
+        madeAtMs: Number(raw['made_at_ms']),
+        newestFromMs: Number(raw['newest_from_ms'] ?? 0),
       }))[0],
     pace: async (sinceMs, sliceMs) => (await rows(PACE_SQL, [sinceMs, sliceMs])).map(paceRow).reverse(),
   };

@@ -68,6 +68,13 @@ export const en: Catalogue = {
   'attention.CLOCK_ALONE': 'Clock not compared for a long time: {n}.',
   'attention.CLOCK_ALONE.do':
     'No fare rises by that: at a boundary the cheaper one holds. Check the network.',
+  'attention.TARIFF_NOT_EVERYWHERE':
+    'The new tariff, in force from {time}, is not on all validators yet: {n} lack it.',
+  'attention.TARIFF_NOT_EVERYWHERE.do':
+    'Check the connection of these validators before it begins.',
+  'attention.TARIFF_OUTDATED': 'The tariff is in force since {time}, and {n} validators do not have it.',
+  'attention.TARIFF_OUTDATED.do':
+    'Charges are right, but their screens show the old price. Connect these validators or replace them.',
   'attention.QUARANTINE': 'Set aside for review: {n}; last at {time}.',
   'attention.QUARANTINE.do': 'The reasons stand below. Nothing is lost.',
   'attention.BACKLOG': 'The fare engine falls behind; waiting: {n}.',

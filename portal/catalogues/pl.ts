@@ -67,6 +67,13 @@ export const pl: Catalogue = {
   'attention.DENY_LIST_OLD.do': 'Zablokowane karty mogą tam jeszcze jeździć. Sprawdź połączenie z brokerem.',
   'attention.CLOCK_ALONE': 'Zegar dawno niesprawdzany: {n}.',
   'attention.CLOCK_ALONE.do': 'Żadna cena przez to nie wzrośnie: na granicy obowiązuje niższa. Sprawdź sieć.',
+  'attention.TARIFF_NOT_EVERYWHERE':
+    'Nowa taryfa, ważna od {time}, nie jest jeszcze na wszystkich kasownikach: brakuje jej na {n}.',
+  'attention.TARIFF_NOT_EVERYWHERE.do':
+    'Przed jej początkiem sprawdź łączność tych kasowników.',
+  'attention.TARIFF_OUTDATED': 'Taryfa obowiązuje od {time}, a kasowników bez niej: {n}.',
+  'attention.TARIFF_OUTDATED.do':
+    'Opłaty są prawidłowe, ale ekran pokazuje starą cenę. Połącz te kasowniki albo je wymień.',
   'attention.QUARANTINE': 'Odłożone do sprawdzenia: {n}; ostatnio o {time}.',
   'attention.QUARANTINE.do': 'Powody podano niżej. Nic nie przepadło.',
   'attention.BACKLOG': 'Silnik taryf nie nadąża; w kolejce: {n}.',

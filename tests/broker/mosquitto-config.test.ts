@@ -55,7 +55,7 @@ describe('the configuration of mosquitto', () => {
       'topic read kvytok/v1/val-1/receipts',
       'topic read kvytok/v1/val-1/commands',
       'topic read kvytok/v1/lists/deny/#',
-      'topic read kvytok/v1/lists/tariff',
+      'topic read kvytok/v1/lists/tariff/#',
       'user eye',
       'topic read kvytok/v1/+/status',
       'topic read kvytok/v1/+/health',

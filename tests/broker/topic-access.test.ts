@@ -12,6 +12,7 @@ const FOREIGN = ['taps', 'status', 'health', 'receipts', 'commands'].map((c) => 
 const LISTS = [
   'kvytok/v1/lists/deny',
   'kvytok/v1/lists/tariff',
+  `kvytok/v1/lists/tariff/parts/${'a1'.repeat(32)}/0`,
   'kvytok/v1/lists/deny/deltas/1/7',
   'kvytok/v1/lists/deny/snapshots/1/7/0',
 ];
@@ -48,7 +49,8 @@ const NEVER = [
   'unrelated',
 ];
 const EVERY = ['taps', 'status', 'health', 'receipts', 'commands'].map((c) => `kvytok/v1/+/${c}`);
-const TOPICS = [...OWN, ...FOREIGN, ...LISTS, ...PROBES, ...NEVER, ...EVERY, 'kvytok/v1/lists/deny/#'];
+const LIST_FILTERS = ['kvytok/v1/lists/deny/#', 'kvytok/v1/lists/tariff/#'];
+const TOPICS = [...OWN, ...FOREIGN, ...LISTS, ...PROBES, ...NEVER, ...EVERY, ...LIST_FILTERS];
 
 /** The whole of what is allowed, written by hand; everything else must be refused. */
 const PUBLISH: Record<BrokerRole, readonly string[]> = {
@@ -70,9 +72,9 @@ const RETAIN: Record<BrokerRole, readonly string[]> = {
   monitor: [],
 };
 const SUBSCRIBE: Record<BrokerRole, readonly string[]> = {
-  device: ['kvytok/v1/val-1/receipts', 'kvytok/v1/val-1/commands', ...LISTS, 'kvytok/v1/lists/deny/#'],
+  device: ['kvytok/v1/val-1/receipts', 'kvytok/v1/val-1/commands', ...LISTS, ...LIST_FILTERS],
   ingest: ['kvytok/v1/+/taps', 'kvytok/v1/+/status', 'kvytok/v1/+/health', 'kvytok/v1/val-1/probe'],
-  lists: ['kvytok/v1/lists/deny'],
+  lists: ['kvytok/v1/lists/deny', 'kvytok/v1/lists/tariff'],
   monitor: ['kvytok/v1/+/status', 'kvytok/v1/+/health'],
 };
 

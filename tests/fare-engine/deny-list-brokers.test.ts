@@ -96,6 +96,7 @@ describe.each([
       onReceipt: ignore,
       onCommand: ignore,
       onDenyManifest: (payload) => fetcher.manifest(payload),
+      onTariffManifest: () => {},
     });
     try {
       await until(() => list.state().entries === ENTRIES, { withinMs: 60_000 });

@@ -75,3 +75,35 @@ it('data that the database refuses all the same is counted as malformed, once; t
   const counted = await pool.query('SELECT source, reason, items::int FROM ingest.uncollected');
   expect(counted.rows).toEqual([{ source: 'report', reason: 'INGEST_MALFORMED', items: 1 }]);
 });
+
+it('keeps since when a device holds its tariffs: another version begins anew, an older word changes nothing', async () => {
+  const say = (atMs: number, version: number): void => {
+    const health = parseHealth(
+      Buffer.from(
+        `{"v":1,"deviceId":"val-77","atMs":0,"epoch":"${hex32('e')}","seq":1,"journal":{"unreceipted":0,"kept":0,"capacity":9},
+         "reader":{"state":"ready","recoveries":0},"denyList":{"version":{"generation":1,"n":2},"entries":0,"ageMs":10},
+         "tariff":{"version":${version},"sha256":"${'a'.repeat(64)}"},"clock":{"syncAgeMs":null,"offsetMs":null},
+         "counters":{"accepted":0,"refused":0,"latencyMsMax":0}}`,
+      ),
+    );
+    if (!health.ok) throw new Error(JSON.stringify(health.problems));
+    store.take({ kind: 'health', atMs, report: health.value });
+  };
+  const held = async () =>
+    (
+      await pool.query(
+        `SELECT version::float8 AS version, since_ms::float8 AS since, seen_ms::float8 AS seen FROM ingest.device_tariff
+          WHERE device_id = 'val-77'`,
+      )
+    ).rows[0];
+  for (const [atMs, version, expected] of [
+    [1000, 5, { version: 5, since: 1000, seen: 1000 }],
+    [2000, 5, { version: 5, since: 1000, seen: 2000 }],
+    [3000, 6, { version: 6, since: 3000, seen: 3000 }],
+    [2500, 5, { version: 6, since: 3000, seen: 3000 }],
+  ] as const) {
+    say(atMs, version);
+    await store.flush();
+    expect(await held()).toEqual(expected);
+  }
+});

@@ -38,6 +38,7 @@ function aDevice(own: Partial<DeviceWire> = {}): DeviceWire {
     denyListAgeMs: 0,
     clockSyncAgeMs: 0,
     clockOffsetMs: 0,
+    tariffVersion: 7,
     accepted: 0,
     refused: 0,
     latencyMsMax: 1,
@@ -50,11 +51,17 @@ function aDevice(own: Partial<DeviceWire> = {}): DeviceWire {
 }
 
 type City = Parameters<typeof aCity>[0];
-type Alarms = Pick<Parameters<typeof findAttention>[0], 'journals' | 'backup'>;
+type Alarms = Pick<Parameters<typeof findAttention>[0], 'journals' | 'backup' | 'tariffExtract'>;
 
 const find = (city: City, alarms: Partial<Alarms> = {}) =>
   findAttention(
-    { ...aCity({ nowMs: NOW_MS, counts: FINE, ...city }), journals: [], backup: null, ...alarms },
+    {
+      ...aCity({ nowMs: NOW_MS, counts: FINE, ...city }),
+      journals: [],
+      backup: null,
+      tariffExtract: null,
+      ...alarms,
+    },
     ATTENTION_LIMITS,
   );
 const codes = (city: City, alarms?: Partial<Alarms>) => find(city, alarms).map(({ code }) => code);
@@ -147,6 +154,23 @@ describe('what needs a person', () => {
     ['none', NOW_MS - 10 ** 9, []],
   ] as const)('a backup that is %s, with its watermark at %s: %j', (state, watermarkMs, expected) => {
     expect(codes({}, { backup: { state, watermarkMs } })).toEqual(expected);
+  });
+
+  it.each([
+    ['everybody has it', { tariffVersion: 8 }, 0, []],
+    ['one lacks it within the time it may take', {}, 1, []],
+    ['one lacks it before it begins', {}, 0, ['TARIFF_NOT_EVERYWHERE']],
+    ['one has none', { tariffVersion: null }, 0, ['TARIFF_NOT_EVERYWHERE']],
+    ['one was put away', { state: 'off' }, 0, []],
+    ['one was never heard of', { reportedAtMs: null }, 0, []],
+  ] as const)('a new tariff: %s', (_name, own, youngerMs, expected) => {
+    const madeAtMs = NOW_MS - 900_000 + youngerMs;
+    const devices = [aDevice(own as Partial<DeviceWire>)];
+    const of = (newestFromMs: number) =>
+      find({ devices }, { tariffExtract: { version: 8, madeAtMs, newestFromMs } });
+    expect(of(NOW_MS + 1).map(({ code }) => code)).toEqual(expected);
+    const late = of(NOW_MS).map(({ code, severity, subjects }) => [code, severity, subjects]);
+    expect(late).toEqual(expected.map(() => ['TARIFF_OUTDATED', 'alarm', ['val-1']]));
   });
 
   it('puts alarms first, counts every device and names a bounded number', () => {

@@ -14,7 +14,7 @@ const ACTORS = [
   { clientId: 'office', role: 'lists' },
   { clientId: 'eye', role: 'monitor' },
 ] as const;
-const LISTS = ['kvytok/v1/lists/deny/#', 'kvytok/v1/lists/tariff'];
+const LISTS = ['kvytok/v1/lists/deny/#', 'kvytok/v1/lists/tariff/#'];
 
 let marks = 0;
 

@@ -9,6 +9,7 @@ export const PROBES = ['kvytok/v1/ingest-2/probe', 'kvytok/v1/ingest/probe', 'kv
 export const LISTS = [
   'kvytok/v1/lists/deny',
   'kvytok/v1/lists/tariff',
+  `kvytok/v1/lists/tariff/parts/${'a1'.repeat(32)}/0`,
   'kvytok/v1/lists/deny/deltas/1/7',
   'kvytok/v1/lists/deny/snapshots/1/7/0',
 ];

@@ -29,6 +29,7 @@ import type {
   UplinkHandlers,
 } from '../../../edge-agent/ports.ts';
 import type { StopPlan } from '../../../edge-agent/stops/stop-plan.ts';
+import type { TariffBook } from '../../../edge-agent/tariff-book.ts';
 import { type ManualClock, manualClock } from '../../support/manual-clock.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { checkBatch, createTestCity, pinned, receiptFor, seal, type TestCity } from './edge-city.ts';
@@ -181,7 +182,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
       { lists: pinned(city.lists), generations: pinned(city.generation) },
       timers.rest,
     ),
-    ...(options.tariffs && { tariffs: options.tariffs }),
+    ...(options.tariffs && { tariffs: fixedTariffs(options.tariffs) }),
     keeper,
     timers,
     chance: () => 0.5,
@@ -265,6 +266,16 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     lists,
     asked,
     records: () => allRecords(store),
+  };
+}
+
+/** A book in which nothing changes. */
+function fixedTariffs(tariffs: DeviceTariffs): TariffBook {
+  return {
+    current: () => tariffs,
+    held: () => undefined,
+    hear: () => ({ outcome: 'not-newer' }),
+    take: () => 'not-newer',
   };
 }
 

@@ -12,10 +12,11 @@ import { INITIAL_STATE, type TapFact } from '#pricing/model.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
 import { type DeviceTariffs, extractTariffs, openExtract } from '#pricing/tariff-extract.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
-import { loadTariffs } from '../../../edge-agent/adapters/load-tariffs.ts';
+import { tariffFile } from '../../../edge-agent/adapters/tariff-file.ts';
 import { tagOf } from '../../../edge-agent/card-log.ts';
 import type { CardFacts, CardLogEntry } from '../../../edge-agent/ports.ts';
 import { renderView } from '../../../edge-agent/screen/render-view.ts';
+import { openTariffBook } from '../../../edge-agent/tariff-book.ts';
 import { farePreviewOf, type TouchSeen } from '../../../edge-agent/validator/fare-preview.ts';
 import { previewOf } from '../../../edge-agent/validator/preview.ts';
 import { loadTariffTimeline } from '../../../fare-engine/tariffs/load-tariff.ts';
@@ -216,7 +217,7 @@ it('an extract is believed with a pinned signature, and without one a validator 
   const city = generateKeyPairSync('ed25519');
   const keys = new Map([['lists-1', city.publicKey]]);
   try {
-    const read = () => loadTariffs(folder.path, keys, log);
+    const read = () => openTariffBook(tariffFile(folder.path), keys, log).current();
     expect(read()).toBeUndefined();
     const sealed = sealEnvelope('tariff-extract', extract, { keyId: 'lists-1', privateKey: city.privateKey });
     const put = (bytes: Uint8Array) => writeFileSync(join(folder.path, TARIFF_EXTRACT_FILE), bytes);

@@ -11,6 +11,7 @@ import type {
   PaceRow,
   QuarantineRow,
   TapRow,
+  TariffExtractRow,
   TotalRow,
 } from '../../../portal/ports.ts';
 
@@ -25,6 +26,7 @@ export interface FakeViews extends CityViews {
   quarantineRows: QuarantineRow[];
   alarmRows: JournalAlarmRow[];
   backupRow: BackupRow | undefined;
+  tariffExtractRow: TariffExtractRow | undefined;
   paceRows: PaceRow[];
   /** While set, every call rejects with it. */
   broken: Error | undefined;
@@ -49,6 +51,7 @@ export function fakeViews(): FakeViews {
     quarantineRows: [],
     alarmRows: [],
     backupRow: undefined,
+    tariffExtractRow: undefined,
     paceRows: [],
     broken: undefined,
     calls,
@@ -62,6 +65,7 @@ export function fakeViews(): FakeViews {
     quarantine: () => called('quarantine', () => fake.quarantineRows),
     journalAlarms: () => called('journalAlarms', () => fake.alarmRows),
     backup: () => called('backup', () => fake.backupRow),
+    tariffExtract: () => called('tariffExtract', () => fake.tariffExtractRow),
     pace: (sinceMs) => called('pace', () => fake.paceRows.filter((row) => row.startMs >= sinceMs)),
   };
   return fake;
