@@ -130,7 +130,7 @@ function tariffs({ tariffExtract, devices, nowMs }: Figures, { tariffGraceS }: A
   const more = { count: lacking.length, subjects, sinceMs: newestFromMs };
   return nowMs < newestFromMs
     ? [finding('TARIFF_NOT_EVERYWHERE', 'warning', more)]
-    : [finding('TARIFF_OUTDATED', 'alarm', more)];
+    : [finding('TARIFF_MISSED', 'alarm', more)];
 }
 
 function setAside({ quarantine, nowMs }: Figures, { signShownS }: AttentionLimits): FindingWire[] {

@@ -73,10 +73,9 @@ export const de: Catalogue = {
   'attention.CLOCK_ALONE.do': 'Kein Preis steigt dadurch: an einer Grenze gilt der günstigere. Netz prüfen.',
   'attention.TARIFF_NOT_EVERYWHERE':
     'Der neue Tarif, gültig ab {time}, ist noch nicht auf allen Validatoren: er fehlt auf {n}.',
-  'attention.TARIFF_NOT_EVERYWHERE.do':
-    'Vor dem Beginn die Verbindung dieser Validatoren prüfen.',
-  'attention.TARIFF_OUTDATED': 'Der Tarif gilt seit {time}, und {n} Validatoren haben ihn nicht.',
-  'attention.TARIFF_OUTDATED.do':
+  'attention.TARIFF_NOT_EVERYWHERE.do': 'Vor dem Beginn die Verbindung dieser Validatoren prüfen.',
+  'attention.TARIFF_MISSED': 'Der Tarif gilt seit {time}, und {n} Validatoren haben ihn nicht.',
+  'attention.TARIFF_MISSED.do':
     'Die Beträge stimmen, aber die Anzeige nennt den alten Preis. Diese Validatoren verbinden oder ersetzen.',
   'attention.QUARANTINE': 'Zur Prüfung beiseitegelegt: {n}; zuletzt um {time}.',
   'attention.QUARANTINE.do': 'Die Gründe stehen weiter unten. Nichts ist verloren.',

@@ -70,10 +70,9 @@ export const en: Catalogue = {
     'No fare rises by that: at a boundary the cheaper one holds. Check the network.',
   'attention.TARIFF_NOT_EVERYWHERE':
     'The new tariff, in force from {time}, is not on all validators yet: {n} lack it.',
-  'attention.TARIFF_NOT_EVERYWHERE.do':
-    'Check the connection of these validators before it begins.',
-  'attention.TARIFF_OUTDATED': 'The tariff is in force since {time}, and {n} validators do not have it.',
-  'attention.TARIFF_OUTDATED.do':
+  'attention.TARIFF_NOT_EVERYWHERE.do': 'Check the connection of these validators before it begins.',
+  'attention.TARIFF_MISSED': 'The tariff is in force since {time}, and {n} validators do not have it.',
+  'attention.TARIFF_MISSED.do':
     'Charges are right, but their screens show the old price. Connect these validators or replace them.',
   'attention.QUARANTINE': 'Set aside for review: {n}; last at {time}.',
   'attention.QUARANTINE.do': 'The reasons stand below. Nothing is lost.',

@@ -69,10 +69,9 @@ export const pl: Catalogue = {
   'attention.CLOCK_ALONE.do': 'Żadna cena przez to nie wzrośnie: na granicy obowiązuje niższa. Sprawdź sieć.',
   'attention.TARIFF_NOT_EVERYWHERE':
     'Nowa taryfa, ważna od {time}, nie jest jeszcze na wszystkich kasownikach: brakuje jej na {n}.',
-  'attention.TARIFF_NOT_EVERYWHERE.do':
-    'Przed jej początkiem sprawdź łączność tych kasowników.',
-  'attention.TARIFF_OUTDATED': 'Taryfa obowiązuje od {time}, a kasowników bez niej: {n}.',
-  'attention.TARIFF_OUTDATED.do':
+  'attention.TARIFF_NOT_EVERYWHERE.do': 'Przed jej początkiem sprawdź łączność tych kasowników.',
+  'attention.TARIFF_MISSED': 'Taryfa obowiązuje od {time}, a kasowników bez niej: {n}.',
+  'attention.TARIFF_MISSED.do':
     'Opłaty są prawidłowe, ale ekran pokazuje starą cenę. Połącz te kasowniki albo je wymień.',
   'attention.QUARANTINE': 'Odłożone do sprawdzenia: {n}; ostatnio o {time}.',
   'attention.QUARANTINE.do': 'Powody podano niżej. Nic nie przepadło.',

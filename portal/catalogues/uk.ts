@@ -68,10 +68,9 @@ export const uk = {
   'attention.CLOCK_ALONE.do': 'Ціни від цього не зростуть: на межі діє дешевша. Перевірте зв’язок.',
   'attention.TARIFF_NOT_EVERYWHERE':
     'Новий тариф, що діє з {time}, ще не на всіх валідаторах: бракує на {n}.',
-  'attention.TARIFF_NOT_EVERYWHERE.do':
-    'Перевірте зв’язок цих валідаторів до початку дії тарифу.',
-  'attention.TARIFF_OUTDATED': 'Тариф діє з {time}, а валідаторів без нього: {n}.',
-  'attention.TARIFF_OUTDATED.do':
+  'attention.TARIFF_NOT_EVERYWHERE.do': 'Перевірте зв’язок цих валідаторів до початку дії тарифу.',
+  'attention.TARIFF_MISSED': 'Тариф діє з {time}, а валідаторів без нього: {n}.',
+  'attention.TARIFF_MISSED.do':
     'Плата рахується правильно, але екран показує стару ціну. Підключіть ці валідатори або замініть їх.',
   'attention.QUARANTINE': 'Відкладено на перевірку: {n}; востаннє о {time}.',
   'attention.QUARANTINE.do': 'Причини названо нижче. Нічого не втрачено.',

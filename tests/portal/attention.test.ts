@@ -170,7 +170,7 @@ describe('what needs a person', () => {
       find({ devices }, { tariffExtract: { version: 8, madeAtMs, newestFromMs } });
     expect(of(NOW_MS + 1).map(({ code }) => code)).toEqual(expected);
     const late = of(NOW_MS).map(({ code, severity, subjects }) => [code, severity, subjects]);
-    expect(late).toEqual(expected.map(() => ['TARIFF_OUTDATED', 'alarm', ['val-1']]));
+    expect(late).toEqual(expected.map(() => ['TARIFF_MISSED', 'alarm', ['val-1']]));
   });
 
   it('puts alarms first, counts every device and names a bounded number', () => {
