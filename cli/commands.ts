@@ -64,6 +64,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('ledger'),
   },
   {
+    name: 'open-data',
+    summary: 'riders and revenue by route and day, and plain tariffs, for everybody',
+    load: () => command('open-data'),
+  },
+  {
     name: 'tariff',
     summary: 'check tariffs, say what differs, try a draft on past taps',
     load: () => command('tariff'),
