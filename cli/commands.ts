@@ -69,6 +69,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('open-data'),
   },
   {
+    name: 'settle',
+    summary: 'months are settled with the carriers, and the acts signed',
+    load: () => command('settle'),
+  },
+  {
     name: 'tariff',
     summary: 'check tariffs, say what differs, try a draft on past taps',
     load: () => command('tariff'),

@@ -77,7 +77,7 @@ ${meaningTable(LOG_FAULTS)}
 
 ## Commands about settlements that are refused
 
-They are kept in \`fare.command_refusal\` with their detail; \`kvytok settle\` waits for the answer and shows it.
+They are kept in \`fare.command_refusal\` with their detail; \`kvytok settle\` shows the answer where the city runs.
 
 ${meaningTable(SETTLEMENT_REFUSALS)}
 

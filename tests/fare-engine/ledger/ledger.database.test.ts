@@ -2,10 +2,12 @@
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as ledgerCommand from '../../../cli/commands/ledger.ts';
 import { accountStatement } from '../../../fare-engine/account-statement.ts';
 import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequencer.ts';
 import type { AccountSums } from '../../../fare-engine/trial-balance.ts';
 import { trialBalance } from '../../../fare-engine/trial-balance.ts';
+import { runCommand } from '../../support/command-io.ts';
 import { until } from '../../support/until.ts';
 import { tapRow, token } from '../support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
@@ -193,6 +195,23 @@ test('the database takes no reversal that undoes another amount, side or currenc
     await expect(insert('undo', fields)).rejects.toMatchObject({ code: '23514' });
   }
   await insert('undo', ['rider:person-7', 'till:kiosk-7', 700, 'UAH', 'credit:fast']);
+});
+
+test('the command shows balances and accounts, as of an instant too', async () => {
+  const env = {
+    KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
+    KVYTOK_CITY_DIR: 'cities/ternopil',
+  };
+  const kvytok = (...args: string[]) => runCommand(ledgerCommand, args, '', process.cwd(), env);
+  const instant = new Date(closedAt).toISOString();
+  const balance = await kvytok('trial-balance', '--at', instant, '--by', 'kind');
+  expect(balance).toMatchObject({ code: 0, stdout: expect.stringContaining('closed until 2025-10-14\n') });
+  expect(balance.stdout).toMatch(/^revenue .*-₴60\.00$/m);
+  const account = await kvytok('account', 'revenue:tet', '--to', instant, '--rows', '2');
+  expect(account.stdout).toMatch(/… \d+ more/);
+  expect(account.stdout).toMatch(/^As known by state \d+ of kvytok.example\/test.*: -₴60\.00$/m);
+  expect((await kvytok('chart')).stdout).toMatch(/^rebate +debit/m);
+  await expect(kvytok('trial-balance', '--by', 'carrier')).rejects.toThrow('--by takes');
 });
 
 test('a posting that no leaf witnesses, and an account of no kind, are problems of the balance', async () => {

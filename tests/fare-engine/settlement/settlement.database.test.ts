@@ -1,18 +1,19 @@
 /** Months are settled on a real PostgreSQL: passes and rebates are shared, late rides wait, totals are the ledger's, acts are signed. */
 import { createHash, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { SplitRule } from '#pricing/revenue-split.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
-import { onOneSnapshot } from '../../../fare-engine/database-reader.ts';
+import * as settleCommand from '../../../cli/commands/settle.ts';
+import { previewSettlement } from '../../../fare-engine/read-settlement.ts';
 import type { SettlementTerms } from '../../../fare-engine/settle-commands.ts';
 import { parsePeriod } from '../../../fare-engine/settlement/period.ts';
-import { settle } from '../../../fare-engine/settlement/settle.ts';
 import {
   type ActSide,
   actStatement,
   ED25519_DEVELOPMENT,
 } from '../../../fare-engine/settlement/signature-schemes.ts';
-import { readSettlementFacts, settlementBefore } from '../../../fare-engine/settlement/window.ts';
 import { trialBalance } from '../../../fare-engine/trial-balance.ts';
+import { runCommand } from '../../support/command-io.ts';
 import { tapRow, token } from '../support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
 import { moneyPricer } from '../support/money-pricer.ts';
@@ -213,22 +214,27 @@ test('what comes after the close falls into the next month, with the month it be
     ['concession', 'city-budget', '2025-10', 1, 1200],
   ]);
   expect(await linesOf(city, '2025-10', 'tet')).toEqual(TET);
-  const again = await onOneSnapshot(city.admin, async (client) => {
-    const october = await settlementBefore(client, '2025-12-01');
-    return readSettlementFacts(client, {
-      period: parsePeriod('2025-10') as NonNullable<ReturnType<typeof parsePeriod>>,
-      untilMs: october?.untilMs as number,
-      before: await settlementBefore(client, '2025-11-01'),
-      cutXact: october?.xact ?? null,
-    });
-  });
-  const settled = settle(again, terms.tariffs.at(0)?.revenueSplit ?? []);
-  const carriers = settled.ok ? settled.settlement.carriers : [];
-  expect(
-    carriers.map(({ lines }) =>
-      lines.map(({ kind, ref, origin, rides, minor }) => [kind, ref, origin, rides, Number(minor)]),
-    ),
-  ).toEqual([MAT, TET]);
+  const october = parsePeriod('2025-10') as NonNullable<ReturnType<typeof parsePeriod>>;
+  const untilMs = Date.parse('2025-11-01T04:00+02:00');
+  const again = (rules: typeof RULES) =>
+    previewSettlement(city.admin, october, untilMs, rules as SplitRule[]);
+  expect(await again(RULES)).toMatchObject({ settled: { ok: true }, differing: [] });
+  // By other rules it would have been another month.
+  expect((await again([])).differing).toEqual(['mat', 'tet']);
+});
+
+test('the command prints the very bytes that are kept, and tells months and states', async () => {
+  const env = { KVYTOK_POSTGRES_URL: city.database.url('auditor_runtime') };
+  const kvytok = async (...args: string[]) =>
+    (await runCommand(settleCommand, args, '', process.cwd(), env)).stdout;
+  const { rows } = await city.admin.query(
+    "SELECT act_sha256 FROM fare.published_settlement WHERE period = '2025-10' AND carrier_id = 'tet'",
+  );
+  const bytes = await kvytok('act', 'tet', '2025-10');
+  expect(createHash('sha256').update(bytes).digest('hex')).toBe(rows[0].act_sha256);
+  expect(await kvytok('list')).toContain(`2025-10 tet drafted, closed by О. Бойко, ${rows[0].act_sha256}`);
+  await expect(kvytok('act', 'tet', '2026-10')).rejects.toMatchObject({ code: 'ACT_UNKNOWN' });
+  await expect(kvytok('act', 'tet', '2026-13')).rejects.toThrow('PERIOD is a month');
 });
 
 test('deliveries in another order, one by one, give the same month', async () => {
