@@ -5,7 +5,7 @@ import { type Static, Type } from 'typebox';
 import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { type MqttLogin, mqttLogin } from '#platform/mqtt-login.ts';
-import { readPrivateKeyFile } from '#platform/secret-files.ts';
+import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
 
 export const FareEngineEnvironment = Type.Object({
   KVYTOK_POSTGRES_URL: Type.String({ minLength: 1, description: 'address of PostgreSQL, role fare_runtime' }),
@@ -47,6 +47,19 @@ export const FareEngineEnvironment = Type.Object({
     pattern: '^[a-z0-9][a-z0-9-]{0,62}$',
     description: 'name under which devices have pinned that key',
   }),
+  KVYTOK_ACQUIRER_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description:
+        "address of the acquirer's API; without it bank cards are charged by another fare engine, or by none",
+    }),
+  ),
+  KVYTOK_ACQUIRER_TOKEN_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'file with the token that the acquirer has given' }),
+  ),
+  KVYTOK_ACQUIRER_CA_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: "PEM file with the authority of the acquirer's certificate" }),
+  ),
   KVYTOK_AUDIT_KEY_FILES: Type.Optional(
     Type.String({
       minLength: 1,
@@ -76,6 +89,8 @@ export interface FareEngineLimits {
   /** How often leaves of the audit log are numbered and signed, and how many at once. */
   readonly auditEveryMs: number;
   readonly auditLeavesMax: number;
+  /** How often the bank desk looks for work. */
+  readonly bankEveryMs: number;
 }
 
 export const DEFAULT_LIMITS: FareEngineLimits = {
@@ -90,6 +105,7 @@ export const DEFAULT_LIMITS: FareEngineLimits = {
   officeEveryMs: 1000,
   auditEveryMs: 5000,
   auditLeavesMax: 20_000,
+  bankEveryMs: 1000,
 };
 
 /** How the deny list goes out. */
@@ -107,6 +123,14 @@ export interface AuditConfig {
   readonly privateKeys: readonly KeyObject[];
 }
 
+/** How the acquirer is reached. */
+export interface AcquirerConfig {
+  readonly url: string;
+  /** Never logged. */
+  readonly token: string;
+  readonly caPem?: string;
+}
+
 /** Configuration of {@link import('./main.ts').startFareEngine}. */
 export interface FareEngineConfig {
   /** Address under the role `fare_runtime`, of a migrated database. */
@@ -117,19 +141,23 @@ export interface FareEngineConfig {
   readonly lists?: ListsConfig;
   /** Keys that sign the audit log. Absent where this process does not: leaves wait for one that does. */
   readonly auditKeys?: readonly KeyObject[];
+  /** Absent where this process asks no bank for money. */
+  readonly acquirer?: AcquirerConfig;
   readonly limits?: Partial<FareEngineLimits>;
 }
 
 /**
  * From the environment, files read.
- * @throws OperatorError FARE_LISTS_INCOMPLETE, SECRET_FILE_UNREADABLE, AUDIT_KEY_OPEN
+ * @throws OperatorError FARE_LISTS_INCOMPLETE, FARE_ACQUIRER_INCOMPLETE, SECRET_FILE_UNREADABLE, AUDIT_KEY_OPEN
  */
 export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
   const lists = listsConfig(env);
+  const acquirer = acquirerConfig(env);
   return {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     cityDir: env.KVYTOK_CITY_DIR,
     ...(lists === null ? {} : { lists }),
+    ...(acquirer === null ? {} : { acquirer }),
     ...(env.KVYTOK_AUDIT_KEY_FILES === undefined
       ? {}
       : { auditKeys: env.KVYTOK_AUDIT_KEY_FILES.split(',').map(readAuditKey) }),
@@ -148,6 +176,34 @@ function readAuditKey(path: string): KeyObject {
     kept: 'Nothing was started and nothing was changed.',
     todo: 'chmod 600 the file; if somebody may have read it, make a new key (docs/OPERATIONS.md, audit log).',
   });
+}
+
+const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];
+
+function acquirerConfig(env: FareEngineEnvironment): AcquirerConfig | null {
+  const {
+    KVYTOK_ACQUIRER_URL: url,
+    KVYTOK_ACQUIRER_TOKEN_FILE: tokenFile,
+    KVYTOK_ACQUIRER_CA_FILE: caFile,
+  } = env;
+  if (url === undefined && tokenFile === undefined && caFile === undefined) return null;
+  const address = url !== undefined && URL.canParse(url) ? new URL(url) : null;
+  const open = address?.protocol === 'http:' && !LOOPBACK.includes(address.hostname);
+  if (address === null || tokenFile === undefined || open) {
+    throw new OperatorError({
+      code: 'FARE_ACQUIRER_INCOMPLETE',
+      happened: open
+        ? 'KVYTOK_ACQUIRER_URL is an address without TLS on another machine.'
+        : 'To ask banks for money the fare engine needs the address of the acquirer and a token; one of them is missing.',
+      kept: 'Nothing was started and nothing was changed.',
+      todo: 'Set KVYTOK_ACQUIRER_URL (https://…; http:// to this machine alone) and KVYTOK_ACQUIRER_TOKEN_FILE together, or neither.',
+    });
+  }
+  return {
+    url: address.href,
+    token: readSecretFile(tokenFile),
+    ...(caFile === undefined ? {} : { caPem: readSecretFile(caFile) }),
+  };
 }
 
 function listsConfig(env: FareEngineEnvironment): ListsConfig | null {

@@ -23,6 +23,7 @@ import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { activateTariffs } from './adapters/activate-tariffs.ts';
 import { type AuditSequencer, createAuditSequencer } from './adapters/audit-sequencer.ts';
+import { type BankOffice, createBankOffice } from './adapters/bank-office.ts';
 import { workBreakdowns } from './adapters/breakdown-queue.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
 import {
@@ -30,7 +31,9 @@ import {
   type DenyListPublisher,
   PUBLISHER_LOCK,
 } from './adapters/deny-list-publisher.ts';
+import { createHttpAcquirer } from './adapters/http-acquirer.ts';
 import { createLeaderLock } from './adapters/leader-lock.ts';
+import { loadBankTerms } from './adapters/load-bank-terms.ts';
 import { createPostgresClockStore } from './adapters/postgres-clock.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
@@ -53,7 +56,7 @@ import { startWorker, type Task, type Worker } from './worker.ts';
 export interface FareEngineDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Named points: `fare.after-claim`, `fare.before-commit`, `fare.after-commit`. */
+  /** Named points: `fare.after-claim`, `fare.before-commit`, `fare.after-commit`, `bank.asked`, `bank.answered`. */
   readonly probe?: Probe;
 }
 
@@ -85,8 +88,9 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   const pool = createPool({
     url: config.postgresUrl,
     applicationName: 'kvytok-fare-engine',
-    // Beside the pricing workers: office, deny list and its lock, audit log and its lock, snapshot, one to spare for looking.
-    max: limits.workers + 7,
+    // Beside the pricing workers: office, deny list and its lock, audit log and its lock, snapshot, one to spare for looking;
+    // bank desk: its lock, and payments taken on at once.
+    max: limits.workers + 7 + (config.acquirer === undefined ? 0 : 5),
     log: deps.log,
   });
   let plan: ActivationPlan;
@@ -127,13 +131,15 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   if (publisher) workers.push(start(measured(listTasks(publisher, limits, deps.clock)), limits, deps.log));
   const sequencer = sequencerOf(config, city, pool, deps);
   if (sequencer) workers.push(start(measured(auditTasks(sequencer, limits, deps.clock)), limits, deps.log));
+  const bank = bankOf(config, pool, deps);
+  if (bank) workers.push(start(measured(bankTasks(bank, limits, deps.clock)), limits, deps.log));
   const vitals = fareVitals(metrics, {
     backlog: () => readBacklog(pool, deps.clock.nowMs()),
     databaseProblems: () => databaseProblems(pool),
     listsConnected: () => mqtt?.connected ?? null,
   });
   deps.log.info({ packages: packages.length, workers: limits.workers }, 'fare.started');
-  return roleOf(workers, { mqtt, publisher, sequencer, pool }, vitals);
+  return roleOf(workers, { mqtt, publisher, sequencer, bank, pool }, vitals);
 }
 
 function roleOf(
@@ -142,6 +148,7 @@ function roleOf(
     mqtt: MqttConnection | null;
     publisher: ListPublishers | null;
     sequencer: AuditSequencer | null;
+    bank: BankOffice | null;
     pool: pg.Pool;
   },
   vitals: Vitals,
@@ -152,6 +159,7 @@ function roleOf(
     await parts.mqtt?.stop();
     await parts.publisher?.denials.stop();
     await parts.sequencer?.stop();
+    await parts.bank?.stop();
     await parts.pool.end();
   };
   return {
@@ -268,6 +276,27 @@ function publisherOf(
     denials: createDenyListPublisher({ ...shared, lock, probe }),
     tariffs: createTariffListPublisher({ ...shared, ...told, lock }),
   };
+}
+
+/** The acquirer's answers are waited for so long. */
+const ACQUIRER_MS_MAX = 15_000;
+
+function bankOf(config: FareEngineConfig, pool: pg.Pool, deps: FareEngineDeps): BankOffice | null {
+  const terms = loadBankTerms(config.cityDir);
+  if (terms === null || config.acquirer === undefined) return null;
+  const { clock, log, probe = noProbe } = deps;
+  return createBankOffice({
+    pool,
+    acquirer: createHttpAcquirer({ ...config.acquirer, timeoutMs: ACQUIRER_MS_MAX }),
+    books: { terms, holders: { acquirerId: terms.acquirerId, providerId: terms.providerId } },
+    nowMs: () => clock.nowMs(),
+    log,
+    probe,
+  });
+}
+
+function bankTasks(bank: BankOffice, limits: FareEngineLimits, clock: Clock): Task[] {
+  return [everyMs('bank', limits.bankEveryMs, clock, async () => void (await bank.turn()))];
 }
 
 function sequencerOf(

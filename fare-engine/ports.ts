@@ -9,7 +9,7 @@ import type { StoredBreakdown } from './facts/breakdowns.ts';
 import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
 import type { MediumSuccession } from './facts/media-book.ts';
 import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
-import type { InboxRow, StoredRefusal, StoredShift } from './facts/tap-of-record.ts';
+import type { InboxRow, StoredBankTap, StoredRefusal, StoredShift } from './facts/tap-of-record.ts';
 import type { StoredSync, UnsureTap } from './facts/tap-time.ts';
 import type { Decided, Decision } from './ledger/decision.ts';
 import type { Posting } from './ledger/post-line.ts';
@@ -124,6 +124,8 @@ export interface FareTransaction {
     cardActs: readonly StoredCardAct[];
     breakdowns: readonly StoredBreakdown[];
   }): Promise<void>;
+  /** Stores what bank cards proved, and queues their days. */
+  storeBankTaps(taps: readonly StoredBankTap[]): Promise<void>;
   write(writes: PricingWrites): Promise<void>;
 }
 

@@ -198,7 +198,7 @@ async function compareWithLog(
        SELECT p.item->>1 AS debit, p.item->>2 AS credit, (p.item->>3)::bigint AS amount,
               coalesce(p.item->>4, l.bytes::json->>'currency') AS currency
        FROM fare.audit_leaf l CROSS JOIN LATERAL json_array_elements(l.bytes::json->'postings') AS p (item)
-       WHERE l.kind IN ('decision', 'command') AND ${KNOWN('l.xact')})
+       WHERE l.kind IN ('decision', 'command', 'bank-payment') AND ${KNOWN('l.xact')})
      SELECT account, currency, sum(signed)::text AS balance
      FROM posted CROSS JOIN LATERAL (VALUES (debit, amount), (credit, -amount)) AS s (account, signed)
      GROUP BY account, currency`,

@@ -14,6 +14,7 @@ import {
   factOfRecord,
   type InboxRow,
   type RecordContext,
+  type StoredBankTap,
   type StoredRefusal,
   type StoredShift,
 } from './facts/tap-of-record.ts';
@@ -87,8 +88,9 @@ async function priceInbox(tx: FareTransaction, deps: WorkDeps, rows: readonly In
   const days = [...new Set(records.taps.map((tap) => tap.fareDay))];
   const { links, successions, closes } = await tx.loadLinks(tokens, days);
   const media = createMediaBook(links, [...successions, ...records.successions]);
-  const { checks, cardActs, breakdowns } = records;
+  const { checks, cardActs, breakdowns, bankTaps } = records;
   if (checks.length + cardActs.length + breakdowns.length > 0) await tx.storeStaffRecords(records);
+  if (bankTaps.length > 0) await tx.storeBankTaps(bankTaps);
   const whose = ownersOf(records.taps, media, closes);
   const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
   await deps.probe('fare.before-commit');
@@ -119,6 +121,7 @@ export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked
       checks: [],
       cardActs: [],
       breakdowns: [],
+      bankTaps: [],
     };
     const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records);
     await deps.probe('fare.before-commit');
@@ -138,6 +141,7 @@ interface Records {
   readonly checks: StoredCheck[];
   readonly cardActs: StoredCardAct[];
   readonly breakdowns: StoredBreakdown[];
+  readonly bankTaps: StoredBankTap[];
 }
 
 function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
@@ -149,10 +153,12 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
   const checks: StoredCheck[] = [];
   const cardActs: StoredCardAct[] = [];
   const breakdowns: StoredBreakdown[] = [];
+  const bankTaps = new Map<string, StoredBankTap>();
   for (const row of rows) {
     const fact = factOfRecord(row, rules);
     // The same record twice in one chunk is one tap; ingest has seen to it that both have the same bytes.
     if (fact.kind === 'tap') taps.set(fact.tap.tapId, fact.tap);
+    if (fact.kind === 'tap' && fact.bank !== null) bankTaps.set(fact.bank.tapId, fact.bank);
     if (fact.kind === 'tap' && fact.unsure !== null) unsure.set(fact.tap.tapId, fact.unsure);
     if (fact.kind !== 'tap' && fact.kind !== 'refused' && fact.sync !== null)
       syncs.set(fact.sync.recordId, fact.sync);
@@ -172,6 +178,7 @@ function sortRecords(rows: readonly InboxRow[], rules: RecordContext): Records {
     checks,
     cardActs,
     breakdowns,
+    bankTaps: [...bankTaps.values()],
   };
 }
 

@@ -48,7 +48,9 @@ function readBankCards(file: string, timeZone: string, acquirer: BankCardFile['a
   } catch (error) {
     throw invalid(file, (error as Error).message);
   }
-  const parsed = parseBankCardFile({ v: 1, timeZone, acquirer, ...(chosen as object) });
+  // What was agreed with the acquirer is the fare engine's (`acquiring`): no device has to know it.
+  const { acquiring: _, ...cards } = chosen as { acquiring?: unknown };
+  const parsed = parseBankCardFile({ v: 1, timeZone, acquirer, ...cards });
   if (!parsed.ok) throw invalid(file, describeProblems(parsed.problems));
   return parsed.value;
 }

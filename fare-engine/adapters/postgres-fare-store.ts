@@ -14,6 +14,7 @@ import type {
   PricingWrites,
   QueueRow,
 } from '../ports.ts';
+import { STORE_BANK_TAPS } from './bank-statements.ts';
 import { storeBreakdowns } from './breakdown-statements.ts';
 import {
   CLAIM_INBOX,
@@ -80,6 +81,7 @@ function transaction(client: pg.PoolClient): FareTransaction {
       await storeStaffRecords(client, records);
       await storeBreakdowns(client, records.breakdowns);
     },
+    storeBankTaps: async (taps) => void (await client.query(STORE_BANK_TAPS, [JSON.stringify(taps)])),
     write: (writes) => write(client, writes),
   };
 }

@@ -42,6 +42,20 @@ export interface StoredRefusal {
   readonly receivedAtMs: number;
 }
 
+/** What a bank card proved at a tap, and the data of its later authorisation, sealed for the acquirer. */
+export interface StoredBankTap {
+  readonly tapId: string;
+  readonly tokenId: string;
+  readonly fareDay: string;
+  readonly par: string | null;
+  readonly parProven: boolean;
+  readonly oda: string;
+  readonly authorisation: string;
+  readonly acquirerKeyId: string;
+  readonly fareAtMs: number;
+  readonly receivedAtMs: number;
+}
+
 /** A shift with the vehicle on which the device believed itself to be; whose shift it is, assignments say. */
 export interface StoredShift extends ShiftEvent {
   readonly vehicleId: string | null;
@@ -49,7 +63,12 @@ export interface StoredShift extends ShiftEvent {
 
 /** What a record becomes. Of clock and epoch records only the sync is kept here: the rest stays with ingest. */
 export type RecordFact =
-  | { readonly kind: 'tap'; readonly tap: StoredTap; readonly unsure: UnsureTap | null }
+  | {
+      readonly kind: 'tap';
+      readonly tap: StoredTap;
+      readonly unsure: UnsureTap | null;
+      readonly bank: StoredBankTap | null;
+    }
   | { readonly kind: 'refused'; readonly refused: StoredRefusal }
   | { readonly kind: 'shift'; readonly shift: StoredShift; readonly sync: StoredSync | null }
   | { readonly kind: 'check'; readonly check: StoredCheck; readonly sync: StoredSync | null }
@@ -86,6 +105,7 @@ export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact 
       kind: 'tap',
       tap,
       unsure: isUnsure(tap, context.clock) ? unsureTap(tap, record.at, context.clock) : null,
+      bank: bankTap(tap, record),
     };
   }
   if (record.kind === 'refused') return { kind: 'refused', refused: storedRefusal(record, row, context) };
@@ -185,6 +205,14 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
     ].sort(),
     receivedAtMs: row.receivedAtMs,
   };
+}
+
+function bankTap(tap: StoredTap, { body }: Static<typeof TapRecord>): StoredBankTap | null {
+  if (body.bank === undefined) return null;
+  const { tapId, tokenId, fareDay, fareAtMs, receivedAtMs } = tap;
+  const { par = null, parProven = false, oda, authorisation, acquirerKeyId } = body.bank;
+  const proof = { par, parProven, oda, authorisation, acquirerKeyId };
+  return { tapId, tokenId, fareDay, ...proof, fareAtMs, receivedAtMs };
 }
 
 /** Only an earlier record of the same epoch can have been repeated; it is named as its device wrote it. */

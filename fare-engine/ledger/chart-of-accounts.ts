@@ -97,3 +97,9 @@ export const PASS_LIABILITY = 'liability:passes';
 
 /** What caps took off fares: carriers earn the fare before the cap, and share what it took off when the month is settled. */
 export const CAP_REBATE = 'rebate:caps';
+
+/** What an acquirer has taken from bank cards and still owes the city. */
+export const clearingAccount = (acquirerId: string): string => `clearing:${acquirerId}`;
+
+/** Rides with bank cards that nobody paid until they were written off; what is paid later comes back off it. */
+export const BANK_DEBT_LOSS = 'loss:bank-debt';

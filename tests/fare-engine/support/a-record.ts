@@ -1,6 +1,6 @@
 /** Records as devices write them, for tests of the fare engine. */
 import { createHash } from 'node:crypto';
-import type { ClockEvidence } from '#contracts/record.ts';
+import type { BankEvidence, ClockEvidence } from '#contracts/record.ts';
 
 export const EPOCH = 'e'.repeat(32);
 const BOOT = 'b'.repeat(32);
@@ -18,6 +18,8 @@ export interface TapWish {
   readonly stopId?: string;
   readonly companions?: number;
   readonly bags?: number;
+  /** Of a bank card; its medium is `bank` then. */
+  readonly bank?: BankEvidence;
   readonly receivedAtMs?: number;
   readonly passBackOfSeq?: number;
   /** What the device knew of time, instead of a sync a second before. */
@@ -50,7 +52,7 @@ export function tapRow(wish: TapWish): RowWish {
   const body = {
     tokenId: wish.token ?? token(1),
     ...(wish.formerToken === undefined ? {} : { formerTokenId: wish.formerToken }),
-    mediumKind: wish.mediumKind ?? 'social',
+    mediumKind: wish.mediumKind ?? (wish.bank === undefined ? 'social' : 'bank'),
     direction: 'in',
     where: {
       vehicleId: wish.vehicleId ?? 'bus-1',
@@ -59,6 +61,7 @@ export function tapRow(wish: TapWish): RowWish {
     },
     companions: wish.companions ?? 0,
     ...(wish.bags === undefined ? {} : { bags: wish.bags }),
+    ...(wish.bank === undefined ? {} : { bank: wish.bank }),
     ...(wish.passBackOfSeq === undefined ? {} : { passBackOfSeq: wish.passBackOfSeq }),
     denyList: { generation: 1, n: 0 },
   };

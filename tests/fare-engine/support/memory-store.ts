@@ -167,6 +167,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       for (const breakdown of breakdowns) store.breakdowns.set(breakdown.breakdownId, breakdown);
       if (store.breakdowns.size > before) store.touchAll();
     },
+    storeBankTaps: async () => {},
     write: async (writes) => {
       store.decisions.push(...writes.decisions);
       for (const posting of writes.postings) {

@@ -1,0 +1,137 @@
+/** Statements of bank cards: what their taps brought, what is owed for their days, and payments with their events. */
+
+/** New bank taps, and their days into the queue; the same twice is one. $1 taps (JSON). */
+export const STORE_BANK_TAPS = `
+WITH stored AS (
+  INSERT INTO fare.bank_tap (tap_id, token_id, fare_day, par, par_proven, oda, authorisation, acquirer_key_id, fare_at_ms,
+    received_at_ms)
+  SELECT "tapId", "tokenId", "fareDay", par, "parProven", oda, "authorisation", "acquirerKeyId", "fareAtMs",
+    "receivedAtMs"
+  FROM json_to_recordset($1) AS r ("tapId" text, "tokenId" text, "fareDay" date, par text, "parProven" boolean, oda text,
+    "authorisation" text, "acquirerKeyId" text, "fareAtMs" bigint, "receivedAtMs" bigint)
+  ON CONFLICT (tap_id) DO NOTHING RETURNING token_id, fare_day)
+INSERT INTO fare.bank_queue (token_id, fare_day) SELECT DISTINCT token_id, fare_day FROM stored`;
+
+/** Takes all rows of cards that are due. $1 now, $2 most rows that are looked for. */
+export const CLAIM_CARDS = `
+WITH closed AS (SELECT max(fare_day) AS until FROM fare.close),
+due AS (
+  (SELECT token_id FROM fare.bank_queue WHERE look_ms <= $1 ORDER BY look_ms LIMIT $2)
+  UNION
+  (SELECT token_id FROM fare.bank_queue CROSS JOIN closed WHERE look_ms IS NULL AND fare_day <= until
+    ORDER BY fare_day LIMIT $2)),
+taken AS (
+  DELETE FROM fare.bank_queue q USING due WHERE q.token_id = due.token_id
+  RETURNING q.token_id, q.fare_day, q.look_ms)
+SELECT token_id AS "tokenId", array_agg(DISTINCT fare_day::text) AS days,
+       bool_or(look_ms IS NOT DISTINCT FROM -9000000000000000) AS fresh, (SELECT until::text FROM closed) AS "closedUntil"
+FROM taken GROUP BY token_id`;
+
+const ITEMS = `json_agg(json_build_object('fareDay', s.fare_day, 'accountId', s.account_id, 'amountMinor', s.amount::text))`;
+
+/** What the books say of cards and days. $1 tokens and $2 days, pairwise; $3 currency. */
+export const LOAD_BOOKS = `
+WITH key AS (SELECT DISTINCT token_id, fare_day FROM unnest($1::text[], $2::date[]) AS k (token_id, fare_day))
+SELECT c.token_id AS "tokenId",
+  (SELECT ${ITEMS} FROM (
+     SELECT k.fare_day, d.account_id, sum(d.rider_minor - d.loss_minor) AS amount
+       FROM key k
+      CROSS JOIN LATERAL (SELECT x.tap_id FROM fare.timed_tap x WHERE x.token_id = k.token_id
+         AND x.fare_day = k.fare_day AND x.medium_kind = 'bank' OFFSET 0) AS x
+      CROSS JOIN LATERAL (SELECT * FROM fare.decision d WHERE d.tap_id = x.tap_id ORDER BY d.revision DESC LIMIT 1) AS d
+      WHERE k.token_id = c.token_id AND d.currency = $3 GROUP BY 1, 2) AS s WHERE s.amount <> 0) AS due,
+  (SELECT ${ITEMS} FROM (
+     SELECT i.fare_day, i.account_id, sum(i.amount_minor) AS amount
+       FROM key k JOIN fare.bank_item i ON i.token_id = k.token_id AND i.fare_day = k.fare_day
+      WHERE k.token_id = c.token_id AND NOT EXISTS (
+        SELECT FROM fare.bank_event e JOIN fare.bank_payment p USING (payment_id)
+         WHERE e.payment_id = i.payment_id AND (e.kind = 'withdrawn' OR (p.kind = 'refund' AND e.kind = 'declined')))
+      GROUP BY 1, 2) AS s WHERE s.amount <> 0) AS asked,
+  (SELECT b.tap_id FROM fare.bank_tap b WHERE b.token_id = c.token_id
+    ORDER BY b.fare_at_ms DESC, b.tap_id LIMIT 1) AS "tapId"
+FROM (SELECT DISTINCT token_id FROM key) AS c`;
+
+export const PAYMENT_COLUMNS = `json_build_object('paymentId', p.payment_id, 'kind', p.kind, 'tokenId', p.token_id,
+  'amountMinor', p.amount_minor::text, 'currency', p.currency, 'tapId', p.tap_id, 'refunds', p.refunds,
+  'madeAtMs', p.made_at_ms)`;
+
+const EVENTS = `(SELECT coalesce(json_agg(json_build_object('n', e.n, 'kind', e.kind, 'key', e.key, 'code', e.code,
+    'reference', e.reference, 'amountMinor', e.amount_minor::text, 'atMs', e.at_ms) ORDER BY e.n), '[]')
+  FROM fare.bank_event e WHERE e.payment_id = p.payment_id)`;
+
+/** The latest payments of cards: those before them are done with, for a card that owes is not let on. $1 tokens. */
+export const LOAD_HISTORY = `
+SELECT ${PAYMENT_COLUMNS} AS payment, ${EVENTS} AS events
+FROM unnest($1::text[]) AS c (token_id) CROSS JOIN LATERAL (
+  SELECT * FROM fare.bank_payment p WHERE p.token_id = c.token_id ORDER BY p.made_at_ms DESC, p.payment_id LIMIT 40) AS p`;
+
+/** One payment with all that its requests need. $1 its id. */
+export const LOAD_PAYMENT = `
+SELECT ${PAYMENT_COLUMNS} AS payment, ${EVENTS} AS events, b.authorisation, b.acquirer_key_id AS "acquirerKeyId",
+  (SELECT coalesce(json_agg(json_build_object('fareDay', i.fare_day, 'accountId', i.account_id,
+      'amountMinor', i.amount_minor::text) ORDER BY i.fare_day, i.account_id), '[]')
+     FROM fare.bank_item i WHERE i.payment_id = p.payment_id) AS items,
+  (SELECT e.reference FROM fare.bank_event e WHERE e.payment_id = p.refunds AND e.kind = 'cleared'
+    ORDER BY e.n DESC LIMIT 1) AS "refundsReference"
+FROM fare.bank_payment p JOIN fare.bank_tap b USING (tap_id) WHERE p.payment_id = $1`;
+
+/** $1 payments, $2 items, $3 days to look at again (JSON), $4 now. */
+export const WRITE_PLAN = `
+WITH made AS (
+  INSERT INTO fare.bank_payment (payment_id, kind, token_id, amount_minor, currency, tap_id, refunds, made_at_ms)
+  SELECT "paymentId", kind, "tokenId", "amountMinor", currency, "tapId", refunds, "madeAtMs"
+  FROM json_to_recordset($1) AS r ("paymentId" text, kind text, "tokenId" text, "amountMinor" bigint, currency text,
+    "tapId" text, refunds text, "madeAtMs" bigint)
+  RETURNING payment_id),
+item AS (
+  INSERT INTO fare.bank_item (payment_id, token_id, fare_day, account_id, amount_minor)
+  SELECT "paymentId", "tokenId", "fareDay", "accountId", "amountMinor"
+  FROM json_to_recordset($2) AS r ("paymentId" text, "tokenId" text, "fareDay" date, "accountId" text,
+    "amountMinor" bigint)),
+work AS (
+  INSERT INTO fare.bank_work (payment_id, due_ms) SELECT payment_id, $4 FROM made)
+INSERT INTO fare.bank_queue (token_id, fare_day, look_ms)
+SELECT "tokenId", "fareDay", "lookMs" FROM json_to_recordset($3) AS r ("tokenId" text, "fareDay" date, "lookMs" bigint)`;
+
+/** $1 payment, $2 n, $3 kind, $4 key, $5 code, $6 reference, $7 amount, $8 when. No row = another was first. */
+export const ADD_EVENT = `
+INSERT INTO fare.bank_event (payment_id, n, kind, key, code, reference, amount_minor, at_ms)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (payment_id, n) DO NOTHING RETURNING n`;
+
+/** $1 payment, $2 when to look at it; NULL = when something happens to it. */
+export const SET_WORK = `
+WITH gone AS (DELETE FROM fare.bank_work WHERE payment_id = $1 AND $2::bigint IS NULL)
+INSERT INTO fare.bank_work (payment_id, due_ms) SELECT $1, $2::bigint WHERE $2::bigint IS NOT NULL
+ON CONFLICT (payment_id) DO UPDATE SET due_ms = excluded.due_ms, tries = 0`;
+
+/** Owed anew: the days of a payment that another takes the place of. $1 payment, $2 now. */
+export const LOOK_AT_ITEMS = `
+INSERT INTO fare.bank_queue (token_id, fare_day, look_ms)
+SELECT DISTINCT token_id, fare_day, $2::bigint FROM fare.bank_item WHERE payment_id = $1`;
+
+/** The day of the tap that a payment names. $1 payment, $2 now. */
+export const LOOK_AT_TAP = `
+INSERT INTO fare.bank_queue (token_id, fare_day, look_ms)
+SELECT b.token_id, b.fare_day, $2::bigint FROM fare.bank_payment p JOIN fare.bank_tap b USING (tap_id)
+WHERE p.payment_id = $1`;
+
+const WORD = `SELECT action, reason FROM fare.deny_entry WHERE token_id = $2 ORDER BY known_from_ms DESC, entry_id DESC LIMIT 1`;
+
+/**
+ * A card that owes is denied, by the command that an officer would give. Scope `all`: a validator cannot know of a bank card
+ * that a right carries it. $1 command id, $2 token, $3 now, $4 who says it.
+ */
+export const DENY_CARD = `
+INSERT INTO fare.command_inbox (command_id, kind, payload, submitted_by, submitted_at_ms)
+SELECT $1, 'deny-medium', jsonb_build_object('tokenId', $2::text, 'reason', 'debt', 'scope', 'all', 'validFromMs', $3::bigint),
+       $4, $3
+WHERE NOT EXISTS (SELECT FROM (${WORD}) AS w WHERE w.action = 'deny') ON CONFLICT DO NOTHING`;
+
+/** A card that owes nothing any more is taken again, unless it is denied for another reason. */
+export const ALLOW_CARD = `
+INSERT INTO fare.command_inbox (command_id, kind, payload, submitted_by, submitted_at_ms)
+SELECT $1, 'allow-medium', jsonb_build_object('tokenId', $2::text), $4, $3
+WHERE EXISTS (SELECT FROM (${WORD}) AS w WHERE w.action = 'deny' AND w.reason = 'debt')
+   OR EXISTS (SELECT FROM fare.command_inbox c WHERE c.kind = 'deny-medium' AND c.submitted_by = $4
+               AND c.payload->>'tokenId' = $2)
+ON CONFLICT DO NOTHING`;

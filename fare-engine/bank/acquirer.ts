@@ -1,0 +1,63 @@
+/**
+ * The port to whoever asks the cards' banks for money. Every request has a key of ours: asked again under the same key, an
+ * acquirer does nothing more and answers what it answered before. Card data go along as the reader sealed them; nobody here
+ * can open them.
+ */
+
+/** What an authorisation is for: to see that the card is good, to charge rides, or to charge a debt once more. */
+export type AuthorisationPurpose = 'nominal' | 'charge' | 'recovery';
+
+export interface AuthorisationRequest {
+  readonly key: string;
+  readonly purpose: AuthorisationPurpose;
+  readonly amountMinor: bigint;
+  readonly currency: string;
+  /** base64url, as it stands in the tap's record. */
+  readonly authorisation: string;
+  readonly acquirerKeyId: string;
+}
+
+/** Takes money that was authorised (`clear`), or gives back money that was cleared (`refund`). */
+export interface FollowUpRequest {
+  readonly key: string;
+  /** Of the authorisation, or of the clearing. */
+  readonly reference: string;
+  readonly amountMinor: bigint;
+  readonly currency: string;
+}
+
+/** The bank's word. `code` is the payment scheme's, two characters. */
+export type AcquirerAnswer =
+  | {
+      readonly outcome: 'approved';
+      readonly code: string;
+      /** Under which the acquirer knows it, also in its clearing file. */
+      readonly reference: string;
+      /** The account behind card and phone, where the bank tells it. */
+      readonly par?: string;
+    }
+  | { readonly outcome: 'declined'; readonly code: string };
+
+export interface Acquirer {
+  authorise(request: AuthorisationRequest): Promise<AcquirerAnswer>;
+  clear(request: FollowUpRequest): Promise<AcquirerAnswer>;
+  refund(request: FollowUpRequest): Promise<AcquirerAnswer>;
+  /** What became of a request; `null` = it never arrived. */
+  status(key: string): Promise<AcquirerAnswer | null>;
+}
+
+/** No answer that could be trusted came: whether the request was done is not known, and only `status` may tell. */
+export class AcquirerSilent extends Error {
+  constructor(why: string) {
+    super(`the acquirer gave no answer that counts: ${why}`);
+    this.name = 'AcquirerSilent';
+  }
+}
+
+/** The acquirer does not take the request itself (a wrong login, a malformed field): asking again does not help. */
+export class AcquirerRefused extends Error {
+  constructor(why: string) {
+    super(`the acquirer does not take the request: ${why}`);
+    this.name = 'AcquirerRefused';
+  }
+}

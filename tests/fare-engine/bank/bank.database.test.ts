@@ -1,0 +1,193 @@
+/** Bank cards from tap to money: real PostgreSQL, the sandbox acquirer as a real HTTP server. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { derivedAccountId } from '../../../fare-engine/facts/account-of.ts';
+import { reconcile } from '../../../fare-engine/reconcile.ts';
+import { token } from '../support/a-record.ts';
+import { type BankRig, openBankRig } from '../support/bank-rig.ts';
+import { command } from '../support/submit.ts';
+
+let rig: BankRig;
+beforeAll(async () => {
+  rig = await openBankRig();
+});
+afterAll(() => rig.stop());
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** 14 October 2025, 9:00 in Kyiv; each test has days of its own. */
+const FIRST = Date.UTC(2025, 9, 14, 6);
+const dayOf = (n: number): string => new Date(FIRST + n * DAY_MS).toISOString().slice(0, 10);
+const at = (day: number, hour = 0): number => FIRST + day * DAY_MS + hour * HOUR_MS;
+
+async function denied(n: number): Promise<string> {
+  const { rows } = await rig.engine.admin.query<{ word: string }>(
+    `SELECT action || ' ' || coalesce(reason, '') AS word FROM fare.deny_entry WHERE token_id = $1
+     ORDER BY known_from_ms DESC LIMIT 1`,
+    [token(n)],
+  );
+  return rows[0]?.word.trim() ?? 'never';
+}
+
+const rider = (n: number): Promise<bigint> => rig.balance(`rider:${derivedAccountId(token(n))}`);
+
+test('a day of rides is asked about at once, charged once after its close, and stands at the acquirer in the ledger', async () => {
+  await rig.engine.deliver([rig.tap(1, 1, at(0)), rig.tap(1, 2, at(0, 5)), rig.tap(2, 1, at(0, 5))]);
+  await rig.engine.drain();
+  rig.engine.clock.setWall(at(0, 6));
+  await rig.settle();
+  expect(await rig.story(1)).toEqual(['nominal 100: asked, approved 00']);
+  expect(await rider(1)).toBe(2800n);
+  await rig.close(dayOf(0));
+  await rig.settle();
+  await rig.settle();
+  expect(await rig.story(1)).toEqual([
+    'nominal 100: asked, approved 00',
+    'charge 2800: asked, approved 00, asked, cleared 00',
+  ]);
+  expect(await rider(1)).toBe(0n);
+  expect(await rig.balance('clearing:acq')).toBe(4200n);
+  expect(rig.account(1).balanceMinor).toBe(97_200n);
+  // A second day of a card that its bank has vouched for: no nominal authorisation, a charge of its own.
+  await rig.engine.deliver([rig.tap(1, 3, at(1))]);
+  await rig.engine.drain();
+  await rig.close(dayOf(1));
+  await rig.settle();
+  expect((await rig.story(1)).slice(2)).toEqual(['charge 1400: asked, approved 00, asked, cleared 00']);
+});
+
+test('a refusal puts the card on the deny list, the calendar asks again, and money takes it off', async () => {
+  rig.account(3).balanceMinor = 0n;
+  rig.engine.clock.setWall(at(2, 1));
+  await rig.engine.deliver([rig.tap(3, 1, at(2))]);
+  await rig.engine.drain();
+  await rig.settle();
+  // A bank that does not stand by its card is asked for the ride at once, so that it can be paid.
+  expect(await rig.story(3)).toEqual(['nominal 100: asked, declined 51', 'charge 1400: asked, declined 51']);
+  expect(await denied(3)).toBe('deny debt');
+  rig.engine.clock.setWall(at(2, 1) + 24 * HOUR_MS - 1);
+  await rig.settle();
+  expect((await rig.story(3))[1]).toBe('charge 1400: asked, declined 51');
+  rig.account(3).balanceMinor = 1400n;
+  rig.engine.clock.setWall(at(2, 1) + 24 * HOUR_MS);
+  await rig.settle();
+  expect((await rig.story(3))[1]).toBe(
+    'charge 1400: asked, declined 51, asked, approved 00, asked, cleared 00',
+  );
+  expect(await denied(3)).toBe('allow');
+  expect(await rider(3)).toBe(0n);
+  await rig.close(dayOf(2));
+  await rig.settle();
+  expect(await rig.story(3)).toHaveLength(2);
+});
+
+test('a stolen card is asked once; its debt is written off in the end; a card that is lost stays denied as lost', async () => {
+  rig.account(4).block = '43';
+  rig.engine.clock.setWall(at(4, 1));
+  await command(rig.engine, 'deny-medium', {
+    tokenId: token(4),
+    reason: 'lost',
+    scope: 'all',
+    validFromMs: at(4),
+  });
+  await rig.engine.deliver([rig.tap(4, 1, at(4))]);
+  await rig.engine.drain();
+  await rig.settle();
+  expect(await denied(4)).toBe('deny lost');
+  rig.engine.clock.setWall(at(4, 1) + 30 * DAY_MS);
+  await rig.settle();
+  expect(await rig.story(4)).toEqual([
+    'nominal 100: asked, declined 43',
+    'charge 1400: asked, declined 43, written-off',
+  ]);
+  expect(await rig.balance('loss:bank-debt')).toBe(1400n);
+  expect(await denied(4)).toBe('deny lost');
+});
+
+test('what has gathered beyond the limit is asked for before the close; what a close adds comes by itself', async () => {
+  const day = 40;
+  rig.engine.clock.setWall(at(day, 9));
+  await rig.engine.deliver([0, 2, 4, 6, 8].map((hour, i) => rig.tap(5, i + 1, at(day, hour))));
+  await rig.engine.drain();
+  await rig.settle();
+  expect((await rig.story(5))[1]).toBe('charge 7000: asked, approved 00, asked, cleared 00');
+  await rig.engine.deliver([rig.tap(5, 6, at(day, 10))]);
+  await rig.engine.drain();
+  await rig.close(dayOf(day));
+  await rig.settle();
+  expect((await rig.story(5))[2]).toBe('charge 1400: asked, approved 00, asked, cleared 00');
+});
+
+test('a ride that becomes cheaper after it was paid is given back: taken off the next ride, or refunded', async () => {
+  const day = 50;
+  rig.engine.clock.setWall(at(day, 6));
+  await rig.engine.deliver([6, 7].flatMap((n) => [rig.tap(n, 1, at(day)), rig.tap(n, 2, at(day, 4))]));
+  await rig.engine.drain();
+  await rig.close(dayOf(day));
+  await rig.settle();
+  // An adjustment of the closed day, as the engine writes one: the second ride is free after all.
+  for (const n of [6, 7])
+    await rig.engine.admin.query(
+      `INSERT INTO fare.decision SELECT (jsonb_populate_record(d, jsonb_build_object('revision', d.revision + 1,
+         'supersedes', d.revision, 'rider_minor', 0, 'concession_minor', d.rider_minor, 'adjusts_close', d.fare_day,
+         'xact', pg_current_xact_id()))).* FROM fare.latest_decision d WHERE d.tap_id LIKE $1`,
+      [`val-${n}.%.2`],
+    );
+  await rig.engine.deliver([rig.tap(6, 3, at(day + 1)), rig.tap(6, 4, at(day + 1, 4))]);
+  await rig.engine.drain();
+  await rig.close(dayOf(day + 1));
+  rig.engine.clock.advance(2 * HOUR_MS);
+  await rig.settle();
+  expect((await rig.story(6)).slice(1)).toEqual([
+    'charge 2800: asked, approved 00, asked, cleared 00',
+    'charge 1400: asked, approved 00, asked, cleared 00',
+  ]);
+  expect((await rig.story(7)).slice(1)).toEqual([
+    'charge 2800: asked, approved 00, asked, cleared 00',
+    'refund 1400: asked, refunded 00',
+  ]);
+  expect(rig.account(7).balanceMinor).toBe(98_600n);
+});
+
+test('an asker that dies at any point, and answers that are lost, charge nobody twice', async () => {
+  const day = 60;
+  rig.engine.clock.setWall(at(day, 1));
+  const cards = Array.from({ length: 8 }, (_, i) => 10 + i);
+  await rig.engine.deliver(cards.map((n) => rig.tap(n, 1, at(day))));
+  await rig.engine.drain();
+  await rig.settle();
+  await rig.close(dayOf(day));
+  let deaths = 0;
+  let points = 0;
+  // Dies at every third point that it passes, whichever it is.
+  const dying = rig.office(() => {
+    points += 1;
+    if (points % 3 !== 0) return;
+    deaths += 1;
+    throw new Error('killed');
+  });
+  rig.sandbox.misbehaviour.loseAnswers = 5;
+  rig.sandbox.misbehaviour.cutRequests = 2;
+  await rig.main.stop();
+  for (let round = 0; round < 40; round += 1) {
+    await dying.turn().catch(() => {});
+    rig.engine.clock.advance(30_000);
+  }
+  await dying.stop();
+  rig.engine.clock.advance(HOUR_MS);
+  await rig.settle();
+  for (const n of cards) {
+    expect(rig.account(n).balanceMinor, `card ${n}`).toBe(98_600n);
+    expect(await rider(n), `card ${n}`).toBe(0n);
+  }
+  expect(deaths).toBeGreaterThan(0);
+});
+
+test('the books agree with themselves and with the acquirer', async () => {
+  const found = await reconcile(rig.engine.admin);
+  expect(found.ledgerSumByCurrency).toEqual({ UAH: '0' });
+  const taken = rig.sandbox.books.lines.reduce(
+    (sum, { kind, amountMinor }) => sum + (kind === 'clearing' ? amountMinor : -amountMinor),
+    0n,
+  );
+  expect(await rig.balance('clearing:acq')).toBe(taken);
+});
