@@ -11,6 +11,7 @@ import { type AssetFolders, assetRoutes } from './routes/assets.ts';
 import { auditLogRoutes } from './routes/audit-log.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
+import { openDataRoutes } from './routes/open-data.ts';
 import { pageRoutes } from './routes/pages.ts';
 import { SECURITY } from './security.ts';
 import type { NoteRequest } from './vitals.ts';
@@ -76,6 +77,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     eventRoutes,
     healthRoutes,
     auditLogRoutes,
+    openDataRoutes,
     (scope: FastifyInstance) => assetRoutes(scope, context, options.folders, options.islands),
   ];
   for (const add of routes) {

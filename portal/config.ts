@@ -16,6 +16,12 @@ export const PortalConfig = Type.Object({
     default: 'cities/ternopil',
     description: 'folder of the city data (gtfs/, tariff/, city.yaml)',
   }),
+  KVYTOK_PORTAL_OPEN_DATA_DIR: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: 'folder that kvytok open-data writes, served under /open-data; without it there is none',
+    }),
+  ),
 });
 export type PortalConfig = Static<typeof PortalConfig>;
 

@@ -6,12 +6,13 @@ import type { CityGeo } from './city-geo.ts';
 import type { CityNames } from './city-names.ts';
 import type { EventStream } from './event-stream.ts';
 import type { LiveCity } from './live-city.ts';
-import type { CityViews, PublishedLog } from './ports.ts';
+import type { CityViews, OpenData, PublishedLog } from './ports.ts';
 import { createWording, readLanguage, type Wording } from './wording.ts';
 
 export interface PortalContext {
   readonly views: CityViews;
   readonly auditLog: PublishedLog;
+  readonly openData: OpenData;
   readonly names: CityNames;
   readonly geo: CityGeo;
   readonly live: LiveCity;

@@ -12,6 +12,7 @@ import type { Role } from '#platform/role.ts';
 import { readCityFolder } from './adapters/city-folder.ts';
 import { createIslandSource } from './adapters/islands.ts';
 import { listenDecided } from './adapters/listen-decided.ts';
+import { createOpenData } from './adapters/open-data-folder.ts';
 import { createPublishedLog } from './adapters/postgres-audit-log.ts';
 import { createPostgresViews } from './adapters/postgres-views.ts';
 import { buildApp } from './app.ts';
@@ -67,6 +68,7 @@ export async function startPortal(config: PortalConfig, deps: PortalDeps): Promi
   const context: PortalContext = {
     views,
     auditLog,
+    openData: createOpenData(config.KVYTOK_PORTAL_OPEN_DATA_DIR),
     names,
     geo,
     live,

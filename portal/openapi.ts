@@ -114,6 +114,34 @@ export function openApiDocument(): Record<string, unknown> {
           },
         },
       },
+      '/open-data': {
+        get: {
+          summary: 'Index of the open data: every version with its files',
+          responses: {
+            '200': {
+              description: 'index',
+              content: {
+                'application/json': {
+                  schema: { type: 'object', properties: { v: { const: 1 }, versions: { type: 'array' } } },
+                },
+              },
+            },
+            '404': problem('nothing is published'),
+          },
+        },
+      },
+      '/open-data/{path}': {
+        get: {
+          summary: 'A file that the index names',
+          description: 'A version never changes: later corrections are another version (docs/OPEN-DATA.md).',
+          parameters: [{ name: 'path', in: 'path', required: true, schema: { type: 'string' } }],
+          responses: {
+            '200': { description: 'file', content: { 'text/csv': {}, 'application/json': {} } },
+            '304': { description: 'the file that is held already (If-None-Match)' },
+            '404': problem('the index names no such file'),
+          },
+        },
+      },
       '/healthz': { get: { summary: 'Is the process alive', responses: answers('alive', Health) } },
       '/readyz': {
         get: {

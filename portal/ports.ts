@@ -168,6 +168,14 @@ export interface PublishedLog {
   tile(level: number, n: number): Promise<Buffer | undefined>;
 }
 
+/** What the city publishes for everybody. */
+export interface OpenData {
+  /** The index as it was written (JSON); `undefined` = nothing is published. */
+  index(): Promise<string | undefined>;
+  /** A file that the index names, e.g. `v1/rides-by-day.csv`; `undefined` = it names none of this path. */
+  file(path: string): Promise<{ readonly bytes: Buffer; readonly sha256: string } | undefined>;
+}
+
 /** Tells when something was decided. It may miss some: readers poll as well. */
 export interface DecidedSignal {
   onDecided(listener: () => void): void;
