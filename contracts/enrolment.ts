@@ -138,6 +138,8 @@ export const DevicePolicyFile = Type.Object({
   passBackS: Type.Integer({ minimum: 0, maximum: 86_400 }),
   mediumKinds: Type.Array(MediumKind, { minItems: 1, maxItems: 16 }),
   journalRecordsMax: Type.Integer({ minimum: 2, maximum: 10_000_000 }),
+  /** Which way passengers go who touch it: `both` ways where leaving is tapped at the same validator. Absent = in. */
+  direction: Type.Optional(Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Literal('both')])),
   /** Of balances that cards carry. */
   currency: Type.Optional(Currency),
   /** IANA zone in which people of the city read times. */

@@ -102,8 +102,8 @@ export const TapBody = Type.Object({
   /** The same medium's token under the key before this one, while a rotation of token keys runs. */
   formerTokenId: Type.Optional(TokenId),
   mediumKind: MediumKind,
-  /** Which way: this platform's buses know boarding only; `out` is for networks that tap twice. */
-  direction: Type.Union([Type.Literal('in'), Type.Literal('out')]),
+  /** Which way; `out` is for networks that tap twice. Absent = the validator serves both ways and cannot know. */
+  direction: Type.Optional(Type.Union([Type.Literal('in'), Type.Literal('out')])),
   where: Whereabouts,
   /** Riders beside the holder, paid by the same medium. */
   companions: Type.Integer({ minimum: 0, maximum: 20 }),

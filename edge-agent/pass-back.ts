@@ -2,10 +2,10 @@
  * Which media rode a moment ago: two touches are one ride. The memory is rebuilt from the journal after a crash, so
  * a rider whose green was written but never shown touches again and has ridden once.
  */
-import { type JournalRecord, parseRecord } from '#contracts/record.ts';
+import { type JournalRecord, parseRecord, type Whereabouts } from '#contracts/record.ts';
 import { instantOf } from './clock-evidence.ts';
 import type { EarlierRide } from './decide-tap.ts';
-import type { Beside, StoredRecord } from './ports.ts';
+import type { Beside, DevicePolicy, StoredRecord } from './ports.ts';
 
 /** Most rides remembered; a bus boards fewer within any sensible window. */
 const RIDES_MAX = 4096;
@@ -48,8 +48,19 @@ export interface PassBackMemory {
   rebuild(newestFirst: readonly StoredRecord[]): void;
 }
 
-/** Makes an empty memory for a window of `passBackMs`. */
-export function createPassBackMemory(passBackMs: number): PassBackMemory {
+/** The vehicle is the place of a ride; where validators serve both ways, its stop too: at another one a touch is no repetition. */
+export function passBackPlace(
+  { vehicleId, stopId }: Whereabouts,
+  direction: DevicePolicy['direction'],
+): string | undefined {
+  return direction === 'both' ? `${vehicleId ?? ''} ${stopId ?? ''}` : vehicleId;
+}
+
+/** Makes an empty memory for a window of `passBackMs`; what is called a vehicle is what {@link passBackPlace} says. */
+export function createPassBackMemory(
+  passBackMs: number,
+  direction?: DevicePolicy['direction'],
+): PassBackMemory {
   const rides = new Map<string, Ride>();
 
   // Within one boot the monotonic clock measures; a wall clock that was set back must not make an old ride new.
@@ -99,13 +110,17 @@ export function createPassBackMemory(passBackMs: number): PassBackMemory {
     rebuild(newestFirst) {
       for (const stored of newestFirst.toReversed()) {
         const record = parseRecord(stored.bytes);
-        if (record.ok) rememberOld(rides, record.value);
+        if (record.ok) rememberOld(rides, record.value, direction);
       }
     },
   };
 }
 
-function rememberOld(rides: Map<string, Ride>, record: JournalRecord): void {
+function rememberOld(
+  rides: Map<string, Ride>,
+  record: JournalRecord,
+  direction: DevicePolicy['direction'],
+): void {
   if (record.kind !== 'tap') return;
   const { tokenId, where, companions, bags = 0, passBackOfSeq } = record.body;
   if (passBackOfSeq !== undefined) {
@@ -113,7 +128,7 @@ function rememberOld(rides: Map<string, Ride>, record: JournalRecord): void {
     return;
   }
   rides.delete(tokenId);
-  const { vehicleId } = where;
+  const vehicleId = passBackPlace(where, direction);
   rides.set(tokenId, { seq: record.seq, atMs: instantOf(record.at), vehicleId, companions, bags });
 }
 

@@ -365,6 +365,8 @@ export interface DevicePolicy {
   readonly mediumKinds: readonly MediumKind[];
   /** Most records without a receipt; at that many the validator is out of order. */
   readonly journalRecordsMax: number;
+  /** Which way passengers go who touch it; absent = in. */
+  readonly direction?: 'in' | 'out' | 'both';
   /** ISO 4217; of balances that cards carry. */
   readonly currency?: string;
   /** IANA zone in which people of the city read times; UTC where nobody said. */

@@ -7,7 +7,7 @@ import type { Timekeeper } from './clock-evidence.ts';
 import { decideTap, type EarlierRide, refusalOfStaff, type TapDecision } from './decide-tap.ts';
 import { type DenyList, denialsOf } from './deny-list.ts';
 import type { AppendResult, Journal } from './journal.ts';
-import { createPassBackMemory, type Moment } from './pass-back.ts';
+import { createPassBackMemory, type Moment, passBackPlace } from './pass-back.ts';
 import type { Beside, CardFacts, Device, ServiceCard, StoredRecord, Timers } from './ports.ts';
 import { createRefusalQuota } from './refusal-quota.ts';
 
@@ -68,8 +68,11 @@ function mediumOf({ tokenId, formerTokenId, mediumKind }: CardFacts) {
 /** Makes the desk; rides of a moment ago are read back from the journal. */
 export function createTapDesk(deps: TapDeskDeps): TapDesk {
   const { device, journal, denyList, keeper, timers, limits } = deps;
+  const { direction: way = 'in' } = device.policy;
+  const said = way === 'both' ? {} : { direction: way };
+  const placeOf = (where: Whereabouts) => passBackPlace(where, way);
   const quota = createRefusalQuota(limits.refusalBurst, limits.refusalRefillMs);
-  const passBack = createPassBackMemory(device.policy.passBackS * 1000);
+  const passBack = createPassBackMemory(device.policy.passBackS * 1000, way);
   const newest = journal.newest(limits.rebuildRecordsMax);
   rememberTime(keeper, newest);
   passBack.rebuild(newest);
@@ -104,12 +107,12 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
     const { passBackOfSeq } = decision;
     const repetition = passBackOfSeq === undefined ? {} : { passBackOfSeq };
     const bank = card?.bank && { bank: card.bank };
-    const body = { ...medium, direction: 'in' as const, companions: 0, ...repetition, ...bank, ...common };
+    const body = { ...medium, ...said, companions: 0, ...repetition, ...bank, ...common };
     const written = journal.append({ kind: 'tap', at, body });
     if (written.ok && decision.repeated) {
       for (const token of tokensOf(card)) passBack.adopt(token, written.record.seq);
     } else if (written.ok) {
-      passBack.remember(medium.tokenId, { seq: written.record.seq, vehicleId: where.vehicleId }, moment());
+      passBack.remember(medium.tokenId, { seq: written.record.seq, vehicleId: placeOf(where) }, moment());
     }
     return written;
   }
@@ -121,7 +124,7 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
         policy: device.policy,
         denials: denialsOf(denyList, ...tokensOf(card)),
         ...time(),
-        earlier: earlierOf(card, where.vehicleId, moment()),
+        earlier: earlierOf(card, placeOf(where), moment()),
       });
     },
     refusalOfStaff: (service) =>
@@ -133,7 +136,7 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
     writeBeside(card, rideSeq, beside, where) {
       const body = {
         ...mediumOf(card),
-        direction: 'in' as const,
+        ...said,
         companions: beside.companions,
         ...(beside.bags > 0 && { bags: beside.bags }),
         passBackOfSeq: rideSeq,
@@ -145,9 +148,11 @@ export function createTapDesk(deps: TapDeskDeps): TapDesk {
       if (written.ok) for (const token of tokensOf(card)) passBack.addBeside(token, rideSeq, beside);
       return written;
     },
-    ride: (card, where) => earlierOf(card, where.vehicleId, moment()),
-    rodeElsewhere({ tokenId, formerTokenId, ageMs, companions, bags }, { vehicleId }) {
-      const ride = { ageMs, vehicleId, companions, ...(bags && { bags }) };
+    ride: (card, where) => earlierOf(card, placeOf(where), moment()),
+    rodeElsewhere({ tokenId, formerTokenId, ageMs, companions, bags }, where) {
+      // Who got on at another door gets off here.
+      if (way === 'out') return;
+      const ride = { ageMs, vehicleId: placeOf(where), companions, ...(bags && { bags }) };
       passBack.rodeElsewhere(tokenId, ride, moment());
       if (formerTokenId !== undefined) passBack.rodeElsewhere(formerTokenId, ride, moment());
     },

@@ -27,6 +27,7 @@ import type {
 } from './facts/facts.ts';
 import { createMediaBook, type MediumSuccession } from './facts/media-book.ts';
 import type { TimeRules } from './facts/tap-time.ts';
+import { exitsAhead } from './journey-exits.ts';
 import { proveTimes } from './prove-times.ts';
 
 export interface ExportRequest {
@@ -81,6 +82,8 @@ export function exportFacts(
       }
       for (const line of await rightLines(client, [...fresh])) await write(formatBundleLine(line));
       for (const line of await openingLines(client, [...fresh], request.fromDay))
+        await write(formatBundleLine(line));
+      for (const line of await afterLines(client, [...fresh], request.untilDay))
         await write(formatBundleLine(line));
       for (const { fareDay } of page) exported.add(fareDay);
       taps += page.length;
@@ -221,6 +224,27 @@ async function openingLines(
   return rows
     .filter(({ state, base }) => state !== nothing || base !== null)
     .map((row) => ({ kind: 'state' as const, ...row }));
+}
+
+/** What the first day behind the exported ones found for journeys that were open at their end. */
+async function afterLines(
+  client: Queryable,
+  accountIds: readonly string[],
+  untilDay: string,
+): Promise<BundleLine[]> {
+  const rows = await rowsOf<{ accountId: string; stateOut: string; baseOut: string | null }>(
+    client,
+    `SELECT DISTINCT ON (account_id) account_id AS "accountId", state_out AS "stateOut", base_out AS "baseOut"
+     FROM fare.account_day WHERE account_id = ANY ($1::text[]) AND fare_day >= $2::date
+     ORDER BY account_id, fare_day`,
+    [accountIds, untilDay],
+  );
+  return rows.flatMap(({ accountId, ...next }) => {
+    const { exits, base } = exitsAhead({ next });
+    return exits.length + base.length === 0
+      ? []
+      : [{ kind: 'after' as const, accountId, exits: [...exits], base: [...base] }];
+  });
 }
 
 async function rightLines(client: Queryable, accountIds: readonly string[]): Promise<BundleLine[]> {

@@ -5,10 +5,12 @@
 import { type CarriedState, type ExitsAhead, exitsIn, NOTHING_AHEAD } from '#pricing/close-rules.ts';
 import type { JourneyExit, PricingState } from '#pricing/model.ts';
 import { exitRow, parseStateText } from '#pricing/state-text.ts';
-import type { DaySurroundings } from './ports.ts';
+import type { DayStates } from './ports.ts';
 
 /** What the stored next day found for journeys that this one leaves open. */
-export function exitsAhead(around: DaySurroundings | undefined): ExitsAhead {
+export function exitsAhead(
+  around: { readonly next: Pick<DayStates, 'stateOut' | 'baseOut'> | null } | undefined,
+): ExitsAhead {
   const next = around?.next;
   // The usual city has none, and its states need not be read for it.
   if (!next || !(hasExits(next.stateOut) || hasExits(next.baseOut))) return NOTHING_AHEAD;

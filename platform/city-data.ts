@@ -48,6 +48,7 @@ export const City = Type.Object({
   validator: Type.Object({
     passBackS: seconds,
     journalRecordsMax: Type.Integer({ minimum: 100 }),
+    direction: Type.Optional(Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Literal('both')])),
     /** Kinds of media that this city's validators take. */
     mediumKinds: Type.Optional(Type.Array(MediumKind, { minItems: 1 })),
   }),

@@ -24,6 +24,7 @@ export interface ValidatorPolicy {
   readonly passBackS: number;
   readonly mediumKinds: readonly MediumKind[];
   readonly journalRecordsMax: number;
+  readonly direction?: 'in' | 'out' | 'both';
   readonly zone?: string;
   readonly inspection?: readonly InspectionRule[];
   readonly companions?: readonly CompanionRule[];

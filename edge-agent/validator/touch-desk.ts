@@ -289,10 +289,11 @@ class Desk implements TouchDesk {
 
   private previewOf(card: CardFacts, where: Whereabouts, repeated: boolean): { preview?: Preview } {
     const { device, keeper, desk, tariffs } = this.deps;
-    const { zone = 'UTC', currency } = device.policy;
+    const { zone = 'UTC', currency, direction = 'in' } = device.policy;
     const nowMs = keeper.nowMs();
     const earlier = repeated ? desk.ride(card, where) : null;
-    const ride = farePreviewOf(tariffs?.current(), {
+    // On leaving, or where nobody knows which way it is, no price can be shown.
+    const ride = farePreviewOf(direction === 'in' ? tariffs?.current() : undefined, {
       card,
       where,
       deviceId: device.deviceId,
@@ -331,6 +332,8 @@ class Desk implements TouchDesk {
     record: { readonly epoch: string; readonly seq: number },
     where: Whereabouts,
   ): void {
+    // Other doors take what they are told for boardings.
+    if ((this.deps.device.policy.direction ?? 'in') !== 'in') return;
     const card = { tokenId, ...(formerTokenId !== undefined && { formerTokenId }) };
     const ride = this.deps.desk.ride(card as CardFacts, where);
     if (ride === null) return;

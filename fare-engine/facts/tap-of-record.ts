@@ -178,7 +178,7 @@ function storedTap(record: Static<typeof TapRecord>, row: InboxRow, context: Rec
     tokenId: body.tokenId,
     formerTokenId: body.formerTokenId ?? null,
     mediumKind: body.mediumKind,
-    direction: body.direction,
+    direction: body.direction ?? null,
     companions: body.companions,
     bags: body.bags ?? 0,
     fareDay,

@@ -217,6 +217,7 @@ export function policyOf(
     passBackS: validator.passBackS,
     mediumKinds: validator.mediumKinds ?? [...DEFAULT_MEDIA],
     journalRecordsMax: validator.journalRecordsMax,
+    ...(validator.direction !== undefined && { direction: validator.direction }),
     zone,
     currency,
     ...(inspection.length > 0 && { inspection: [...inspection] }),

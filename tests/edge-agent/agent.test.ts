@@ -84,6 +84,25 @@ describe('pass-back', () => {
     expect((await rig.touch(CARD)).repeated).toBeUndefined();
   });
 
+  it('where passengers get on and off at one validator, a touch at the next stop is no repetition', async () => {
+    const rig = await startRig({ direction: 'both' });
+    const touchAt = (stopId: string) => {
+      rig.agent.setWhereabouts({ routeId: 'r1', stopId });
+      return rig.touch(CARD);
+    };
+    await touchAt('s1');
+    expect(rig.records().at(-1)?.body).not.toHaveProperty('direction');
+    expect((await touchAt('s1')).repeated).toBe(true);
+    expect((await touchAt('s2')).repeated).toBeUndefined();
+    expect(rig.records().at(-1)?.body).not.toHaveProperty('passBackOfSeq');
+  });
+
+  it('a validator for getting off says so', async () => {
+    const rig = await startRig({ direction: 'out' });
+    await rig.touch(CARD);
+    expect(rig.records().at(-1)?.body).toMatchObject({ direction: 'out' });
+  });
+
   it('a wall clock set back by a day does not make an old ride new', async () => {
     const rig = await startRig({ passBackS: 10 });
     await rig.touch(CARD);

@@ -14,6 +14,14 @@ const TRAM =
 export const policies = (metro = METRO, tram = TRAM): string =>
   `medium_kinds: { social: social_card, wallet: wallet_card }\nnetworks:\n${policyRow('', 'mode: in')}${policyRow('metro', metro)}${policyRow('tram', tram)}`;
 
+export const PRODUCTS = `${PACKAGE['fare_products.txt']?.trim()}
+zone-1,Зона,full,,10.00,UAH
+zone-2,Зони,full,,14.00,UAH
+zone-3,Зони,full,,20.00,UAH
+tram,Трамвай,full,,9.00,UAH
+fine,Доплата,full,,40.00,UAH
+`;
+
 const AREAS = ['a', 'b', 'c'];
 const zoneRule = (from: string, to: string) => {
   const apart = Math.abs(AREAS.indexOf(from) - AREAS.indexOf(to)) + 1;
@@ -24,13 +32,7 @@ const zoneRule = (from: string, to: string) => {
 export function journeyTariff(change: Readonly<Record<string, string>> = {}): TariffPackage {
   return packageOf({
     'tap-policy.yaml': policies(),
-    'fare_products.txt': `${PACKAGE['fare_products.txt']?.trim()}
-zone-1,Зона,full,,10.00,UAH
-zone-2,Зони,full,,14.00,UAH
-zone-3,Зони,full,,20.00,UAH
-tram,Трамвай,full,,9.00,UAH
-fine,Доплата,full,,40.00,UAH
-`,
+    'fare_products.txt': PRODUCTS,
     'fare_leg_rules.txt': `rule_id,leg_group_id,network_id,from_area_id,to_area_id,to_timeframe_group_id,fare_product_id,rule_priority,act,article
 leg-municipal,city,municipal,,,,ride-municipal,0,order-1,п. 1
 leg-private,city,private,,,,ride-private,0,order-1,п. 1

@@ -41,6 +41,7 @@ export interface RigOptions {
   readonly clock?: ManualClock;
   readonly limits?: Partial<AgentLimits>;
   readonly passBackS?: number;
+  readonly direction?: 'in' | 'out' | 'both';
   readonly recordsMax?: number;
   readonly keptMax?: number;
   readonly mediumKinds?: MediumKind[];
@@ -172,6 +173,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
         passBackS: options.passBackS ?? 10,
         mediumKinds: options.mediumKinds ?? ['social', 'wallet'],
         journalRecordsMax: recordsMax,
+        ...(options.direction && { direction: options.direction }),
         ...(options.companions && { companions: options.companions }),
       },
       ...(options.stopPlan && { stopPlan: options.stopPlan }),

@@ -22,6 +22,8 @@ export interface TapWish {
   readonly bank?: BankEvidence;
   readonly receivedAtMs?: number;
   readonly passBackOfSeq?: number;
+  /** Which way; `null` = the device cannot know. Absent = in. */
+  readonly way?: 'in' | 'out' | null;
   /** What the device knew of time, instead of a sync a second before. */
   readonly clock?: ClockEvidence;
 }
@@ -53,7 +55,7 @@ export function tapRow(wish: TapWish): RowWish {
     tokenId: wish.token ?? token(1),
     ...(wish.formerToken === undefined ? {} : { formerTokenId: wish.formerToken }),
     mediumKind: wish.mediumKind ?? (wish.bank === undefined ? 'social' : 'bank'),
-    direction: 'in',
+    ...(wish.way === null ? {} : { direction: wish.way ?? 'in' }),
     where: {
       vehicleId: wish.vehicleId ?? 'bus-1',
       routeId: wish.routeId ?? 'r1',
