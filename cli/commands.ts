@@ -56,6 +56,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'which route and carrier hold, and the office’s word on them',
     load: () => command('assign'),
   },
+  {
+    name: 'repair',
+    summary: 'journeys whose exit is missing: what passengers told, and the office’s word on it',
+    load: () => command('repair'),
+  },
   { name: 'deny', summary: 'deny a card by hand, ask about one', load: () => command('deny') },
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
   {

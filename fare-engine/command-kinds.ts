@@ -167,6 +167,20 @@ export const COMMANDS = {
     validFromMs: InstantMs,
     validUntilMs: Until,
   }),
+  /** A passenger forgot to tap out: how the journey ended that began with this tap. */
+  'repair-journey': strict({
+    tapId: Type.String({ minLength: 1, maxLength: 120 }),
+    stopId: FeedId,
+    atMs: InstantMs,
+    by: Sentence,
+  }),
+  /** An operator decides a repair that no rule granted. */
+  'decide-repair': strict({
+    repairId: Type.String({ format: 'uuid' }),
+    verdict: oneOf(['granted', 'refused']),
+    reason: Sentence,
+    by: Sentence,
+  }),
   /** A rule found something in a period's facts (anomalies/): kept for people to look at, and nothing else. */
   'record-anomaly': strict({
     findingId: Type.String({ pattern: '^an-[0-9a-f]{32}$' }),

@@ -30,6 +30,12 @@ import type {
 } from './facts/facts.ts';
 import type { Posting } from './ledger/post-line.ts';
 import type { AuditLeaf } from './ports.ts';
+import {
+  decideRepair,
+  type RepairBooks,
+  type RepairWrites,
+  repairJourney,
+} from './repairs/repair-commands.ts';
 import { grant, linkMedium, revoke } from './right-commands.ts';
 import { creditWallet, sellPass } from './sale-commands.ts';
 import {
@@ -64,6 +70,12 @@ export type CommandRefusalReason =
   | 'DAY_ALREADY_CLOSED'
   | 'DAY_NOT_OVER'
   | 'ANOMALY_UNKNOWN'
+  | 'REPAIR_TAP_UNKNOWN'
+  | 'REPAIR_NOT_MISSING'
+  | 'REPAIR_IMPLAUSIBLE'
+  | 'REPAIR_ALREADY_ASKED'
+  | 'REPAIR_UNKNOWN'
+  | 'REPAIR_ALREADY_DECIDED'
   | SettlementRefusal;
 
 export interface CommandRefusal extends SubmittedCommand {
@@ -116,6 +128,8 @@ export interface CommandContext {
   readonly latestClose: Close | null;
   /** Where a command is about settlements, and the city has terms for them. */
   readonly settlement?: SettlementBooks;
+  /** Where a command is about repairs of journeys, and tariffs are at hand. */
+  readonly repairs?: RepairBooks;
   /** Findings that these commands bring or judge, and that are stored. */
   readonly findings: ReadonlySet<string>;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
@@ -154,6 +168,7 @@ export interface CommandWrites {
   readonly signers: ActSigner[];
   readonly signatures: ActSignature[];
   readonly postings: Posting[];
+  readonly repairs: RepairWrites;
   readonly leaves: AuditLeaf[];
   readonly touched: Touched[];
   knownAfterMs: number;
@@ -167,6 +182,7 @@ export function idempotencyKey(command: SubmittedCommand): string {
     'grant-entitlement': 'entitlementId',
     'sell-pass': 'passId',
     'close-day': 'fareDay',
+    'decide-repair': 'repairId',
   };
   const field = (named as Record<string, string>)[command.kind];
   const value = field === undefined ? undefined : payload?.[field];
@@ -209,6 +225,7 @@ export function decideCommands(
     signers: [],
     signatures: [],
     postings: [],
+    repairs: { requests: [], decisions: [], granted: [] },
     leaves: [],
     touched: [],
     knownAfterMs: 0,
@@ -339,6 +356,10 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return signAct(payload as Payload<'sign-act'>, naming, desk);
     case 'say-station':
       return sayStation(payload as Payload<'say-station'>, naming, desk);
+    case 'repair-journey':
+      return repairJourney(payload as Payload<'repair-journey'>, naming, desk);
+    case 'decide-repair':
+      return decideRepair(payload as Payload<'decide-repair'>, naming, desk);
     case 'record-anomaly':
       return recordAnomaly(payload as Payload<'record-anomaly'>, naming, desk);
     case 'review-anomaly':

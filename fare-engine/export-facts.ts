@@ -13,7 +13,7 @@ import { BREAKDOWN_COLUMN, breakdownTables } from './adapters/breakdown-statemen
 import { kinTable, successionColumn } from './adapters/kin-statements.ts';
 import { placeColumns, placeTables } from './adapters/place-statements.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
-import { closeOf, tapFact } from './facts/account-day.ts';
+import { closeOf, repairsByTap, tapFact } from './facts/account-day.ts';
 import { createPlaceBook } from './facts/assign.ts';
 import { type BreakdownFacts, createBreakdownBook } from './facts/breakdowns.ts';
 import { entitlementFacts } from './facts/entitlement-facts.ts';
@@ -21,6 +21,7 @@ import type {
   Close,
   Entitlement,
   EntitlementRevocation,
+  JourneyRepair,
   MediaLink,
   PassHolding,
   PricedTap,
@@ -163,6 +164,7 @@ async function tapLines(
   const places = createPlaceBook(facts);
   const breakdowns = createBreakdownBook(facts, places, rules);
   const media = createMediaBook(links, successions);
+  const repairsOf = repairsByTap(await repairFacts(client, taps));
   return taps.map((tap) => {
     const knownAsOfMs = closeOf(tap.fareDay, closes)?.knownFromMs ?? null;
     const place = places.place(tap, knownAsOfMs);
@@ -171,8 +173,19 @@ async function tapLines(
       accountId: media.accountOf(tap.tokenId, tap.fareAtMs, knownAsOfMs),
       ...tapFact(tap, place, media.mediumIdOf(tap.tokenId, knownAsOfMs), breakdowns.of(tap, knownAsOfMs)),
       receivedAtMs: tap.receivedAtMs,
+      ...repairsOf(tap.tapId),
     };
   });
+}
+
+async function repairFacts(client: Queryable, taps: readonly PricedTap[]): Promise<JourneyRepair[]> {
+  return rowsOf<JourneyRepair>(
+    client,
+    `SELECT repair_id::text AS "repairId", tap_id AS "tapId", stop_id AS "stopId", at_ms::float8 AS "atMs",
+       known_from_ms::float8 AS "knownFromMs"
+     FROM fare.journey_repair WHERE tap_id = ANY ($1::text[]) ORDER BY known_from_ms, repair_id`,
+    [taps.map((tap) => tap.tapId)],
+  );
 }
 
 /** All tokens of the taps' media, and what was said of them. */

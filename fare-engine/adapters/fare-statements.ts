@@ -6,6 +6,7 @@
 import { BREAKDOWN_COLUMN, breakdownTables } from './breakdown-statements.ts';
 import { kinTable, successionColumn } from './kin-statements.ts';
 import { placeColumns, placeTables } from './place-statements.ts';
+import { REPAIR_COLUMNS } from './repair-statements.ts';
 
 /** Readers (pricing) share it, writers of facts that move taps (commands) hold it alone. */
 export const FACTS_GATE = 0x6b766661;
@@ -199,6 +200,8 @@ SELECT
   (SELECT json_agg(json_build_object('passId', p.pass_id, 'accountId', p.account_id,
      'fareProductId', p.fare_product_id, 'validFromMs', p.valid_from_ms, 'validUntilMs', p.valid_until_ms,
      'knownFromMs', p.known_from_ms)) FROM person JOIN fare.pass_holding p USING (account_id)) AS passes,
+  (SELECT json_agg(${REPAIR_COLUMNS}) FROM old_tap o CROSS JOIN LATERAL (
+     SELECT * FROM fare.journey_repair r WHERE r.tap_id = o.tap_id OFFSET 0) AS r) AS repairs,
   ${closesOf('key')} AS closes,
   (SELECT json_agg(json_build_object('accountId', k.account_id, 'fareDay', k.fare_day,
      'previous', (SELECT ${STATES('p')} FROM fare.account_day p

@@ -27,6 +27,7 @@ import { accountsOfKin, kinTable, successionColumn } from './kin-statements.ts';
 import { afterReceipts } from './newest-receipt.ts';
 import { FOREVER, vehicleAt } from './place-statements.ts';
 import { loadSettlementBooks, writeSettlements } from './postgres-settlement.ts';
+import { loadRepairBooks, writeRepairs } from './repair-statements.ts';
 
 export interface CommandOutcome {
   readonly claimed: number;
@@ -54,12 +55,13 @@ export async function workCommands(
     if (commands.length === 0) return { claimed: 0, obeyed: 0, refused: 0 };
     const nowMs = clock.nowMs();
     const settlement = await loadSettlementBooks(client, commands, terms);
-    const context = await loadContext(client, commands, nowMs);
-    const writes = decideCommands(
-      commands,
-      settlement === undefined ? context : { ...context, settlement },
-      days,
-    );
+    const repairs = await loadRepairBooks(client, commands, terms?.tariffs, nowMs);
+    const context = {
+      ...(await loadContext(client, commands, nowMs)),
+      ...(settlement === undefined ? {} : { settlement }),
+      ...(repairs === undefined ? {} : { repairs }),
+    };
+    const writes = decideCommands(commands, context, days);
     await writeFacts(client, writes, nowMs);
     await writeSettlements(client, writes);
     await enqueueTouched(client, writes, days);
@@ -287,6 +289,7 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.passes),
   ]);
   await writeAnomalies(client, writes);
+  await writeRepairs(client, writes.repairs);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }
 

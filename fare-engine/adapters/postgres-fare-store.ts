@@ -162,6 +162,7 @@ async function storeAndLoad(
       revocations: row.revocations ?? [],
       passes: row.passes ?? [],
       closes: row.closes ?? [],
+      repairs: row.repairs ?? [],
     },
     surroundings: row.surroundings ?? [],
     decided: (row.decided ?? []).map((old) => ({

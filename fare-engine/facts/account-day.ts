@@ -10,6 +10,7 @@ import type {
   Close,
   Entitlement,
   EntitlementRevocation,
+  JourneyRepair,
   MediaLink,
   PassHolding,
   PricedTap,
@@ -25,6 +26,8 @@ export interface Facts extends BreakdownFacts {
   readonly revocations: readonly EntitlementRevocation[];
   readonly passes: readonly PassHolding[];
   readonly closes: readonly Close[];
+  /** Absent = none. */
+  readonly repairs?: readonly JourneyRepair[];
 }
 
 /** An account-day ready to be priced, with what the ledger wants to know of its taps. */
@@ -58,6 +61,7 @@ export function accountDay(
   const close = closeOf(fareDay, facts.closes);
   const knownAsOfMs = close?.knownFromMs ?? null;
   const media = createMediaBook(facts.links, facts.successions);
+  const repairsOf = repairsByTap(facts.repairs ?? []);
   const taps = new Map<string, { tap: PricedTap; place: Place; mediumId: string }>();
   for (const tap of facts.taps) {
     if (tap.fareDay !== fareDay) continue;
@@ -71,6 +75,7 @@ export function accountDay(
     taps: [...taps.values()].map(({ tap, place, mediumId }) => ({
       ...tapFact(tap, place, mediumId, breakdowns.of(tap, knownAsOfMs)),
       receivedAtMs: tap.receivedAtMs,
+      ...repairsOf(tap.tapId),
     })),
     entitlements: entitlementFacts(
       facts.entitlements.filter((entitlement) => entitlement.accountId === accountId),
@@ -88,6 +93,16 @@ export function accountDay(
     knownAsOfMs,
   };
   return { day, close, taps };
+}
+
+/** Of each tap what was granted of its end, as the property of a fact. */
+export function repairsByTap(repairs: readonly JourneyRepair[]): (tapId: string) => Pick<TapFact, 'repairs'> {
+  if (repairs.length === 0) return () => ({});
+  const byTap = Map.groupBy(repairs, ({ tapId }) => tapId);
+  return (tapId) => {
+    const mine = byTap.get(tapId)?.map(({ tapId: _, ...repair }) => repair);
+    return mine === undefined ? {} : { repairs: mine };
+  };
 }
 
 /** What pricing reads of a tap at its place, with its medium and what befell its vehicle. */

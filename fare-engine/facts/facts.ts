@@ -144,6 +144,15 @@ export interface PassHolding {
   readonly knownFromMs: number;
 }
 
+/** A journey's end as the passenger told it and it was granted. Known from then on. */
+export interface JourneyRepair {
+  readonly repairId: string;
+  readonly tapId: string;
+  readonly stopId: string;
+  readonly atMs: number;
+  readonly knownFromMs: number;
+}
+
 /** Closes its fare day and every earlier one still open. */
 export interface Close {
   readonly fareDay: string;

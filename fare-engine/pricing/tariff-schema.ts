@@ -118,8 +118,8 @@ export const RepairRule = strict({
   window_days: Type.Integer({ minimum: 1, maximum: 366 }),
   /** So long after the journey began it may be told at all. */
   within_s: Type.Integer({ minimum: 60, maximum: 31_536_000 }),
-  /** At most so much may become cheaper without an operator. */
-  lowers_minor_max: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
+  /** Without an operator only what cost at most so much. */
+  charged_minor_max: Type.Integer({ minimum: 1, maximum: 1_000_000_000 }),
 });
 export type RepairRule = Static<typeof RepairRule>;
 

@@ -90,6 +90,7 @@ const ID_FIELDS: Readonly<Record<string, IdKind>> = {
   rider_category_ids: 'category',
   funding_id: 'funding',
   fare_product_id: 'product',
+  penalty_product_id: 'product',
   extension_product_id: 'product',
   parent_cap_id: 'cap',
 };

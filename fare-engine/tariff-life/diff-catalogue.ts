@@ -88,6 +88,28 @@ export const FIELD_WORDS: Readonly<Record<string, Words>> = {
     'Mitfahrende und Gepäck zusammen höchstens',
     'osób towarzyszących i bagażu razem najwyżej',
   ],
+  mode: ['де прикладають картку', 'where cards are tapped', 'wo angemeldet wird', 'gdzie się rejestruje'],
+  max_journey_s: ['найдовша поїздка', 'longest journey', 'längste Fahrt', 'najdłuższy przejazd'],
+  same_stop_cancel_s: [
+    'вихід на тій самій зупинці без оплати',
+    'left at the same stop without a charge',
+    'Verlassen an derselben Haltestelle ohne Berechnung',
+    'wyjście na tym samym przystanku bez opłaty',
+  ],
+  missing_tap: ['незареєстрований вихід', 'missing tap', 'fehlende Abmeldung', 'brak rejestracji wyjścia'],
+  penalty_product_id: [
+    'ціна незареєстрованого виходу',
+    'price of a missing tap',
+    'Preis einer fehlenden Abmeldung',
+    'cena braku rejestracji wyjścia',
+  ],
+  completion: ['звичайні поїздки', 'usual journeys', 'übliche Fahrten', 'zwykłe przejazdy'],
+  repair: [
+    'виправлення пасажиром',
+    'repairs by passengers',
+    'Nachträge durch Fahrgäste',
+    'poprawki pasażera',
+  ],
   late_tap_accept_s: [
     'прийом запізнілих записів',
     'late taps taken',
