@@ -38,7 +38,16 @@ const MOVING_IDLE_GAP_MS = 1000;
 const LISTENERS_MAX = 1000;
 
 /** Parts of the snapshot that change at different speeds. */
-export type PartName = 'taps' | 'devices' | 'totals' | 'budget' | 'counts' | 'quarantine' | 'alarms' | 'pace';
+export type PartName =
+  | 'taps'
+  | 'devices'
+  | 'totals'
+  | 'budget'
+  | 'ledger'
+  | 'counts'
+  | 'quarantine'
+  | 'alarms'
+  | 'pace';
 
 export interface LiveCityDeps {
   readonly views: CityViews;
@@ -100,6 +109,7 @@ const NOTHING_YET: Figures = {
   devices: [],
   totals: [],
   budgetOwed: [],
+  ledger: [],
   counts: null,
   quarantine: [],
   pace: { sliceMs: PACE_SLICE_MS, slices: [] },
@@ -147,6 +157,14 @@ export function createLiveCity(deps: LiveCityDeps): LiveCity {
         amountMinor: row.amountMinor.toString(),
       }));
       return JSON.stringify(state.budgetOwed);
+    }),
+    ledger: part(5000, 10_000, async () => {
+      state.ledger = (await deps.views.ledger()).map((row) => ({
+        ...row,
+        pendingMinor: row.pendingMinor.toString(),
+        postedMinor: row.postedMinor.toString(),
+      }));
+      return JSON.stringify(state.ledger);
     }),
     counts: part(1000, 2000, async () => {
       state.counts = countsWire(await deps.views.counts());

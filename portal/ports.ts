@@ -71,6 +71,15 @@ export interface BudgetRow {
   readonly currency: string;
 }
 
+/** What all accounts of one kind hold in one currency: debits less credits. */
+export interface LedgerRow {
+  readonly kind: string;
+  readonly currency: string;
+  /** Of fare days that are still open. */
+  readonly pendingMinor: bigint;
+  readonly postedMinor: bigint;
+}
+
 /** A device as ingest knows it. `health` is its last own report, `null` before the first. */
 export interface DeviceRow {
   readonly deviceId: string;
@@ -146,6 +155,7 @@ export interface CityViews {
   explanations(tapId: string): Promise<ExplanationRow[]>;
   totals(): Promise<TotalRow[]>;
   budgetOwed(): Promise<BudgetRow[]>;
+  ledger(): Promise<LedgerRow[]>;
   devices(): Promise<DeviceRow[]>;
   counts(): Promise<CountsRow>;
   quarantine(): Promise<QuarantineRow[]>;

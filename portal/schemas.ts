@@ -128,6 +128,15 @@ export const BudgetWire = Type.Object({
 });
 export type BudgetWire = Static<typeof BudgetWire>;
 
+/** All accounts of a kind, debits less credits; the rows of a currency sum to zero. */
+export const LedgerWire = Type.Object({
+  kind: text,
+  currency: text,
+  pendingMinor: amount,
+  postedMinor: amount,
+});
+export type LedgerWire = Static<typeof LedgerWire>;
+
 export const CountsWire = Type.Object({
   records: count,
   taps: count,
@@ -210,6 +219,7 @@ export const CityWire = Type.Object({
   devices: Type.Array(DeviceWire),
   totals: Type.Array(TotalWire),
   budgetOwed: Type.Array(BudgetWire),
+  ledger: Type.Array(LedgerWire),
   counts: Type.Union([CountsWire, Type.Null()]),
   quarantine: Type.Array(QuarantineWire),
   pace: PaceWire,

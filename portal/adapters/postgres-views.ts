@@ -12,6 +12,7 @@ import type {
   CountsRow,
   DeviceRow,
   ExplanationRow,
+  LedgerRow,
   PaceRow,
   QuarantineRow,
   TapRow,
@@ -61,6 +62,9 @@ export const PUBLISHED_COLUMNS = {
   ],
   'fare.published_budget_owed': [
     ...['funding_id', 'carrier_id', 'concession_id', 'claim_rides', 'amount_minor', 'currency'],
+  ],
+  'fare.published_trial_balance': [
+    ...['account_id', 'currency', 'balance_minor', 'pending_debit_minor', 'pending_credit_minor'],
   ],
   'fare.published_counts': [
     ...['taps', 'decided_taps', 'inbox', 'queue', 'commands_waiting', 'commands_refused', 'stuck'],
@@ -115,6 +119,12 @@ export function createPostgresViews(pool: Pool): CityViews {
                       FROM fare.published_budget_owed ORDER BY amount_minor DESC, funding_id, carrier_id, concession_id
                       LIMIT ${TOTALS_MAX}`)
       ).map(budgetRow),
+    ledger: async () =>
+      (
+        await rows(`SELECT split_part(account_id, ':', 1) AS kind, currency, sum(balance_minor)::text AS balance_minor,
+                             sum(pending_debit_minor - pending_credit_minor)::text AS pending_minor
+                      FROM fare.published_trial_balance GROUP BY 1, 2 ORDER BY 2, 1 LIMIT ${TOTALS_MAX}`)
+      ).map(ledgerRow),
     devices: async () =>
       (
         await rows(`SELECT device_id, online, last_seen_ms, health, records, gaps, unlinked, forks, last_record_at_ms,
@@ -240,6 +250,16 @@ function totalRow(raw: Raw): TotalRow {
     riderMinor: whole(raw['rider_minor']),
     concessionMinor: whole(raw['concession_minor']),
     currency: sure(raw['currency']).trim(),
+  };
+}
+
+function ledgerRow(raw: Raw): LedgerRow {
+  const pendingMinor = whole(raw['pending_minor']);
+  return {
+    kind: sure(raw['kind']),
+    currency: sure(raw['currency']).trim(),
+    pendingMinor,
+    postedMinor: whole(raw['balance_minor']) - pendingMinor,
   };
 }
 

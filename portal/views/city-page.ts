@@ -7,7 +7,7 @@ import type { Wording } from '../wording.ts';
 import { attentionList } from './attention.ts';
 import { deviceTable, deviceVerdict, quarantineList, vehicleTable } from './devices.ts';
 import { keyFigures, reconciliation } from './figures.ts';
-import { budgetTable, moneyCards } from './money.ts';
+import { budgetTable, ledgerTable, moneyCards } from './money.ts';
 import { page } from './page.ts';
 import { stateSign } from './signs.ts';
 import { noTaps, tapRows } from './taps.ts';
@@ -21,6 +21,7 @@ const FRAGMENTS = {
   vehicles: (city, wording) => vehicleTable(city.vehicles, wording),
   money: (city, wording) => moneyCards(city.totals, wording),
   budget: (city, wording) => budgetTable(city.budgetOwed, wording),
+  ledger: (city, wording) => ledgerTable(city.ledger, wording),
   pulse: (city, wording) => pulseText(city, wording),
   'device-verdict': (city, wording) => deviceVerdict(city, wording),
   devices: (city, wording) => deviceTable(city, wording),
@@ -37,6 +38,7 @@ export const FRAGMENTS_OF: Readonly<Record<PartName, readonly FragmentId[]>> = {
   devices: ['vehicles', 'devices', 'device-verdict', 'figures', 'attention'],
   totals: ['money', 'figures'],
   budget: ['budget'],
+  ledger: ['ledger'],
   counts: ['counts', 'figures', 'attention'],
   quarantine: ['quarantine', 'attention'],
   alarms: ['attention'],
@@ -97,6 +99,10 @@ export function cityPage(city: CityWire, wording: Wording): string {
     <section class="card" aria-labelledby="counts-title">
       <header class="card-head"><h2 id="counts-title">${t('counts.title')}</h2></header>
       <div id="counts">!${inner('counts')}</div>
+    </section>
+    <section class="card" aria-labelledby="ledger-title">
+      <header class="card-head"><h2 id="ledger-title">${t('ledger.title')}</h2><p class="hint">${t('ledger.hint')}</p></header>
+      <div class="scroll" role="region" aria-labelledby="ledger-title" tabindex="0" id="ledger">!${inner('ledger')}</div>
     </section>
     <section class="card" aria-labelledby="quarantine-title">
       <header class="card-head"><h2 id="quarantine-title">${t('quarantine.title')}</h2><p class="hint">${t('quarantine.hint')}</p></header>

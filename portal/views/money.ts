@@ -1,6 +1,6 @@
-/** Rides and money by medium, category, carrier and route, and what the budget owes. Bars beside figures, never instead. */
+/** Rides and money by medium, category, carrier and route, what the budget owes, and the trial balance. Bars beside figures, never instead. */
 import { html } from 'ghtml';
-import type { BudgetWire, TotalWire } from '../schemas.ts';
+import type { BudgetWire, LedgerWire, TotalWire } from '../schemas.ts';
 import type { Wording } from '../wording.ts';
 import { splitBar } from './signs.ts';
 
@@ -70,5 +70,47 @@ export function budgetTable(rows: readonly BudgetWire[], wording: Wording): stri
 <thead><tr><th scope="col">${t('budget.concession')}</th><th scope="col">${t('budget.funding')}</th><th scope="col">${t('budget.carrier')}</th><th scope="col" class="n">${t('budget.rides')}</th><th scope="col" class="n">${t('budget.amount')}</th></tr></thead>
 <tbody>!${sorted.map((row) => html`<tr><th scope="row">${wording.concession(row.concessionId)}</th><td>${wording.funding(row.fundingId)}</td><td>${wording.carrier(row.carrierId)}</td><td class="n">${wording.number(row.claimRides)}</td><td class="n">${wording.money(row.amountMinor, row.currency)}</td></tr>`)}</tbody>
 <tfoot>!${[...sums].map(([currency, sum]) => html`<tr><th scope="row" colspan="3">${t('budget.total')}</th><td class="n">${wording.number(sum.rides)}</td><td class="n">${wording.money(sum.amount, currency)}</td></tr>`)}</tfoot>
+</table>`;
+}
+
+/** The kinds of accounts that have words of their own, in the order of the chart. */
+const LEDGER_KINDS = [
+  'till',
+  'clearing',
+  'rider',
+  'budget',
+  'rebate',
+  'loss',
+  'liability',
+  'revenue',
+  'penalty',
+  'suspense',
+] as const;
+
+/** The trial balance by kind of account: what is pending, what is final; each column of a currency sums to zero. */
+export function ledgerTable(rows: readonly LedgerWire[], wording: Wording): string {
+  const { t } = wording;
+  if (rows.length === 0) return html`<p class="empty">${t('ledger.empty')}</p>`;
+  const place = (kind: string) => LEDGER_KINDS.indexOf(kind as (typeof LEDGER_KINDS)[number]);
+  const sorted = [...rows].sort((a, b) => place(a.kind) - place(b.kind));
+  const name = (kind: string) =>
+    place(kind) < 0 ? kind : t(`ledger.${kind as (typeof LEDGER_KINDS)[number]}`);
+  const sums = Map.groupBy(sorted, (row) => row.currency);
+  const sum = (own: readonly LedgerWire[], of: (row: LedgerWire) => string) =>
+    own.reduce((total, row) => total + BigInt(of(row)), 0n);
+  return html`<table>
+<caption class="sr">${t('ledger.title')}</caption>
+<thead><tr><th scope="col">${t('ledger.kind')}</th><th scope="col" class="n">${t('ledger.pending')}</th><th scope="col" class="n">${t('ledger.posted')}</th></tr></thead>
+<tbody>!${sorted.map((row) => html`<tr><th scope="row">${name(row.kind)}</th><td class="n">${wording.money(row.pendingMinor, row.currency)}</td><td class="n">${wording.money(row.postedMinor, row.currency)}</td></tr>`)}</tbody>
+<tfoot>!${[...sums].map(
+    ([currency, own]) =>
+      html`<tr><th scope="row">${t('ledger.sum')}</th><td class="n">${wording.money(
+        sum(own, (row) => row.pendingMinor),
+        currency,
+      )}</td><td class="n">${wording.money(
+        sum(own, (row) => row.postedMinor),
+        currency,
+      )}</td></tr>`,
+  )}</tfoot>
 </table>`;
 }

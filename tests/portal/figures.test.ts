@@ -4,7 +4,7 @@ import { readCityFolder } from '../../portal/adapters/city-folder.ts';
 import type { CityNames } from '../../portal/city-names.ts';
 import type { CityWire, TotalWire } from '../../portal/schemas.ts';
 import { keyFigures, reconciliation } from '../../portal/views/figures.ts';
-import { moneyCards } from '../../portal/views/money.ts';
+import { ledgerTable, moneyCards } from '../../portal/views/money.ts';
 import { createWording } from '../../portal/wording.ts';
 import { aCity } from './support/a-city.ts';
 
@@ -59,5 +59,20 @@ describe('rides', () => {
     const text = reconciliation(busyCity(), createWording(language, names));
     expect(text).toContain('100');
     expect(text.toLowerCase()).not.toContain(ride.toLowerCase());
+  });
+});
+
+describe('the trial balance', () => {
+  const row = (kind: string, pendingMinor: string, postedMinor: string) => ({
+    ...{ kind, currency: 'UAH', pendingMinor, postedMinor },
+  });
+  it('stands in the order of the chart, pending and final apart, each with its sum', () => {
+    const rows = [row('revenue', '-1200', '-100'), row('rider', '1200', '0'), row('till', '0', '100')];
+    const text = ledgerTable(rows, createWording('en', names))
+      .replaceAll(/<[^>]+>/g, ' ')
+      .replaceAll(/\s+/g, ' ');
+    expect(text).toMatch(/Tills .*Riders .*Revenue of carriers .*Sum \S*0\.00 \S*0\.00/);
+    expect(text).toContain('12.00');
+    expect(ledgerTable([], createWording('en', names))).toContain('No postings yet.');
   });
 });

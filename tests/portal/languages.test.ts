@@ -38,6 +38,9 @@ beforeAll(async () => {
     ...{ dimension, key, rides: 3n, claimRides: 3n, grossMinor: 3600n, riderMinor: 0n, currency: 'UAH' },
     concessionMinor: 3600n,
   }));
+  views.ledgerRows = ['till', 'rider', 'budget', 'revenue', 'suspense'].map((kind) => ({
+    ...{ kind, currency: 'UAH', pendingMinor: 1200n, postedMinor: 0n },
+  }));
   views.budgetRows = [
     {
       ...{ fundingId: 'city-budget-law', carrierId: 'seret', concessionId: 'pensioner', claimRides: 3n },

@@ -61,6 +61,7 @@ describe('the published views', () => {
     expect(await views.latestTaps(10)).toEqual([]);
     expect(await views.tap(`val-1.${EPOCH}.1`)).toBeUndefined();
     expect(await views.totals()).toEqual([]);
+    expect(await views.ledger()).toEqual([]);
     expect(await views.devices()).toEqual([]);
     expect(await views.quarantine()).toEqual([]);
     expect(await views.pace(0, 60_000)).toEqual([]);
@@ -100,6 +101,10 @@ describe('the published views', () => {
         amountMinor: 1200n,
         currency: 'UAH',
       },
+    ]);
+    expect(await views.ledger()).toEqual([
+      { kind: 'budget', currency: 'UAH', pendingMinor: 1200n, postedMinor: 0n },
+      { kind: 'revenue', currency: 'UAH', pendingMinor: -1200n, postedMinor: 0n },
     ]);
     expect(await views.pace(0, 60_000)).toEqual([
       expect.objectContaining({ taps: 1, latencyMsMedian: 400, latencyMsP95: 400 }),

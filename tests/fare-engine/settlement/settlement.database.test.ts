@@ -221,6 +221,11 @@ test('what comes after the close falls into the next month, with the month it be
   expect(await again(RULES)).toMatchObject({ settled: { ok: true }, differing: [] });
   // By other rules it would have been another month.
   expect((await again([])).differing).toEqual(['mat', 'tet']);
+  const first = await again([{ fare_product_id: 'month', method: 'first', act: 'a', article: '1' }]);
+  expect(first.settled.ok && first.settled.settlement.shares.filter(({ kind }) => kind === 'pass')).toEqual([
+    expect.objectContaining({ carrierId: 'mat', minor: 0n }),
+    expect.objectContaining({ carrierId: 'tet', minor: 2700n }),
+  ]);
 });
 
 test('the command prints the very bytes that are kept, and tells months and states', async () => {

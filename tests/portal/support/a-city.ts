@@ -14,6 +14,7 @@ export function aCity(different: Partial<CityWire> = {}): CityWire {
     devices: [],
     totals: [],
     budgetOwed: [],
+    ledger: [],
     counts: null,
     quarantine: [],
     pace: { sliceMs: 60_000, slices: [] },

@@ -232,6 +232,15 @@ export function demoCity(views: FakeViews, geo: CityGeo, startMs: number, seed =
         currency: 'UAH',
       };
     });
+    const [paid, granted] = [
+      views.taps.reduce((sum, tap) => sum + tap.riderMinor, 0n),
+      views.taps.reduce((sum, tap) => sum + tap.concessionMinor, 0n),
+    ];
+    views.ledgerRows = [
+      { kind: 'rider', currency: 'UAH', pendingMinor: paid, postedMinor: 0n },
+      { kind: 'budget', currency: 'UAH', pendingMinor: granted, postedMinor: 0n },
+      { kind: 'revenue', currency: 'UAH', pendingMinor: -paid - granted, postedMinor: 0n },
+    ];
     const count = BigInt(views.taps.length);
     views.countsRow = {
       ...views.countsRow,

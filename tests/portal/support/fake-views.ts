@@ -8,6 +8,7 @@ import type {
   DeviceRow,
   ExplanationRow,
   JournalAlarmRow,
+  LedgerRow,
   PaceRow,
   QuarantineRow,
   TapRow,
@@ -21,6 +22,7 @@ export interface FakeViews extends CityViews {
   explanationRows: Map<string, ExplanationRow[]>;
   totalRows: TotalRow[];
   budgetRows: BudgetRow[];
+  ledgerRows: LedgerRow[];
   deviceRows: DeviceRow[];
   countsRow: CountsRow;
   quarantineRows: QuarantineRow[];
@@ -46,6 +48,7 @@ export function fakeViews(): FakeViews {
     explanationRows: new Map(),
     totalRows: [],
     budgetRows: [],
+    ledgerRows: [],
     deviceRows: [],
     countsRow: noCounts(),
     quarantineRows: [],
@@ -60,6 +63,7 @@ export function fakeViews(): FakeViews {
     explanations: (tapId) => called('explanations', () => fake.explanationRows.get(tapId) ?? []),
     totals: () => called('totals', () => fake.totalRows),
     budgetOwed: () => called('budgetOwed', () => fake.budgetRows),
+    ledger: () => called('ledger', () => fake.ledgerRows),
     devices: () => called('devices', () => fake.deviceRows),
     counts: () => called('counts', () => fake.countsRow),
     quarantine: () => called('quarantine', () => fake.quarantineRows),
