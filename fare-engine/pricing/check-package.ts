@@ -9,6 +9,7 @@ import { checkInspection } from './check-inspection.ts';
 import { checkProducts } from './check-products.ts';
 import { checkReach } from './check-reach.ts';
 import { checkTapPolicy } from './check-tap-policy.ts';
+import { checkCompensation } from './compensation.ts';
 import { checkEmergency } from './emergency.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
@@ -34,6 +35,7 @@ export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml
     ...checkCaps(feed, yaml),
     ...checkEmergency(feed, yaml),
     ...checkSplit(yaml),
+    ...checkCompensation(new Set(feed.media.map((m) => m.mediaId)), yaml),
     ...checkFares(files, feed, yaml),
     ...checkReach(files, feed, yaml.tapPolicy.value),
   ];

@@ -150,6 +150,7 @@ function packageOf(extract: PackageExtract): TariffPackage {
     caps: [],
     heldTerms: new Map(),
     revenueSplit: [],
+    compensation: [],
     emergency: [],
     mediaOfKind: extract.mediaOfKind,
     tapPolicies: [...policies.values()],

@@ -8,6 +8,7 @@ import { CapsFile } from './cap-schema.ts';
 import type { DatedCap } from './cap-window.ts';
 import { WINDOW_ORDER } from './check-caps.ts';
 import { checkPackage } from './check-package.ts';
+import { CompensationFile, type CompensationRow } from './compensation.ts';
 import { type DatedEmergency, EmergencyFile } from './emergency.ts';
 import { startOfLocalDateMs } from './fare-day.ts';
 import type { FareFeed, TransferRule } from './fares-v2/fare-feed.ts';
@@ -70,6 +71,8 @@ export interface TariffPackage {
   readonly caps: readonly DatedCap[];
   /** How money of several carriers is divided; empty = no revenue-split.yaml. */
   readonly revenueSplit: readonly SplitRule[];
+  /** What budgets pay carriers for concession rides; empty = no compensation.yaml. */
+  readonly compensation: readonly CompensationRow[];
   /** By id; empty = no emergency.yaml. */
   readonly emergency: readonly DatedEmergency[];
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
@@ -109,6 +112,7 @@ export interface PackageYaml {
   readonly caps: YamlFile<CapsFile> | undefined;
   readonly emergency: YamlFile<EmergencyFile> | undefined;
   readonly split: YamlFile<SplitFile> | undefined;
+  readonly compensation: YamlFile<CompensationFile> | undefined;
 }
 
 /** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
@@ -152,8 +156,23 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
   const caps = files.has('caps.yaml') ? open('caps.yaml', CapsFile) : undefined;
   const emergency = files.has('emergency.yaml') ? open('emergency.yaml', EmergencyFile) : undefined;
   const split = files.has('revenue-split.yaml') ? open('revenue-split.yaml', SplitFile) : undefined;
+  const compensation = files.has('compensation.yaml')
+    ? open('compensation.yaml', CompensationFile)
+    : undefined;
   return tariff && concessions && funding && tapPolicy
-    ? { tariff, concessions, funding, tapPolicy, productTerms, inspection, breakdown, caps, emergency, split }
+    ? {
+        tariff,
+        concessions,
+        funding,
+        tapPolicy,
+        productTerms,
+        inspection,
+        breakdown,
+        caps,
+        emergency,
+        split,
+        compensation,
+      }
     : undefined;
 }
 
@@ -197,6 +216,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     breakdownRuleOf: (networkId) => breakdowns.get(networkId ?? '') ?? breakdowns.get(''),
     caps: capsOf(yaml, tariff.zone),
     revenueSplit: yaml.split?.value.revenue_split ?? [],
+    compensation: yaml.compensation?.value.compensation ?? [],
     emergency: emergencyOf(yaml, instant),
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     tapPolicies: yaml.tapPolicy.value.networks,

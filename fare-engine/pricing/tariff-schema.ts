@@ -91,6 +91,9 @@ export const Funding = strict({
   funding_id: Id,
   budget_level: oneOf('state', 'oblast', 'city', 'community'),
   names: Names,
+  /** Code of the budget programme, and the contract with the carriers, where they are known. */
+  budget_code: Type.Optional(Text),
+  contract: Type.Optional(Text),
   act: Id,
   article: Text,
 });

@@ -56,6 +56,9 @@ const FRAMES = {
   'calendar.txt':
     'service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nall,1,1,1,1,1,1,1,20260101,20261231\n',
 };
+const pays = (...rows: string[]): Change => ({
+  'compensation.yaml': `compensation:\n${rows.map((row) => `  - { ${row}, valid_from: 2020-01-01, valid_to: null, act: order-1, article: п. 1 }\n`).join('')}${rows.length === 0 ? '  []\n' : ''}`,
+});
 const caps = (...rows: string[]): Change => ({
   'caps.yaml': `caps:\n${rows.map((row) => `  - { ${row}, names: { uk: x, en: x, de: x, pl: x }, act: order-1, article: п. 1, day_start: "04:30" }\n`).join('')}`,
 });
@@ -176,6 +179,18 @@ describe('each code, with its place', () => {
       changed('tap-policy.yaml', 'network_id: ""', 'network_id: municipal'),
     ],
     ['TARIFF_SCHEMA tariff.yaml:7:1 error', changed('tariff.yaml', 'in-force', 'planned')],
+    [
+      'TARIFF_COMPENSATION compensation.yaml:2:52 error',
+      pays('compensation_id: a, funding_id: city-budget, basis: rate, coef_bp: 9000, vat: none'),
+    ],
+    [
+      'TARIFF_COMPENSATION_OVERLAP compensation.yaml:3:102 error',
+      pays(
+        'compensation_id: a, funding_id: city-budget, basis: fare_difference, coef_bp: 9000, vat: none',
+        'compensation_id: b, funding_id: city-budget, basis: fare_difference, coef_bp: 1000, vat: none',
+      ),
+    ],
+    ['TARIFF_COMPENSATION_GAP funding.yaml:2:5 warning', pays()],
     [
       'TARIFF_SPLIT revenue-split.yaml:2:20 error',
       {

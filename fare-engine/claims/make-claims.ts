@@ -1,0 +1,279 @@
+/**
+ * Decisions of a settled month to claims, a pure fold: entries come in the order of {@link compareEntries}, so limits are used up
+ * by the time of the ride and the tap's id, whatever order the taps arrived in. Memory follows the lines, not the taps.
+ */
+import { createHash } from 'node:crypto';
+import { type CompensationRow, compensationRowOf, holdsOn } from '#pricing/compensation.ts';
+import { compareText } from '#pricing/file-problem.ts';
+import type { SettlementPeriod } from '../settlement/period.ts';
+import {
+  type ClaimDraft,
+  type ClaimEntry,
+  type ClaimLine,
+  type ClaimTap,
+  claimIdOf,
+  type LeftOut,
+  type TakenMoney,
+  type UnfundedReason,
+} from './model.ts';
+import { factorOf, Headroom, roundUnits, vatWithin } from './money.ts';
+
+/** What claims need of a tariff package. */
+export interface ClaimPackage {
+  readonly hash: string;
+  readonly compensation: readonly CompensationRow[];
+  /** Full price of a product with a medium; `null` = it has none. */
+  priceOf(fareProductId: string, fareMediaId: string | null): bigint | null;
+}
+
+export interface ClaimTerms {
+  readonly period: SettlementPeriod;
+  readonly currency: string;
+  packageOf(hash: string): ClaimPackage | undefined;
+  /** The package in force at the month's end: its fixed sums are due. */
+  readonly last: ClaimPackage | undefined;
+}
+
+export interface ClaimFold {
+  /** What the entry is worth; `null` = no claim has it. */
+  add(entry: ClaimEntry): ClaimTap | null;
+  finish(): { readonly claims: readonly ClaimDraft[]; readonly leftOut: readonly LeftOut[] };
+}
+
+/** What is taken back first, then rides by time, tap and revision. */
+export function compareEntries(a: ClaimEntry, b: ClaimEntry): number {
+  return (
+    a.sign - b.sign || a.fareAtMs - b.fareAtMs || compareText(a.tapId, b.tapId) || a.revision - b.revision
+  );
+}
+
+type OpenLine = {
+  -readonly [K in keyof ClaimLine]: ClaimLine[K];
+} & { readonly claimId: string; readonly because: Set<UnfundedReason> };
+type Party = Pick<ClaimDraft, 'carrierId' | 'fundingId' | 'currency'>;
+
+/** Begins the claims of a month. */
+export function createClaimFold(terms: ClaimTerms): ClaimFold {
+  const lines = new Map<string, OpenLine>();
+  const parties = new Map<string, Party>();
+  const rooms = new Map<string, Headroom>();
+  const left = new Map<string, { -readonly [K in keyof LeftOut]: LeftOut[K] }>();
+  const room = (id: string): Headroom => {
+    const found = rooms.get(id) ?? new Headroom();
+    rooms.set(id, found);
+    return found;
+  };
+  const lineOf = (party: Party, key: LineKey): OpenLine => {
+    const claimId = claimIdOf(terms.period.id, party.carrierId, party.fundingId, party.currency);
+    parties.set(claimId, party);
+    const lineId = lineIdOf(claimId, key);
+    const open = lines.get(lineId) ?? openLine(claimId, lineId, key);
+    lines.set(lineId, open);
+    return open;
+  };
+  return {
+    add(entry) {
+      const { carrierId, fundingId, currency, sign } = entry;
+      if (carrierId === null || fundingId === null || (sign < 0 && entry.earlier === null)) {
+        leaveOut(left, entry);
+        return null;
+      }
+      const money = sign < 0 ? takenBack(entry.earlier as TakenMoney) : worth(entry, terms, room);
+      const hash = sign < 0 ? money.packageHash : entry.packageHash;
+      const rule = ruleOf(terms, hash, money.compensationId);
+      if (sign < 0 && money.compensationId !== null)
+        room(money.compensationId).use(money.fundedUnits, money.unitsPerMinor);
+      const line = lineOf({ carrierId, fundingId, currency }, keyOf(entry, hash, rule, money.unitsPerMinor));
+      count(line, entry, money);
+      return { ...money, claimId: line.claimId, entry, lineId: line.lineId };
+    },
+    finish() {
+      addFixedSums(terms, room, lineOf);
+      const closed = closeLines([...lines.values()]);
+      const claims = [...parties].map(([claimId, party]) => {
+        const own = closed.filter((line) => line.claimId === claimId).map(({ claimId: _, ...line }) => line);
+        return { claimId, ...party, lines: own.sort(byLine) };
+      });
+      claims.sort((a, b) => compareText(a.claimId, b.claimId));
+      return { claims, leftOut: [...left.values()] };
+    },
+  };
+}
+
+type LineKey = Pick<
+  ClaimLine,
+  'origin' | 'concessionId' | 'riderCategoryId' | 'routeId' | 'packageHash' | 'rule' | 'unitsPerMinor'
+>;
+
+function keyOf(
+  entry: ClaimEntry,
+  packageHash: string | null,
+  rule: CompensationRow | null,
+  unitsPerMinor: bigint,
+): LineKey {
+  const { concessionId, riderCategoryId, routeId } = entry;
+  return {
+    origin: entry.fareDay.slice(0, 7),
+    concessionId,
+    riderCategoryId,
+    routeId,
+    packageHash,
+    rule,
+    unitsPerMinor,
+  };
+}
+
+function lineIdOf(claimId: string, key: LineKey): string {
+  const { origin, concessionId, riderCategoryId, routeId, packageHash, rule } = key;
+  const parts = [
+    claimId,
+    origin,
+    concessionId,
+    riderCategoryId,
+    routeId,
+    packageHash,
+    rule?.compensation_id ?? null,
+  ];
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 16);
+}
+
+function openLine(claimId: string, lineId: string, key: LineKey): OpenLine {
+  const none = { concessionMinor: 0n, units: 0n, fundedUnits: 0n, amountMinor: 0n, claimedMinor: 0n };
+  const counts = { rides: 0, transfers: 0, unfundedMinor: 0n, vatMinor: 0n, reasons: [] };
+  return { claimId, lineId, ...key, ...none, ...counts, because: new Set() };
+}
+
+function ruleOf(terms: ClaimTerms, hash: string | null, id: string | null): CompensationRow | null {
+  if (hash === null || id === null) return null;
+  return terms.packageOf(hash)?.compensation.find((row) => row.compensation_id === id) ?? null;
+}
+
+function takenBack(earlier: TakenMoney): TakenMoney {
+  return { ...earlier, units: -earlier.units, fundedUnits: -earlier.fundedUnits };
+}
+
+/** What a ride is worth by the rule that holds for it, and how much of that its limit leaves. */
+function worth(entry: ClaimEntry, terms: ClaimTerms, room: (id: string) => Headroom): TakenMoney {
+  const { fundingId, concessionId, carrierId, fareDay: day, packageHash } = entry;
+  const tariff = packageHash === null ? undefined : terms.packageOf(packageHash);
+  const ask = { fundingId: fundingId as string, concessionId, carrierId: carrierId as string, day };
+  const row = compensationRowOf(tariff?.compensation ?? [], ask);
+  const none = { claimId: '', compensationId: null, packageHash, unitsPerMinor: 1n, fundedUnits: 0n };
+  if (tariff === undefined || row === undefined)
+    return { ...none, units: entry.concessionMinor, reason: 'no-rule' };
+  const compensationId = row.compensation_id;
+  const { times, unitsPerMinor } = factorOf(row);
+  const amount = basisOf(entry, row, tariff);
+  if (amount === null) {
+    const units = entry.concessionMinor * times;
+    return { ...none, compensationId, unitsPerMinor, units, reason: 'no-reference-price' };
+  }
+  const units = amount * times;
+  const funded = within(row, units, unitsPerMinor, room(compensationId));
+  const reason = funded < units ? ('limit' as const) : null;
+  return { ...none, compensationId, unitsPerMinor, units, fundedUnits: funded, reason };
+}
+
+function within(row: CompensationRow, units: bigint, unitsPerMinor: bigint, room: Headroom): bigint {
+  const limit = row.monthly_limit_minor;
+  const left = limit === undefined ? units : room.left(BigInt(limit), unitsPerMinor);
+  const funded = units < left ? units : left;
+  room.use(funded, unitsPerMinor);
+  return funded;
+}
+
+/** Minor units before coefficient and VAT; `null` = the reference medium has no price. */
+function basisOf(entry: ClaimEntry, row: CompensationRow, tariff: ClaimPackage): bigint | null {
+  if (row.basis === 'fixed_monthly') return 0n;
+  if (row.basis === 'rate') return entry.claimRide ? BigInt(row.rate_minor as number) : 0n;
+  const { reference_media_id: reference } = row;
+  if (reference === undefined || !entry.claimRide) return entry.concessionMinor;
+  const product = entry.fareProductId ?? '';
+  const [theirs, own] = [tariff.priceOf(product, reference), tariff.priceOf(product, entry.fareMediaId)];
+  if (theirs === null || own === null) return null;
+  const amount = entry.concessionMinor + theirs - own;
+  return amount < 0n ? 0n : amount;
+}
+
+function count(line: OpenLine, { sign, claimRide, concessionMinor }: ClaimEntry, money: TakenMoney): void {
+  if (claimRide) line.rides += sign;
+  else line.transfers += sign;
+  line.concessionMinor += BigInt(sign) * concessionMinor;
+  line.units += money.units;
+  line.fundedUnits += money.fundedUnits;
+  if (money.reason !== null) line.because.add(money.reason);
+}
+
+/** Sums a month belong to no ride: one line for each rule that holds at the month's end. */
+function addFixedSums(
+  { period, last, currency }: ClaimTerms,
+  room: (id: string) => Headroom,
+  lineOf: (party: Party, key: LineKey) => OpenLine,
+): void {
+  for (const row of last?.compensation ?? []) {
+    if (row.basis !== 'fixed_monthly' || row.agency_id === undefined || !holdsOn(row, period.fromDay))
+      continue;
+    const { times, unitsPerMinor } = factorOf(row);
+    const units = BigInt(row.rate_minor as number) * times;
+    const party = { carrierId: row.agency_id, fundingId: row.funding_id, currency };
+    const concessionId = row.concession_id ?? null;
+    const key = { origin: period.id, concessionId, riderCategoryId: null, routeId: null, unitsPerMinor };
+    const line = lineOf(party, { ...key, packageHash: last?.hash ?? null, rule: row });
+    const funded = within(row, units, unitsPerMinor, room(row.compensation_id));
+    line.units += units;
+    line.fundedUnits += funded;
+    if (funded < units) line.because.add('limit');
+  }
+}
+
+function leaveOut(
+  left: Map<string, { -readonly [K in keyof LeftOut]: LeftOut[K] }>,
+  entry: ClaimEntry,
+): void {
+  const { carrierId, fundingId, currency, sign } = entry;
+  const key = JSON.stringify([carrierId, fundingId, currency]);
+  const reason = fundingId === null ? ('no-funding' as const) : ('no-carrier' as const);
+  const sum = left.get(key) ?? { reason, fundingId, carrierId, currency, rides: 0, concessionMinor: 0n };
+  if (entry.claimRide) sum.rides += sign;
+  sum.concessionMinor += BigInt(sign) * entry.concessionMinor;
+  left.set(key, sum);
+}
+
+type ClosedLine = ClaimLine & { readonly claimId: string };
+
+/** Rounds each line once. Where halves that were rounded up would pass a limit, they are taken off again, line by line. */
+function closeLines(open: OpenLine[]): ClosedLine[] {
+  open.sort((a, b) => compareText(a.lineId, b.lineId));
+  for (const line of open) {
+    const mode = line.rule?.round_mode;
+    line.amountMinor = roundUnits(line.units, line.unitsPerMinor, mode);
+    line.claimedMinor = roundUnits(line.fundedUnits, line.unitsPerMinor, mode);
+  }
+  for (const [, own] of Map.groupBy(open, (line) => line.rule?.compensation_id ?? '')) keepLimit(own);
+  return open.map(({ because, ...line }) => ({
+    ...line,
+    unfundedMinor: line.amountMinor - line.claimedMinor,
+    vatMinor: line.rule === null ? 0n : vatWithin(line.claimedMinor, line.rule),
+    reasons: [...because].sort(),
+  }));
+}
+
+function keepLimit(lines: OpenLine[]): void {
+  const limits = lines.flatMap(({ rule }) => rule?.monthly_limit_minor ?? []);
+  if (limits.length === 0) return;
+  const limit = BigInt(Math.max(...limits));
+  let over = lines.reduce((sum, line) => sum + line.claimedMinor, 0n) - limit;
+  for (const line of lines) {
+    if (over <= 0n) return;
+    if (line.claimedMinor * line.unitsPerMinor <= line.fundedUnits) continue;
+    line.claimedMinor -= 1n;
+    line.because.add('limit');
+    over -= 1n;
+  }
+}
+
+function byLine(a: ClaimLine, b: ClaimLine): number {
+  const key = (line: ClaimLine) =>
+    JSON.stringify([line.origin, line.concessionId, line.riderCategoryId, line.routeId, line.lineId]);
+  return compareText(key(a), key(b));
+}
