@@ -122,7 +122,9 @@ function brokenBy(tap: TapFact, placeId: string, leg: PricedLeg, paying: Beside)
   const within = (slack: (one: TapBreakdown) => number) =>
     said.filter((one) => {
       const apartMs = one.atMs - tap.fareAtMs;
-      return apartMs >= -slack(one) && apartMs <= windowMs + slack(one);
+      // Who had tapped out before was not in the vehicle any more.
+      const left = leg.journey?.state === 'finished' && one.atMs > leg.journey.arrivalMs + slack(one);
+      return !left && apartMs >= -slack(one) && apartMs <= windowMs + slack(one);
     });
   const sure = within(() => 0);
   const meant = sure.length > 0 ? sure : within((one) => slackOf(tap, one.uncertaintyMs));

@@ -281,11 +281,12 @@ export function isReachable(one: JourneyState, tariffs: TariffTimeline, atMs: nu
   return atMs - one.atMs <= reachMs + (one.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX;
 }
 
-/** How the journey ended whose entry was touched once more: its companions went as far. */
+/** The entry that was touched once more, with how its journey ended: companions go as far. `undefined` = it was no entry, or no journey. */
 export function endOfAgain(
   of: JourneyState,
   roles: ReadonlyMap<string, JourneyRole>,
-): Extract<JourneyRole, { kind: 'entry' | 'lone-exit' }> {
-  const role = roles.get(of.tapId) ?? (of.exit === undefined ? undefined : entryRole(of.exit));
-  return role?.kind === 'entry' ? role : { kind: of.way === 'in' ? 'entry' : 'lone-exit', end: null };
+): Extract<JourneyRole, { kind: 'entry' }> | undefined {
+  const carried = of.exit === undefined ? ({ kind: 'entry', end: null } as const) : entryRole(of.exit);
+  const role = roles.get(of.tapId) ?? (of.way === 'in' ? carried : undefined);
+  return role?.kind === 'entry' ? role : undefined;
 }

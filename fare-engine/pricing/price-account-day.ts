@@ -86,6 +86,8 @@ function priceTap(state: PricingState, presented: Presented, roles: Roles): Pric
     return { ...notCharged(lineOfJourneyTap(tap, day.fareDay, tariff, networkId, role)), state };
   if (role?.kind === 'again') {
     const journey = endOfAgain(role.of, roles);
+    if (journey === undefined)
+      return { ...notCharged(lineOfSameRide(tap, day.fareDay, tariff, networkId, role.of)), state };
     return repeatedTap(state, { ...presented, journey }, tariff, networkId, role.of);
   }
   if (role === undefined) {

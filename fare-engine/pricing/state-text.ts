@@ -189,7 +189,7 @@ export function trimState(
   const reach = (window ?? 0) + (run?.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX;
   return {
     v: 2,
-    transferRun: run && nextDayStartMs - run.lastLegAtMs <= reach ? run : null,
+    transferRun: run && nextDayStartMs - (run.lastArrivalMs ?? run.lastLegAtMs) <= reach ? run : null,
     lastTouches: recentTouches(state, nextDayStartMs),
     ...openBroken(state.broken, nextDayStartMs),
     ...openJourneys(state.journeys, tariffs, nextDayStartMs),

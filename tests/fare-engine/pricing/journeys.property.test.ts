@@ -10,7 +10,7 @@ import { createPricer } from '../../../fare-engine/main.ts';
 import { type ReferencePart, referenceParts } from '../../support/journey-reference.ts';
 import { journeyTariff } from '../../support/journey-tariff.ts';
 import { CALENDAR, entitlement, tap, timelineOf } from '../../support/tariff.ts';
-import { tapRow, token } from '../support/a-record.ts';
+import { tapIdOf, tapRow, token } from '../support/a-record.ts';
 import { drain, outcome } from '../support/any-order-run.ts';
 import { calendar } from '../support/engine-database.ts';
 import { memoryStore } from '../support/memory-store.ts';
@@ -162,10 +162,23 @@ const rows = touches(SOME).map((taps) =>
   }),
 );
 
+/** What passengers tell, some before the first day's close and some after it. */
+const told = fc
+  .array(
+    fc.record({
+      of: fc.nat(13),
+      atMs: fc.integer({ min: 1, max: 7_200_000 }),
+      stopId: fc.constantFrom('a1', 'b1', 'c1'),
+      knownFromMs: fc.constantFrom(START + 86_400_000, START + 5 * 86_400_000),
+    }),
+    { maxLength: 3 },
+  )
+  .map((list) => list.map((one, i) => ({ ...one, repairId: `repair-${i}` })));
+
 describe('the engine', () => {
   it.each([false, true])('comes to the same lines and states in any order, closed: %s', async (closed) => {
     await fc.assert(
-      fc.asyncProperty(rows, fc.infiniteStream(fc.nat()), async (given, chance) => {
+      fc.asyncProperty(rows, told, fc.infiniteStream(fc.nat()), async (given, repairs, chance) => {
         const draw = (below: number): number => (chance.next().value as number) % below;
         const close = { fareDay: '2026-03-28', knownFromMs: START + 3 * 86_400_000 };
         const ready = () => {
@@ -173,11 +186,20 @@ describe('the engine', () => {
           if (closed) store.closes.push(close);
           return store;
         };
+        const tell = (store: ReturnType<typeof memoryStore>, { of, ...repair }: (typeof repairs)[number]) => {
+          const row = given[of % given.length] as (typeof given)[number];
+          const { wallMs } = (JSON.parse(row.record) as { at: { wallMs: number } }).at;
+          const tapId = tapIdOf(row.deviceId, row.seq);
+          store.repairs.push({ ...repair, tapId, atMs: wallMs + repair.atMs });
+          store.touchAll();
+        };
         const expected = ready();
+        for (const repair of repairs) tell(expected, repair);
         expected.deliver(given);
         await drain(expected, 1000, engine);
         const store = ready();
         const mixed = [...given].reverse();
+        const waiting = [...repairs];
         for (let i = mixed.length - 1; i > 0; i--) {
           const j = draw(3) === 0 ? draw(i + 1) : i;
           [mixed[i], mixed[j]] = [mixed[j] as (typeof given)[0], mixed[i] as (typeof given)[0]];
@@ -185,7 +207,9 @@ describe('the engine', () => {
         for (const row of mixed) {
           store.deliver([row]);
           if (draw(2) === 0) await drain(store, 1 + draw(4), engine);
+          if (draw(4) === 0 && waiting.length > 0) tell(store, waiting.pop() as (typeof repairs)[number]);
         }
+        for (const repair of waiting) tell(store, repair);
         await drain(store, 3, engine);
         expect(outcome(store)).toEqual(outcome(expected));
       }),

@@ -4,7 +4,7 @@ import type { TapFact } from '#pricing/model.ts';
 import { readTariffPackage } from '#pricing/tariff-package.ts';
 import { filesOf } from '../../support/fare-feed.ts';
 import { journeyTariff, PRODUCTS, policies, policyRow } from '../../support/journey-tariff.ts';
-import { PACKAGE, priceDay, tap, timelineOf } from '../../support/tariff.ts';
+import { BREAKDOWN, PACKAGE, priceDay, tap, timelineOf } from '../../support/tariff.ts';
 
 function problemsOf(words: string): string[] {
   const policy = `medium_kinds: { social: social_card }\nnetworks:\n${policyRow('', 'mode: in')}${policyRow('municipal', words)}`;
@@ -112,6 +112,33 @@ describe('a journey', () => {
     expect(lines[0]?.steps.map(({ params }) => params['state'])).toContain('breakdown');
   });
 
+  it('that had ended before the breakdown gives no free ride', () => {
+    const said = (time: string) => {
+      const atMs = Date.parse(at(time));
+      return [{ breakdownId: 'b', atMs, uncertaintyMs: 0, receivedAtMs: atMs }];
+    };
+    const next = (time: string) =>
+      riders(
+        [
+          tram('08:00:00', 'a1', { breakdowns: said(time) }),
+          tram('08:20:00', 'b1', { breakdowns: said(time) }),
+          tram('09:00:00', 'b1', { vehicleId: 'tram-8' }),
+          tram('09:10:00', 'c1', { vehicleId: 'tram-8' }),
+        ],
+        journeyTariff({ 'breakdown.yaml': BREAKDOWN }),
+      );
+    expect(next('08:20:00')).toEqual([900, 0, 0, 0]);
+    expect(next('08:20:01')).toEqual([900, 0, 900, 0]);
+  });
+
+  it('that was cancelled costs companions nothing either, and neither does an exit', () => {
+    const first = gate('08:00:00', 'a1', 'in');
+    const friends = gate('08:00:10', 'a1', 'in', { companions: 1, passBackOf: first.tapId });
+    const out = gate('08:00:40', 'a1', 'out');
+    const more = gate('08:00:45', 'a1', 'out', { companions: 1, passBackOf: out.tapId });
+    expect(riders([first, friends, out, more])).toEqual([0, 0, 0, 0]);
+  });
+
   it('through two doors of one vehicle is one: in at the first, out at the second', () => {
     const first = tram('08:00:00', 'a1', { deviceId: 'door-1' });
     const again = tram('08:00:05', 'a1', { deviceId: 'door-2' });
@@ -141,6 +168,27 @@ describe('a journey', () => {
     const taps = [tram('08:00:00', 'a1'), tram('10:00:00', 'a1', { vehicleId: 'tram-8' })];
     expect(riders(taps, cap(''))).toEqual([4000, 4000]);
     expect(riders(taps, cap(', includes_penalties: true'))).toEqual([4000, 1000]);
+  });
+
+  it('is followed by a transfer after its arrival, though it began a day and hours before', () => {
+    const metro = 'mode: in_out, max_journey_s: 14400, missing_tap: max';
+    const tariffs = timelineOf(
+      journeyTariff({
+        'tap-policy.yaml': policies(metro).replace(/mode: in }/, `${metro} }`),
+        'fare_transfer_rules.txt':
+          'rule_id,from_leg_group_id,to_leg_group_id,transfer_count,duration_limit,duration_limit_type,fare_transfer_type,act,article\nchange,city,city,-1,1200,2,0,order-1,п. 9\n',
+      }),
+    );
+    const entry = gate('01:00:00', 'a1', 'in');
+    const exit = gate('04:30:00', 'b1', 'out');
+    const exitsAhead = [
+      { entryTapId: entry.tapId, tapId: exit.tapId, atMs: exit.fareAtMs, stopId: 'b1', receivedAtMs: 0 },
+    ];
+    const { stateOut } = priceDay(tariffs, [entry], { exitsAhead });
+    const after = priceDay(tariffs, [exit, gate('04:50:00', 'b1', 'in'), gate('05:00:00', 'c1', 'out')], {
+      stateIn: stateOut,
+    });
+    expect(after.lines.map(({ riderMinor }) => riderMinor)).toEqual([0n, 0n, 0n]);
   });
 
   /** In at 08:00, out at 08:30; in at 09:00, out at 09:20: 4800, 3600, 1800 and 3000 seconds. */

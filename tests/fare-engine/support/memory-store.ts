@@ -7,6 +7,7 @@ import type {
   DeviceAssignment,
   Entitlement,
   EntitlementRevocation,
+  JourneyRepair,
   MediaLink,
   RouteAssignment,
   StoredTap,
@@ -47,6 +48,7 @@ export interface MemoryStore extends FareStore, ClockStore {
   readonly entitlements: Entitlement[];
   readonly revocations: EntitlementRevocation[];
   readonly closes: Close[];
+  readonly repairs: JourneyRepair[];
   readonly syncs: Map<string, StoredSync>;
   readonly unsure: Map<string, UnsureTap>;
   readonly corrections: ClockCorrection[];
@@ -81,6 +83,7 @@ export function memoryStore(): MemoryStore {
     entitlements: [],
     revocations: [],
     closes: [],
+    repairs: [],
     syncs: new Map(),
     unsure: new Map(),
     corrections: [],
@@ -155,6 +158,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
         revocations,
         passes: [],
         closes,
+        repairs: store.repairs,
       };
       return {
         facts,
