@@ -81,7 +81,9 @@ export interface PricingWrites {
   readonly decisions: readonly Decision[];
   readonly postings: readonly Posting[];
   readonly leaves: readonly AuditLeaf[];
-  readonly days: readonly (AccountDayKey & DayStates & { readonly accountVersion: bigint })[];
+  /** Account-days whose states changed; `isNew` = none were stored. */
+  readonly days: readonly (AccountDayKey &
+    DayStates & { readonly accountVersion: bigint; readonly isNew: boolean })[];
   /** Account-days that have no taps any more. */
   readonly emptied: readonly AccountDayKey[];
   /** Account-days to be priced again, with the reason. */

@@ -45,7 +45,7 @@ export interface ChunkRules extends ClosingRules {
 
 interface Progress {
   readonly planned: Map<string, PlannedLine>;
-  readonly days: (AccountDayKey & DayStates & { accountVersion: bigint })[];
+  readonly days: PricingWrites['days'][number][];
   readonly emptied: AccountDayKey[];
   readonly enqueue: (AccountDayKey & { reason: string })[];
   readonly troubles: Trouble[];
@@ -95,7 +95,7 @@ function priceAccount(days: readonly Key[], bench: Workbench): void {
     const around = bench.around.get(keyText(key)) as DaySurroundings;
     try {
       const carried = carriedInto(around, done);
-      const out = priceDay(key, carried, bench);
+      const out = priceDay(key, carried, around.stored, bench);
       askPrevious(done?.fareDay ?? around.previous?.fareDay, key, carried, out, bench);
       const following = days[index + 1];
       askNext(around, following, out, bench);
@@ -131,7 +131,7 @@ interface Workbench {
   readonly progress: Progress;
 }
 
-function priceDay(key: Key, carried: CarriedState, bench: Workbench): CarriedState {
+function priceDay(key: Key, carried: CarriedState, stored: DayStates | null, bench: Workbench): CarriedState {
   const { chunk, pricer, progress } = bench;
   const ready = accountDay(key.accountId, key.fareDay, bench.factsOf(key), bench.places, bench.breakdowns);
   const { accountId, fareDay } = key;
@@ -149,12 +149,11 @@ function priceDay(key: Key, carried: CarriedState, bench: Workbench): CarriedSta
   );
   checkLines(lines, ready.taps, key);
   for (const line of lines) progress.planned.set(line.tapId, line);
-  progress.days.push({
-    accountId,
-    fareDay,
-    ...statesText(carried, out, pricer),
-    accountVersion: chunk.versions.get(accountId) as bigint,
-  });
+  const states = statesText(carried, out, pricer);
+  if (stored === null || !sameStates(stored, states)) {
+    const accountVersion = chunk.versions.get(accountId) as bigint;
+    progress.days.push({ accountId, fareDay, ...states, accountVersion, isNew: stored === null });
+  }
   return out;
 }
 
@@ -219,6 +218,12 @@ function statesText(into: CarriedState, out: CarriedState, pricer: Pricer): DayS
     baseIn: text(into.base),
     baseOut: text(out.base),
   };
+}
+
+function sameStates(a: DayStates, b: DayStates): boolean {
+  return (
+    a.stateIn === b.stateIn && a.stateOut === b.stateOut && a.baseIn === b.baseIn && a.baseOut === b.baseOut
+  );
 }
 
 /** New lines against the latest decisions; taps that left an account-day of this chunk are withdrawn from it. */

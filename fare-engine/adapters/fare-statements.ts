@@ -4,6 +4,7 @@
  */
 
 import { BREAKDOWN_COLUMN, breakdownTables } from './breakdown-statements.ts';
+import { KEY_TABLES } from './day-statements.ts';
 import { kinTable, successionColumn } from './kin-statements.ts';
 import { placeColumns, placeTables } from './place-statements.ts';
 import { REPAIR_COLUMNS } from './repair-statements.ts';
@@ -73,30 +74,23 @@ export const TAPS_OF_SYNC = `
        WHERE n.device_id = s.device_id AND n.epoch = s.epoch AND n.seq > s.seq
          AND n.received_at_ms <= s.received_at_ms), 9223372036854775807)`;
 
-const STATES = (alias: string): string => `json_build_object('fareDay', ${alias}.fare_day,
-  'stateIn', ${alias}.state_in, 'stateOut', ${alias}.state_out, 'baseIn', ${alias}.base_in, 'baseOut', ${alias}.base_out)`;
+/** For COPY. */
+export const TAP_COLUMNS = `fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions,
+  bags, fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id, belief_direction_id, stop_id,
+  stop_confidence_pct, stop_source, stop_unsure, pass_back_of, flags, received_at_ms)`;
+
+/** Which of these taps are stored already. */
+export const KNOWN_TAPS = 'SELECT tap_id FROM fare.tap WHERE tap_id = ANY ($1::text[])';
 
 /**
- * Stores facts and loads what pricing needs, on the snapshot before them; the caller adds the taps that were new.
- * OFFSET 0 keeps each look-up a look-up by index: the planner must not scan a table whose history grows for a few rows.
- * $1 taps, $2 refusals, $3 shifts (JSON); $4, $5 the keys; $6 first and last fare instant of the new taps, by device and
- * fare day (JSON); $7 taps whose clocks are not sure, $8 syncs, $9 what taps say of tokens (JSON).
+ * Stores the facts beside the taps and loads what else pricing needs, on the snapshot before them. OFFSET 0 keeps each
+ * look-up a look-up by index: the planner must not scan a table whose history grows for a few rows.
+ * $1, $2 the keys; $3 first and last fare instant of their taps and of the new ones, by device and fare day (JSON); $4 new taps, their
+ * $5 devices and $6 fare instants; $7 taps whose clocks are not sure, $8 syncs, $9 what taps say of tokens, $10 refusals,
+ * $11 shifts (JSON); $12 taps that were stored before.
  */
 export const STORE_AND_LOAD = `
-WITH RECURSIVE new_tap AS (
-  INSERT INTO fare.tap (tap_id, device_id, epoch, seq, record_sha256, token_id, medium_kind, direction, companions, bags,
-    fare_day, fare_at_ms, uncertainty_ms, belief_vehicle_id, belief_route_id, belief_trip_id,
-    belief_direction_id, stop_id, stop_confidence_pct, stop_source, stop_unsure, pass_back_of, flags, received_at_ms)
-  SELECT "tapId", "deviceId", epoch, seq, decode("recordSha256", 'hex'), "tokenId", "mediumKind", direction,
-    companions, bags, "fareDay", "fareAtMs", "uncertaintyMs", "vehicleId", "routeId", "tripId", "directionId",
-    "stopId", "stopConfidencePct", "stopSource", "stopUnsure", "passBackOf", flags, "receivedAtMs"
-  FROM json_to_recordset($1) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, "recordSha256" text,
-    "tokenId" text, "mediumKind" text, direction text, companions smallint, bags smallint, "fareDay" date, "fareAtMs" bigint,
-    "uncertaintyMs" bigint, "vehicleId" text, "routeId" text, "tripId" text,
-    "directionId" smallint, "stopId" text, "stopConfidencePct" smallint, "stopSource" text, "stopUnsure" boolean,
-    "passBackOf" text, flags text[], "receivedAtMs" bigint)
-  ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id, device_id, fare_at_ms),
-new_unsure AS (
+WITH RECURSIVE new_unsure AS (
   INSERT INTO fare.unsure_tap (tap_id, device_id, epoch, seq, boot_id, mono_ms, evidence, drift_ppm)
   SELECT "tapId", "deviceId", epoch, seq, evidence->>'bootId', (evidence->>'monoMs')::bigint, evidence, "driftPpm"
   FROM json_to_recordset($7) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, evidence jsonb,
@@ -113,7 +107,7 @@ look_again AS (
   INSERT INTO fare.clock_queue (sort, ref)
   SELECT 'tap', tap_id FROM new_unsure
   UNION
-  SELECT 'tap', tap_id FROM new_tap n
+  SELECT 'tap', tap_id FROM unnest($4::text[], $5::text[], $6::bigint[]) AS n (tap_id, device_id, fare_at_ms)
    WHERE EXISTS (SELECT FROM fare.clock_correction c WHERE c.device_id = n.device_id
                     AND c.valid_from_ms <= n.fare_at_ms AND n.fare_at_ms < c.valid_until_ms)
   UNION ALL
@@ -121,7 +115,7 @@ look_again AS (
 new_refused AS (
   INSERT INTO fare.refused
   SELECT "recordId", "deviceId", reason, "tokenId", "mediumKind", "routeId", "stopId", "atMs", "receivedAtMs"
-  FROM json_to_recordset($2) AS r ("recordId" text, "deviceId" text, reason text, "tokenId" text, "mediumKind" text,
+  FROM json_to_recordset($10) AS r ("recordId" text, "deviceId" text, reason text, "tokenId" text, "mediumKind" text,
     "routeId" text, "stopId" text, "atMs" bigint, "receivedAtMs" bigint)
   ON CONFLICT (record_id) DO NOTHING),
 new_shift AS (
@@ -129,7 +123,7 @@ new_shift AS (
     at_ms, received_at_ms)
   SELECT "recordId", "deviceId", action, source, "vehicleId", "routeId", "tripId", "directionId", "fareDay", "atMs",
     "receivedAtMs"
-  FROM json_to_recordset($3) AS r ("recordId" text, "deviceId" text, action text, source text, "vehicleId" text,
+  FROM json_to_recordset($11) AS r ("recordId" text, "deviceId" text, action text, source text, "vehicleId" text,
     "routeId" text, "tripId" text, "directionId" smallint, "fareDay" date, "atMs" bigint, "receivedAtMs" bigint)
   ON CONFLICT (record_id) DO NOTHING RETURNING record_id),
 shift_to_look_at AS (
@@ -147,46 +141,16 @@ new_succession AS (
   ON CONFLICT DO NOTHING RETURNING token_id),
 succession_to_look_at AS (
   INSERT INTO fare.succession_queue (token_id) SELECT token_id FROM new_succession),
-key AS MATERIALIZED (
-  SELECT account_id, fare_day FROM unnest($4::text[], $5::date[]) AS k (account_id, fare_day)),
-seed_day AS MATERIALIZED (
-  SELECT a.derived_token_id AS token_id, k.fare_day FROM key k CROSS JOIN LATERAL (
-    SELECT derived_token_id FROM fare.account a WHERE a.account_id = k.account_id OFFSET 0) AS a
-   WHERE a.derived_token_id IS NOT NULL
-  UNION
-  SELECT l.token_id, k.fare_day FROM key k CROSS JOIN LATERAL (
-    SELECT token_id FROM fare.media_link l WHERE l.account_id = k.account_id OFFSET 0) AS l),
-${kinTable('kin', 'SELECT DISTINCT token_id FROM seed_day')},
-token_day AS MATERIALIZED (
-  SELECT DISTINCT k.token_id, s.fare_day FROM seed_day s JOIN kin k ON k.seed = s.token_id),
-old_tap AS MATERIALIZED (
-  SELECT t.* FROM token_day d
-   CROSS JOIN LATERAL (SELECT * FROM fare.timed_tap t
-     WHERE t.token_id = d.token_id AND t.fare_day = d.fare_day OFFSET 0) AS t),
+${KEY_TABLES},
 tap_span AS MATERIALIZED (
-  SELECT device_id, fare_day, min(first_ms) AS first_ms, max(last_ms) AS last_ms FROM (
-    SELECT device_id, fare_day, fare_at_ms AS first_ms, fare_at_ms AS last_ms FROM old_tap
-    UNION ALL
-    SELECT "deviceId", "fareDay", "firstMs", "lastMs" FROM json_to_recordset($6)
-      AS r ("deviceId" text, "fareDay" date, "firstMs" bigint, "lastMs" bigint)) AS one
-  GROUP BY device_id, fare_day),
+  SELECT "deviceId" AS device_id, "fareDay" AS fare_day, "firstMs" AS first_ms, "lastMs" AS last_ms
+    FROM json_to_recordset($3) AS r ("deviceId" text, "fareDay" date, "firstMs" bigint, "lastMs" bigint)),
 ${breakdownTables('tap_span', 'span')},
 ${placeTables('span')},
 person AS (SELECT DISTINCT account_id FROM key),
 granted AS MATERIALIZED (SELECT e.* FROM person CROSS JOIN LATERAL (
-    SELECT * FROM fare.entitlement e WHERE e.account_id = person.account_id OFFSET 0) AS e),
-candidate AS (
-  SELECT tap_id FROM old_tap
-  UNION
-  SELECT d.tap_id FROM key k CROSS JOIN LATERAL (
-    SELECT tap_id FROM fare.decision d WHERE d.account_id = k.account_id AND d.fare_day = k.fare_day OFFSET 0) AS d)
+    SELECT * FROM fare.entitlement e WHERE e.account_id = person.account_id OFFSET 0) AS e)
 SELECT
-  (SELECT json_agg(tap_id) FROM new_tap) AS "newTapIds",
-  (SELECT json_agg(json_build_object('tapId', tap_id, 'deviceId', device_id, 'tokenId', token_id, 'mediumKind', medium_kind,
-     'direction', direction, 'companions', companions, 'bags', bags, 'fareDay', fare_day, 'fareAtMs', fare_at_ms,
-     'uncertaintyMs', uncertainty_ms, 'belief', json_build_object('vehicleId', belief_vehicle_id,
-     'routeId', belief_route_id, 'tripId', belief_trip_id, 'directionId', belief_direction_id), 'stopId', stop_id, 'stopUnsure', stop_unsure,
-     'passBackOf', pass_back_of, 'receivedAtMs', known_from_ms)) FROM old_tap) AS taps,
   ${linksOf('token_day')} AS links,
   ${successionColumn('kin')} AS successions,
   ${placeColumns('span')},
@@ -200,86 +164,53 @@ SELECT
   (SELECT json_agg(json_build_object('passId', p.pass_id, 'accountId', p.account_id,
      'fareProductId', p.fare_product_id, 'validFromMs', p.valid_from_ms, 'validUntilMs', p.valid_until_ms,
      'knownFromMs', p.known_from_ms)) FROM person JOIN fare.pass_holding p USING (account_id)) AS passes,
-  (SELECT json_agg(${REPAIR_COLUMNS}) FROM old_tap o CROSS JOIN LATERAL (
+  (SELECT json_agg(${REPAIR_COLUMNS}) FROM unnest($12::text[]) AS o (tap_id) CROSS JOIN LATERAL (
      SELECT * FROM fare.journey_repair r WHERE r.tap_id = o.tap_id OFFSET 0) AS r) AS repairs,
-  ${closesOf('key')} AS closes,
-  (SELECT json_agg(json_build_object('accountId', k.account_id, 'fareDay', k.fare_day,
-     'previous', (SELECT ${STATES('p')} FROM fare.account_day p
-                   WHERE p.account_id = k.account_id AND p.fare_day < k.fare_day ORDER BY p.fare_day DESC LIMIT 1),
-     'stored', (SELECT ${STATES('s')} FROM fare.account_day s
-                 WHERE s.account_id = k.account_id AND s.fare_day = k.fare_day),
-     'next', (SELECT ${STATES('n')} FROM fare.account_day n
-               WHERE n.account_id = k.account_id AND n.fare_day > k.fare_day ORDER BY n.fare_day LIMIT 1)))
-    FROM key k) AS surroundings,
-  (SELECT json_agg(json_build_object('tapId', d.tap_id, 'revision', d.revision, 'accountId', d.account_id,
-     'fareDay', d.fare_day, 'kind', d.kind, 'carrierId', d.carrier_id, 'fundingId', d.funding_id,
-     'currency', d.currency, 'riderMinor', d.rider_minor::text, 'concessionMinor', d.concession_minor::text,
-     'lossMinor', d.loss_minor::text, 'capMinor', d.cap_minor::text, 'lineSha256', encode(d.line_sha256, 'hex'),
-     'postedRevision', d.posted_revision))
-    FROM candidate c CROSS JOIN LATERAL (
-      SELECT * FROM fare.decision x WHERE x.tap_id = c.tap_id ORDER BY x.revision DESC LIMIT 1) AS d) AS decided`;
+  ${closesOf('key')} AS closes`;
 
 /** Leaves of the audit log, within the transaction of what they witness. $1 leaves (JSON). */
 export const INSERT_LEAVES = `
   INSERT INTO fare.audit_leaf (kind, ref, bytes)
   SELECT kind, ref, bytes FROM json_to_recordset($1) AS r (kind text, ref text, bytes text)`;
 
+/** Tables and columns of what a chunk decided, for COPY. */
+export const DECISION_COLUMNS = `fare.decision (tap_id, revision, supersedes, account_id, account_version, fare_day, kind,
+  package_hash, fare_media_id, fare_product_id, rider_category_id, network_id, vehicle_id, carrier_id, route_id, trip_id,
+  direction_id, route_by, route_fact_id, currency, gross_minor, rider_minor, transfer_minor, concession_minor, pass_minor,
+  cap_minor, loss_minor, concession_id, funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close,
+  breakdown_id, decided_at_ms)`;
+export const POSTING_COLUMNS = `fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id,
+  revision, source, reverses, posted_at_ms)`;
+export const LEAF_COLUMNS = 'fare.audit_leaf (kind, ref, bytes)';
+export const DAY_COLUMNS =
+  'fare.account_day (account_id, fare_day, state_in, state_out, base_in, base_out, account_version)';
+
 /**
- * Writes what a chunk decided. $1 decisions, $2 postings, $3 leaves, $4 account-days, $5 emptied, $6 to be queued,
- * $7 troubles (JSON), $8 now.
+ * The rest of what a chunk made, without what is copied. $1 changed account-days, $2 emptied, $3 to be queued, $4 troubles
+ * (JSON), $5 now, $6 how many decisions there were.
  */
 export const WRITE = `
-WITH decided AS (
-  INSERT INTO fare.decision (tap_id, revision, supersedes, account_id, account_version, fare_day, kind, package_hash,
-    fare_media_id, fare_product_id, rider_category_id, network_id, vehicle_id, carrier_id, route_id, trip_id,
-    direction_id, route_by, route_fact_id, currency, gross_minor, rider_minor, transfer_minor, concession_minor, pass_minor, cap_minor, loss_minor, concession_id,
-    funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close, breakdown_id, decided_at_ms)
-  SELECT "tapId", revision, supersedes, "accountId", "accountVersion", "fareDay", kind, "packageHash",
-    "fareMediaId", "fareProductId", "riderCategoryId", "networkId", "vehicleId", "carrierId", "routeId", "tripId",
-    "directionId", "routeBy", "routeFactId", currency, "grossMinor", "riderMinor", "transferMinor", "concessionMinor", "passMinor", "capMinor", "lossMinor",
-    "concessionId", "fundingId", "claimRide", steps, decode("lineSha256", 'hex'), "postedRevision", "adjustsClose",
-    "breakdownId", $8
-  FROM json_to_recordset($1) AS r ("tapId" text, revision int, supersedes int, "accountId" text,
-    "accountVersion" bigint, "fareDay" date, kind text, "packageHash" text, "fareMediaId" text,
-    "fareProductId" text, "riderCategoryId" text, "networkId" text, "vehicleId" text, "carrierId" text,
-    "routeId" text, "tripId" text, "directionId" smallint, "routeBy" text, "routeFactId" text, currency text,
-    "grossMinor" bigint, "riderMinor" bigint, "transferMinor" bigint,
-    "concessionMinor" bigint, "passMinor" bigint, "capMinor" bigint, "lossMinor" bigint, "concessionId" text,
-    "fundingId" text, "claimRide" boolean, steps json, "lineSha256" text, "postedRevision" int,
-    "adjustsClose" date, "breakdownId" text)),
-posted AS (
-  INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id, revision,
-    source, reverses, posted_at_ms)
-  SELECT "postingId", "debitAccount", "creditAccount", "amountMinor", currency, "tapId", revision, source, reverses, $8
-  FROM json_to_recordset($2) AS r ("postingId" text, "debitAccount" text, "creditAccount" text,
-    "amountMinor" bigint, currency text, "tapId" text, revision int, source text, reverses text)),
-leaf AS (
-  INSERT INTO fare.audit_leaf (kind, ref, bytes)
-  SELECT kind, ref, bytes
-  FROM json_to_recordset($3) AS r (kind text, ref text, bytes text)),
-day AS (
-  INSERT INTO fare.account_day AS d (account_id, fare_day, state_in, state_out, base_in, base_out, account_version)
-  SELECT "accountId", "fareDay", "stateIn", "stateOut", "baseIn", "baseOut", "accountVersion"
-  FROM json_to_recordset($4) AS r ("accountId" text, "fareDay" date, "stateIn" text, "stateOut" text,
+WITH day AS (
+  UPDATE fare.account_day AS d SET state_in = "stateIn", state_out = "stateOut", base_in = "baseIn",
+    base_out = "baseOut", account_version = "accountVersion"
+  FROM json_to_recordset($1) AS r ("accountId" text, "fareDay" date, "stateIn" text, "stateOut" text,
     "baseIn" text, "baseOut" text, "accountVersion" bigint)
-  ON CONFLICT (account_id, fare_day) DO UPDATE SET state_in = excluded.state_in, state_out = excluded.state_out,
-    base_in = excluded.base_in, base_out = excluded.base_out, account_version = excluded.account_version),
+  WHERE d.account_id = r."accountId" AND d.fare_day = r."fareDay"),
 emptied AS (
   DELETE FROM fare.account_day d
-  USING json_to_recordset($5) AS r ("accountId" text, "fareDay" date)
+  USING json_to_recordset($2) AS r ("accountId" text, "fareDay" date)
   WHERE d.account_id = r."accountId" AND d.fare_day = r."fareDay"),
 trouble AS MATERIALIZED (
-  SELECT * FROM json_to_recordset($7) AS r ("accountId" text, "fareDay" date, attempts int, error text, stuck boolean)),
+  SELECT * FROM json_to_recordset($4) AS r ("accountId" text, "fareDay" date, attempts int, error text, stuck boolean)),
 queued AS (
   INSERT INTO fare.account_day_queue (account_id, fare_day, reason, attempts)
   SELECT "accountId", "fareDay", reason, 0
-  FROM json_to_recordset($6) AS r ("accountId" text, "fareDay" date, reason text)
+  FROM json_to_recordset($3) AS r ("accountId" text, "fareDay" date, reason text)
   UNION ALL
   SELECT "accountId", "fareDay", 'again', attempts FROM trouble WHERE NOT stuck),
 aside AS (
   INSERT INTO fare.stuck (sort, ref, body, error, attempts, since_ms)
   SELECT 'account-day', "accountId" || ' ' || "fareDay",
-         jsonb_build_object('accountId', "accountId", 'fareDay', "fareDay"), error, attempts, $8
+         jsonb_build_object('accountId', "accountId", 'fareDay', "fareDay"), error, attempts, $5
   FROM trouble WHERE stuck)
-SELECT CASE WHEN json_array_length($1) > 0
-  THEN pg_notify('kvytok_decided', json_array_length($1)::text) END`;
+SELECT CASE WHEN $6 > 0 THEN pg_notify('kvytok_decided', ($6::int)::text) END`;

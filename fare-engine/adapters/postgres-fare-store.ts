@@ -1,31 +1,36 @@
 /** The fare engine's store over PostgreSQL. */
 import type pg from 'pg';
+import { arrayText, type CopyValue, copyRows } from '#platform/copy-rows.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
-import type { Close, MediaLink, StoredTap } from '../facts/facts.ts';
+import type { Close, MediaLink, PricedTap, StoredTap } from '../facts/facts.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
 import type { InboxRow } from '../facts/tap-of-record.ts';
-import type { Decided, Decision } from '../ledger/decision.ts';
-import type {
-  DayMaterial,
-  DaySurroundings,
-  FareStore,
-  FareTransaction,
-  PricingWrites,
-  QueueRow,
-} from '../ports.ts';
+import type { DayMaterial, FareStore, FareTransaction, QueueRow } from '../ports.ts';
 import { STORE_BANK_TAPS } from './bank-statements.ts';
 import { storeBreakdowns } from './breakdown-statements.ts';
+import { loadStoredDays } from './day-statements.ts';
 import {
   CLAIM_INBOX,
   CLAIM_QUEUE,
   FACTS_GATE,
+  KNOWN_TAPS,
   LOAD_LINKS,
   LOCK_ACCOUNTS,
   STORE_AND_LOAD,
-  WRITE,
+  TAP_COLUMNS,
 } from './fare-statements.ts';
 import { storeStaffRecords } from './staff-statements.ts';
+import { writePrices } from './write-prices.ts';
+
+/**
+ * The gate, shared, and how statements are planned behind it: once for each connection, since planning them costs more
+ * than a small chunk's work. They look up by index, so a plan made over empty tables must not scan them when they are full;
+ * nor may the penalty on such scans make an older server compile the statements.
+ */
+const OPEN_GATE = `
+  SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+         set_config('jit', 'off', true), pg_advisory_xact_lock_shared($1)`;
 
 /**
  * Makes a store on the pool of the role `fare_runtime`. `activations`: how many tariff packages this process knows to be
@@ -35,7 +40,7 @@ export function createPostgresFareStore(pool: pg.Pool, activations?: number): Fa
   return {
     pricing: (work) =>
       inTransaction(pool, async (client) => {
-        await client.query('SELECT pg_advisory_xact_lock_shared($1)', [FACTS_GATE]);
+        await client.query(OPEN_GATE, [FACTS_GATE]);
         if (activations !== undefined) await checkActivations(client, activations);
         return work(transaction(client));
       }),
@@ -65,15 +70,19 @@ function transaction(client: pg.PoolClient): FareTransaction {
         links: MediaLink[] | null;
         successions: MediumSuccession[] | null;
         closes: Close[] | null;
-      }>(LOAD_LINKS, [tokenIds, fareDays]);
+      }>({ name: 'fare.load-links', text: LOAD_LINKS, values: [tokenIds, fareDays] });
       const { links, successions, closes } = rows[0] as (typeof rows)[number];
       return { links: links ?? [], successions: successions ?? [], closes: closes ?? [] };
     },
     lockAccounts: async (accounts) => {
-      const { rows } = await client.query<{ account_id: string; version: bigint }>(LOCK_ACCOUNTS, [
-        accounts.map(({ accountId }) => accountId),
-        accounts.map(({ derivedTokenId }) => derivedTokenId),
-      ]);
+      const { rows } = await client.query<{ account_id: string; version: bigint }>({
+        name: 'fare.lock-accounts',
+        text: LOCK_ACCOUNTS,
+        values: [
+          accounts.map(({ accountId }) => accountId),
+          accounts.map(({ derivedTokenId }) => derivedTokenId),
+        ],
+      });
       return new Map(rows.map((row) => [row.account_id, row.version]));
     },
     storeAndLoad: (records, keys) => storeAndLoad(client, records, keys),
@@ -82,7 +91,7 @@ function transaction(client: pg.PoolClient): FareTransaction {
       await storeBreakdowns(client, records.breakdowns);
     },
     storeBankTaps: async (taps) => void (await client.query(STORE_BANK_TAPS, [JSON.stringify(taps)])),
-    write: (writes) => write(client, writes),
+    write: (writes) => writePrices(client, writes),
   };
 }
 
@@ -94,7 +103,7 @@ async function claimInbox(client: pg.PoolClient, rowsMax: number): Promise<Inbox
     record: string;
     flags: string[];
     received_at_ms: bigint;
-  }>(CLAIM_INBOX, [rowsMax]);
+  }>({ name: 'fare.claim-inbox', text: CLAIM_INBOX, values: [rowsMax] });
   return rows.map(({ inbox_id, epoch, hash, record, flags, received_at_ms }) => ({
     inboxId: inbox_id,
     epoch,
@@ -106,25 +115,16 @@ async function claimInbox(client: pg.PoolClient, rowsMax: number): Promise<Inbox
 }
 
 async function claimQueue(client: pg.PoolClient, rowsMax: number): Promise<QueueRow[]> {
-  const { rows } = await client.query<{ account_id: string; fare_day: string; attempts: number }>(
-    CLAIM_QUEUE,
-    [rowsMax],
-  );
+  const { rows } = await client.query<{ account_id: string; fare_day: string; attempts: number }>({
+    name: 'fare.claim-queue',
+    text: CLAIM_QUEUE,
+    values: [rowsMax],
+  });
   return rows.map((row) => ({ accountId: row.account_id, fareDay: row.fare_day, attempts: row.attempts }));
 }
 
-type MoneyText<T> = Omit<T, 'riderMinor' | 'concessionMinor' | 'lossMinor' | 'capMinor'> & {
-  riderMinor: string;
-  concessionMinor: string;
-  lossMinor: string;
-  capMinor: string;
-};
-type MaterialRow = {
-  [K in keyof DayMaterial['facts']]: DayMaterial['facts'][K] | null;
-} & {
-  newTapIds: string[] | null;
-  surroundings: DaySurroundings[] | null;
-  decided: MoneyText<Decided>[] | null;
+type FactColumns = {
+  [K in keyof Omit<DayMaterial['facts'], 'taps'>]: DayMaterial['facts'][K] | null;
 };
 
 async function storeAndLoad(
@@ -132,108 +132,74 @@ async function storeAndLoad(
   records: Parameters<FareTransaction['storeAndLoad']>[0],
   keys: Parameters<FareTransaction['storeAndLoad']>[1],
 ): Promise<DayMaterial> {
-  const spans = spansOf(records.taps);
-  const { rows } = await client.query<MaterialRow>(STORE_AND_LOAD, [
-    JSON.stringify(records.taps.map(({ belief, ...tap }) => ({ ...tap, ...belief }))),
-    JSON.stringify(records.refused),
-    JSON.stringify(records.shifts),
-    keys.map(({ accountId }) => accountId),
-    keys.map(({ fareDay }) => fareDay),
-    JSON.stringify(spans),
-    JSON.stringify(records.unsure),
-    JSON.stringify(records.syncs),
-    JSON.stringify(records.successions),
-  ]);
-  const row = rows[0] as MaterialRow;
-  const isNew = new Set(row.newTapIds ?? []);
-  const fresh = records.taps.filter((tap) => isNew.has(tap.tapId));
-  return {
-    facts: {
-      taps: [...(row.taps ?? []), ...fresh],
-      links: row.links ?? [],
-      successions: [...(row.successions ?? []), ...records.successions],
-      assignments: row.assignments ?? [],
-      carriers: row.carriers ?? [],
-      routes: row.routes ?? [],
-      // Those of this transaction too: the statement sees what was there before it.
-      shifts: [...(row.shifts ?? []), ...records.shifts],
-      breakdowns: row.breakdowns ?? [],
-      entitlements: row.entitlements ?? [],
-      revocations: row.revocations ?? [],
-      passes: row.passes ?? [],
-      closes: row.closes ?? [],
-      repairs: row.repairs ?? [],
-    },
-    surroundings: row.surroundings ?? [],
-    decided: (row.decided ?? []).map((old) => ({
-      ...old,
-      riderMinor: BigInt(old.riderMinor),
-      concessionMinor: BigInt(old.concessionMinor),
-      lossMinor: BigInt(old.lossMinor),
-      capMinor: BigInt(old.capMinor),
-    })),
-  };
-}
-
-async function write(client: pg.PoolClient, writes: PricingWrites): Promise<void> {
-  await client.query(WRITE, [
-    `[${writes.decisions.map(decisionJson).join(',')}]`,
-    JSON.stringify(
-      writes.postings.map((posting) => ({ ...posting, amountMinor: posting.amountMinor.toString() })),
-    ),
-    JSON.stringify(writes.leaves),
-    JSON.stringify(writes.days.map((day) => ({ ...day, accountVersion: day.accountVersion.toString() }))),
-    JSON.stringify(writes.emptied),
-    JSON.stringify(writes.enqueue),
-    JSON.stringify(writes.troubles),
-    writes.atMs,
-  ]);
-}
-
-/**
- * One decision as JSON, field by field: a replacer over every value costs more than all the rest of a chunk. The steps go
- * in as the exact text that the audit leaf has hashed.
- */
-function decisionJson(decision: Decision): string {
-  const { line } = decision;
-  const text = JSON.stringify({
-    tapId: decision.tapId,
-    revision: decision.revision,
-    supersedes: decision.supersedes,
-    accountId: decision.accountId,
-    accountVersion: decision.accountVersion.toString(),
-    fareDay: decision.fareDay,
-    kind: decision.kind,
-    packageHash: line?.packageHash,
-    fareMediaId: line?.fareMediaId,
-    fareProductId: line?.fareProductId,
-    riderCategoryId: line?.riderCategoryId,
-    networkId: line?.networkId,
-    vehicleId: decision.vehicleId,
-    carrierId: decision.carrierId,
-    routeId: line?.routeId,
-    ...decision.route,
-    currency: decision.currency,
-    grossMinor: (line?.grossMinor ?? 0n).toString(),
-    riderMinor: decision.riderMinor.toString(),
-    transferMinor: (line?.transferMinor ?? 0n).toString(),
-    concessionMinor: decision.concessionMinor.toString(),
-    passMinor: (line?.passMinor ?? 0n).toString(),
-    capMinor: decision.capMinor.toString(),
-    lossMinor: decision.lossMinor.toString(),
-    concessionId: line?.concessionId,
-    fundingId: decision.fundingId,
-    claimRide: line?.claimRide ?? false,
-    lineSha256: decision.lineSha256,
-    postedRevision: decision.postedRevision,
-    adjustsClose: decision.adjustsClose,
-    breakdownId: line?.steps.find((step) => step.kind === 'breakdown')?.params['breakdown'],
+  const fresh = await freshOf(client, records.taps);
+  const stored = await loadStoredDays(client, keys);
+  await copyRows(client, TAP_COLUMNS, fresh.map(tapRow));
+  const { rows } = await client.query<FactColumns>({
+    name: 'fare.store-and-load',
+    text: STORE_AND_LOAD,
+    values: [
+      keys.map(({ accountId }) => accountId),
+      keys.map(({ fareDay }) => fareDay),
+      JSON.stringify(spansOf([...stored.taps, ...fresh])),
+      fresh.map(({ tapId }) => tapId),
+      fresh.map(({ deviceId }) => deviceId),
+      fresh.map(({ fareAtMs }) => fareAtMs),
+      JSON.stringify(records.unsure),
+      JSON.stringify(records.syncs),
+      JSON.stringify(records.successions),
+      JSON.stringify(records.refused),
+      JSON.stringify(records.shifts),
+      stored.taps.map(({ tapId }) => tapId),
+    ],
   });
-  return `${text.slice(0, -1)},"steps":${decision.steps}}`;
+  const row = rows[0] as FactColumns;
+  const facts = {
+    taps: [...stored.taps, ...fresh],
+    links: row.links ?? [],
+    successions: [...(row.successions ?? []), ...records.successions],
+    assignments: row.assignments ?? [],
+    carriers: row.carriers ?? [],
+    routes: row.routes ?? [],
+    // Those of this transaction too: the statement sees what was there before it.
+    shifts: [...(row.shifts ?? []), ...records.shifts],
+    breakdowns: row.breakdowns ?? [],
+    entitlements: row.entitlements ?? [],
+    revocations: row.revocations ?? [],
+    passes: row.passes ?? [],
+    closes: row.closes ?? [],
+    repairs: row.repairs ?? [],
+  };
+  return { facts, surroundings: stored.surroundings, decided: stored.decided };
 }
 
-/** First and last fare instant of each device on each fare day among new taps. */
-function spansOf(taps: readonly StoredTap[]) {
+/** Taps that are not stored yet. Their accounts are locked: nobody stores them meanwhile. */
+async function freshOf(client: pg.PoolClient, taps: readonly StoredTap[]): Promise<readonly StoredTap[]> {
+  if (taps.length === 0) return taps;
+  const { rows } = await client.query<{ tap_id: string }>({
+    name: 'fare.known-taps',
+    text: KNOWN_TAPS,
+    values: [taps.map(({ tapId }) => tapId)],
+  });
+  if (rows.length === 0) return taps;
+  const known = new Set(rows.map((row) => row.tap_id));
+  return taps.filter(({ tapId }) => !known.has(tapId));
+}
+
+/** In the order of {@link TAP_COLUMNS}. */
+function tapRow(tap: StoredTap): CopyValue[] {
+  const { belief } = tap;
+  return [
+    ...[tap.tapId, tap.deviceId, tap.epoch, tap.seq, `\\x${tap.recordSha256}`, tap.tokenId, tap.mediumKind],
+    ...[tap.direction, tap.companions, tap.bags, tap.fareDay, tap.fareAtMs, tap.uncertaintyMs],
+    ...[belief.vehicleId, belief.routeId, belief.tripId, belief.directionId],
+    ...[tap.stopId, tap.stopConfidencePct, tap.stopSource, tap.stopUnsure, tap.passBackOf],
+    ...[arrayText(tap.flags), tap.receivedAtMs],
+  ];
+}
+
+/** First and last fare instant of each device on each fare day. */
+function spansOf(taps: readonly PricedTap[]) {
   const spans = new Map<string, { deviceId: string; fareDay: string; firstMs: number; lastMs: number }>();
   for (const { deviceId, fareDay, fareAtMs } of taps) {
     const key = `${fareDay} ${deviceId}`;

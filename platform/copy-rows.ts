@@ -1,0 +1,93 @@
+/**
+ * Rows into a table by COPY: in one message and one answer, without what a multi-row INSERT costs the server in parsing
+ * and in planning (docs/decisions/0138). A copy knows no ON CONFLICT: it is for rows that are known to be new.
+ * @see https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-COPY
+ */
+import type pg from 'pg';
+
+/** A column's value; `undefined` is NULL as well. Bytes as `\x` and hex, lists as PostgreSQL writes them. */
+export type CopyValue = string | number | bigint | boolean | null | undefined;
+
+interface WireConnection extends pg.Connection {
+  sendCopyFromChunk(chunk: Buffer): void;
+  endCopyFrom(): void;
+}
+
+/**
+ * Copies rows; without any it asks the server nothing.
+ * @param target table and columns as they stand in the statement, e.g. `fare.tap (tap_id, epoch)`: never from outside.
+ * @throws what the server says of a row; the transaction is lost then, as after any failed statement.
+ */
+export async function copyRows(
+  client: pg.ClientBase,
+  target: string,
+  rows: readonly (readonly CopyValue[])[],
+): Promise<void> {
+  if (rows.length === 0) return;
+  const copy = new CopyIn(`COPY ${target} FROM STDIN`, copyText(rows));
+  client.query(copy);
+  await copy.finished;
+}
+
+/** Rows in COPY's text format. */
+export function copyText(rows: readonly (readonly CopyValue[])[]): string {
+  let text = '';
+  for (const row of rows) {
+    let parted = '';
+    for (const value of row) {
+      text += parted + fieldText(value);
+      parted = '\t';
+    }
+    text += '\n';
+  }
+  return text;
+}
+
+const SPECIAL = /[\\\t\n\r]/;
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+
+function fieldText(value: CopyValue): string {
+  if (value === null || value === undefined) return '\\N';
+  if (typeof value !== 'string') return String(value);
+  return SPECIAL.test(value) ? value.replaceAll(/[\\\t\n\r]/g, (sign) => ESCAPES[sign] as string) : value;
+}
+
+/** A list of texts as PostgreSQL reads an array. */
+export function arrayText(items: readonly string[]): string {
+  return `{${items.map((item) => `"${item.replaceAll(/["\\]/g, (sign) => `\\${sign}`)}"`).join(',')}}`;
+}
+
+/** One copy on the wire, in the form in which the driver takes foreign queries. */
+class CopyIn implements pg.Submittable {
+  readonly finished: Promise<void>;
+  private readonly statement: string;
+  private readonly text: string;
+  private readonly settle: PromiseWithResolvers<void>;
+
+  constructor(statement: string, text: string) {
+    this.statement = statement;
+    this.text = text;
+    this.settle = Promise.withResolvers();
+    this.finished = this.settle.promise;
+  }
+
+  /** Statement and rows go out together: a server that refuses the statement drops what follows it. */
+  submit(connection: pg.Connection): void {
+    const wire = connection as WireConnection;
+    wire.query(this.statement);
+    wire.sendCopyFromChunk(Buffer.from(this.text));
+    wire.endCopyFrom();
+  }
+
+  handleCopyInResponse(): void {}
+
+  handleCommandComplete(): void {}
+
+  handleReadyForQuery(): void {
+    this.settle.resolve();
+  }
+
+  handleError(error: Error): void {
+    this.settle.reject(error);
+  }
+}
