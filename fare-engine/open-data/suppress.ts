@@ -75,7 +75,8 @@ function hide(sorted: readonly DayCell[], small: readonly DayCell[], cellMin: nu
 export function correctDay(before: PublishedDay, now: readonly DayCell[], cellMin: number): PublishedDay {
   if (before.riders === null) return suppressDay(before.day, now, cellMin);
   const known = new Map(before.cells.map((cell) => [cell.routeId, cell]));
-  const fresh = now.filter((cell) => !known.has(cell.routeId));
+  // A route that was not there before is said once it is large enough, and not at all until then.
+  const fresh = now.filter((cell) => !known.has(cell.routeId) && !isSmall(cell, cellMin));
   const cells = [
     ...before.cells.map((cell) =>
       correctCell(
@@ -84,11 +85,7 @@ export function correctDay(before: PublishedDay, now: readonly DayCell[], cellMi
         cellMin,
       ),
     ),
-    ...fresh.map((cell) =>
-      isSmall(cell, cellMin)
-        ? { routeId: cell.routeId, riders: null, amountMinor: null }
-        : { routeId: cell.routeId, riders: cell.riders, amountMinor: cell.amountMinor },
-    ),
+    ...fresh.map(({ routeId, riders, amountMinor }) => ({ routeId, riders, amountMinor })),
   ].sort((a, b) => (a.routeId < b.routeId ? -1 : 1));
   const rest = correctRest(before, now, cells, cellMin);
   const none = cells.every((cell) => cell.riders !== null);

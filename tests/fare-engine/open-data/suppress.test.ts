@@ -169,6 +169,15 @@ describe('a day that was published before', () => {
     expect(shown(correctDay(hidden, day(150, 200, 300), MIN))).toEqual([null, null, 300]);
     expect(correctDay(hidden, day(150, 200, 300), MIN).riders).toBe(650);
   });
+  test('a route that the city has begun since then changes no day of before, until many have ridden it', () => {
+    const before = suppressDay('d', day(100, 200), MIN);
+    expect(correctDay(before, day(100, 200, 0), MIN)).toEqual(before);
+    expect(correctDay(before, day(100, 200, 9), MIN)).toEqual(before);
+    expect(correctDay(before, day(100, 200, 10), MIN)).toMatchObject({
+      riders: 310,
+      amountMinor: 310n * 1200n,
+    });
+  });
   test('a day of which nothing was said is decided anew', () => {
     const nothing = suppressDay('d', day(3), MIN);
     expect([nothing.riders, shown(nothing)]).toEqual([null, [null]]);
