@@ -32,8 +32,8 @@ function* allDays(routes: number, most: number): Generator<number[]> {
 describe.each([
   [1, 60],
   [2, 60],
-  [3, 60],
-  [4, 42],
+  [3, 45],
+  [4, 31],
 ])('all days of %i routes with up to %i riders', (routes, most) => {
   /** For each thing that can be published: which values each cell may have had. */
   const possible = new Map<string, { published: PublishedDay; values: Set<number>[]; small: boolean[] }>();
@@ -56,15 +56,15 @@ describe.each([
     for (const { published, values, small } of possible.values()) {
       for (const [at, cell] of published.cells.entries()) {
         if (cell.riders !== null || !small[at]) continue;
-        const tried = [...(values[at] as Set<number>)].filter((value) => value < MIN).length;
-        expect(tried, `${text(published)}: R${at} is one of ${[...(values[at] as Set<number>)]}`).toBe(MIN);
+        const tried = [...(values[at] as Set<number>)].filter((value) => value < MIN);
+        if (tried.length < MIN) expect.fail(`${text(published)}: R${at} is one of ${tried.join()}`);
       }
     }
   });
   test('no cell under 10 and no total under 10 is shown', () => {
     for (const { published } of possible.values()) {
-      for (const riders of [...shown(published), published.riders])
-        expect(riders ?? MIN, text(published)).toBeGreaterThanOrEqual(MIN);
+      if ([...shown(published), published.riders].some((riders) => riders !== null && riders < MIN))
+        expect.fail(text(published));
     }
   });
 });
@@ -113,7 +113,7 @@ test('any day: riders and amounts are hidden together, and sums leave ten values
       const { least, most } = bounds(published);
       expect(most - least).toBeGreaterThanOrEqual(MIN - 1);
     }),
-    { numRuns: 2000 },
+    { numRuns: 1000 },
   );
 });
 
@@ -132,7 +132,7 @@ test('the order in which routes come changes nothing', () => {
         ),
       ).toEqual(suppressDay('d', given, MIN));
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
 });
 

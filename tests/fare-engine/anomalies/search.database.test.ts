@@ -7,20 +7,16 @@ import { findingId } from '../../../fare-engine/anomalies/finding.ts';
 import { cityPlan } from '../../../simulators/frauds/adapters/city-plan.ts';
 import { huntTrial, makeTrial, type Trial } from '../../../simulators/frauds/fraud-trial.ts';
 import { storeMonth } from '../../../simulators/frauds/store-month.ts';
-import { RULES, TERNOPIL } from '../../fare-engine/anomalies/ternopil-rules.ts';
-import {
-  calendar,
-  type EngineDatabase,
-  openEngineDatabase,
-} from '../../fare-engine/support/engine-database.ts';
 import { runCommand } from '../../support/command-io.ts';
+import { calendar, type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
+import { RULES, TERNOPIL } from './ternopil-rules.ts';
 
-const DAYS = ['--from', '2025-10-06', '--until', '2025-10-16'];
+const DAYS = ['--from', '2025-10-06', '--until', '2025-10-14'];
 let engine: EngineDatabase;
 let trial: Trial;
 beforeAll(async () => {
   engine = await openEngineDatabase();
-  trial = makeTrial(cityPlan(TERNOPIL, { seed: 3, riders: 300, fromDay: '2025-10-06', days: 10 }), 4);
+  trial = makeTrial(cityPlan(TERNOPIL, { seed: 3, riders: 140, fromDay: '2025-10-06', days: 8 }), 4);
   await storeMonth(engine.pool, trial.month);
 });
 afterAll(() => engine.close());
@@ -64,7 +60,7 @@ test('what is found is kept once, with taps that are there, and prices stay', as
   expect([first.submitted, again.submitted]).toEqual([first.findings, 0]);
   const { rows } = await engine.admin.query(
     `SELECT count(DISTINCT finding_id)::int AS findings, count(*) FILTER (WHERE tap_id IS NOT NULL AND carrier_id IS NULL)::int AS lost,
-            count(*) FILTER (WHERE fare_day < '2025-10-06' OR fare_day > '2025-10-15')::int AS outside FROM fare.published_anomaly`,
+            count(*) FILTER (WHERE fare_day < '2025-10-06' OR fare_day > '2025-10-13')::int AS outside FROM fare.published_anomaly`,
   );
   expect(rows).toEqual([{ findings: first.findings, lost: 0, outside: 0 }]);
   expect((await engine.admin.query('SELECT FROM fare.command_refusal')).rowCount).toBe(0);

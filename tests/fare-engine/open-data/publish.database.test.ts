@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../../cli/commands/open-data.ts';
-import { TERNOPIL } from '../../fare-engine/anomalies/ternopil-rules.ts';
-import { type EngineDatabase, openEngineDatabase } from '../../fare-engine/support/engine-database.ts';
 import { runCommand } from '../../support/command-io.ts';
+import { TERNOPIL } from '../anomalies/ternopil-rules.ts';
+import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kvytok-open-'));
 const OUT = join(folder, 'open');
