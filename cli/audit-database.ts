@@ -14,8 +14,11 @@ export interface AuditDatabase {
   readonly cityDir: string | null;
 }
 
-/** Roles under which commands come: the auditor reads facts, the office submits commands; neither changes a fact. */
-export type VisitorRole = 'auditor_runtime' | 'office_runtime';
+/**
+ * Roles under which commands come: the auditor reads facts, the office submits commands; neither changes a fact. An import
+ * alone comes as the fare engine, for it writes facts as the engine does.
+ */
+export type VisitorRole = 'auditor_runtime' | 'office_runtime' | 'fare_runtime';
 
 /**
  * Opens it under a visitor's role; an address from the environment names its role itself.

@@ -79,6 +79,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('settle'),
   },
   {
+    name: 'import',
+    summary: 'bring a running system over, compare a period of parallel running',
+    load: () => command('import'),
+  },
+  {
     name: 'tariff',
     summary: 'check tariffs, say what differs, try a draft on past taps',
     load: () => command('tariff'),

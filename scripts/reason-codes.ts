@@ -14,6 +14,7 @@ import {
 import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../fare-engine/audit/verify-log.ts';
+import { IMPORT_PROBLEMS } from '../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../fare-engine/settlement/refusals.ts';
 import { ZIP_REFUSALS } from '../fare-engine/tariffs/read-zip.ts';
 import { en } from '../portal/catalogues/en.ts';
@@ -87,6 +88,12 @@ ${meaningTable(SETTLEMENT_REFUSALS)}
 does not.
 
 ${meaningTable(FILE_PROBLEMS)}
+
+## What is wrong with files that are brought over
+
+\`kvytok import check\` names each bad row with file, line, column and what to do; with one of them nothing is written.
+
+${meaningTable(IMPORT_PROBLEMS)}
 
 ## Errors for operators
 

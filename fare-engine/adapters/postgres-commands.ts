@@ -366,7 +366,12 @@ breakdowns AS (
 INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
 SELECT account_id, fare_day, min(kind) FROM hit GROUP BY account_id, fare_day`;
 
-async function enqueueTouched(client: pg.PoolClient, writes: CommandWrites, days: FareDays): Promise<void> {
+/** Queues the open account-days that facts of a transaction may change. */
+export async function enqueueTouched(
+  client: pg.PoolClient,
+  writes: Pick<CommandWrites, 'touched'>,
+  days: FareDays,
+): Promise<void> {
   if (writes.touched.length === 0) return;
   const dayOf = (instantMs: number): string => days.fareDayOf(calendarInstant(instantMs));
   const touched = writes.touched.map(({ kind, ref, fromMs, untilMs }) => ({

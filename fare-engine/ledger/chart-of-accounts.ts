@@ -38,6 +38,12 @@ export const ACCOUNT_KINDS: readonly AccountKind[] = [
     meaning: 'what a source of public money owes for concession rides',
   },
   {
+    kind: 'opening',
+    normalSide: 'debit',
+    meaning:
+      'what a system that was brought over owes for balances and prepaid passes that were taken over from it',
+  },
+  {
     kind: 'rebate',
     normalSide: 'debit',
     meaning: 'what caps took off fares; the settlement shares it among the carriers',
@@ -103,3 +109,6 @@ export const clearingAccount = (acquirerId: string): string => `clearing:${acqui
 
 /** Rides with bank cards that nobody paid until they were written off; what is paid later comes back off it. */
 export const BANK_DEBT_LOSS = 'loss:bank-debt';
+
+/** What an earlier system had of riders when it was brought over, and has to hand over (docs/IMPORT.md). */
+export const openingAccount = (system: string): string => `opening:${system}`;

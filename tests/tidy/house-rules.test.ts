@@ -12,6 +12,7 @@ import {
 import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../../fare-engine/audit/verify-log.ts';
+import { IMPORT_PROBLEMS } from '../../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../../fare-engine/settlement/refusals.ts';
 import { ZIP_REFUSALS } from '../../fare-engine/tariffs/read-zip.ts';
 import { ATTENTION_CODES } from '../../portal/schemas.ts';
@@ -166,7 +167,14 @@ describe('reason codes', () => {
   const own = [...REFUSAL_CODES, ...REJECTION_CODES, ...FLAG_CODES];
 
   test('every code is in docs/REASON-CODES.md (node scripts/reason-codes.ts writes it)', () => {
-    const meanings = [QUOTE_ERRORS, ZIP_REFUSALS, LOG_FAULTS, SETTLEMENT_REFUSALS, FILE_PROBLEMS];
+    const meanings = [
+      QUOTE_ERRORS,
+      ZIP_REFUSALS,
+      LOG_FAULTS,
+      SETTLEMENT_REFUSALS,
+      FILE_PROBLEMS,
+      IMPORT_PROBLEMS,
+    ];
     const named = meanings.flatMap((codes) => Object.keys(codes));
     const codes = [...new Set([...own, ...named, ...ATTENTION_CODES, ...files.flatMap(codesIn)])];
     expect(checkDocumented(codes, document)).toEqual([]);

@@ -1,0 +1,147 @@
+/** `kvytok import check` and `apply`. */
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { formatMoney } from '#contracts/money.ts';
+import { OperatorError } from '#platform/errors.ts';
+import { createImportStage } from '../../fare-engine/adapters/import-store.ts';
+import { readImportTable } from '../../fare-engine/adapters/import-table.ts';
+import { formatImportProblem } from '../../fare-engine/import/problems.ts';
+import { type ImportReport, runImport } from '../../fare-engine/import/run-import.ts';
+import { openAuditDatabase } from '../audit-database.ts';
+import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { openImportCity } from './import-city.ts';
+import { openTokenOf } from './token-of.ts';
+
+export interface ImportOptions {
+  readonly by?: string | undefined;
+  readonly id?: string | undefined;
+  readonly system?: string | undefined;
+  readonly 'token-key'?: string | undefined;
+  readonly 'token-key-version'?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly data?: string | undefined;
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** Exit 0: applied, known already, or good; 65: the files have problems. */
+export async function runImportCommand(
+  verb: 'check' | 'apply',
+  folder: string,
+  options: ImportOptions,
+  io: CommandIo,
+): Promise<number> {
+  const { id = '', system = '', by = '' } = options;
+  if (!NAME.test(id) || !NAME.test(system))
+    throw new UsageError('--id ID and --system NAME are needed: small letters, digits and -');
+  if (verb === 'apply' && !/^\P{Cc}{1,200}$/u.test(by)) throw new UsageError('--by WHO is needed');
+  const dir = resolve(io.cwd, folder);
+  const tokenOf = openTokenOf(
+    options['token-key'] && resolve(io.cwd, options['token-key']),
+    options['token-key-version'],
+  );
+  const { pool, cityDir } = openAuditDatabase(options.data, io, 'fare_runtime');
+  try {
+    const { terms, calendar } = await openImportCity(cityDir, tokenOf);
+    const client = await pool.connect();
+    try {
+      await client.query('BEGIN');
+      // Each statement is about all rows of a city, not about one ride.
+      await client.query('SET LOCAL statement_timeout = 0');
+      const stage = createImportStage(client, calendar, { nowMs: Date.now });
+      const progress = progressOn(io);
+      const report = await runImport(
+        {
+          importId: id,
+          system,
+          by,
+          apply: verb === 'apply',
+          terms,
+          readTable: async (form, onRow, onProblem) => {
+            const path = join(dir, form.file);
+            return existsSync(path) ? readImportTable(path, form, onRow, onProblem) : undefined;
+          },
+          onProgress: progress.tick,
+        },
+        stage,
+      );
+      progress.end();
+      if (typeof report === 'string') throw refusalOf(report, dir, id);
+      await client.query(report.outcome === 'applied' ? 'COMMIT' : 'ROLLBACK');
+      io.stdout.write(options.json === true ? toJson(report) : reportText(report));
+      return report.outcome === 'refused' ? EXIT.data : EXIT.ok;
+    } finally {
+      // Ends the session, and with it whatever has not been committed.
+      client.release(true);
+    }
+  } finally {
+    await pool.end();
+  }
+}
+
+function refusalOf(why: 'key-reused' | 'no-files', dir: string, id: string): OperatorError {
+  return why === 'no-files'
+    ? new OperatorError({
+        code: 'IMPORT_FOLDER_EMPTY',
+        happened: `The folder ${dir} has none of the files of an import.`,
+        kept: 'Nothing was changed.',
+        todo: 'Put accounts.csv and the others there; docs/IMPORT.md describes them.',
+      })
+    : new OperatorError({
+        code: 'IMPORT_ID_REUSED',
+        happened: `Other files were applied under the id ${id} before.`,
+        kept: 'Nothing was changed.',
+        todo: 'Give this import an id of its own, or the files that were applied.',
+      });
+}
+
+function progressOn(io: CommandIo) {
+  const tty = (io.stderr as { isTTY?: boolean }).isTTY === true;
+  let said = false;
+  return {
+    tick: (file: string, rows: number): void => {
+      if (!tty) return;
+      said = true;
+      io.stderr.write(`\r${file}: ${rows} rows `);
+    },
+    end: (): void => void (said && io.stderr.write('\n')),
+  };
+}
+
+const OUTCOMES: Readonly<Record<ImportReport['outcome'], string>> = {
+  applied: 'Applied: all of it is written.',
+  known: 'Applied before with these very files: nothing was changed.',
+  checked: 'Good: nothing was written. "kvytok import apply" writes it.',
+  refused: 'Refused: nothing was written.',
+};
+
+function reportText({
+  importId,
+  system,
+  outcome,
+  files,
+  sums,
+  problems,
+  problemCount,
+}: ImportReport): string {
+  const money = (amountMinor: bigint, currency: string) => formatMoney({ amountMinor, currency }, 'en');
+  const lines = [
+    `Import ${importId} from ${system}`,
+    ...files.map(
+      (one) =>
+        `  ${one.file.padEnd(17)} ${one.rows} rows: ${one.new} new, ${one.known} known; SHA-256 ${one.sha256}`,
+    ),
+    ...sums.map(
+      ({ file, currency, creditMinor, debtMinor }) =>
+        `  ${file.padEnd(17)} new in ${currency}: paid in advance ${money(creditMinor, currency)}, owed ${money(debtMinor, currency)}`,
+    ),
+    ...problems.map(formatImportProblem),
+    ...(problemCount > problems.length ? [`… and ${problemCount - problems.length} more problems`] : []),
+    OUTCOMES[outcome],
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+export function toJson(value: unknown): string {
+  return `${JSON.stringify(value, (_key, v: unknown) => (typeof v === 'bigint' ? v.toString() : v), 2)}\n`;
+}

@@ -1,0 +1,151 @@
+/**
+ * An import from first to last: files → stage → what the city knows → all of it, or nothing. The order is the promise: with
+ * one problem nothing is written, and a run that is stopped leaves nothing behind.
+ */
+import { createHash } from 'node:crypto';
+import type { ImportFile, ImportRow, ImportTerms } from './import-files.ts';
+import { IMPORT_COLUMNS, IMPORT_FILES, readImportRow } from './import-files.ts';
+import { type ImportProblem, ProblemList } from './problems.ts';
+
+/** A file of the import that was read. */
+export interface ReadFile {
+  readonly file: ImportFile;
+  readonly sha256: string;
+  readonly rows: number;
+}
+
+/** Rows of one file beside what the city has. */
+export interface FileCounts extends ReadFile {
+  readonly new: number;
+  readonly known: number;
+}
+
+/** Money of one file in one currency. */
+export interface ImportSum {
+  readonly file: ImportFile;
+  readonly currency: string;
+  /** Rows that are new: paid in advance, and owed. */
+  readonly creditMinor: bigint;
+  readonly debtMinor: bigint;
+}
+
+export interface ImportReport {
+  readonly importId: string;
+  readonly system: string;
+  /** `applied` now, `known` from an earlier run with the same bytes, `checked` = could be applied, `refused` = it cannot. */
+  readonly outcome: 'applied' | 'known' | 'checked' | 'refused';
+  readonly files: readonly FileCounts[];
+  readonly sums: readonly ImportSum[];
+  readonly problems: readonly ImportProblem[];
+  readonly problemCount: number;
+}
+
+/** Where the rows are staged, looked at and written; all of it within one transaction of its own. */
+export interface ImportStage {
+  add(rows: readonly ImportRow[]): Promise<void>;
+  /** Marks what is known, and finds what does not fit together or contradicts. */
+  look(system: string, onProblem: (problem: ImportProblem) => void): Promise<void>;
+  counts(): Promise<ReadonlyMap<ImportFile, { readonly new: number; readonly known: number }>>;
+  sums(): Promise<readonly ImportSum[]>;
+  /** Hash of the files of an import that was applied under this id. */
+  appliedHash(importId: string): Promise<string | undefined>;
+  write(run: ImportRun): Promise<void>;
+}
+
+/** What an import's facts are written with. */
+export interface ImportRun {
+  readonly importId: string;
+  readonly system: string;
+  readonly by: string;
+  readonly files: readonly ReadFile[];
+  /** Of names and hashes of the files, hex. */
+  readonly inputSha256: string;
+}
+
+export interface ImportRequest {
+  readonly importId: string;
+  readonly system: string;
+  readonly by: string;
+  readonly apply: boolean;
+  readonly terms: ImportTerms;
+  /** Reads one file; `undefined` = the folder has none of this name. */
+  readonly readTable: (
+    form: { readonly file: ImportFile; readonly columns: readonly string[] },
+    onRow: (line: number, cells: Readonly<Record<string, string>>) => Promise<void>,
+    onProblem: (problem: ImportProblem) => void,
+  ) => Promise<{ readonly rows: number; readonly sha256: string } | undefined>;
+  readonly onProgress?: (file: ImportFile, rows: number) => void;
+}
+
+/** Rows that are staged at once. */
+const STAGED_AT_ONCE = 2000;
+
+/** Runs it on a stage. Other bytes under an id that was applied are an error of their own: `key-reused`. */
+export async function runImport(
+  request: ImportRequest,
+  stage: ImportStage,
+): Promise<ImportReport | 'key-reused' | 'no-files'> {
+  const { importId, system, by, apply } = request;
+  const problems = new ProblemList();
+  const files: ReadFile[] = [];
+  for (const file of IMPORT_FILES) {
+    const read = await stageFile(file, request, stage, problems);
+    if (read !== undefined) files.push(read);
+  }
+  if (files.length === 0) return 'no-files';
+  const inputSha256 = hashOf(system, files);
+  // Under its lock nobody else applies an import between this question and the answer.
+  if (problems.count === 0) await stage.look(system, (problem) => problems.add(problem));
+  const before = await stage.appliedHash(importId);
+  if (before !== undefined && before !== inputSha256) return 'key-reused';
+  const counts = await stage.counts();
+  const report = {
+    importId,
+    system,
+    files: files.map((one) => ({ ...one, ...(counts.get(one.file) ?? { new: 0, known: 0 }) })),
+    sums: await stage.sums(),
+    problems: problems.listed,
+    problemCount: problems.count,
+  };
+  if (before !== undefined) return { ...report, outcome: 'known' };
+  if (problems.count > 0) return { ...report, outcome: 'refused' };
+  if (!apply) return { ...report, outcome: 'checked' };
+  await stage.write({ importId, system, by, files, inputSha256 });
+  return { ...report, outcome: 'applied' };
+}
+
+async function stageFile(
+  file: ImportFile,
+  { terms, readTable, onProgress }: ImportRequest,
+  stage: ImportStage,
+  problems: ProblemList,
+): Promise<ReadFile | undefined> {
+  let waiting: ImportRow[] = [];
+  let staged = 0;
+  const flush = async (): Promise<void> => {
+    if (waiting.length === 0) return;
+    await stage.add(waiting);
+    staged += waiting.length;
+    waiting = [];
+    onProgress?.(file, staged);
+  };
+  const read = await readTable(
+    { file, columns: IMPORT_COLUMNS[file] },
+    async (line, cells) => {
+      const found = readImportRow(file, line, cells, terms);
+      if ('problems' in found) problems.add(...found.problems);
+      else waiting.push(found.row);
+      if (waiting.length >= STAGED_AT_ONCE) await flush();
+    },
+    (problem) => problems.add(problem),
+  );
+  await flush();
+  return read && { file, ...read };
+}
+
+function hashOf(system: string, files: readonly ReadFile[]): string {
+  const lines = files.map(({ file, sha256 }) => `${file}\0${sha256}\n`);
+  return createHash('sha256')
+    .update(`${system}\n${lines.join('')}`)
+    .digest('hex');
+}

@@ -1,0 +1,245 @@
+/** `kvytok import` on real PostgreSQL: all or nothing, once, and a period beside the system before. */
+import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { run } from '../../cli/commands/import.ts';
+import { createPricer } from '../../fare-engine/main.ts';
+import { reconcile } from '../../fare-engine/reconcile.ts';
+import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
+import { trialBalance } from '../../fare-engine/trial-balance.ts';
+import { cardTokenId } from '../../simulators/cards/issue-card.ts';
+import { tapRow, token } from '../fare-engine/support/a-record.ts';
+import { calendar, type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
+import { command } from '../fare-engine/support/submit.ts';
+import { tempFolder } from '../support/temp-folder.ts';
+
+const CITIES = fileURLToPath(new URL('../../cities', import.meta.url));
+const folder = tempFolder('import');
+const cityDir = join(folder.path, 'city');
+const TOKEN_KEY = Buffer.alloc(32, 7);
+const NUMBER = '00112233445566778899aabbccddeeff';
+const NOON = Date.parse('2025-10-14T12:00:00+03:00');
+let engine: EngineDatabase;
+
+beforeAll(async () => {
+  mkdirSync(cityDir);
+  copyFileSync(join(CITIES, 'ternopil/city.yaml'), join(cityDir, 'city.yaml'));
+  cpSync(join(CITIES, 'ternopil/devices'), join(cityDir, 'devices'), { recursive: true });
+  cpSync(join(CITIES, 'lviv-like/tariff'), join(cityDir, 'tariff'), { recursive: true });
+  writeFileSync(join(folder.path, 'token-key'), TOKEN_KEY.toString('hex'));
+  engine = await openEngineDatabase();
+});
+afterAll(async () => {
+  await engine?.close();
+  folder.remove();
+});
+
+async function kvytokImport(...args: string[]): Promise<{ code: number; said: string }> {
+  const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+  const role = args[0] === 'compare' ? 'auditor_runtime' : 'fare_runtime';
+  const env = { KVYTOK_POSTGRES_URL: engine.database.url(role), KVYTOK_CITY_DIR: cityDir };
+  const code = await run(args, { stdin: new PassThrough(), stdout, stderr, env, cwd: folder.path });
+  stdout.end();
+  return { code, said: await text(stdout) };
+}
+
+const FILES = {
+  'accounts.csv': '\uFEFFaccount_id\r\np-1\r\np-2\r\n',
+  'media.csv': `account_id;token_id;medium_number;valid_from\np-1;${token(1)};;2025-10-14\np-2;;${NUMBER};2025-10-14\n`,
+  'balances.csv': 'account_id;amount\np-1;125,50\np-2;-17,00\n',
+  'passes.csv':
+    'pass_id,account_id,fare_product_id,valid_from,prepaid\npass-1,p-1,pass-30,2025-10-13 09:00,600.00\n',
+  'entitlements.csv': `entitlement_id,account_id,concession_id,valid_from,valid_until,evidence_sha256\nent-2,p-2,student,2025-09-01,2026-07-01,${'cd'.repeat(32)}\n`,
+};
+function files(name: string, change: Partial<Record<keyof typeof FILES, string>> = {}): string {
+  const dir = join(folder.path, name);
+  mkdirSync(dir, { recursive: true });
+  for (const [file, content] of Object.entries({ ...FILES, ...change }))
+    writeFileSync(join(dir, file), content);
+  return dir;
+}
+const options = (id: string) => ['--id', id, '--system', 'old', '--token-key', 'token-key'];
+const apply = (dir: string, id: string) => kvytokImport('apply', dir, ...options(id), '--by', 'the office');
+const count = async (table: string) =>
+  (await engine.admin.query(`SELECT count(*)::int AS n FROM fare.${table}`)).rows[0].n as number;
+const counts = () =>
+  Promise.all(
+    ['media_link', 'posting', 'pass_holding', 'entitlement', 'audit_leaf', 'import_row'].map(count),
+  );
+
+test('with one bad row nothing is written, and every one is named', async () => {
+  const before = await counts();
+  const dir = files('bad', {
+    'accounts.csv': 'account_id\np-1\np-1\n',
+    'media.csv': `account_id,token_id,valid_from,valid_until\np-1,${token(1)},2025-10-14,\np-1,${token(1)},2025-10-15,\n`,
+    'balances.csv': 'account_id,amount\np-9,1\n',
+    'passes.csv':
+      'pass_id,account_id,fare_product_id,valid_from\na,p-1,pass-30,2025-10-13\na,p-1,pass-30,2025-10-14\n',
+    'entitlements.csv': FILES['entitlements.csv'].replaceAll('p-2', 'p-1'),
+  });
+  const { code, said } = await apply(dir, 'bad');
+  expect(code).toBe(65);
+  expect(said.match(/^[a-z]+\.csv:\d+ \w+|\[\w+\]$/gm)).toEqual([
+    'balances.csv:2 account_id',
+    '[IMPORT_REFERENCE]',
+    'accounts.csv:3 account_id',
+    '[IMPORT_TWICE]',
+    'passes.csv:3 pass_id',
+    '[IMPORT_TWICE]',
+    'media.csv:3 token_id',
+    '[IMPORT_TWICE]',
+  ]);
+  const forms = files('forms', {
+    'accounts.csv': 'account\np-1\n',
+    'media.csv': 'account_id,token_id,valid_from,account_id\n',
+    'balances.csv': 'account_id,amount\np-1\n',
+    'passes.csv': 'pass_id,account_id,fare_product_id,valid_from\n"a,b\n',
+    'entitlements.csv': '',
+  });
+  const bad = await kvytokImport('check', forms, ...options('forms'));
+  expect(bad.said).toMatch(/accounts.csv:1 account_id: the column is missing/);
+  expect(bad.said).toMatch(/media.csv:1 account_id: the column occurs twice/);
+  expect(bad.said).toMatch(/balances.csv:2: 1 values, the header has 2/);
+  expect(bad.said).toMatch(/passes.csv:\d+: not CSV/);
+  expect(bad.said).toMatch(/entitlements.csv:1: the file is empty/);
+  writeFileSync(join(forms, 'accounts.csv'), Buffer.from('account_id\np-\xff\n', 'latin1'));
+  expect((await kvytokImport('check', forms, ...options('forms'))).said).toContain(
+    'accounts.csv:2: not UTF-8',
+  );
+  expect(await counts()).toEqual(before);
+});
+
+test('a check counts and writes nothing; apply writes all of it, and rides of before are priced anew', async () => {
+  const timeline = await loadTariffTimeline(join(cityDir, 'tariff'));
+  if (!timeline.ok) throw new Error('tariffs');
+  const pricer = createPricer(timeline.timeline, calendar);
+  const drain = () => engine.drain({ deps: engine.deps(pricer) });
+  const student = cardTokenId(Buffer.from(NUMBER, 'hex'), TOKEN_KEY);
+  const ride = (seq: number, card: string) =>
+    tapRow({
+      device: 'val-5',
+      seq,
+      atMs: NOON + seq * 1000,
+      token: card,
+      routeId: 'A1',
+      vehicleId: `b${seq}`,
+    });
+  await engine.deliver([ride(1, token(1)), ride(2, student), ride(3, token(77))]);
+  await drain();
+  const dir = files('good');
+  const before = await counts();
+  const checked = await kvytokImport('check', dir, ...options('first'));
+  expect([checked.code, await counts()]).toEqual([0, before]);
+  expect(checked.said).toMatch(/media.csv +2 rows: 2 new, 0 known/);
+  expect(checked.said).toMatch(/balances.csv +new in UAH: paid in advance ₴125.50, owed ₴17.00/);
+  expect(await apply(dir, 'first')).toMatchObject({
+    code: 0,
+    said: expect.stringContaining('Applied: all of it'),
+  });
+  await drain();
+  const { rows } = await engine.admin.query(
+    `SELECT account_id, rider_minor::int AS rider FROM fare.latest_decision WHERE tap_id LIKE 'val-5.%' ORDER BY tap_id`,
+  );
+  expect(rows.slice(0, 2)).toEqual([
+    { account_id: 'p-1', rider: 0 },
+    { account_id: 'p-2', rider: 850 },
+  ]);
+  const { accounts, problems } = await trialBalance(engine.admin, { againstLog: true });
+  expect(problems).toEqual([]);
+  const opening = accounts.find(({ account }) => account === 'opening:old');
+  expect([opening?.postedDebitMinor, opening?.postedCreditMinor]).toEqual([12_550n + 60_000n, 1_700n]);
+  expect((await reconcile(engine.admin)).problems).toEqual([]);
+  const kept = await engine.admin.query(
+    "SELECT encode(evidence_sha256, 'hex') AS hash FROM fare.entitlement",
+  );
+  expect(kept.rows).toEqual([{ hash: 'cd'.repeat(32) }]);
+  const leaf = await engine.admin.query(`SELECT bytes FROM fare.audit_leaf WHERE bytes LIKE '%"files":%'`);
+  expect(JSON.parse(leaf.rows[0].bytes)).toMatchObject({
+    kind: 'import',
+    submittedBy: 'the office',
+    inputs: {
+      importId: 'first',
+      system: 'old',
+      files: expect.arrayContaining([
+        { file: 'passes.csv', rows: 1, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      ]),
+    },
+  });
+});
+
+test('the same files again change nothing; other bytes under the id are refused; what contradicts is named', async () => {
+  const before = await counts();
+  expect((await apply(files('good'), 'first')).said).toContain('Applied before with these very files');
+  const other = files('other', { 'balances.csv': 'account_id,amount\np-1,126.00\n' });
+  await expect(apply(other, 'first')).rejects.toMatchObject({ code: 'IMPORT_ID_REUSED' });
+  const again = await apply(files('good'), 'second');
+  expect(again.said).toMatch(/media.csv +2 rows: 0 new, 2 known/);
+  await command(engine, 'link-medium', { tokenId: token(8), accountId: 'p-8', validFromMs: 0 });
+  const contradicting = files('contradicting', {
+    'media.csv': `account_id,token_id,valid_from\np-1,${token(8)},2025-10-14\n`,
+    'balances.csv': 'account_id,amount\np-1,126.00\n',
+    'passes.csv': FILES['passes.csv'].replace('2025-10-13', '2025-10-12'),
+    'entitlements.csv': FILES['entitlements.csv'].replace('2026-07-01', '2027-07-01'),
+  });
+  const { code, said } = await apply(contradicting, 'third');
+  expect(code).toBe(65);
+  expect(said.match(/^\w+\.csv:2 \w+.*IMPORT_CONTRADICTS/gm)?.map((line) => line.split(':')[0])).toEqual([
+    'media.csv',
+    'balances.csv',
+    'passes.csv',
+    'entitlements.csv',
+  ]);
+  await expect(kvytokImport('check', folder.path, ...options('none'))).rejects.toMatchObject({
+    code: 'IMPORT_FOLDER_EMPTY',
+  });
+  // The link of the test, and the leaves of it and of the second import, which had nothing new.
+  const after = await counts();
+  expect(after.map((n, i) => n - (before[i] as number))).toEqual([1, 0, 0, 0, 2, 0]);
+});
+
+test('a period of parallel running is compared ride by ride', async () => {
+  const at = (seconds: number) => new Date(NOON + seconds * 1000).toISOString();
+  const old = [
+    'token_id,medium_number,at,amount,ref',
+    `${token(1)},,${at(31)},0.00,o-1`,
+    `,${NUMBER},${at(2)},17.00,o-2`,
+    `${token(78)},,${at(3)},17.00,o-3`,
+    `${token(1)},,2025-10-20 12:00,17.00,o-4`,
+  ];
+  writeFileSync(join(folder.path, 'old.csv'), `${old.join('\n')}\n`);
+  const period = ['--from', '2025-10-14T00:00', '--until', '2025-10-15T00:00', '--token-key', 'token-key'];
+  const { code, said } = await kvytokImport(
+    'compare',
+    'old.csv',
+    ...period,
+    '--out',
+    'differences.csv',
+    '--json',
+  );
+  expect(code).toBe(1);
+  expect(JSON.parse(said).totals).toEqual({
+    same: { rides: 1, thereMinor: '0', hereMinor: '0' },
+    'other-price': { rides: 1, thereMinor: '1700', hereMinor: '850' },
+    'missing-there': { rides: 1, thereMinor: '0', hereMinor: '1700' },
+    'missing-here': { rides: 1, thereMinor: '1700', hereMinor: '0' },
+  });
+  const lines = readFileSync(join(folder.path, 'differences.csv'), 'utf8').trim().split('\n');
+  expect(lines.map((line) => line.split(',')[0]).sort()).toEqual([
+    'difference',
+    'missing-here',
+    'missing-there',
+    'other-price',
+  ]);
+  expect((await kvytokImport('compare', 'old.csv', ...period, '--tolerance', '29')).said).toMatch(
+    /missing here +2 rides/,
+  );
+  writeFileSync(join(folder.path, 'old.csv'), `token_id,at,amount\nx,yesterday,free\n`);
+  const bad = await kvytokImport('compare', 'old.csv', ...period);
+  expect([bad.code, bad.said.match(/old\.csv:2 \w+/g)]).toEqual([
+    65,
+    ['old.csv:2 token_id', 'old.csv:2 at', 'old.csv:2 amount'],
+  ]);
+});
