@@ -12,6 +12,29 @@ WITH stored AS (
   ON CONFLICT (tap_id) DO NOTHING RETURNING token_id, fare_day)
 INSERT INTO fare.bank_queue (token_id, fare_day) SELECT DISTINCT token_id, fare_day FROM stored`;
 
+/**
+ * What the signatures of cards say of the accounts behind them, where that was not known as early. Before the accounts are
+ * locked: PARs are waited for in their order. $1 taps (JSON).
+ */
+export const STORE_PARS = `
+INSERT INTO fare.medium_par (token_id, par, known_from_ms)
+SELECT r."tokenId", r.par, min(r."receivedAtMs")
+FROM json_to_recordset($1) AS r ("tokenId" text, par text, "parProven" boolean, "receivedAtMs" bigint)
+WHERE r."parProven" AND r.par IS NOT NULL AND NOT EXISTS (
+  SELECT FROM fare.medium_par p WHERE p.token_id = r."tokenId" AND p.par = r.par AND p.known_from_ms <= r."receivedAtMs")
+GROUP BY 1, 2 ON CONFLICT DO NOTHING`;
+
+/** The bank's word on a card's account, known after all that is known. $1 token, $2 PAR, $3 now. */
+export const LEARN_PAR = `
+WITH clock AS (
+  UPDATE fare.known_clock SET after_ms = greatest(after_ms, $3) + 1 RETURNING after_ms - 1 AS known_ms)
+INSERT INTO fare.medium_par (token_id, par, known_from_ms) SELECT $1, $2, known_ms FROM clock`;
+
+/** Cards of one account: the mates of a card by PAR, itself included. $1 token. */
+export const MATES_OF_CARD = `
+SELECT $1::text AS token_id UNION
+SELECT o.token_id FROM fare.medium_par m JOIN fare.medium_par o USING (par) WHERE m.token_id = $1 ORDER BY 1`;
+
 /** Takes all rows of cards that are due. $1 now, $2 most rows that are looked for. */
 export const CLAIM_CARDS = `
 WITH closed AS (SELECT max(fare_day) AS until FROM fare.close),

@@ -42,7 +42,10 @@ export const successionColumn = (kin: string): string => `
       SELECT jsonb_build_object('ref', r.ref, 'tokenId', r.token_id, 'replacesTokenId', r.replaces_token_id,
                'validFromMs', r.valid_from_ms, 'saidMs', r.said_ms, 'knownFromMs', r.known_from_ms,
                'stationWords', ${STATION_WORDS})
-        FROM fare.card_replacement r WHERE r.token_id = k.token_id OFFSET 0) AS said)`;
+        FROM fare.card_replacement r WHERE r.token_id = k.token_id
+      UNION ALL
+      SELECT jsonb_build_object('tokenId', p.token_id, 'par', p.par, 'knownFromMs', p.known_from_ms)
+        FROM fare.medium_par p WHERE p.token_id = k.token_id OFFSET 0) AS said)`;
 
 /** Accounts that a medium may have had: derived from any of its tokens, or linked to one. `kin` names them. */
 export const accountsOfKin = (kin: string): string => `

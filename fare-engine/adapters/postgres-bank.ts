@@ -13,15 +13,17 @@ import {
   ALLOW_CARD,
   CLAIM_CARDS,
   DENY_CARD,
+  LEARN_PAR,
   LOAD_BOOKS,
   LOAD_HISTORY,
   LOAD_PAYMENT,
   LOOK_AT_ITEMS,
   LOOK_AT_TAP,
+  MATES_OF_CARD,
   SET_WORK,
   WRITE_PLAN,
 } from './bank-statements.ts';
-import { WRITE } from './fare-statements.ts';
+import { FACTS_GATE, WRITE } from './fare-statements.ts';
 
 /** Whoever plans or adds to a card's payments holds it alone: two plans would ask for the same ride twice. */
 const PLAN_LOCK = 0x6b76626b;
@@ -199,7 +201,7 @@ export async function loadPayment(
 export async function appendEvent(
   client: pg.PoolClient,
   file: PaymentFile,
-  { par: _, ...said }: NewEvent,
+  { par, ...said }: NewEvent,
   { terms, holders }: BankBooks,
 ): Promise<PaymentFile | null> {
   const { payment, items, events } = file;
@@ -223,6 +225,7 @@ export async function appendEvent(
     nothing,
     atMs,
   ]);
+  if (par !== undefined) await learnPar(client, payment.tokenId, par, atMs);
   const after = { ...file, events: [...events, event] };
   await client.query(SET_WORK, [payment.paymentId, dueAfter(after, terms, atMs)]);
   if (payment.kind === 'nominal' && kind === 'declined')
@@ -243,16 +246,31 @@ function dueAfter({ payment, events }: PaymentFile, terms: BankTerms, nowMs: num
   return step.do === 'find-out' ? nowMs + ASKED_AGAIN_MS : nowMs;
 }
 
-/** The deny list follows what the card owes. */
+/** While no prices are made, as every fact that moves taps: whoever prices afterwards sees it. */
+async function learnPar(client: pg.PoolClient, tokenId: string, par: string, nowMs: number): Promise<void> {
+  const known = await client.query('SELECT FROM fare.medium_par WHERE token_id = $1 AND par = $2', [
+    tokenId,
+    par,
+  ]);
+  if (known.rowCount !== 0) return;
+  await client.query('SELECT pg_advisory_xact_lock($1)', [FACTS_GATE]);
+  await client.query(LEARN_PAR, [tokenId, par, nowMs]);
+}
+
+/** The deny list follows what the account behind the card owes, by whichever of its cards. */
 async function settleDenial(
   client: pg.PoolClient,
   { paymentId, tokenId }: Payment,
   { n, atMs }: PaymentEvent,
 ): Promise<void> {
-  const history = await loadHistories(client, [tokenId]);
-  const { owes } = readHistory(history.get(tokenId) ?? []);
-  const commandId = uuidOf(`${paymentId} ${n} ${owes}`);
-  await client.query(owes ? DENY_CARD : ALLOW_CARD, [commandId, tokenId, atMs, BANK_OFFICE]);
+  const { rows } = await client.query<{ token_id: string }>(MATES_OF_CARD, [tokenId]);
+  const mates = rows.map((row) => row.token_id);
+  const histories = await loadHistories(client, mates);
+  const owes = mates.some((mate) => readHistory(histories.get(mate) ?? []).owes);
+  for (const mate of mates) {
+    const commandId = uuidOf(`${paymentId} ${n} ${mate} ${owes}`);
+    await client.query(owes ? DENY_CARD : ALLOW_CARD, [commandId, mate, atMs, BANK_OFFICE]);
+  }
 }
 
 /** A UUID (version 8, RFC 9562) that is always the same for the same text. */

@@ -7,7 +7,7 @@ import type { Close, MediaLink, PricedTap, StoredTap } from '../facts/facts.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
 import type { InboxRow } from '../facts/tap-of-record.ts';
 import type { DayMaterial, FareStore, FareTransaction, QueueRow } from '../ports.ts';
-import { STORE_BANK_TAPS } from './bank-statements.ts';
+import { STORE_BANK_TAPS, STORE_PARS } from './bank-statements.ts';
 import { storeBreakdowns } from './breakdown-statements.ts';
 import { loadStoredDays } from './day-statements.ts';
 import {
@@ -90,7 +90,10 @@ function transaction(client: pg.PoolClient): FareTransaction {
       await storeStaffRecords(client, records);
       await storeBreakdowns(client, records.breakdowns);
     },
-    storeBankTaps: async (taps) => void (await client.query(STORE_BANK_TAPS, [JSON.stringify(taps)])),
+    storeBankTaps: async (taps) => {
+      await client.query(STORE_BANK_TAPS, [JSON.stringify(taps)]);
+      if (taps.some(({ parProven }) => parProven)) await client.query(STORE_PARS, [JSON.stringify(taps)]);
+    },
     write: (writes) => writePrices(client, writes),
   };
 }

@@ -19,7 +19,7 @@ export function accountsDenied(
     .filter((id): id is string => typeof id === 'string');
 }
 
-/** Media that stand for these accounts at an instant: linked ones, and those that took the place of such a one. */
+/** Media that stand for these accounts at an instant: linked ones, those that took the place of such a one, mates by PAR. */
 export function mediaOf(
   accountIds: readonly string[],
   links: readonly MediaLink[],
@@ -27,7 +27,7 @@ export function mediaOf(
   nowMs: number,
 ): Map<string, string[]> {
   const book = createMediaBook(links, successions);
-  const replacing = successions.filter((said) => 'replacesTokenId' in said);
+  const replacing = successions.filter((said) => 'replacesTokenId' in said || 'par' in said);
   const media = new Map<string, string[]>(accountIds.map((accountId) => [accountId, []]));
   for (const tokenId of new Set([...links, ...replacing].map((fact) => fact.tokenId)))
     media.get(book.accountOf(tokenId, nowMs, null))?.push(tokenId);

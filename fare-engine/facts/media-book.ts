@@ -2,7 +2,8 @@
  * One medium under several tokens, and one account by several media. While a token key rotates, devices name a medium by the
  * new token and say which token it had under the key before. All of them lead to the oldest, and that is who the medium is:
  * links and denials of one token are those of all, whichever a tap carries. A card in place of a lost one is another medium
- * that stands for the lost one's account. Both are asked of facts, so their order of arrival changes nothing.
+ * that stands for the lost one's account; a bank card and its phone are two that stand for one (PAR). All is asked of facts, so
+ * their order of arrival changes nothing.
  */
 import { accountOf, derivedAccountId, linkOf, mediumIdOf } from './account-of.ts';
 import { knownBy, type MediaLink } from './facts.ts';
@@ -30,8 +31,15 @@ export interface CardReplacement {
     | null;
 }
 
+/** A bank card's token stands for the account of this reference (PAR), as its signature proves or its bank has said. */
+export interface ParWord {
+  readonly tokenId: string;
+  readonly par: string;
+  readonly knownFromMs: number;
+}
+
 /** What joins tokens to each other. */
-export type MediumSuccession = TokenSuccession | CardReplacement;
+export type MediumSuccession = TokenSuccession | CardReplacement | ParWord;
 
 /** Whose media are whose, as known at a close or now (`null`). */
 export interface MediaBook {
@@ -51,7 +59,8 @@ export function createMediaBook(
   successions: readonly MediumSuccession[],
 ): MediaBook {
   const byToken = Map.groupBy(successions.filter(isTokenSuccession), (succession) => succession.tokenId);
-  const replacements = successions.filter((said): said is CardReplacement => !isTokenSuccession(said));
+  const replacements = successions.filter((said) => 'replacesTokenId' in said);
+  const pars = successions.filter((said) => 'par' in said);
   const linksByToken = Map.groupBy(links, (link) => link.tokenId);
   const kin = kinOf(successions);
 
@@ -97,8 +106,31 @@ export function createMediaBook(
     const link = linkOf(root, atMs, linksOf(root, tokenId, knownAsOfMs), knownAsOfMs);
     const replaced = replacementOf(root, atMs, knownAsOfMs);
     if (replaced === undefined || passed.includes(replaced) || (link && link.knownFromMs >= replaced.saidMs))
-      return link?.accountId ?? derivedAccountId(root);
+      return link?.accountId ?? sharedOwnerOf(root, atMs, knownAsOfMs);
     return ownerOf(replaced.replacesTokenId, replaced.validFromMs, knownAsOfMs, [...passed, replaced]);
+  }
+
+  /** Of media of one bank account: what the first of them is linked to, else the account derived from the very first. */
+  function sharedOwnerOf(root: string, atMs: number, knownAsOfMs: number | null): string {
+    const mates = matesOf(root, knownAsOfMs);
+    for (const mate of mates) {
+      const link = linkOf(mate, atMs, linksOf(mate, mate, knownAsOfMs), knownAsOfMs);
+      if (link !== undefined) return link.accountId;
+    }
+    return derivedAccountId(mates[0] ?? root);
+  }
+
+  /** Media that share a PAR with this one, itself included: who was known first stands first. */
+  function matesOf(root: string, knownAsOfMs: number | null): string[] {
+    const words = pars
+      .filter((word) => knownBy(word, knownAsOfMs))
+      .map(({ tokenId, par, knownFromMs }) => ({ root: rootOf(tokenId, knownAsOfMs), par, knownFromMs }));
+    const shared = new Set(words.filter((word) => word.root === root).map(({ par }) => par));
+    const first = new Map<string, number>();
+    for (const word of words)
+      if (shared.has(word.par))
+        first.set(word.root, Math.min(word.knownFromMs, first.get(word.root) ?? word.knownFromMs));
+    return [...first].sort(([a, aMs], [b, bMs]) => aMs - bMs || (a < b ? -1 : 1)).map(([mate]) => mate);
   }
 
   return {
@@ -167,7 +199,16 @@ function versionOf(tokenId: string): number {
 export function kinOf(successions: readonly MediumSuccession[]): (tokenId: string) => readonly string[] {
   const next = new Map<string, Set<string>>();
   const join = (a: string, b: string): void => void next.set(a, (next.get(a) ?? new Set()).add(b));
+  for (const words of Map.groupBy(
+    successions.filter((said) => 'par' in said),
+    ({ par }) => par,
+  ).values())
+    for (const { tokenId } of words) {
+      join((words[0] as ParWord).tokenId, tokenId);
+      join(tokenId, (words[0] as ParWord).tokenId);
+    }
   for (const said of successions) {
+    if ('par' in said) continue;
     const other = isTokenSuccession(said) ? said.formerTokenId : said.replacesTokenId;
     join(said.tokenId, other);
     join(other, said.tokenId);

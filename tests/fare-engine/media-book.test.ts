@@ -177,3 +177,54 @@ describe('a card in the place of another', () => {
     );
   });
 });
+
+describe('a bank card and its phone', () => {
+  const PAR = '5413KVYTOK0000000000000000001';
+  const par = (tokenId: string, knownFromMs: number, reference = PAR) => ({
+    tokenId,
+    par: reference,
+    knownFromMs,
+  });
+  const [card, phone, watch] = [token(11), token(12), token(13)];
+
+  it('are one account, derived from who was known first, and from then on only', () => {
+    const book = createMediaBook([], [par(phone, 200), par(card, 100)]);
+    for (const tokenId of [card, phone])
+      expect(book.accountOf(tokenId, 5, null)).toBe(derivedAccountId(card));
+    expect(book.accountOf(phone, 5, 199)).toBe(derivedAccountId(phone));
+    expect(book.accountOf(phone, 5, 200)).toBe(derivedAccountId(card));
+    expect(book.mediumIdOf(card, null)).not.toBe(book.mediumIdOf(phone, null));
+    expect(book.derivedFrom(derivedAccountId(card), phone, null)).toBe(card);
+  });
+
+  it('follow the link of either, and one that is linked itself stays where it is', () => {
+    const words = [par(card, 100), par(phone, 200), par(watch, 300)];
+    const book = createMediaBook([link(phone, 'person-1')], words);
+    for (const tokenId of [card, phone, watch]) expect(book.accountOf(tokenId, 5, null)).toBe('person-1');
+    const both = createMediaBook([link(phone, 'person-1'), link(card, 'person-2')], words);
+    expect([card, phone, watch].map((tokenId) => both.accountOf(tokenId, 5, null))).toEqual([
+      'person-2',
+      'person-1',
+      'person-2',
+    ]);
+  });
+
+  it('are strangers to cards of another account, and neither order nor repetition of the words matters', () => {
+    const word = fc.record({
+      tokenId: fc.constantFrom(card, phone, watch, token(14)),
+      par: fc.constantFrom(PAR, '5413KVYTOK0000000000000000002'),
+      knownFromMs: fc.integer({ min: 0, max: 5 }),
+    });
+    fc.assert(
+      fc.property(fc.array(word, { maxLength: 8 }), fc.integer({ min: 0, max: 6 }), (words, known) => {
+        const ask = (said: MediumSuccession[]) => {
+          const book = createMediaBook([link(watch, 'person-9')], said);
+          return [card, phone, watch, token(14)].map((tokenId) => book.accountOf(tokenId, 5, known));
+        };
+        expect(ask([...words].reverse())).toEqual(ask(words));
+        expect(ask([...words, ...words])).toEqual(ask(words));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});

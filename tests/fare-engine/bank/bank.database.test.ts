@@ -182,6 +182,43 @@ test('an asker that dies at any point, and answers that are lost, charge nobody 
   expect(deaths).toBeGreaterThan(0);
 });
 
+test('a card and its phone are one account from the open day on, by proof or by the word of their bank; one owes, both are refused', async () => {
+  const day = 70;
+  const par = '5413KVYTOK0000000000000000099';
+  rig.engine.clock.setWall(at(day, 1));
+  await rig.engine.deliver([rig.tap(20, 1, at(day), { par, parProven: true })]);
+  await rig.engine.drain();
+  await rig.settle();
+  await rig.close(dayOf(day));
+  // The phone does not prove its PAR: before its bank has said it, it is a stranger.
+  rig.engine.clock.setWall(at(day + 1, 2));
+  await rig.engine.deliver([
+    rig.tap(21, 1, at(day + 1), { par }),
+    rig.tap(20, 2, at(day + 1, 1), { par, parProven: true }),
+  ]);
+  await rig.engine.drain();
+  const accounts = async () =>
+    (
+      await rig.engine.admin.query<{ account_id: string }>(
+        `SELECT DISTINCT account_id FROM fare.latest_decision WHERE tap_id LIKE 'val-20.%' OR tap_id LIKE 'val-21.%'`,
+      )
+    ).rows.map((row) => row.account_id);
+  expect(await accounts()).toHaveLength(2);
+  rig.account(21).balanceMinor = 100n;
+  await rig.settle();
+  await rig.engine.drain();
+  expect(await accounts()).toEqual([derivedAccountId(token(20))]);
+  await rig.close(dayOf(day + 1));
+  await rig.settle();
+  expect((await rig.story(21))[1]).toBe('charge 1400: asked, declined 51');
+  expect([await denied(20), await denied(21)]).toEqual(['deny debt', 'deny debt']);
+  rig.account(21).balanceMinor = 1400n;
+  rig.engine.clock.advance(25 * HOUR_MS);
+  await rig.settle();
+  expect([await denied(20), await denied(21)]).toEqual(['allow', 'allow']);
+  expect(await rider(20)).toBe(0n);
+});
+
 test('the books agree with themselves and with the acquirer', async () => {
   const found = await reconcile(rig.engine.admin);
   expect(found.ledgerSumByCurrency).toEqual({ UAH: '0' });
