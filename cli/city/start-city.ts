@@ -2,6 +2,7 @@
  * The whole platform in one process, with a simulated city living in it. The parts are the same that `kvytok serve`
  * and `kvytok edge` start; here they share a data folder and a city clock.
  */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { signingKeyId } from '#contracts/enrolment.ts';
@@ -17,6 +18,7 @@ import { getZone } from '#pricing/local-time.ts';
 import { startFareEngine } from '../../fare-engine/main.ts';
 import { registerDevices, startIngest } from '../../ingest/main.ts';
 import { startPortal } from '../../portal/main.ts';
+import { startSandboxAcquirer } from '../../simulators/acquirer/sandbox.ts';
 import { type FleetRole, startFleet } from '../../simulators/city/main.ts';
 import { DEFAULT_BACKUP, startBackup } from '../backup/backup-role.ts';
 import { type CityKeys, openCityKeys } from './city-keys.ts';
@@ -197,11 +199,13 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
     part('ingest'),
   );
   lifecycle.add(ingest);
+  const acquirer = await startAcquirer(parts);
   const fareEngine = await startFareEngine(
     {
       postgresUrl: database.url('fare_runtime'),
       cityDir: dir,
       auditKeys: [keys.audit],
+      acquirer,
       lists: {
         mqttUrl,
         mqttClientId: LISTS_CLIENT,
@@ -214,6 +218,23 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
   lifecycle.add(fareEngine);
   await ingest.ready();
   return [ingest, fareEngine];
+}
+
+/** Banks of the simulated riders: every tenth card is empty at first, and has money when its debt is asked for again. */
+const SANDBOX_BANKS = { balanceMinor: 500_000n, emptyPermille: 100, paysLater: true };
+
+async function startAcquirer({ options, keys, lifecycle, part }: ServiceParts) {
+  const { keyId, privateKey } = keys.acquirer;
+  const { clock } = part('acquirer');
+  const sandbox = await startSandboxAcquirer({
+    keys: new Map([[keyId, privateKey]]),
+    token: randomBytes(24).toString('base64url'),
+    nowMs: () => clock.nowMs(),
+    journalFile: join(options.dataFolder, 'sandbox-acquirer.jsonl'),
+    issuer: SANDBOX_BANKS,
+  });
+  lifecycle.add({ name: 'sandbox acquirer', stop: () => sandbox.stop() });
+  return { url: sandbox.url, token: sandbox.token };
 }
 
 const OFFICE_CONNECTIONS = 2;

@@ -3,6 +3,7 @@
  * misbehaves on command. It is no part of a real city.
  */
 import type { KeyObject } from 'node:crypto';
+import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -52,6 +53,8 @@ export interface SandboxOptions {
   readonly nowMs: () => number;
   readonly issuer?: Partial<IssuerOptions>;
   readonly feePermille?: bigint;
+  /** File in which it remembers what it did, request by request; without it an end forgets all. */
+  readonly journalFile?: string;
   /** 0 = a free one; always on the loopback. */
   readonly port?: number;
 }
@@ -80,6 +83,7 @@ export async function startSandboxAcquirer(options: SandboxOptions): Promise<San
     garble: 0,
     overload: 0,
   };
+  remember(options, books);
   let requests = 0;
   const server = createServer((request, response) => {
     requests += 1;
@@ -172,7 +176,25 @@ function answer(request: IncomingMessage, body: Buffer, { options, books }: Desk
   }
   const key = request.headers[IDEMPOTENCY_HEADER];
   if (typeof key !== 'string' || request.method !== 'POST') throw new Refused(400);
-  return JSON.stringify(doPost(path, key, body, { options, books }, today));
+  const before = books.size;
+  const reply = doPost(path, key, body, { options, books }, today);
+  if (options.journalFile !== undefined && books.size > before)
+    appendFileSync(
+      options.journalFile,
+      `${JSON.stringify({ path, key, today, body: body.toString('utf8') })}\n`,
+      { mode: 0o600 },
+    );
+  return JSON.stringify(reply);
+}
+
+/** Does once more what it did in an earlier life: the same requests in the same order give the same answers. */
+function remember(options: SandboxOptions, books: SandboxBooks): void {
+  const { journalFile } = options;
+  if (journalFile === undefined || !existsSync(journalFile)) return;
+  for (const line of readFileSync(journalFile, 'utf8').split('\n').slice(0, -1)) {
+    const { path, key, today, body } = JSON.parse(line) as Record<'path' | 'key' | 'today' | 'body', string>;
+    doPost(path, key, Buffer.from(body, 'utf8'), { options, books }, today);
+  }
 }
 
 function doPost(

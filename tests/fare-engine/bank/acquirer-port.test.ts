@@ -1,9 +1,11 @@
 /** The port's suite: the adapter over HTTP against the sandbox, and the fake, promise the same. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createHttpAcquirer } from '../../../fare-engine/adapters/http-acquirer.ts';
 import { type Acquirer, AcquirerRefused, AcquirerSilent } from '../../../fare-engine/bank/acquirer.ts';
 import { openCard } from '../../../simulators/acquirer/open-sealed.ts';
 import { type SandboxAcquirer, startSandboxAcquirer } from '../../../simulators/acquirer/sandbox.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { fakeAcquirer } from '../support/fake-acquirer.ts';
 import { ACQUIRER_KEY_ID, acquirerKeys, sealedCard } from '../support/sealed-card.ts';
 
@@ -140,4 +142,23 @@ test('data that were sealed for another, or changed, are refused; an expired car
   });
   const phone = sealedCard(publicKey, '4761739001010036', { par: PAR });
   expect(await overHttp.authorise({ ...charge('data-3'), authorisation: phone })).toMatchObject({ par: PAR });
+});
+
+test('a sandbox with a journal knows in its next life what it did in this one', async () => {
+  const folder = tempFolder('acquirer');
+  const options = {
+    keys: new Map([[ACQUIRER_KEY_ID, privateKey]]),
+    token: 'j',
+    nowMs: () => NOW,
+    journalFile: join(folder.path, 'acquirer.jsonl'),
+  };
+  const first = await startSandboxAcquirer(options);
+  const ask = (at: SandboxAcquirer) => createHttpAcquirer({ url: at.url, token: 'j', timeoutMs: 2000 });
+  const answer = await ask(first).authorise(charge('life-1'));
+  await first.stop();
+  const second = await startSandboxAcquirer(options);
+  expect(await ask(second).status('life-1')).toEqual(answer);
+  expect(second.issuer.accountOf(accountOf(PAN)).balanceMinor).toBe(98_800n);
+  await second.stop();
+  folder.remove();
 });
