@@ -62,6 +62,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('repair'),
   },
   { name: 'deny', summary: 'deny a card by hand, ask about one', load: () => command('deny') },
+  { name: 'bank', summary: 'what bank cards owe, and that it was paid', load: () => command('bank') },
+  {
+    name: 'reconcile',
+    summary: 'a day’s money by ledger, acquirer, provider, tills and bank',
+    load: () => command('reconcile'),
+  },
   { name: 'audit', summary: 'export facts, reconcile the books', load: () => command('audit') },
   {
     name: 'ledger',

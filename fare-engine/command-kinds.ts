@@ -115,6 +115,16 @@ export const COMMANDS = {
     act: Type.Optional(Sentence),
   }),
   'close-day': strict({ fareDay: FareDay }),
+  /** The debt of a bank card was paid, whole, to a till or payment provider. */
+  'pay-debt': strict({
+    paymentId: Type.String({ pattern: '^bp-[0-9a-f]{32}$' }),
+    source: Name,
+    /** Under which the till or the provider knows it. */
+    reference: Name,
+    amountMinor: Amount,
+    currency: Currency,
+    by: Sentence,
+  }),
   'deny-medium': strict({
     tokenId: TokenId,
     reason: DenyReason,

@@ -12,6 +12,7 @@ import {
 } from './anomalies/finding-commands.ts';
 import { assignDevice, assignRoute, assignVehicle, correctRoute, type SaidRoute } from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
+import { type DebtNow, type PaidDebt, payDebt } from './bank/debt-commands.ts';
 import { type ReplacementFact, replaceMedium, type StationFact, sayStation } from './card-commands.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
 import { closeDay } from './close-command.ts';
@@ -69,6 +70,9 @@ export type CommandRefusalReason =
   | 'ACCOUNT_WITHOUT_MEDIA'
   | 'DAY_ALREADY_CLOSED'
   | 'DAY_NOT_OVER'
+  | 'DEBT_UNKNOWN'
+  | 'DEBT_NOT_PAYABLE'
+  | 'DEBT_AMOUNT_DIFFERS'
   | 'ANOMALY_UNKNOWN'
   | 'REPAIR_TAP_UNKNOWN'
   | 'REPAIR_NOT_MISSING'
@@ -132,6 +136,8 @@ export interface CommandContext {
   readonly repairs?: RepairBooks;
   /** Findings that these commands bring or judge, and that are stored. */
   readonly findings: ReadonlySet<string>;
+  /** Debts of bank cards that these commands pay. */
+  readonly debts: ReadonlyMap<string, DebtNow>;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
   readonly nowMs: number;
@@ -163,6 +169,7 @@ export interface CommandWrites {
   readonly stations: StationFact[];
   readonly replacements: ReplacementFact[];
   readonly findings: FindingFact[];
+  readonly debtsPaid: PaidDebt[];
   readonly reviews: ReviewFact[];
   readonly settlements: SettlementFact[];
   readonly signers: ActSigner[];
@@ -220,6 +227,7 @@ export function decideCommands(
     stations: [],
     replacements: [],
     findings: [],
+    debtsPaid: [],
     reviews: [],
     settlements: [],
     signers: [],
@@ -360,6 +368,8 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return repairJourney(payload as Payload<'repair-journey'>, naming, desk);
     case 'decide-repair':
       return decideRepair(payload as Payload<'decide-repair'>, naming, desk);
+    case 'pay-debt':
+      return payDebt(payload as Payload<'pay-debt'>, naming, desk);
     case 'record-anomaly':
       return recordAnomaly(payload as Payload<'record-anomaly'>, naming, desk);
     case 'review-anomaly':

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
 import type { BankTerms } from '../bank/bank-terms.ts';
 import { type PaymentHistory, readHistory } from '../bank/card-history.ts';
-import { nextStep, type Payment, type PaymentEvent, type PaymentItem, standingOf } from '../bank/payment.ts';
+import { type Payment, type PaymentEvent, type PaymentItem, standingOf } from '../bank/payment.ts';
 import { type CardPlan, planCard } from '../bank/plan-payments.ts';
 import { type MoneyHolders, paymentLeaf, postEvent } from '../bank/post-payment.ts';
 import type { NewEvent, PaymentFile, PaymentStore } from '../bank/work-payment.ts';
@@ -26,7 +26,7 @@ import {
 import { FACTS_GATE, WRITE } from './fare-statements.ts';
 
 /** Whoever plans or adds to a card's payments holds it alone: two plans would ask for the same ride twice. */
-const PLAN_LOCK = 0x6b76626b;
+export const PLAN_LOCK = 0x6b76626b;
 /** Says in the inbox that the bank's word is behind a denial. */
 export const BANK_OFFICE = 'fare-engine-bank';
 /** A request whose asker died is asked about after this time. */
@@ -144,7 +144,9 @@ async function withdraw(
   // Its bank has been asked in between, or its rider is paying: its debt stands as it was.
   if (file === null || standingOf(file.payment, file.events).phase !== 'debt') return;
   const nothing = { key: null, code: null, reference: null, amountMinor: null };
-  if ((await appendEvent(client, file, { kind: 'withdrawn', ...nothing, atMs: nowMs }, books)) === null)
+  if (
+    (await appendEvent(client, file, { kind: 'withdrawn', ...nothing, atMs: nowMs }, books.holders)) === null
+  )
     return;
   await client.query(LOOK_AT_ITEMS, [paymentId, nowMs]);
 }
@@ -173,8 +175,11 @@ export function createPaymentStore(pool: pg.Pool, books: BankBooks): PaymentStor
     load: async (paymentId) => loadPayment(pool, paymentId),
     append: (file, event) =>
       inTransaction(pool, async (client) => {
+        // The gate first, as commands do: two who wait for each other's lock would both lose.
+        if (event.par !== undefined && !(await knowsPar(client, file.payment.tokenId, event.par)))
+          await client.query('SELECT pg_advisory_xact_lock($1)', [FACTS_GATE]);
         await client.query('SELECT pg_advisory_xact_lock($1)', [PLAN_LOCK]);
-        return appendEvent(client, file, event, books);
+        return appendEvent(client, file, event, books.holders);
       }),
     defer: async (paymentId, untilMs) => void (await pool.query(SET_WORK, [paymentId, untilMs])),
   };
@@ -202,7 +207,7 @@ export async function appendEvent(
   client: pg.PoolClient,
   file: PaymentFile,
   { par, ...said }: NewEvent,
-  { terms, holders }: BankBooks,
+  holders: MoneyHolders,
 ): Promise<PaymentFile | null> {
   const { payment, items, events } = file;
   const event: PaymentEvent = { ...said, n: events.length + 1 };
@@ -225,9 +230,11 @@ export async function appendEvent(
     nothing,
     atMs,
   ]);
-  if (par !== undefined) await learnPar(client, payment.tokenId, par, atMs);
+  // While no prices are made, as every fact that moves taps: the caller holds the gate of facts.
+  if (par !== undefined && !(await knowsPar(client, payment.tokenId, par)))
+    await client.query(LEARN_PAR, [payment.tokenId, par, atMs]);
   const after = { ...file, events: [...events, event] };
-  await client.query(SET_WORK, [payment.paymentId, dueAfter(after, terms, atMs)]);
+  await client.query(SET_WORK, [payment.paymentId, dueAfter(after)]);
   if (payment.kind === 'nominal' && kind === 'declined')
     await client.query(LOOK_AT_TAP, [payment.paymentId, atMs]);
   if (payment.kind === 'refund' && kind === 'declined')
@@ -240,21 +247,17 @@ function isWriteOff({ kind }: PaymentEvent): boolean {
   return kind === 'written-off';
 }
 
-function dueAfter({ payment, events }: PaymentFile, terms: BankTerms, nowMs: number): number | null {
-  const step = nextStep(payment, events, terms, nowMs);
-  if (step.do === 'wait') return step.untilMs;
-  return step.do === 'find-out' ? nowMs + ASKED_AGAIN_MS : nowMs;
+/** When a payment is to be looked at; who looks then knows the agreement and says how long it may rest. */
+function dueAfter({ payment, events }: PaymentFile): number | null {
+  const atMs = events.at(-1)?.atMs ?? 0;
+  const { phase } = standingOf(payment, events);
+  if (phase === 'done' || phase === 'held' || phase === 'written-off') return null;
+  return phase === 'asking' ? atMs + ASKED_AGAIN_MS : atMs;
 }
 
-/** While no prices are made, as every fact that moves taps: whoever prices afterwards sees it. */
-async function learnPar(client: pg.PoolClient, tokenId: string, par: string, nowMs: number): Promise<void> {
-  const known = await client.query('SELECT FROM fare.medium_par WHERE token_id = $1 AND par = $2', [
-    tokenId,
-    par,
-  ]);
-  if (known.rowCount !== 0) return;
-  await client.query('SELECT pg_advisory_xact_lock($1)', [FACTS_GATE]);
-  await client.query(LEARN_PAR, [tokenId, par, nowMs]);
+async function knowsPar(client: pg.PoolClient, tokenId: string, par: string): Promise<boolean> {
+  const sql = 'SELECT FROM fare.medium_par WHERE token_id = $1 AND par = $2';
+  return (await client.query(sql, [tokenId, par])).rowCount !== 0;
 }
 
 /** The deny list follows what the account behind the card owes, by whichever of its cards. */

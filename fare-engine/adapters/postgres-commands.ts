@@ -6,6 +6,7 @@ import type pg from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import { findingsNamed } from '../anomalies/finding-commands.ts';
+import { debtsNamed } from '../bank/debt-commands.ts';
 import {
   type CommandContext,
   type CommandRefusal,
@@ -22,6 +23,7 @@ import { calendarInstant } from '../facts/fare-at.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
 import type { SettlementTerms } from '../settle-commands.ts';
 import { storedFindings, writeAnomalies } from './anomaly-statements.ts';
+import { loadDebts, payDebts } from './debt-statements.ts';
 import { FACTS_GATE, LINK_COLUMNS } from './fare-statements.ts';
 import { accountsOfKin, kinTable, successionColumn } from './kin-statements.ts';
 import { afterReceipts } from './newest-receipt.ts';
@@ -150,6 +152,7 @@ async function loadContext(
     entitlements: new Map((row.entitlements ?? []).map((fact) => [fact.entitlementId, fact])),
     latestClose: row.latest,
     findings: await storedFindings(client, findingsNamed(commands)),
+    debts: await loadDebts(client, debtsNamed(commands)),
     media: mediaOf(denied, row.links ?? [], row.successions ?? [], nowMs),
     knownAfterMs: Math.max(Number(row.after_ms), await afterReceipts(client, commands, nowMs)),
     nowMs,
@@ -289,6 +292,7 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.passes),
   ]);
   await writeAnomalies(client, writes);
+  await payDebts(client, writes.debtsPaid);
   await writeRepairs(client, writes.repairs);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
 }

@@ -1,7 +1,18 @@
 /** Bank cards from tap to money: real PostgreSQL, the sandbox acquirer as a real HTTP server. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { CommandModule } from '../../../cli/command.ts';
+import * as bankCommand from '../../../cli/commands/bank.ts';
+import * as reconcileCommand from '../../../cli/commands/reconcile.ts';
+import { readMoneyDay } from '../../../fare-engine/bank/read-money-day.ts';
+import { reconcileMoney } from '../../../fare-engine/bank/reconcile-bank.ts';
 import { derivedAccountId } from '../../../fare-engine/facts/account-of.ts';
 import { reconcile } from '../../../fare-engine/reconcile.ts';
+import { showDebts } from '../../../fare-engine/show-debts.ts';
+import { runCommand } from '../../support/command-io.ts';
+import { tempFolder } from '../../support/temp-folder.ts';
 import { token } from '../support/a-record.ts';
 import { type BankRig, openBankRig } from '../support/bank-rig.ts';
 import { command } from '../support/submit.ts';
@@ -182,6 +193,45 @@ test('an asker that dies at any point, and answers that are lost, charge nobody 
   expect(deaths).toBeGreaterThan(0);
 });
 
+test('a debt that is paid at a till takes the card off the list at once; twice, in part, or while nothing is owed it is refused', async () => {
+  const day = 66;
+  rig.account(30).balanceMinor = 0n;
+  rig.engine.clock.setWall(at(day, 1));
+  await rig.engine.deliver([rig.tap(30, 1, at(day))]);
+  await rig.engine.drain();
+  await rig.settle();
+  const [debt] = await showDebts(rig.engine.admin, { tokenId: token(30), rowsMax: 10 });
+  expect(debt).toMatchObject({ amountMinor: 1400n, state: 'debt', code: '51', days: [dayOf(day)] });
+  const paying = {
+    paymentId: debt?.paymentId,
+    source: 'kiosk-7',
+    reference: 'receipt-1',
+    currency: 'UAH',
+    by: 'Олена',
+  };
+  await command(rig.engine, 'pay-debt', { ...paying, amountMinor: '1300' });
+  await command(rig.engine, 'pay-debt', {
+    ...paying,
+    amountMinor: '1400',
+    paymentId: `bp-${'0'.repeat(32)}`,
+  });
+  expect(await denied(30)).toBe('deny debt');
+  await command(rig.engine, 'pay-debt', { ...paying, amountMinor: '1400' });
+  await rig.settle();
+  expect(await denied(30)).toBe('allow');
+  await command(rig.engine, 'pay-debt', { ...paying, amountMinor: '1400' });
+  const { rows } = await rig.engine.admin.query<{ reason: string }>(
+    `SELECT reason FROM fare.command_refusal WHERE kind = 'pay-debt' ORDER BY refusal_id`,
+  );
+  expect(rows.map((row) => row.reason)).toEqual(['DEBT_AMOUNT_DIFFERS', 'DEBT_UNKNOWN', 'DEBT_NOT_PAYABLE']);
+  expect([await rider(30), await rig.balance('till:kiosk-7')]).toEqual([0n, 1400n]);
+  expect(await showDebts(rig.engine.admin, { tokenId: token(30), rowsMax: 10 })).toEqual([]);
+  // The bank is not asked again for what was paid.
+  rig.engine.clock.advance(25 * HOUR_MS);
+  await rig.settle();
+  expect((await rig.story(30))[1]).toBe('charge 1400: asked, declined 51, paid');
+});
+
 test('a card and its phone are one account from the open day on, by proof or by the word of their bank; one owes, both are refused', async () => {
   const day = 70;
   const par = '5413KVYTOK0000000000000000099';
@@ -227,4 +277,83 @@ test('the books agree with themselves and with the acquirer', async () => {
     0n,
   );
   expect(await rig.balance('clearing:acq')).toBe(taken);
+});
+
+test('the sandbox’s own clearing file of a day agrees with the ledger, and a wrong amount in it is found', async () => {
+  const day = dayOf(61);
+  const lines = rig.sandbox.books.lines
+    .map((line, at) => ({ ...line, line: at + 2 }))
+    .filter(({ settledOn }) => settledOn === day);
+  expect(lines.length).toBeGreaterThan(5);
+  const rules = { day, acquirerId: 'acq', providerId: 'pay', feePermille: 9n };
+  const span = { fromMs: Date.parse(day), untilMs: Date.parse(day) + DAY_MS };
+  const ledger = await readMoneyDay(rig.engine.admin, rules, {
+    ...span,
+    named: lines.map((line) => line.reference),
+  });
+  expect(reconcileMoney(ledger, { clearing: lines }, rules)).toEqual([]);
+  const [first, ...rest] = lines;
+  if (first === undefined) throw new Error('no line');
+  const wrong = [{ ...first, amountMinor: first.amountMinor + 1n }, ...rest];
+  expect(reconcileMoney(ledger, { clearing: wrong }, rules)).toMatchObject([
+    { reason: 'amount', line: first.line },
+  ]);
+});
+
+test('the commands for the auditor and the office see debts, take one, and compare a day’s files', async () => {
+  const day = 80;
+  rig.account(31).balanceMinor = 0n;
+  rig.engine.clock.setWall(at(day, 1));
+  await rig.engine.deliver([rig.tap(31, 1, at(day))]);
+  await rig.engine.drain();
+  await rig.settle();
+  const env = {
+    KVYTOK_POSTGRES_URL: rig.engine.database.url('auditor_runtime'),
+    KVYTOK_OFFICE_POSTGRES_URL: rig.engine.database.url('office_runtime'),
+    KVYTOK_CITY_DIR: fileURLToPath(new URL('../../../cities/ternopil', import.meta.url)),
+  };
+  const call = (module: Pick<CommandModule, 'run'>, ...args: string[]) =>
+    runCommand(module, args, '', undefined, env);
+  const shown = await call(bankCommand, 'debts', token(31));
+  expect(shown.stdout).toMatch(/^bp-[0-9a-f]{32} {2}.*14\.00.* debt 51 /);
+  const [paymentId = ''] = shown.stdout.split(' ');
+  const paid = await call(
+    bankCommand,
+    'pay',
+    paymentId,
+    '--till',
+    'kiosk-9',
+    '--reference',
+    'r-31',
+    '--by',
+    'Олена',
+  );
+  expect(paid.code).toBe(0);
+  await rig.settle();
+  expect(await denied(31)).toBe('allow');
+  expect((await call(bankCommand, 'debts', token(31), '--json')).stdout).toBe('[]\n');
+  const folder = tempFolder('money');
+  try {
+    const file = join(folder.path, 'tills.csv');
+    writeFileSync(file, `till,day,amount_minor,currency\nkiosk-9,${dayOf(day)},1300,UAH\n`);
+    const compared = await call(reconcileCommand, 'bank', dayOf(day), '--tills', file, '--json');
+    expect(compared.code).toBe(1);
+    expect(JSON.parse(compared.stdout).differences).toEqual([
+      {
+        book: 'tills',
+        line: 2,
+        reference: 'kiosk-9',
+        reason: 'amount',
+        expectedMinor: '1400',
+        foundMinor: '1300',
+      },
+    ]);
+    writeFileSync(file, `till,day,amount_minor,currency\nkiosk-9,${dayOf(day)},1400,UAH\n`);
+    expect(await call(reconcileCommand, 'bank', dayOf(day), '--tills', file)).toMatchObject({
+      code: 0,
+      stdout: `${dayOf(day)}: everything agrees\n`,
+    });
+  } finally {
+    folder.remove();
+  }
 });

@@ -1,0 +1,130 @@
+/** The files of a day's money: CSV with exactly these columns (docs/RECONCILIATION.md). */
+import { readFileSync, statSync } from 'node:fs';
+import { parse } from 'csv-parse/sync';
+import { OperatorError, systemCode } from '#platform/errors.ts';
+import type {
+  ClearingLine,
+  ProviderLine,
+  StatementLine,
+  TillLine,
+} from '../../fare-engine/bank/reconcile-bank.ts';
+
+const BYTES_MAX = 64 * 1024 * 1024;
+const CELL = {
+  date: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/,
+  kind: /^(clearing|refund|chargeback)$/,
+  reference: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/,
+  minor: /^(0|[1-9]\d{0,14})$/,
+  signed: /^(0|-?[1-9]\d{0,14})$/,
+  currency: /^[A-Z]{3}$/,
+} as const;
+
+const COLUMNS = {
+  clearing: {
+    settled_on: CELL.date,
+    kind: CELL.kind,
+    reference: CELL.reference,
+    amount_minor: CELL.minor,
+    currency: CELL.currency,
+    fee_minor: CELL.minor,
+  },
+  provider: {
+    paid_on: CELL.date,
+    reference: CELL.reference,
+    amount_minor: CELL.minor,
+    currency: CELL.currency,
+    fee_minor: CELL.minor,
+  },
+  tills: { till: CELL.reference, day: CELL.date, amount_minor: CELL.signed, currency: CELL.currency },
+  statement: {
+    booked_on: CELL.date,
+    reference: CELL.reference,
+    amount_minor: CELL.signed,
+    currency: CELL.currency,
+  },
+} as const;
+
+type Cells = Readonly<Record<string, string>>;
+
+/** @throws OperatorError RECONCILE_FILE_INVALID naming file, line and column. */
+export function readClearing(file: string): ClearingLine[] {
+  return rowsOf(file, COLUMNS.clearing).map((cells, at) => ({
+    ...common(cells, at),
+    settledOn: cells['settled_on'] ?? '',
+    kind: cells['kind'] as ClearingLine['kind'],
+    feeMinor: BigInt(cells['fee_minor'] ?? 0),
+  }));
+}
+
+/** @throws OperatorError RECONCILE_FILE_INVALID */
+export function readProvider(file: string): ProviderLine[] {
+  return rowsOf(file, COLUMNS.provider).map((cells, at) => ({
+    ...common(cells, at),
+    paidOn: cells['paid_on'] ?? '',
+    feeMinor: BigInt(cells['fee_minor'] ?? 0),
+  }));
+}
+
+/** @throws OperatorError RECONCILE_FILE_INVALID */
+export function readTills(file: string): TillLine[] {
+  return rowsOf(file, COLUMNS.tills).map((cells, at) => ({
+    ...common(cells, at),
+    reference: cells['till'] ?? '',
+    day: cells['day'] ?? '',
+  }));
+}
+
+/** @throws OperatorError RECONCILE_FILE_INVALID */
+export function readStatement(file: string): StatementLine[] {
+  return rowsOf(file, COLUMNS.statement).map((cells, at) => ({
+    ...common(cells, at),
+    bookedOn: cells['booked_on'] ?? '',
+  }));
+}
+
+function common(cells: Cells, at: number) {
+  return {
+    line: at + 2,
+    reference: cells['reference'] ?? '',
+    amountMinor: BigInt(cells['amount_minor'] ?? 0),
+    currency: cells['currency'] ?? '',
+  };
+}
+
+function rowsOf(file: string, columns: Readonly<Record<string, RegExp>>): Cells[] {
+  const [head, ...rows] = tableOf(file);
+  const names = Object.keys(columns);
+  if (head?.join(',') !== names.join(',')) throw invalid(file, 1, `the header has to be ${names.join(',')}`);
+  return rows.map((row, at) => {
+    if (row.length !== names.length)
+      throw invalid(file, at + 2, `${row.length} columns where ${names.length} are needed`);
+    names.forEach((name, column) => {
+      if (!(columns[name] as RegExp).test(row[column] as string))
+        throw invalid(file, at + 2, `${name} is ${JSON.stringify((row[column] as string).slice(0, 60))}`);
+    });
+    return Object.fromEntries(names.map((name, column) => [name, row[column] as string]));
+  });
+}
+
+function tableOf(file: string): string[][] {
+  try {
+    if (statSync(file).size > BYTES_MAX) throw invalid(file, 1, `more than ${BYTES_MAX} bytes`);
+    return parse(readFileSync(file), {
+      bom: true,
+      relax_column_count: true,
+      skip_empty_lines: true,
+    }) as string[][];
+  } catch (error) {
+    if (error instanceof OperatorError) throw error;
+    throw invalid(file, 1, systemCode(error) ?? (error as Error).message);
+  }
+}
+
+function invalid(file: string, line: number, problem: string): OperatorError {
+  return new OperatorError({
+    code: 'RECONCILE_FILE_INVALID',
+    happened: `${file}, line ${line}: ${problem}.`,
+    kept: 'Nothing was compared, and nothing is ever changed by it.',
+    todo: 'Give the file in the form of docs/RECONCILIATION.md.',
+  });
+}
