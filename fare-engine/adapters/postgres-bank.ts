@@ -23,7 +23,8 @@ import {
   SET_WORK,
   WRITE_PLAN,
 } from './bank-statements.ts';
-import { FACTS_GATE, WRITE } from './fare-statements.ts';
+import { FACTS_GATE } from './fare-statements.ts';
+import { writePrices } from './write-prices.ts';
 
 /** Whoever plans or adds to a card's payments holds it alone: two plans would ask for the same ride twice. */
 export const PLAN_LOCK = 0x6b76626b;
@@ -202,6 +203,8 @@ export async function loadPayment(
   return { ...historyOf(row), items: row.items.map(amounts), authorisation, acquirerKeyId, refundsReference };
 }
 
+const NO_PRICES = { decisions: [], days: [], emptied: [], enqueue: [], troubles: [] } as const;
+
 /** Adds an event, with its postings, its audit leaf and what follows for the card, in the caller's transaction. */
 export async function appendEvent(
   client: pg.PoolClient,
@@ -217,19 +220,8 @@ export async function appendEvent(
   if (added.rowCount === 0) return null;
   const writtenOff = standingOf(payment, events).phase === 'written-off' || events.some(isWriteOff);
   const postings = postEvent(payment, items, event, holders, writtenOff);
-  const texts = postings.map((posting) => ({ ...posting, amountMinor: posting.amountMinor.toString() }));
   const leaf = paymentLeaf(payment, event, postings);
-  const nothing = '[]';
-  await client.query(WRITE, [
-    nothing,
-    JSON.stringify(texts),
-    JSON.stringify([leaf]),
-    nothing,
-    nothing,
-    nothing,
-    nothing,
-    atMs,
-  ]);
+  await writePrices(client, { ...NO_PRICES, postings, leaves: [leaf], atMs });
   // While no prices are made, as every fact that moves taps: the caller holds the gate of facts.
   if (par !== undefined && !(await knowsPar(client, payment.tokenId, par)))
     await client.query(LEARN_PAR, [payment.tokenId, par, atMs]);
