@@ -37,7 +37,7 @@ const touches = (routes: readonly string[]) =>
   fc
     .array(fc.tuple(touch, fc.constantFrom(...routes), fc.constantFrom('card', 'card', 'phone')), {
       minLength: 1,
-      maxLength: 14,
+      maxLength: 10,
     })
     .map((list) => {
       let atMs = START;
@@ -213,7 +213,7 @@ describe('the engine', () => {
         await drain(store, 3, engine);
         expect(outcome(store)).toEqual(outcome(expected));
       }),
-      { numRuns: 120 },
+      { numRuns: 60 },
     );
   });
 });
