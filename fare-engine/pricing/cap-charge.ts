@@ -14,6 +14,10 @@ export interface Fare {
   readonly caps: readonly DatedCap[];
   readonly atMs: number;
   readonly uncertaintyMs: number;
+  /** Whether a ride at an instant lies in the hours of a cap. */
+  readonly inHours: (cap: DatedCap, atMs: number) => boolean;
+  /** Instants in `(fromMs, untilMs]` at which hours of a cap begin or end. */
+  readonly hoursWithin: (cap: DatedCap, fromMs: number, untilMs: number) => readonly number[];
   /** What the holder pays, after transfer, concession and pass. */
   readonly holderMinor: bigint;
   readonly companionsMinor: bigint;
@@ -28,13 +32,13 @@ interface Charge {
   readonly counted: readonly CapCount[];
 }
 
-/** Charges a fare. Where the clock is not sure and another window lies within its uncertainty, the cheaper one counts. */
+/** Charges a fare. Where the clock is not sure, the cheapest of all windows and hours within its uncertainty counts. */
 export function capCharge(counts: Counts, fare: Fare, split: string | null): Charge {
   const reachMs = Math.min(fare.uncertaintyMs, BOUNDARY_REACH_MS_MAX);
   const nominal = chargeAt(counts, fare, split, fare.atMs);
   let best = nominal;
   if (reachMs > 0 && fare.caps.length > 0) {
-    for (const atMs of [fare.atMs - reachMs, fare.atMs + reachMs]) {
+    for (const atMs of instantsWithin(fare, fare.atMs - reachMs, fare.atMs + reachMs)) {
       const other = chargeAt(counts, fare, split, atMs);
       if (other.chargedMinor < best.chargedMinor) best = other;
     }
@@ -42,6 +46,22 @@ export function capCharge(counts: Counts, fare: Fare, split: string | null): Cha
   if (best === nominal) return best;
   const noted = (cut: CapCut): CapCut => ({ ...cut, nominalMinor: nominal.chargedMinor });
   return { ...best, cuts: best.cuts.map(noted) };
+}
+
+/** One instant of each stretch within which windows and hours stay the same, and both ends. */
+function instantsWithin(fare: Fare, fromMs: number, untilMs: number): number[] {
+  const found = new Set([fromMs, untilMs]);
+  for (const cap of fare.caps) {
+    for (const atMs of fare.hoursWithin(cap, fromMs, untilMs)) found.add(atMs);
+    // Every window begins with a day of the cap.
+    for (let day = cap.calendar.fareDayOf(fromMs); ; ) {
+      const nextMs = cap.calendar.endOfMs(day);
+      if (nextMs > untilMs) break;
+      found.add(nextMs);
+      day = cap.calendar.fareDayOf(nextMs);
+    }
+  }
+  return [...found].sort((a, b) => a - b);
 }
 
 interface Rest {
@@ -62,6 +82,7 @@ function chargeAt(counts: Counts, fare: Fare, split: string | null, atMs: number
   for (const cap of fare.caps) {
     const extension = fare.extensions.get(cap.cap_id);
     if (extension !== undefined && split !== cap.cap_id) continue;
+    if (extension === undefined && !fare.inHours(cap, atMs)) continue;
     const mine = [...counts.values()].filter((count) => count.capId === cap.cap_id);
     const window = { ...windowAt(cap, mine, atMs), cap, besideMinor: extension?.minor ?? 0n };
     windows.push(window);

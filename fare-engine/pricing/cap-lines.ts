@@ -8,6 +8,7 @@ import { areasOf } from './fares-v2/leg-matcher.ts';
 import { inTimeframe } from './fares-v2/match-timeframe.ts';
 import { selectProduct } from './fares-v2/select-product.ts';
 import type { CapCount, PricedLine, PriceStep, TapFact } from './model.ts';
+import { hoursWithin } from './price-boundaries.ts';
 import type { PricedLeg } from './price-leg.ts';
 import { clockStep } from './priced-line.ts';
 
@@ -40,7 +41,8 @@ function fareOf({ line, leg, tap, holderMinor }: OpenLine): Fare {
   const companionsMinor = line.riderMinor - holderMinor;
   const extensions = new Map<string, { productId: string; minor: bigint }>();
   const caps: DatedCap[] = [];
-  for (const cap of leg?.tariff.caps ?? []) {
+  // What came too late is never paid by the rider: no cap lowers it, and it brings no cap nearer.
+  for (const cap of tap.late === true ? [] : (leg?.tariff.caps ?? [])) {
     const priced = leg as PricedLeg;
     if (priced.journey?.penalty === true && cap.includes_penalties !== true) continue;
     if (suspensionOf(priced.tariff, 'caps', tap.fareAtMs, priced.networkId, cap.cap_id)) continue;
@@ -54,9 +56,14 @@ function fareOf({ line, leg, tap, holderMinor }: OpenLine): Fare {
     caps.push(cap);
     extensions.set(cap.cap_id, { productId: beyond.extension_product_id, minor });
   }
+  const feed = leg?.tariff.pricer.feed;
   return {
     caps,
     extensions,
+    inHours: ({ timeframe_group_id: group }, atMs) =>
+      group === undefined || feed === undefined || inTimeframe(feed, group, tap.stopId, atMs),
+    hoursWithin: ({ timeframe_group_id: group }, fromMs, untilMs) =>
+      group === undefined || feed === undefined ? [] : hoursWithin(feed, group, tap.stopId, fromMs, untilMs),
     atMs: tap.fareAtMs,
     uncertaintyMs: tap.uncertaintyMs,
     holderMinor,
@@ -72,9 +79,7 @@ function inScope(cap: DatedCap, line: PricedLine, { tariff, mediaId, networkId }
     names(cap.rider_category_ids, line.riderCategoryId) &&
     names(cap.network_ids, networkId) &&
     // A stop that is not sure makes no price higher: the ride may have begun in the cap's area.
-    (tap.stopUnsure === true || cap.area_ids === undefined || areas(cap.area_ids)) &&
-    (cap.timeframe_group_id === undefined ||
-      inTimeframe(feed, cap.timeframe_group_id, tap.stopId, tap.fareAtMs))
+    (tap.stopUnsure === true || cap.area_ids === undefined || areas(cap.area_ids))
   );
 }
 

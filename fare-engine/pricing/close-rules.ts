@@ -54,7 +54,10 @@ export function chargeDay(
   inTime: (tap: TapFact) => boolean,
   ahead: ExitsAhead = NOTHING_AHEAD,
 ): ChargedDay {
-  const priced = pricer.price(carried.state, withExits(day, ahead.exits));
+  const marked = day.taps.every(inTime)
+    ? day
+    : { ...day, taps: day.taps.map((tap) => (inTime(tap) ? tap : { ...tap, late: true })) };
+  const priced = pricer.price(carried.state, withExits(marked, ahead.exits));
   const taps = day.taps.filter(inTime).map((tap) => knownAt(tap, day.knownAsOfMs));
   const exits = ahead.base.map((exit) => inBooks(exit, day, inTime));
   const all =

@@ -34,6 +34,8 @@ export interface TapFact {
   readonly passBackOf?: string | null;
   /** When the city received it; absent = when it took place. */
   readonly receivedAtMs?: number;
+  /** Came too late to be charged (close-rules.ts): what it costs is not the rider's, so no cap counts it. */
+  readonly late?: boolean;
   /** What the passenger told of how its journey ended, and was taken; absent = nothing. */
   readonly repairs?: readonly TapRepair[];
   /** Breakdowns of its vehicle in the same shift, after it as far as clocks can tell; absent = none. */

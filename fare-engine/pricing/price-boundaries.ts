@@ -2,6 +2,7 @@
  * Where prices may change within the uncertainty of a clock: beginnings and ends of tariffs, concessions and
  * entitlements, and of timeframes in wall time, also on the nights of clock changes.
  */
+import type { FareFeed } from './fares-v2/fare-feed.ts';
 import { zoneOfEvent } from './fares-v2/match-timeframe.ts';
 import { dayOfWall, secondOfWall, type Zone } from './local-time.ts';
 import type { AccountDay } from './model.ts';
@@ -42,6 +43,23 @@ export function boundariesWithin(
     add(fact.validUntilMs);
   }
   return [...found].sort((a, b) => a - b);
+}
+
+/** Instants in `(fromMs, untilMs]` at which a timeframe of a group begins or ends, or its services change. */
+export function hoursWithin(
+  feed: FareFeed,
+  groupId: string,
+  stopId: string | null,
+  fromMs: number,
+  untilMs: number,
+): number[] {
+  const zone = zoneOfEvent(feed, stopId);
+  if (zone === null) return [];
+  const frames = feed.timeframes.get(groupId) ?? [];
+  const seconds = [...new Set([0, ...frames.flatMap(({ startS, endS }) => [startS, endS])])].sort(
+    (a, b) => a - b,
+  );
+  return timeframeEdges(zone, seconds, fromMs, untilMs).filter((ms) => ms > fromMs && ms <= untilMs);
 }
 
 interface Edges {

@@ -13,6 +13,7 @@ import {
   type QuotaCount,
   type Touch,
 } from './model.ts';
+import { BOUNDARY_REACH_MS_MAX } from './price-boundaries.ts';
 import { PASS_BACK_MS_MAX, UNCERTAINTY_MS_MAX } from './reach.ts';
 import type { TariffTimeline } from './tariff-timeline.ts';
 
@@ -193,7 +194,8 @@ export function trimState(
     lastTouches: recentTouches(state, nextDayStartMs),
     ...openBroken(state.broken, nextDayStartMs),
     ...openJourneys(state.journeys, tariffs, nextDayStartMs),
-    caps: state.caps.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
+    // Caps look at every window within a tap's uncertainty.
+    caps: state.caps.filter((count) => count.untilMs + BOUNDARY_REACH_MS_MAX > nextDayStartMs),
     quotas: state.quotas.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
     passes: state.passes.filter((use) => use.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
   };

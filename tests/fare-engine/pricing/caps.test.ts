@@ -107,14 +107,15 @@ describe('a cap', () => {
 });
 
 describe('the state', () => {
-  it('keeps counts as long as their windows can run, and no longer', () => {
+  it('keeps counts as long as a tap in doubt can look back into their windows, and no longer', () => {
     const tariffs = timelineOf(withCaps({ cap_id: 'week', window: 'week', cap_minor: 5000 }));
-    const handedOn = (day: number) => priceDay(tariffs, [ride(day, 8)]).stateOut.caps;
-    expect(handedOn(2)).toMatchObject([{ capId: 'week', from: '2026-03-02', spentMinor: '1200', rides: 1 }]);
-    // The week ends on Monday at 04:30, half an hour into a fare day: Sunday still hands it on, Monday does not.
-    expect(handedOn(8)).toHaveLength(1);
-    const monday = priceDay(tariffs, [ride(9, 8)], { stateIn: priceDay(tariffs, [ride(8, 8)]).stateOut });
-    expect(monday.stateOut.caps.map((count) => count.from)).toEqual(['2026-03-09']);
+    const stateIn = priceDay(tariffs, [ride(2, 8)]).stateOut;
+    expect(stateIn.caps).toMatchObject([{ capId: 'week', from: '2026-03-02', spentMinor: '1200', rides: 1 }]);
+    // The week ends on Monday the 9th at 04:30, half an hour into a fare day; doubt is looked through for seven days.
+    const handedOn = (day: number) =>
+      priceDay(tariffs, [ride(day, 8)], { stateIn }).stateOut.caps.map((count) => count.from);
+    expect(handedOn(15)).toEqual(['2026-03-02', '2026-03-09']);
+    expect(handedOn(16)).toEqual(['2026-03-16']);
   });
 
   it('of version 1 is read as one in which nothing was counted; another version is refused', () => {
