@@ -78,9 +78,23 @@ export function activationLeaf(activation: {
   validFromMs: number;
   validUntilMs: number | null;
   knownFromMs: number;
+  /** What the officers signed, as it is: anybody with their public keys can check it. */
+  statements: readonly string[];
 }): AuditLeaf {
   const bytes = JSON.stringify({ v: 1, kind: 'tariff-activation', ...activation });
   return { kind: 'tariff-activation', ref: activation.packageHash, bytes };
+}
+
+/** A tariff package that was taken back before its date. */
+export function withdrawalLeaf(withdrawal: {
+  packageHash: string;
+  versionId: string;
+  validFromMs: number;
+  knownFromMs: number;
+  statements: readonly string[];
+}): AuditLeaf {
+  const bytes = JSON.stringify({ v: 1, kind: 'tariff-withdrawal', ...withdrawal });
+  return { kind: 'tariff-withdrawal', ref: withdrawal.packageHash, bytes };
 }
 
 /** The log goes on after a restore, under another origin: what had been signed when the backup was made. */

@@ -6,6 +6,7 @@ import type { CitySigner } from '#contracts/signed-envelope.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { type MqttLogin, mqttLogin } from '#platform/mqtt-login.ts';
 import { readPrivateKeyFile, readSecretFile } from '#platform/secret-files.ts';
+import { type ApprovalPlaces, placesOf } from './adapters/approval-files.ts';
 
 export const FareEngineEnvironment = Type.Object({
   KVYTOK_POSTGRES_URL: Type.String({ minLength: 1, description: 'address of PostgreSQL, role fare_runtime' }),
@@ -20,6 +21,18 @@ export const FareEngineEnvironment = Type.Object({
     Type.String({
       pattern: '^mqtts?://',
       description: 'address of the MQTT broker; without it no deny list goes out',
+    }),
+  ),
+  KVYTOK_OFFICERS_FILE: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: "who may sign tariffs; without it officers.yaml of the city's folder",
+    }),
+  ),
+  KVYTOK_TARIFF_APPROVALS_DIR: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description: "what they signed; without it tariff-approvals of the city's folder",
     }),
   ),
   KVYTOK_LISTS_CLIENT_ID: Type.String({
@@ -86,6 +99,8 @@ export interface FareEngineLimits {
   readonly idleMs: number;
   /** How often closes and the deny list are looked at. */
   readonly officeEveryMs: number;
+  /** How often new or withdrawn tariffs are looked for. */
+  readonly tariffsEveryMs: number;
   /** How often leaves of the audit log are numbered and signed, and how many at once. */
   readonly auditEveryMs: number;
   readonly auditLeavesMax: number;
@@ -103,6 +118,7 @@ export const DEFAULT_LIMITS: FareEngineLimits = {
   attemptsMax: 5,
   idleMs: 40,
   officeEveryMs: 1000,
+  tariffsEveryMs: 2000,
   auditEveryMs: 5000,
   auditLeavesMax: 20_000,
   bankEveryMs: 1000,
@@ -137,6 +153,8 @@ export interface FareEngineConfig {
   readonly postgresUrl: string;
   /** Folder of the city: city.yaml, devices, tariff. */
   readonly cityDir: string;
+  /** Who may sign tariffs, and what they signed; absent = `officers.yaml` and `tariff-approvals/` of the city's folder. */
+  readonly approvals?: ApprovalPlaces;
   /** Absent where this process publishes no lists. */
   readonly lists?: ListsConfig;
   /** Keys that sign the audit log. Absent where this process does not: leaves wait for one that does. */
@@ -153,9 +171,14 @@ export interface FareEngineConfig {
 export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
   const lists = listsConfig(env);
   const acquirer = acquirerConfig(env);
+  const own = placesOf(env.KVYTOK_CITY_DIR);
   return {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
     cityDir: env.KVYTOK_CITY_DIR,
+    approvals: {
+      officersFile: env.KVYTOK_OFFICERS_FILE ?? own.officersFile,
+      dir: env.KVYTOK_TARIFF_APPROVALS_DIR ?? own.dir,
+    },
     ...(lists === null ? {} : { lists }),
     ...(acquirer === null ? {} : { acquirer }),
     ...(env.KVYTOK_AUDIT_KEY_FILES === undefined

@@ -60,8 +60,8 @@ export function exportFacts(
   write: (line: string) => Promise<void>,
 ): Promise<ExportCounts> {
   return onOneSnapshot(pool, async (client) => {
-    const { packages, activations } = await activatedPackages(client, request);
-    await write(formatBundleHeader(request.zone, request.dayStart, packages, activations));
+    const { packages, activations, approvals } = await activatedPackages(client, request);
+    await write(formatBundleHeader(request.zone, request.dayStart, packages, activations, approvals));
     const closes = await rowsOf<Close>(
       client,
       `SELECT fare_day::text AS "fareDay", known_from_ms::float8 AS "knownFromMs" FROM fare.close ORDER BY fare_day`,
@@ -105,10 +105,20 @@ const DAY_MS = 86_400_000;
  * @throws OperatorError TARIFF_MISSING: without a package of its time a bundle proves nothing.
  */
 async function activatedPackages(client: Queryable, { packages, fromDay }: ExportRequest) {
-  const rows = await rowsOf<{ hash: string; versionId: string; knownFromMs: number; untilMs: number | null }>(
+  const rows = await rowsOf<{
+    hash: string;
+    versionId: string;
+    knownFromMs: number;
+    untilMs: number | null;
+    approvals: string[] | null;
+  }>(
     client,
     `SELECT package_hash AS hash, version_id AS "versionId", known_from_ms::float8 AS "knownFromMs",
-       valid_until_ms::float8 AS "untilMs" FROM fare.tariff_activation`,
+       valid_until_ms::float8 AS "untilMs",
+       (SELECT json_agg(p.statement ORDER BY p.role, p.officer) FROM fare.tariff_approval p
+         WHERE p.package_hash = a.package_hash AND p.act = 'activate') AS approvals
+     FROM fare.tariff_activation a
+     WHERE NOT EXISTS (SELECT FROM fare.tariff_withdrawal w WHERE w.package_hash = a.package_hash)`,
   );
   const here = new Set(packages.map(hashPackage));
   for (const { hash, versionId, untilMs } of rows) {
@@ -121,7 +131,12 @@ async function activatedPackages(client: Queryable, { packages, fromDay }: Expor
     });
   }
   const activations = new Map(rows.map((row) => [row.hash, row.knownFromMs]));
-  return { packages: packages.filter((files) => activations.has(hashPackage(files))), activations };
+  const approvals = new Map(rows.map((row) => [row.hash, row.approvals ?? []]));
+  return {
+    packages: packages.filter((files) => activations.has(hashPackage(files))),
+    activations,
+    approvals,
+  };
 }
 
 /** A cursor on the server: the taps are read once, whatever index there is, and never held here all together. */

@@ -7,7 +7,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { type City, loadCity } from '#platform/city-data.ts';
 import type { Clock } from '#platform/clock.ts';
-import { OperatorError } from '#platform/errors.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
@@ -19,9 +18,8 @@ import { lateTapAcceptMs } from '#pricing/close-rules.ts';
 import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
 import { stateText } from '#pricing/state-text.ts';
-import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
-import { activateTariffs } from './adapters/activate-tariffs.ts';
+import { placesOf } from './adapters/approval-files.ts';
 import { type AuditSequencer, createAuditSequencer } from './adapters/audit-sequencer.ts';
 import { type BankOffice, createBankOffice } from './adapters/bank-office.ts';
 import { workBreakdowns } from './adapters/breakdown-queue.ts';
@@ -33,6 +31,7 @@ import {
 } from './adapters/deny-list-publisher.ts';
 import { createHttpAcquirer } from './adapters/http-acquirer.ts';
 import { createLeaderLock } from './adapters/leader-lock.ts';
+import { type LiveTariffs, openLiveTariffs } from './adapters/live-tariffs.ts';
 import { loadBankTerms } from './adapters/load-bank-terms.ts';
 import { createPostgresClockStore } from './adapters/postgres-clock.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
@@ -46,8 +45,6 @@ import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './
 import type { Pricer } from './ports.ts';
 import type { SettlementTerms } from './settle-commands.ts';
 import { ED25519_DEVELOPMENT } from './settlement/signature-schemes.ts';
-import { loadTariffTimeline } from './tariffs/load-tariff.ts';
-import type { ActivationPlan } from './tariffs/plan-activation.ts';
 import { fareVitals, measuredTasks } from './vitals.ts';
 import { ChunkFailed, type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
 import { workClock } from './work-clock.ts';
@@ -60,30 +57,35 @@ export interface FareEngineDeps {
   readonly probe?: Probe;
 }
 
-/** The pricing leaf with a city's tariffs and calendar. */
-export function createPricer(tariffs: TariffTimeline, calendar: FareCalendar): Pricer {
+/** The pricing leaf with a city's tariffs, or as they are at each moment, and its calendar. */
+export function createPricer(
+  tariffs: TariffTimeline | (() => TariffTimeline),
+  calendar: FareCalendar,
+): Pricer {
+  const now = typeof tariffs === 'function' ? tariffs : () => tariffs;
   return {
-    price: (stateIn, day) => priceAccountDay(stateIn, day, tariffs, calendar),
+    price: (stateIn, day) => priceAccountDay(stateIn, day, now(), calendar),
     stateText,
-    lateTapAcceptMs: (tap, knownAsOfMs) => lateTapAcceptMs(tap, tariffs, knownAsOfMs),
+    lateTapAcceptMs: (tap, knownAsOfMs) => lateTapAcceptMs(tap, now(), knownAsOfMs),
   };
 }
 
 /**
  * Starts the fare engine on a migrated database. The broker may be away; it is waited for in the background.
- * @throws OperatorError CITY_DATA_INVALID, TARIFF_INVALID, TARIFF_CHANGED, TARIFF_MISSING, TARIFF_OVERLAP; and when the database cannot be reached at the start.
+ * @throws OperatorError CITY_DATA_INVALID, TARIFF_INVALID, TARIFF_UNSIGNED, OFFICERS_INVALID, TARIFF_CHANGED, TARIFF_MISSING, TARIFF_OVERLAP; and when the database cannot be reached at the start.
  */
 export async function startFareEngine(config: FareEngineConfig, deps: FareEngineDeps): Promise<Role> {
   const limits = { ...DEFAULT_LIMITS, ...config.limits };
   const { city } = loadCity(config.cityDir);
-  const packages = await loadPackages(join(config.cityDir, 'tariff'));
   const calendar = createFareCalendar(city.zone, city.dayStart);
   const rules: WorkRules = {
     attemptsMax: limits.attemptsMax,
     clock: city.clock,
     days: calendar,
     stopCountsFromPct: city.stops?.countsFromPct ?? 0,
-    lateTapAcceptS: Math.max(...packages.map((p) => p.lateTapAcceptSMax)),
+    get lateTapAcceptS() {
+      return live.lateTapAcceptS();
+    },
   };
   const pool = createPool({
     url: config.postgresUrl,
@@ -93,11 +95,17 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     max: limits.workers + 7 + (config.acquirer === undefined ? 0 : 5),
     log: deps.log,
   });
-  let plan: ActivationPlan;
+  let live: LiveTariffs;
   try {
-    plan = await activateTariffs(pool, packages, calendar, deps.clock.nowMs());
-    for (const { hash, tariff } of plan.fresh)
-      deps.log.info({ version: tariff.version_id, hash }, 'fare.tariff.activated');
+    live = await openLiveTariffs({
+      pool,
+      dir: join(config.cityDir, 'tariff'),
+      cityId: city.id,
+      places: config.approvals ?? placesOf(config.cityDir),
+      days: calendar,
+      clock: deps.clock,
+      log: deps.log,
+    });
     const again = await requeueStuck(pool);
     if (again > 0) deps.log.warn({ rows: again }, 'fare.stuck.again');
   } catch (error) {
@@ -106,13 +114,19 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   }
   const mqtt = config.lists === undefined ? null : connect(config.lists, deps.log);
   const work = {
-    store: createPostgresFareStore(pool, plan.activations.size),
-    pricer: createPricer(plan.timeline, calendar),
+    store: createPostgresFareStore(pool, live.facts),
+    pricer: createPricer(() => live.plan().timeline, calendar),
     rules,
     clock: deps.clock,
     probe: deps.probe ?? noProbe,
   };
-  const terms = { city, tariffs: plan.timeline, schemes: [ED25519_DEVELOPMENT] };
+  const terms = {
+    city,
+    get tariffs() {
+      return live.plan().timeline;
+    },
+    schemes: [ED25519_DEVELOPMENT],
+  };
   const metrics = createMetrics();
   registerPool(metrics, 'kvytok_fare', pool);
   // Real time: a simulated city's clock may run faster than the database.
@@ -121,11 +135,11 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     ...Array.from({ length: limits.workers }, () =>
       start(measured(pricingTasks(work, limits)), limits, deps.log),
     ),
-    start(measured(officeTasks({ pool, limits, rules, terms, deps })), limits, deps.log),
+    start(measured(officeTasks({ pool, limits, rules, terms, live, deps })), limits, deps.log),
   ];
   const publisher = publisherOf(config, mqtt, pool, deps, {
     city,
-    packages: async () => plan.timeline.packages,
+    packages: live.told,
   });
   // A worker of its own: a large snapshot on its way to a slow broker must not keep commands waiting.
   if (publisher) workers.push(start(measured(listTasks(publisher, limits, deps.clock)), limits, deps.log));
@@ -138,7 +152,8 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     databaseProblems: () => databaseProblems(pool),
     listsConnected: () => mqtt?.connected ?? null,
   });
-  deps.log.info({ packages: packages.length, workers: limits.workers }, 'fare.started');
+  const packages = live.plan().timeline.packages.length;
+  deps.log.info({ packages, workers: limits.workers }, 'fare.started');
   return roleOf(workers, { mqtt, publisher, sequencer, bank, pool }, vitals);
 }
 
@@ -206,9 +221,10 @@ function officeTasks(office: {
   limits: FareEngineLimits;
   rules: WorkRules;
   terms: SettlementTerms;
+  live: LiveTariffs;
   deps: FareEngineDeps;
 }): Task[] {
-  const { pool, limits, rules, deps } = office;
+  const { pool, limits, rules, live, deps } = office;
   const { clock, log } = deps;
   const clockStore = createPostgresClockStore(pool);
   return [
@@ -231,6 +247,7 @@ function officeTasks(office: {
         return outcome.claimed;
       },
     },
+    everyMs('tariffs', limits.tariffsEveryMs, clock, () => live.refresh()),
     everyMs(
       'shifts',
       limits.shiftsEveryMs,
@@ -361,16 +378,4 @@ function everyMs(name: string, periodMs: number, clock: Clock, work: () => Promi
 function connect(lists: NonNullable<FareEngineConfig['lists']>, log: Logger): MqttConnection {
   const { mqttUrl: url, mqttClientId: clientId, mqttSecret: secret, mqttTls: tls } = lists;
   return connectMqtt({ url, clientId, secret, tls, log });
-}
-
-async function loadPackages(dir: string): Promise<readonly TariffPackage[]> {
-  const loaded = await loadTariffTimeline(dir);
-  if (loaded.ok) return loaded.timeline.packages;
-  const first = loaded.problems.filter((problem) => problem.severity === 'error').slice(0, 5);
-  throw new OperatorError({
-    code: 'TARIFF_INVALID',
-    happened: `The tariffs in ${dir} have errors: ${first.map((p) => `${p.file}:${p.line} ${p.message}`).join('; ')}.`,
-    kept: 'Nothing was started; taps wait in the inbox.',
-    todo: `Mend them (kvytok tariff check shows all with what to do) and start again.`,
-  });
 }

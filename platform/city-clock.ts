@@ -175,3 +175,13 @@ function badSpeed(speed: number): OperatorError {
     todo: 'Give another --speed, e.g. 1 for real pace or 10 for ten times as fast.',
   });
 }
+
+/**
+ * The instant that a running city saved last, at most a second of its run ago.
+ * @throws Error when there is no such file, or none that can be read
+ */
+export function savedCityMs(file: string): number {
+  const { cityMs } = JSON.parse(readFileSync(file, 'utf8')) as Partial<Saved>;
+  if (cityMs === undefined || !isInstant(cityMs)) throw new Error(`${file} holds no instant`);
+  return Math.floor(cityMs);
+}

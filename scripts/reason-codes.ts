@@ -16,6 +16,7 @@ import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../fare-engine/audit/verify-log.ts';
 import { IMPORT_PROBLEMS } from '../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../fare-engine/settlement/refusals.ts';
+import { APPROVAL_REFUSALS } from '../fare-engine/tariff-life/verify-approval.ts';
 import { ZIP_REFUSALS } from '../fare-engine/tariffs/read-zip.ts';
 import { en } from '../portal/catalogues/en.ts';
 import { uk } from '../portal/catalogues/uk.ts';
@@ -81,6 +82,12 @@ ${meaningTable(LOG_FAULTS)}
 They are kept in \`fare.command_refusal\` with their detail; \`kvytok settle\` shows the answer where the city runs.
 
 ${meaningTable(SETTLEMENT_REFUSALS)}
+
+## Signatures for tariffs that do not count
+
+\`kvytok tariff activate\` refuses the package, and an engine leaves it out.
+
+${meaningTable(APPROVAL_REFUSALS)}
 
 ## Problems of tariffs and feeds
 

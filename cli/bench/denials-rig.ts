@@ -14,6 +14,7 @@ import { createVirtualCard } from '../../simulators/cards/virtual-card.ts';
 import { type CityKeys, openCityKeys } from '../city/city-keys.ts';
 import { deviceFolder, LISTS_CLIENT, openIdentities } from '../city/identities.ts';
 import { createOffice } from '../city/office.ts';
+import { simulateOfficers } from '../city/simulated-officers.ts';
 import { type BenchDatabase, openBenchDatabase } from './bench-database.ts';
 import { type RoleProcess, startRoleProcess } from './start-role.ts';
 
@@ -68,10 +69,15 @@ export async function openDenialsRig(folder: string, agents: number, shiftMs: nu
       deny: (n) => office(denialOf(n, keys)),
       fill: (entries) => fillList(database.pool('fare_runtime'), entries),
       async startFareEngine() {
+        const approvals = await simulateOfficers(folder, data, Date.now() + shiftMs);
+        const officers = {
+          KVYTOK_OFFICERS_FILE: approvals.officersFile,
+          KVYTOK_TARIFF_APPROVALS_DIR: approvals.dir,
+        };
         const secrets = { listsSecretFile, keyFile: join(folder, 'secrets', 'lists-key.pem') };
         const engine = await startRoleProcess(
           'fare-engine',
-          { ...path, ...engineEnvironment(database, broker, secrets, keys) },
+          { ...path, ...engineEnvironment(database, broker, secrets, keys), ...officers },
           shiftMs,
         );
         closers.push(() => engine.stop());

@@ -3,14 +3,18 @@
  * beforehand; the time runs from the first claim to the last commit.
  */
 import type { KeyObject } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
+import { loadCity } from '#platform/city-data.ts';
 import { createLogger } from '#platform/logger.ts';
 import { createPool } from '#platform/postgres.ts';
 import { startFareEngine } from '../../fare-engine/main.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
+import { simulateOfficers } from '../city/simulated-officers.ts';
 import type { BenchContext, BenchResult } from './bench.ts';
 import { openBenchDatabase } from './bench-database.ts';
 import { fillInbox } from './inbox-rows.ts';
@@ -86,11 +90,13 @@ export async function postAll(
   context: Pick<BenchContext, 'signal'>,
 ): Promise<number> {
   const looking = createPool({ url: postgresUrl, applicationName: 'kvytok-bench', max: 1 });
+  const officers = mkdtempSync(join(tmpdir(), 'kvytok-officers-'));
   const began = performance.now();
   const engine = await startFareEngine(
     {
       postgresUrl,
       cityDir: CITY_DIR,
+      approvals: await simulateOfficers(officers, loadCity(CITY_DIR), START_MS),
       limits: { workers: size.workers, inboxRowsMax: size.rows },
       ...(size.auditKeys === undefined ? {} : { auditKeys: size.auditKeys }),
     },
@@ -116,6 +122,7 @@ export async function postAll(
   } finally {
     await engine.stop();
     await looking.end();
+    rmSync(officers, { recursive: true, force: true });
   }
 }
 

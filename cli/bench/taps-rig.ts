@@ -2,11 +2,13 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
+import { loadCity } from '#platform/city-data.ts';
 import { createLogger } from '#platform/logger.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
 import { registerDevices } from '../../ingest/main.ts';
 import { openCityKeys } from '../city/city-keys.ts';
 import { enrolService, readText, writeIdentities } from '../city/enrol-devices.ts';
+import { simulateOfficers } from '../city/simulated-officers.ts';
 import { openBenchDatabase } from './bench-database.ts';
 import type { MadeJournal } from './journals.ts';
 import { type RoleProcess, startRoleProcess } from './start-role.ts';
@@ -73,6 +75,7 @@ export async function openTapsRig(plan: RigPlan): Promise<TapsRig> {
       shiftMs,
     );
     processes.push(broker);
+    const approvals = await simulateOfficers(folder, loadCity(plan.cityDir), Date.now() + shiftMs);
     const environments = {
       ingest: {
         KVYTOK_POSTGRES_URL: database.url('ingest_runtime'),
@@ -83,7 +86,12 @@ export async function openTapsRig(plan: RigPlan): Promise<TapsRig> {
         KVYTOK_INGEST_KEY_ID: keys.ingest.keyId,
         KVYTOK_CITY_DIR: plan.cityDir,
       },
-      'fare-engine': { KVYTOK_POSTGRES_URL: database.url('fare_runtime'), KVYTOK_CITY_DIR: plan.cityDir },
+      'fare-engine': {
+        KVYTOK_POSTGRES_URL: database.url('fare_runtime'),
+        KVYTOK_CITY_DIR: plan.cityDir,
+        KVYTOK_OFFICERS_FILE: approvals.officersFile,
+        KVYTOK_TARIFF_APPROVALS_DIR: approvals.dir,
+      },
     };
     for (const role of ['ingest', 'fare-engine'] as const)
       processes.push(await startRoleProcess(role, { ...path, ...environments[role] }, shiftMs));

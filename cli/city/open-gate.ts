@@ -10,6 +10,7 @@ import type { Logger } from '#platform/logger.ts';
 import type { Role } from '#platform/role.ts';
 import type { Lifecycle } from '#platform/shutdown.ts';
 import { type Broker, startBroker } from '../../broker/main.ts';
+import type { ApprovalPlaces } from '../../fare-engine/adapters/approval-files.ts';
 import { CERTIFICATE_MS, OLD_KEY_MS, policyOf, type TariffRules } from '../../ingest/enrolment/config.ts';
 import { startEnrolment, startIdentities } from '../../ingest/enrolment/main.ts';
 import { type CityCertificates, certifyCity } from './certify-city.ts';
@@ -19,6 +20,7 @@ import type { EnrolledDevice } from './enrol-devices.ts';
 import { validatorCardKeys } from './enrol-devices.ts';
 import { identitiesFile, openDeviceFolders, stopsOf, type ToldToDevices } from './identities.ts';
 import type { CityDatabase } from './open-database.ts';
+import { simulateOfficers } from './simulated-officers.ts';
 import { toldOfTariffs } from './tariff-rules.ts';
 
 export interface GateOptions {
@@ -42,6 +44,7 @@ export interface Gate {
   readonly enrolmentUrl: string;
   /** Hash of the authority, as devices compare it. */
   readonly caSha256: string;
+  readonly approvals: ApprovalPlaces;
   /** For figures and readiness. */
   readonly roles: readonly Role[];
 }
@@ -52,6 +55,8 @@ export interface GateDrafts {
   readonly stops: ToldToDevices['stops'];
   readonly tariff?: string;
   readonly rules: TariffRules;
+  /** Who may sign tariffs here, and what they signed. */
+  readonly approvals: ApprovalPlaces;
   readonly drafts: readonly EnrolledDevice[];
 }
 
@@ -60,19 +65,21 @@ export async function draftGate({
   data,
   folder,
   keys,
-}: Pick<GateOptions, 'data' | 'folder' | 'keys'>): Promise<GateDrafts> {
+  nowMs,
+}: Pick<GateOptions, 'data' | 'folder' | 'keys'> & { readonly nowMs: number }): Promise<GateDrafts> {
   const ca = await openCityCa(join(folder, 'secrets'));
   const stops = stopsOf(data);
-  const tariffs = await toldOfTariffs(data, keys.lists);
+  const approvals = await simulateOfficers(folder, data, nowMs);
+  const tariffs = await toldOfTariffs(data, keys.lists, approvals.dir);
   // The folders first, with an address that is mended when the broker is open: only then is it known.
   const draft = { mqttUrl: 'mqtts://127.0.0.1:8883', stops, ...tariffs };
-  return { ca, stops, ...tariffs, drafts: openDeviceFolders(folder, data, keys, draft) };
+  return { ca, stops, approvals, ...tariffs, drafts: openDeviceFolders(folder, data, keys, draft) };
 }
 
 /** Opens it; every part is stopped by the lifecycle. */
 export async function openGate(
   options: GateOptions,
-  { ca, stops, rules, tariff, drafts }: GateDrafts,
+  { ca, stops, rules, tariff, approvals, drafts }: GateDrafts,
 ): Promise<Gate> {
   const { data, folder, database, keys, lifecycle, part } = options;
   const secretsFolder = join(folder, 'secrets');
@@ -99,6 +106,7 @@ export async function openGate(
     devices,
     enrolmentUrl: enrolment.url,
     caSha256: ca.sha256,
+    approvals,
     roles: [follower, broker, enrolment],
   };
 }

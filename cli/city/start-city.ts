@@ -93,10 +93,12 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
 
   const databaseOpening = openCityDatabase(folder.path, part('postgres').log);
   databaseOpening.catch(() => {}); // Awaited below; the broker may fail first.
-  const drafts = await draftGate({ data, folder: folder.path, keys }).catch(async (error: unknown) => {
-    await databaseOpening.then(({ server }) => server.stop()).catch(() => {});
-    throw error;
-  });
+  const drafts = await draftGate({ data, folder: folder.path, keys, nowMs: clock.nowMs() }).catch(
+    async (error: unknown) => {
+      await databaseOpening.then(({ server }) => server.stop()).catch(() => {});
+      throw error;
+    },
+  );
   const database = await databaseOpening;
   lifecycle.add({ name: 'postgres', stop: () => database.server.stop() });
   if (options.backupFolder !== undefined) {
@@ -204,6 +206,7 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
     {
       postgresUrl: database.url('fare_runtime'),
       cityDir: dir,
+      approvals: gate.approvals,
       auditKeys: [keys.audit],
       acquirer,
       lists: {

@@ -13,13 +13,19 @@ import { extractTariffs } from '../../fare-engine/pricing/tariff-extract.ts';
 import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
 import { loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { tariffApprovals } from '../tariff/approvals.ts';
 import { tariffDevices } from '../tariff/devices.ts';
 import { diffTariffs } from '../tariff/diff.ts';
+import { tariffActivate, tariffSign, tariffWithdraw } from '../tariff/sign.ts';
 import { simulateTariff } from '../tariff/simulate.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff diff OLD NEW [--lang uk|en|de|pl] [--json]
        kvytok tariff simulate --draft DIR --facts BUNDLE [--from DATE] [--until DATE] [--picture FILE] [--lang …] [--json]
+       kvytok tariff sign DIR --as OFFICER --role author|approver --key FILE [--reason TEXT] [--withdraw] [CITY]
+       kvytok tariff activate DIR --date DATE [CITY]
+       kvytok tariff withdraw DIR [CITY]
+       kvytok tariff approvals CITY [--facts BUNDLE] [--json]
        kvytok tariff devices [--json] [--data DIR]
        kvytok tariff inspection DIR
        kvytok tariff companions DIR
@@ -36,6 +42,13 @@ concessions with act and article, dates. An id that only has another name is nam
 simulate prices past taps (a bundle as kvytok price takes it) under a draft and shows who pays more or less, by category,
 route, carrier, and what the budget owes; --from and --until are fare days, the second no longer counted. A picture (SVG) is
 written beside the bundle. Groups of fewer than 10 riders are not shown on their own. No database is read or written.
+
+sign makes an officer's statement about this package, its date and city; officers.yaml of the city says whose count. activate
+checks the package and needs an author and an approver, two people with two keys, and the city's lead before the date
+(lead_hours) or a --reason in both statements; every running engine takes it within seconds. withdraw takes it back before its date,
+with two signatures made by sign --withdraw. approvals checks what was signed, in the database or in an export alone.
+CITY: --data DIR of a running simulated city (its test officers' keys: secrets/officers), or --city DIR (default: where the package
+lies) with [--officers FILE] [--approvals DIR].
 
 devices lists which validators have the extract that was published last, since when, and which lack it; --json is the proof
 to be kept. --data: data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role auditor_runtime or office_runtime).
@@ -70,6 +83,10 @@ const OPTIONS = {
 
 /** Verbs with options of their own. */
 const VERBS: Readonly<Record<string, (args: string[], io: CommandIo) => Promise<number>>> = {
+  sign: tariffSign,
+  activate: tariffActivate,
+  withdraw: tariffWithdraw,
+  approvals: tariffApprovals,
   devices: tariffDevices,
 };
 

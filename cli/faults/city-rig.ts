@@ -21,6 +21,7 @@ import { openCityKeys } from '../city/city-keys.ts';
 import { deviceFolder, openIdentities } from '../city/identities.ts';
 import { createOffice, type InboxCommand } from '../city/office.ts';
 import { MIGRATION_SETS } from '../city/open-database.ts';
+import { simulateOfficers } from '../city/simulated-officers.ts';
 import { enrolRig } from './enrol-rig.ts';
 import { environmentsOf, SECOND_WORKERS } from './rig-environments.ts';
 import { openWires, type Wires } from './wires.ts';
@@ -137,7 +138,15 @@ export async function openCityRig(options: RigOptions): Promise<CityRig> {
   await enrolRig(officePool, office, data, identities.devices, clock.nowMs());
   const auditor = createPool({ url: database.url('auditor_runtime'), applicationName: 'rig', max: 2, log });
   const wires = await openWires({ databasePort, brokerPort, seed: options.seed });
-  const environments = environmentsOf({ secrets, cityDir: CITY_DIR, database, brokerPort, wires, shiftMs });
+  const environments = environmentsOf({
+    secrets,
+    cityDir: CITY_DIR,
+    approvals: await simulateOfficers(folder, data, clock.nowMs()),
+    database,
+    brokerPort,
+    wires,
+    shiftMs,
+  });
   const cache = join(folder, 'compile-cache');
   mkdirSync(cache, { recursive: true });
   const greens = new Set<string>();

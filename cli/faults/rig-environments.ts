@@ -1,6 +1,7 @@
 /** What each process of a rig is told by its environment. */
 import { join } from 'node:path';
 import type { Database } from '#platform/database.ts';
+import type { ApprovalPlaces } from '../../fare-engine/adapters/approval-files.ts';
 import { SHIFT_MS } from '../../simulators/faults/shifted-clock.ts';
 import { INGEST_CLIENT, LISTS_CLIENT, type ServiceClient } from '../city/identities.ts';
 import type { RigProcess } from './city-rig.ts';
@@ -10,6 +11,7 @@ export interface RigPlaces {
   /** Folder of the city's keys and secrets. */
   readonly secrets: string;
   readonly cityDir: string;
+  readonly approvals: ApprovalPlaces;
   readonly database: Database;
   readonly brokerPort: number;
   readonly wires: Wires;
@@ -45,6 +47,8 @@ export function environmentsOf(places: RigPlaces): Record<RigProcess, Record<str
     KVYTOK_LISTS_CLIENT_ID: clientId,
     KVYTOK_LISTS_MQTT_SECRET_FILE: join(secrets, `mqtt-${clientId}.secret`),
     KVYTOK_LISTS_KEY_FILE: join(secrets, 'lists-key.pem'),
+    KVYTOK_OFFICERS_FILE: places.approvals.officersFile,
+    KVYTOK_TARIFF_APPROVALS_DIR: places.approvals.dir,
   });
   return {
     broker: {

@@ -9,6 +9,10 @@ import { kinTable, successionColumn } from './kin-statements.ts';
 import { placeColumns, placeTables } from './place-statements.ts';
 import { REPAIR_COLUMNS } from './repair-statements.ts';
 
+/** How many facts say which tariff packages price. */
+export const TARIFF_FACTS =
+  'SELECT (SELECT count(*) FROM fare.tariff_activation) + (SELECT count(*) FROM fare.tariff_withdrawal) AS n';
+
 /** Readers (pricing) share it, writers of facts that move taps (commands) hold it alone. */
 export const FACTS_GATE = 0x6b766661;
 

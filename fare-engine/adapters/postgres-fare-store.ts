@@ -19,6 +19,7 @@ import {
   LOCK_ACCOUNTS,
   STORE_AND_LOAD,
   TAP_COLUMNS,
+  TARIFF_FACTS,
 } from './fare-statements.ts';
 import { storeStaffRecords } from './staff-statements.ts';
 import { writePrices } from './write-prices.ts';
@@ -33,15 +34,15 @@ const OPEN_GATE = `
          set_config('jit', 'off', true), pg_advisory_xact_lock_shared($1)`;
 
 /**
- * Makes a store on the pool of the role `fare_runtime`. `activations`: how many tariff packages this process knows to be
- * activated; when another process has activated one more, this one prices nothing until it is started again.
+ * Makes a store on the pool of the role `fare_runtime`. `activations`: how many facts about tariff packages this process
+ * prices by; while another process has written one more, this one prices nothing until it has read it.
  */
-export function createPostgresFareStore(pool: pg.Pool, activations?: number): FareStore {
+export function createPostgresFareStore(pool: pg.Pool, activations?: () => number): FareStore {
   return {
     pricing: (work) =>
       inTransaction(pool, async (client) => {
         await client.query(OPEN_GATE, [FACTS_GATE]);
-        if (activations !== undefined) await checkActivations(client, activations);
+        if (activations !== undefined) await checkActivations(client, activations());
         return work(transaction(client));
       }),
     setInboxRowAside: (inboxId, error, attempts, atMs) =>
@@ -51,7 +52,7 @@ export function createPostgresFareStore(pool: pg.Pool, activations?: number): Fa
 
 // A statement after the lock: its snapshot sees what whoever held the gate alone has committed.
 async function checkActivations(client: pg.PoolClient, known: number): Promise<void> {
-  const { rows } = await client.query<{ n: bigint }>('SELECT count(*) AS n FROM fare.tariff_activation');
+  const { rows } = await client.query<{ n: bigint }>(TARIFF_FACTS);
   if (Number(rows[0]?.n) === known) return;
   throw new OperatorError({
     code: 'TARIFF_OUTDATED',

@@ -58,6 +58,8 @@ export const BundleHeader = Type.Object({
       files: keyed(PRINTABLE_NAME, Type.String(), { maxProperties: 1000 }),
       /** Its activation: days closed before keep what was known then. Absent = always known. */
       knownFromMs: Type.Optional(InstantMs),
+      /** What officers signed for it (contracts/tariff-approval.ts): proves the activation, changes no price. */
+      approvals: Type.Optional(Type.Array(Type.String({ maxLength: 8192 }), { maxItems: 20 })),
     }),
     { maxItems: 500 },
   ),
@@ -204,6 +206,10 @@ export interface BundleProblem {
 }
 
 const parseHeader = parserOf(BundleHeader);
+
+/** Reads a header alone: packages, activations and what was signed for them. */
+export const readBundleHeader = parseHeader;
+
 const parsers = {
   tap: parserOf(TapLine),
   entitlement: parserOf(EntitlementLine),
@@ -357,13 +363,14 @@ export function formatBundleHeader(
   dayStart: string,
   packages: readonly ReadonlyMap<string, Uint8Array>[],
   activations: Activations = new Map(),
+  approvals: ReadonlyMap<string, readonly string[]> = new Map(),
 ): string {
   const header: BundleHeader = {
     kind: 'kvytok-facts',
     v: 1,
     zone,
     dayStart,
-    tariffs: packages.map((files) => tariffOf(files, activations)),
+    tariffs: packages.map((files) => tariffOf(files, activations, approvals)),
   };
   return JSON.stringify(header);
 }
@@ -371,6 +378,7 @@ export function formatBundleHeader(
 function tariffOf(
   files: ReadonlyMap<string, Uint8Array>,
   activations: Activations,
+  approvals: ReadonlyMap<string, readonly string[]>,
 ): BundleHeader['tariffs'][number] {
   const hash = hashPackage(files);
   const knownFromMs = activations.get(hash);
@@ -380,6 +388,7 @@ function tariffOf(
       [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
     ),
     ...(knownFromMs === undefined ? {} : { knownFromMs }),
+    ...(approvals.has(hash) && { approvals: [...(approvals.get(hash) ?? [])] }),
   };
 }
 

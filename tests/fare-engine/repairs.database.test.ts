@@ -1,5 +1,6 @@
 /** Journeys with an exit on real PostgreSQL: over the end of a fare day, in reverse order, repaired by rule and by an operator. */
 
+import { dirname } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +19,7 @@ import type { SettlementTerms } from '../../fare-engine/settle-commands.ts';
 import { loadTariffTimeline, readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
 import { tapIdOf, tapRow, token } from './support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
+import { signedJudge } from './support/signed-judge.ts';
 import { submit } from './support/submit.ts';
 
 const TARIFF = fileURLToPath(new URL('../../cities/ovpay-like/tariff', import.meta.url));
@@ -41,7 +43,10 @@ beforeAll(async () => {
   packages.push(files.files);
   expect(read.timeline.byHash(hashPackage(files.files))).toBeDefined();
   engine = await openEngineDatabase();
-  await activateTariffs(engine.pool, read.timeline.packages, calendar, 0);
+  const knownFromMs = Date.UTC(2001, 0);
+  const signed = await signedJudge(dirname(TARIFF), knownFromMs);
+  await activateTariffs(engine.pool, read.timeline.packages, signed.judge, calendar, knownFromMs);
+  signed.remove();
   engine.clock.advance(MORNING + 12 * HOUR_MS - engine.clock.nowMs());
 });
 afterAll(() => engine.close());

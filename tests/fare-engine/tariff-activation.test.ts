@@ -120,12 +120,12 @@ test('a bundle prices each day by the packages that were known at its close', as
 });
 
 test('a fare engine that has not read a package activated by another prices nothing', async () => {
-  const store = createPostgresFareStore(engine.pool, 3);
+  const store = createPostgresFareStore(engine.pool, () => 3);
   await expect(store.pricing(async (tx) => tx.claimInbox(1))).rejects.toMatchObject({
     code: 'TARIFF_OUTDATED',
   });
   await expect(
-    createPostgresFareStore(engine.pool, 4).pricing(async (tx) => tx.claimInbox(1)),
+    createPostgresFareStore(engine.pool, () => 4).pricing(async (tx) => tx.claimInbox(1)),
   ).resolves.toEqual([]);
 });
 

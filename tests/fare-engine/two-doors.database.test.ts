@@ -8,7 +8,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { firstInspectionKeys, networkKeysText, vehicleKeysOf } from '#contracts/vehicle-key.ts';
+import { loadCity } from '#platform/city-data.ts';
 import { createLogger } from '#platform/logger.ts';
+import { simulateOfficers } from '../../cli/city/simulated-officers.ts';
 import { createInProcessCardReader } from '../../edge-agent/adapters/in-process-card-reader.ts';
 import { startEdge } from '../../edge-agent/main.ts';
 import type { ScreenView } from '../../edge-agent/ports.ts';
@@ -93,7 +95,11 @@ beforeAll(async () => {
   front = await door('val-1', a, await relay(b));
   rear = await door('val-2', b, await relay(a));
   const engine = await startFareEngine(
-    { postgresUrl: city.database.url('fare_runtime'), cityDir: CITY_DIR },
+    {
+      postgresUrl: city.database.url('fare_runtime'),
+      cityDir: CITY_DIR,
+      approvals: await simulateOfficers(folder.path, loadCity(CITY_DIR), clock.nowMs()),
+    },
     { clock, log },
   );
   stops.push(() => engine.stop());

@@ -14,6 +14,7 @@ import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../../fare-engine/audit/verify-log.ts';
 import { IMPORT_PROBLEMS } from '../../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../../fare-engine/settlement/refusals.ts';
+import { APPROVAL_REFUSALS } from '../../fare-engine/tariff-life/verify-approval.ts';
 import { ZIP_REFUSALS } from '../../fare-engine/tariffs/read-zip.ts';
 import { ATTENTION_CODES } from '../../portal/schemas.ts';
 import { ARROWS } from './import-arrows.ts';
@@ -172,6 +173,7 @@ describe('reason codes', () => {
       ZIP_REFUSALS,
       LOG_FAULTS,
       SETTLEMENT_REFUSALS,
+      APPROVAL_REFUSALS,
       FILE_PROBLEMS,
       IMPORT_PROBLEMS,
     ];

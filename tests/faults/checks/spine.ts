@@ -17,6 +17,7 @@ import { drainFareEngine } from '../../../cli/city/drain.ts';
 import { deviceFolder, INGEST_CLIENT, openIdentities } from '../../../cli/city/identities.ts';
 import { MIGRATION_SETS } from '../../../cli/city/open-database.ts';
 import { reconcileCity } from '../../../cli/city/reconcile-city.ts';
+import { simulateOfficers } from '../../../cli/city/simulated-officers.ts';
 import { createInProcessCardReader } from '../../../edge-agent/adapters/in-process-card-reader.ts';
 import type { EdgeConfig } from '../../../edge-agent/config.ts';
 import { startEdge } from '../../../edge-agent/main.ts';
@@ -89,7 +90,11 @@ export async function openSpine(): Promise<Spine> {
     identities.devices.map((d) => ({ ...d, keyId: 'k1', validFromMs: 0 })),
   );
   const fare = await startFareEngine(
-    { postgresUrl: database.url('fare_runtime'), cityDir: CITY_DIR },
+    {
+      postgresUrl: database.url('fare_runtime'),
+      cityDir: CITY_DIR,
+      approvals: await simulateOfficers(folder.path, data, clock.nowMs()),
+    },
     { clock, log },
   );
   const greens = new Set<string>();
