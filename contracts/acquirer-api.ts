@@ -14,6 +14,8 @@ export const ACQUIRER_PATHS = {
   refund: '/v1/refunds',
   /** With the key behind it. */
   status: '/v1/requests/',
+  /** With the number behind it after which they are wanted. */
+  chargebacks: '/v1/chargebacks?after=',
 } as const;
 
 /** Longest body in either direction. */
@@ -51,6 +53,23 @@ export const AcquirerReply = Type.Union([
 ]);
 export type AcquirerReply = Static<typeof AcquirerReply>;
 
+/** What banks have taken back, in the acquirer's order; a hundred at most, so whoever is behind asks again. */
+export const AcquirerChargebacks = Type.Object({
+  chargebacks: Type.Array(
+    Type.Object({
+      n: Type.Integer({ minimum: 1 }),
+      /** Of the clearing. */
+      reference: Reference,
+      code: Code,
+      amountMinor: Minor,
+      currency: Currency,
+    }),
+    { maxItems: 100 },
+  ),
+});
+export type AcquirerChargebacks = Static<typeof AcquirerChargebacks>;
+export const parseAcquirerChargebacks: (input: unknown) => Parsed<AcquirerChargebacks> =
+  parserOf(AcquirerChargebacks);
 export const parseAcquirerAuthorisation: (input: unknown) => Parsed<AcquirerAuthorisation> =
   parserOf(AcquirerAuthorisation);
 export const parseAcquirerFollowUp: (input: unknown) => Parsed<AcquirerFollowUp> = parserOf(AcquirerFollowUp);

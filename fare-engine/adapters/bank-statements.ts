@@ -121,6 +121,13 @@ export const ADD_EVENT = `
 INSERT INTO fare.bank_event (payment_id, n, kind, key, code, reference, amount_minor, at_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (payment_id, n) DO NOTHING RETURNING n`;
 
+/** The last chargeback that is written down. */
+export const LAST_CHARGEBACK = `SELECT coalesce(max(key::int), 0) AS n FROM fare.bank_event WHERE kind = 'charged-back'`;
+
+/** $1 reference of a clearing. */
+export const PAYMENT_OF_CLEARING = `
+SELECT payment_id FROM fare.bank_event WHERE reference = $1 AND kind = 'cleared'`;
+
 /** $1 payment, $2 when to look at it; NULL = when something happens to it. */
 export const SET_WORK = `
 WITH gone AS (DELETE FROM fare.bank_work WHERE payment_id = $1 AND $2::bigint IS NULL)

@@ -5,9 +5,10 @@ import {
   ACQUIRER_BYTES_MAX,
   ACQUIRER_PATHS,
   IDEMPOTENCY_HEADER,
+  parseAcquirerChargebacks,
   parseAcquirerReply,
 } from '#contracts/acquirer-api.ts';
-import { decodeJson, describeProblems } from '#contracts/parse.ts';
+import { decodeJson, describeProblems, type Parsed } from '#contracts/parse.ts';
 import {
   type Acquirer,
   type AcquirerAnswer,
@@ -41,6 +42,13 @@ export function createHttpAcquirer(config: HttpAcquirerConfig): Acquirer {
     },
     clear: (request) => post(config, ACQUIRER_PATHS.clear, request.key, followUp(request)),
     refund: (request) => post(config, ACQUIRER_PATHS.refund, request.key, followUp(request)),
+    chargebacks: async (after) => {
+      const answer = await exchange(config, 'GET', ACQUIRER_PATHS.chargebacks + after, null, null);
+      return parsed(answer, parseAcquirerChargebacks).chargebacks.map((one) => ({
+        ...one,
+        amountMinor: BigInt(one.amountMinor),
+      }));
+    },
     status: async (key) => {
       const answer = await exchange(
         config,
@@ -68,18 +76,20 @@ interface Heard {
   readonly body: Buffer;
 }
 
-function read({ status, body }: Heard): AcquirerAnswer {
+function read(answer: Heard): AcquirerAnswer {
+  return parsed(answer, parseAcquirerReply);
+}
+
+function parsed<T>({ status, body }: Heard, parse: (input: unknown) => Parsed<T>): T {
   // Too many requests is a "later"; every other 4xx says that this request will never do.
   if (status >= 400 && status < 500 && status !== 429 && status !== 408)
     throw new AcquirerRefused(`HTTP ${status}`);
   if (status !== 200) throw new AcquirerSilent(`HTTP ${status}`);
   const json = decodeJson(body, ACQUIRER_BYTES_MAX);
-  const parsed = json.ok ? parseAcquirerReply(json.value) : json;
-  if (!parsed.ok)
-    throw new AcquirerSilent(
-      `an answer without its form: ${describeProblems(parsed.problems).slice(0, 200)}`,
-    );
-  return parsed.value;
+  const result = json.ok ? parse(json.value) : json;
+  if (result.ok) return result.value;
+  const problems = describeProblems(result.problems).slice(0, 200);
+  throw new AcquirerSilent(`an answer without its form: ${problems}`);
 }
 
 function exchange(

@@ -38,7 +38,19 @@ export type AcquirerAnswer =
     }
   | { readonly outcome: 'declined'; readonly code: string };
 
+/** A bank took a clearing back, at its holder's word. `n` counts the acquirer's chargebacks from 1. */
+export interface Chargeback {
+  readonly n: number;
+  /** Of the clearing. */
+  readonly reference: string;
+  readonly code: string;
+  readonly amountMinor: bigint;
+  readonly currency: string;
+}
+
 export interface Acquirer {
+  /** Chargebacks after the n-th, in their order, some at a time. */
+  chargebacks(after: number): Promise<readonly Chargeback[]>;
   authorise(request: AuthorisationRequest): Promise<AcquirerAnswer>;
   clear(request: FollowUpRequest): Promise<AcquirerAnswer>;
   refund(request: FollowUpRequest): Promise<AcquirerAnswer>;

@@ -110,6 +110,16 @@ export class SandboxBooks {
     taken.leftMinor = 0n;
   }
 
+  /** Chargebacks after the n-th, as the API gives them. */
+  chargebacks(after: number) {
+    return this.lines
+      .filter(({ kind }) => kind === 'chargeback')
+      .map(({ reference, amountMinor, currency }, at) => ({
+        ...{ n: at + 1, reference, code: '13', amountMinor: amountMinor.toString(), currency },
+      }))
+      .slice(after, after + 100);
+  }
+
   /** The file of a day, CSV. */
   clearingFile(day: string): string {
     const rows = this.lines

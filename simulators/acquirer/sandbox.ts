@@ -174,6 +174,10 @@ function answer(request: IncomingMessage, body: Buffer, { options, books }: Desk
     if (reply === undefined) throw new Refused(404);
     return JSON.stringify(reply);
   }
+  if (request.method === 'GET' && path.startsWith(ACQUIRER_PATHS.chargebacks))
+    return JSON.stringify({
+      chargebacks: books.chargebacks(Number(path.slice(ACQUIRER_PATHS.chargebacks.length))),
+    });
   const key = request.headers[IDEMPOTENCY_HEADER];
   if (typeof key !== 'string' || request.method !== 'POST') throw new Refused(400);
   const before = books.size;

@@ -232,6 +232,27 @@ test('a debt that is paid at a till takes the card off the list at once; twice, 
   expect((await rig.story(30))[1]).toBe('charge 1400: asked, declined 51, paid');
 });
 
+test('a chargeback weeks later is a debt that no calendar asks for, and it is taken in once', async () => {
+  rig.engine.clock.setWall(at(68));
+  const [mine] = (
+    await rig.engine.admin.query<{ reference: string }>(
+      `SELECT e.reference FROM fare.bank_event e JOIN fare.bank_payment p USING (payment_id)
+       WHERE p.token_id = $1 AND p.amount_minor = 2800 AND e.kind = 'cleared'`,
+      [token(1)],
+    )
+  ).rows;
+  rig.sandbox.books.chargeBack(mine?.reference ?? '', dayOf(68));
+  for (let round = 0; round < 3; round += 1) {
+    rig.engine.clock.advance(61_000);
+    await rig.settle();
+  }
+  expect((await rig.story(1))[1]).toBe('charge 2800: asked, approved 00, asked, cleared 00, charged-back 13');
+  expect([await rider(1), await denied(1)]).toEqual([2800n, 'deny debt']);
+  rig.engine.clock.advance(25 * HOUR_MS);
+  await rig.settle();
+  expect((await rig.story(1))[1]).toContain('charged-back 13');
+});
+
 test('a card and its phone are one account from the open day on, by proof or by the word of their bank; one owes, both are refused', async () => {
   const day = 70;
   const par = '5413KVYTOK0000000000000000099';

@@ -68,6 +68,7 @@ export function fakeAcquirer(): FakeAcquirer {
         taken.set(request.reference, left - request.amountMinor);
         return approve();
       }),
+    chargebacks: async () => [],
     status: async (key) => done.get(key)?.answer ?? null,
   };
   return fake;
