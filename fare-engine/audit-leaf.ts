@@ -71,6 +71,18 @@ export function settlementLeaf(
   return { kind: 'settlement', ref: settlement.period, bytes };
 }
 
+/** A version of a compensation claim: the hash of its bytes. */
+export function claimLeaf(claim: {
+  claimId: string;
+  version: number;
+  sha256: string;
+  who: string;
+  knownFromMs: number;
+}): AuditLeaf {
+  const bytes = JSON.stringify({ v: 1, kind: 'claim', ...claim });
+  return { kind: 'claim', ref: `${claim.claimId}#${claim.version}`, bytes };
+}
+
 /** A tariff package that counts from now on. */
 export function activationLeaf(activation: {
   packageHash: string;

@@ -6,6 +6,7 @@ import { keyed } from '#contracts/keyed.ts';
 import { Currency } from '#contracts/money.ts';
 import { parserOf } from '#contracts/parse.ts';
 import { RULE_IDS, SEVERITIES, TAPS_NAMED_MAX } from './anomalies/finding.ts';
+import { OBJECTION_REASONS } from './claims/refusals.ts';
 
 const strict = <P extends TProperties>(properties: P) =>
   Type.Object(properties, { additionalProperties: false });
@@ -33,6 +34,11 @@ const drivenRoute = {
   tripId: Type.Optional(Type.Union([FeedId, Type.Null()])),
   directionId: Type.Optional(Type.Union([Type.Literal(0), Type.Literal(1), Type.Null()])),
   validFromMs: InstantMs,
+};
+
+const claimVersion = {
+  claimId: Type.String({ minLength: 1, maxLength: 1000 }),
+  version: Type.Integer({ minimum: 1, maximum: 10_000 }),
 };
 
 export const COMMANDS = {
@@ -170,6 +176,31 @@ export const COMMANDS = {
     signature: Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 12_000 }),
     who: Sentence,
   }),
+  /** The compensation claims of a settled month are drafted, by a named person. */
+  'draft-claims': strict({ period: Month, by: Sentence }),
+  'submit-claim': strict({ ...claimVersion, side: Side, by: Sentence }),
+  /** To a line, or to a tap by its reference in the claim. */
+  'object-claim': strict({
+    ...claimVersion,
+    side: Side,
+    lineId: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
+    tapRef: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
+    reason: oneOf(OBJECTION_REASONS),
+    words: Sentence,
+    by: Sentence,
+  }),
+  /** Accepted: by how much the line is corrected, in a new version or in the next month's claim. */
+  'answer-objection': strict({
+    ...claimVersion,
+    side: Side,
+    objectionId: Type.String({ format: 'uuid' }),
+    accepted: Type.Boolean(),
+    words: Sentence,
+    remedy: Type.Optional(oneOf(['new-version', 'next-month'])),
+    correctionMinor: Type.Optional(Type.String({ pattern: '^-?[1-9][0-9]{0,14}$' })),
+    by: Sentence,
+  }),
+  'agree-claim': strict({ ...claimVersion, sha256: Sha256Hex, side: Side, by: Sentence }),
   /** Whether a device may issue and replace cards. */
   'say-station': strict({
     deviceId: DeviceId,

@@ -14,6 +14,16 @@ import { assignDevice, assignRoute, assignVehicle, correctRoute, type SaidRoute 
 import { commandLeaf } from './audit-leaf.ts';
 import { type DebtNow, type PaidDebt, payDebt } from './bank/debt-commands.ts';
 import { type ReplacementFact, replaceMedium, type StationFact, sayStation } from './card-commands.ts';
+import {
+  agreeClaim,
+  answerObjection,
+  type ClaimBooks,
+  type ClaimFact,
+  draftClaims,
+  objectClaim,
+  submitClaim,
+} from './claim-commands.ts';
+import type { ClaimRefusal } from './claims/refusals.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
 import { closeDay } from './close-command.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
@@ -80,6 +90,7 @@ export type CommandRefusalReason =
   | 'REPAIR_ALREADY_ASKED'
   | 'REPAIR_UNKNOWN'
   | 'REPAIR_ALREADY_DECIDED'
+  | ClaimRefusal
   | SettlementRefusal;
 
 export interface CommandRefusal extends SubmittedCommand {
@@ -132,6 +143,8 @@ export interface CommandContext {
   readonly latestClose: Close | null;
   /** Where a command is about settlements, and the city has terms for them. */
   readonly settlement?: SettlementBooks;
+  /** Where a command is about compensation claims. */
+  readonly claims?: ClaimBooks;
   /** Where a command is about repairs of journeys, and tariffs are at hand. */
   readonly repairs?: RepairBooks;
   /** Findings that these commands bring or judge, and that are stored. */
@@ -172,6 +185,7 @@ export interface CommandWrites {
   readonly debtsPaid: PaidDebt[];
   readonly reviews: ReviewFact[];
   readonly settlements: SettlementFact[];
+  readonly claims: ClaimFact[];
   readonly signers: ActSigner[];
   readonly signatures: ActSignature[];
   readonly postings: Posting[];
@@ -230,6 +244,7 @@ export function decideCommands(
     debtsPaid: [],
     reviews: [],
     settlements: [],
+    claims: [],
     signers: [],
     signatures: [],
     postings: [],
@@ -356,6 +371,16 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return allowMedium(payload as Payload<'allow-medium'>, naming, desk);
     case 'replace-medium':
       return replaceMedium(payload as Payload<'replace-medium'>, naming, desk);
+    case 'draft-claims':
+      return draftClaims(payload as Payload<'draft-claims'>, naming, desk);
+    case 'submit-claim':
+      return submitClaim(payload as Payload<'submit-claim'>, naming, desk);
+    case 'object-claim':
+      return objectClaim(payload as Payload<'object-claim'>, naming, desk);
+    case 'answer-objection':
+      return answerObjection(payload as Payload<'answer-objection'>, naming, desk);
+    case 'agree-claim':
+      return agreeClaim(payload as Payload<'agree-claim'>, naming, desk);
     case 'close-settlement':
       return closeSettlement(payload as Payload<'close-settlement'>, naming, desk);
     case 'name-signer':

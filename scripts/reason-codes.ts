@@ -14,6 +14,8 @@ import {
 import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../fare-engine/audit/verify-log.ts';
+import { CLAIM_REFUSALS } from '../fare-engine/claims/refusals.ts';
+import { BUNDLE_FAULTS } from '../fare-engine/claims/verify-bundle.ts';
 import { IMPORT_PROBLEMS } from '../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../fare-engine/settlement/refusals.ts';
 import { APPROVAL_REFUSALS } from '../fare-engine/tariff-life/verify-approval.ts';
@@ -88,6 +90,17 @@ ${meaningTable(SETTLEMENT_REFUSALS)}
 \`kvytok tariff activate\` refuses the package, and an engine leaves it out.
 
 ${meaningTable(APPROVAL_REFUSALS)}
+## Commands about compensation claims that are refused
+
+They are kept in \`fare.command_refusal\` with their detail; \`kvytok claims list\` shows the last one.
+
+${meaningTable(CLAIM_REFUSALS)}
+
+## What does not fit in the bundle of a claim
+
+\`kvytok audit claim verify\` names the first thing that does not fit.
+
+${meaningTable(BUNDLE_FAULTS)}
 
 ## Problems of tariffs and feeds
 

@@ -3,9 +3,11 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { reconcile } from '../../fare-engine/reconcile.ts';
 import { runAnomalies } from '../audit/anomalies.ts';
+import { runClaim } from '../audit/claim.ts';
 import { daysOf, type ExportedDays, exportFactsFile } from '../audit/export-facts-file.ts';
 import { exportFolder } from '../audit/export-folder.ts';
 import { runProve } from '../audit/prove.ts';
+import { runReport } from '../audit/report.ts';
 import { runVerify } from '../audit/verify.ts';
 import { runWitness } from '../audit/witness.ts';
 import { type AuditDatabase, openAuditDatabase } from '../audit-database.ts';
@@ -18,6 +20,9 @@ export const usage = `Usage: kvytok audit export --day DATE | --from DATE --unti
        kvytok audit verify --proof FILE --key KEY [--witness KEY]… [--need K]
        kvytok audit prove --export DIR --tap TAP | --leaf N  --out FILE [--key KEY]
        kvytok audit witness --from URL|DIR --key KEY --state DIR --witness-key FILE --name NAME [--out FILE]
+       kvytok audit claim CARRIER PERIOD [--funding ID] --out DIR [--sign-key FILE] [--data DIR] [--city DIR]
+       kvytok audit claim verify DIR --key KEY
+       kvytok audit report --period PERIOD [--by carrier|category|route|funding] [--format table|csv|json] [--data DIR]
        kvytok audit reconcile [--data DIR]
        kvytok audit anomalies run --day DATE | --from DATE --until DATE  --who NAME | --dry
        kvytok audit anomalies list [--from DATE] [--until DATE] [--rule RULE] [--verdict open|confirmed|dismissed]
@@ -36,6 +41,9 @@ verify      checks an exported log without any database, from its first entry to
 prove       takes the decision that stands for a tap (or a leaf by its number) out of an export, with its proof.
 witness     for somebody outside the city: proves that the log begins with what was seen last (--state), remembers the
             new state and countersigns it. A log that contradicts itself is refused, and both states are kept.
+claim       writes a carrier's compensation claim as a signed folder: claim.json, lines.csv, taps.csv, claim.pdf, objections and
+            a proof for each decision; verify checks such a folder alone and names the first thing that does not fit.
+report      rides, concession rides and revenue of a month, as they stand now
 reconcile   asks the database whether everything adds up; exit code 1 when it does not.
 anomalies   looks for what cannot be in the taps of some days (docs/ANOMALIES.md): run keeps what it finds, --dry shows it
             only; list shows what stands, with a sentence for each; review keeps a person's word. A finding changes no
@@ -53,6 +61,7 @@ const text = { type: 'string' } as const;
 const texts = { type: 'string', multiple: true } as const;
 const flag = { type: 'boolean' } as const;
 const OPTIONS = {
+  ...{ funding: text, by: text, 'sign-key': text, period: text, format: text },
   ...{ day: text, from: text, until: text, out: text, data: text, city: text, log: text },
   ...{ reason: text, waiting: flag, who: text },
   ...{ rule: text, verdict: text, lang: text, dry: flag, json: flag, csv: flag },
@@ -70,6 +79,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const [what, ...words] = positionals;
   if (what === 'quarantine') return runQuarantine(words, values, io);
   if (what === 'anomalies') return runAnomalies(words, values, io);
+  if (what === 'claim') return runClaim(words, values, io);
   if (words.length > 0) throw new UsageError(`${what} takes options only, not ${JSON.stringify(words[0])}`);
   switch (what) {
     case 'verify':
@@ -80,10 +90,14 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
       return runWitness(values, io, Date.now());
     case 'export':
       return runExport(values, io);
+    case 'report':
+      return runReport(values, io);
     case 'reconcile':
       return withDatabase(values, io, (database) => runReconcile(database, io));
     default:
-      throw new UsageError('export, verify, prove, witness, reconcile, anomalies or quarantine is needed');
+      throw new UsageError(
+        'export, verify, prove, witness, claim, report, reconcile, anomalies or quarantine is needed',
+      );
   }
 }
 

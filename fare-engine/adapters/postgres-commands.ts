@@ -28,6 +28,7 @@ import { FACTS_GATE, LINK_COLUMNS } from './fare-statements.ts';
 import { accountsOfKin, kinTable, successionColumn } from './kin-statements.ts';
 import { afterReceipts } from './newest-receipt.ts';
 import { FOREVER, vehicleAt } from './place-statements.ts';
+import { loadClaimBooks, writeClaims } from './postgres-claims.ts';
 import { loadSettlementBooks, writeSettlements } from './postgres-settlement.ts';
 import { loadRepairBooks, writeRepairs } from './repair-statements.ts';
 
@@ -58,14 +59,17 @@ export async function workCommands(
     const nowMs = clock.nowMs();
     const settlement = await loadSettlementBooks(client, commands, terms);
     const repairs = await loadRepairBooks(client, commands, terms?.tariffs, nowMs);
+    const claims = await loadClaimBooks(client, commands, terms);
     const context = {
       ...(await loadContext(client, commands, nowMs)),
       ...(settlement === undefined ? {} : { settlement }),
       ...(repairs === undefined ? {} : { repairs }),
+      ...(claims === undefined ? {} : { claims }),
     };
     const writes = decideCommands(commands, context, days);
     await writeFacts(client, writes, nowMs);
     await writeSettlements(client, writes);
+    await writeClaims(client, writes.claims, terms);
     await enqueueTouched(client, writes, days);
     return { claimed: commands.length, obeyed: writes.accepted.length, refused: writes.refusals.length };
   });
@@ -82,6 +86,9 @@ export async function refuseFirstCommand(pool: pg.Pool, error: string, nowMs: nu
   });
 }
 
+/** Their sums are read before they are decided: nothing else is decided with them. */
+const ALONE = `'close-settlement', 'draft-claims'`;
+
 async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedCommand[]> {
   const { rows } = await client.query<{
     command_id: string;
@@ -94,8 +101,8 @@ async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedC
        DELETE FROM fare.command_inbox WHERE arrival IN (
          SELECT i.arrival FROM fare.command_inbox i,
            (SELECT arrival AS head, kind FROM fare.command_inbox ORDER BY arrival LIMIT 1) AS h
-          WHERE i.arrival = h.head OR (h.kind <> 'close-settlement' AND i.arrival < coalesce(
-            (SELECT min(arrival) FROM fare.command_inbox WHERE kind = 'close-settlement'), ${FOREVER}))
+          WHERE i.arrival = h.head OR (h.kind NOT IN (${ALONE}) AND i.arrival < coalesce(
+            (SELECT min(arrival) FROM fare.command_inbox WHERE kind IN (${ALONE})), ${FOREVER}))
           ORDER BY i.arrival LIMIT $1)
        RETURNING *)
      SELECT command_id, kind, payload, submitted_by, submitted_at_ms FROM taken ORDER BY arrival`,

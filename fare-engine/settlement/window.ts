@@ -213,3 +213,58 @@ export async function settlementBefore(
   );
   return row ?? null;
 }
+
+/**
+ * Concession rides of a window in the order of claims, as a query without parameters, for cursors take none: what came in, and what
+ * superseded goes out, with what an earlier claim had of it. A decision that came and went within the window is not there.
+ */
+export function windowEntries(window: SettlementWindow): string {
+  return inlined(
+    `WITH moved AS (
+       SELECT d.tap_id, d.revision, 1 AS sign FROM fare.decision d
+        WHERE ${CHARGED('d.xact', 'd.fare_day')} AND d.kind <> 'withdrawn'
+       UNION ALL
+       SELECT d.tap_id, d.revision, -1 FROM fare.decision n
+         JOIN fare.decision d ON d.tap_id = n.tap_id AND d.revision = n.supersedes
+        WHERE ${CHARGED('n.xact', 'd.fare_day')} AND d.kind <> 'withdrawn'),
+     net AS (SELECT tap_id, revision, sum(sign)::int AS sign FROM moved GROUP BY 1, 2 HAVING sum(sign) <> 0)
+     SELECT d.tap_id AS "tapId", d.revision, net.sign, d.carrier_id AS "carrierId", d.funding_id AS "fundingId", d.currency,
+       d.concession_id AS "concessionId", d.rider_category_id AS "riderCategoryId", d.route_id AS "routeId",
+       d.fare_product_id AS "fareProductId", d.fare_media_id AS "fareMediaId", d.package_hash AS "packageHash",
+       d.fare_day::text AS "fareDay", t.fare_at_ms::float8 AS "fareAtMs", d.claim_ride AS "claimRide",
+       d.concession_minor::text AS "concessionMinor",
+       CASE WHEN c.claim_id IS NOT NULL THEN json_build_object('claimId', c.claim_id, 'compensationId', c.compensation_id,
+         'packageHash', c.package_hash, 'unitsPerMinor', c.units_per_minor::text, 'units', c.units::text,
+         'fundedUnits', c.funded_units::text, 'reason', c.reason) END AS earlier
+     FROM net JOIN fare.decision d USING (tap_id, revision) JOIN fare.tap t USING (tap_id)
+     LEFT JOIN fare.claim_tap c ON net.sign < 0 AND c.tap_id = net.tap_id AND c.revision = net.revision AND c.direction = 1
+     WHERE d.concession_minor <> 0 OR d.claim_ride
+     ORDER BY net.sign, t.fare_at_ms, d.tap_id, d.revision`,
+    window,
+  );
+}
+
+/** What the ledger says budgets owe carriers for a window, by carrier, payer and currency; without parameters. */
+export function windowOwed(window: SettlementWindow): string {
+  return inlined(
+    `SELECT substring(revenue FROM 9) AS "carrierId", substring(budget FROM 8) AS "fundingId", p.currency,
+       sum(minor)::text AS minor
+     FROM fare.posting_day p CROSS JOIN LATERAL (
+       VALUES (p.debit_account, p.credit_account, p.amount_minor), (p.credit_account, p.debit_account, -p.amount_minor))
+       AS s (budget, revenue, minor)
+     WHERE p.tap_id IS NOT NULL AND budget LIKE 'budget:%' AND revenue LIKE 'revenue:%'
+       AND ${CHARGED('p.xact', 'p.fare_day')}
+     GROUP BY 1, 2, 3 HAVING sum(minor) <> 0`,
+    window,
+  );
+}
+
+/** Numbers and dates of our own in the place of parameters. @throws Error for anything else */
+function inlined(text: string, window: SettlementWindow): string {
+  const values = valuesOf(window).map((value) => {
+    const digits = value === null ? null : String(value);
+    if (digits !== null && !/^[0-9][0-9-]*$/.test(digits)) throw new Error('neither a number nor a date');
+    return digits === null ? 'NULL' : `'${digits}'`;
+  });
+  return text.replace(/\$([1-7])/g, (_, n: string) => values[Number(n) - 1] as string);
+}

@@ -12,6 +12,8 @@ import {
 import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../../fare-engine/audit/verify-log.ts';
+import { CLAIM_REFUSALS } from '../../fare-engine/claims/refusals.ts';
+import { BUNDLE_FAULTS } from '../../fare-engine/claims/verify-bundle.ts';
 import { IMPORT_PROBLEMS } from '../../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../../fare-engine/settlement/refusals.ts';
 import { APPROVAL_REFUSALS } from '../../fare-engine/tariff-life/verify-approval.ts';
@@ -174,6 +176,8 @@ describe('reason codes', () => {
       LOG_FAULTS,
       SETTLEMENT_REFUSALS,
       APPROVAL_REFUSALS,
+      CLAIM_REFUSALS,
+      BUNDLE_FAULTS,
       FILE_PROBLEMS,
       IMPORT_PROBLEMS,
     ];
