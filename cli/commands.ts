@@ -67,6 +67,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'reconcile',
     summary: 'a day’s money by ledger, acquirer, provider, tills and bank',
     load: () => command('reconcile'),
+  },
   {
     name: 'claims',
     summary: 'compensation claims: draft, submit, object, answer, agree',
