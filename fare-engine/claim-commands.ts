@@ -73,7 +73,20 @@ export type ClaimFact =
       readonly row: object;
     };
 
-export function draftClaims(payload: Payload<'draft-claims'>, naming: Naming, desk: Desk): Refusal {
+const DECIDE = {
+  'draft-claims': draftClaims,
+  'submit-claim': submitClaim,
+  'object-claim': objectClaim,
+  'answer-objection': answerObjection,
+  'agree-claim': agreeClaim,
+} as const;
+
+/** Decides a command about claims, whose payload was checked. */
+export function obeyClaim(kind: keyof typeof DECIDE, payload: unknown, naming: Naming, desk: Desk): Refusal {
+  return (DECIDE[kind] as (payload: unknown, naming: Naming, desk: Desk) => Refusal)(payload, naming, desk);
+}
+
+function draftClaims(payload: Payload<'draft-claims'>, naming: Naming, desk: Desk): Refusal {
   const books = desk.context.claims;
   const period = parsePeriod(payload.period);
   if (period === undefined) return { reason: 'COMMAND_MALFORMED', detail: `${payload.period} is no month` };
@@ -118,7 +131,7 @@ export function draftClaims(payload: Payload<'draft-claims'>, naming: Naming, de
   return null;
 }
 
-export function submitClaim(payload: Payload<'submit-claim'>, naming: Naming, desk: Desk): Refusal {
+function submitClaim(payload: Payload<'submit-claim'>, naming: Naming, desk: Desk): Refusal {
   const found = newestOf(payload, desk);
   if (!found.ok) return found.refusal;
   const { claim } = found;
@@ -129,7 +142,7 @@ export function submitClaim(payload: Payload<'submit-claim'>, naming: Naming, de
 }
 
 /** Neither side agrees while objections wait; both sides together end the matter. */
-export function agreeClaim(payload: Payload<'agree-claim'>, naming: Naming, desk: Desk): Refusal {
+function agreeClaim(payload: Payload<'agree-claim'>, naming: Naming, desk: Desk): Refusal {
   const found = openOf(payload, desk);
   if (!found.ok) return found.refusal;
   const { claim } = found;
@@ -144,7 +157,7 @@ export function agreeClaim(payload: Payload<'agree-claim'>, naming: Naming, desk
   return null;
 }
 
-export function objectClaim(payload: Payload<'object-claim'>, naming: Naming, desk: Desk): Refusal {
+function objectClaim(payload: Payload<'object-claim'>, naming: Naming, desk: Desk): Refusal {
   const found = openOf(payload, desk);
   if (!found.ok) return found.refusal;
   const { claim } = found;
@@ -173,7 +186,7 @@ export function objectClaim(payload: Payload<'object-claim'>, naming: Naming, de
   return null;
 }
 
-export function answerObjection(payload: Payload<'answer-objection'>, naming: Naming, desk: Desk): Refusal {
+function answerObjection(payload: Payload<'answer-objection'>, naming: Naming, desk: Desk): Refusal {
   const found = openOf(payload, desk);
   if (!found.ok) return found.refusal;
   const { claim } = found;

@@ -14,15 +14,7 @@ import { assignDevice, assignRoute, assignVehicle, correctRoute, type SaidRoute 
 import { commandLeaf } from './audit-leaf.ts';
 import { type DebtNow, type PaidDebt, payDebt } from './bank/debt-commands.ts';
 import { type ReplacementFact, replaceMedium, type StationFact, sayStation } from './card-commands.ts';
-import {
-  agreeClaim,
-  answerObjection,
-  type ClaimBooks,
-  type ClaimFact,
-  draftClaims,
-  objectClaim,
-  submitClaim,
-} from './claim-commands.ts';
+import { type ClaimBooks, type ClaimFact, obeyClaim } from './claim-commands.ts';
 import type { ClaimRefusal } from './claims/refusals.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
 import { closeDay } from './close-command.ts';
@@ -372,15 +364,11 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
     case 'replace-medium':
       return replaceMedium(payload as Payload<'replace-medium'>, naming, desk);
     case 'draft-claims':
-      return draftClaims(payload as Payload<'draft-claims'>, naming, desk);
     case 'submit-claim':
-      return submitClaim(payload as Payload<'submit-claim'>, naming, desk);
     case 'object-claim':
-      return objectClaim(payload as Payload<'object-claim'>, naming, desk);
     case 'answer-objection':
-      return answerObjection(payload as Payload<'answer-objection'>, naming, desk);
     case 'agree-claim':
-      return agreeClaim(payload as Payload<'agree-claim'>, naming, desk);
+      return obeyClaim(kind, payload, naming, desk);
     case 'close-settlement':
       return closeSettlement(payload as Payload<'close-settlement'>, naming, desk);
     case 'name-signer':

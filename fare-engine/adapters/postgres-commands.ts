@@ -86,8 +86,7 @@ export async function refuseFirstCommand(pool: pg.Pool, error: string, nowMs: nu
   });
 }
 
-/** Their sums are read before they are decided: nothing else is decided with them. */
-const ALONE = `'close-settlement', 'draft-claims'`;
+const ALONE = `'close-settlement', 'draft-claims'`; // Their sums are read before they are decided.
 
 async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedCommand[]> {
   const { rows } = await client.query<{
