@@ -12,6 +12,7 @@ import {
   type ExitsAhead,
   NOTHING_AHEAD,
 } from '#pricing/close-rules.ts';
+import { isPenalty } from '#pricing/journey-lines.ts';
 import type { TapFact } from '#pricing/model.ts';
 import type { ReadyDay } from './facts/account-day.ts';
 import type { FareDays } from './facts/facts.ts';
@@ -67,6 +68,7 @@ function planned({ line, lossMinor }: ChargedLine, ready: ReadyDay): PlannedLine
     concessionMinor: line.concessionMinor,
     lossMinor,
     capMinor: line.capMinor,
+    penalty: isPenalty(line),
     line,
     vehicleId: place.vehicleId,
     route: { tripId, directionId, routeBy, routeFactId },

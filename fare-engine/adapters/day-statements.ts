@@ -30,7 +30,7 @@ const TAP = `tap_id, device_id, token_id, medium_kind, direction, companions, ba
   belief_vehicle_id, belief_route_id, belief_trip_id, belief_direction_id, stop_id, stop_unsure, pass_back_of,
   known_from_ms`;
 const DECIDED = `tap_id, revision, account_id, fare_day, kind, carrier_id, funding_id, currency, rider_minor,
-  concession_minor, loss_minor, cap_minor, line_sha256, posted_revision`;
+  concession_minor, loss_minor, cap_minor, line_sha256, posted_revision, penalty`;
 const columns = (alias: string, list: string): string =>
   list.replaceAll(/\w+/g, (name) => `${alias}.${name}`);
 const nulls = (list: string): string => list.replaceAll(/\w+/g, 'NULL');
@@ -133,7 +133,7 @@ function tapOf(row: readonly Cell[]): PricedTap {
 
 function decidedOf(row: readonly Cell[]): Decided {
   const [tapId, revision, accountId, fareDay, kind, carrierId, fundingId, currency] = row.slice(DECIDED_FROM);
-  const [rider, concession, loss, cap, lineSha256, postedRevision] = row.slice(DECIDED_FROM + 8);
+  const [rider, concession, loss, cap, lineSha256, postedRevision, penalty] = row.slice(DECIDED_FROM + 8);
   return {
     ...{ tapId, revision, accountId, fareDay, kind, carrierId, fundingId, currency },
     riderMinor: BigInt(rider),
@@ -142,6 +142,7 @@ function decidedOf(row: readonly Cell[]): Decided {
     capMinor: BigInt(cap),
     lineSha256: lineSha256.slice(2),
     postedRevision,
+    penalty,
   };
 }
 

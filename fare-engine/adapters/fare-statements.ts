@@ -181,7 +181,7 @@ export const INSERT_LEAVES = `
 export const DECISION_COLUMNS = `fare.decision (tap_id, revision, supersedes, account_id, account_version, fare_day, kind,
   package_hash, fare_media_id, fare_product_id, rider_category_id, network_id, vehicle_id, carrier_id, route_id, trip_id,
   direction_id, route_by, route_fact_id, currency, gross_minor, rider_minor, transfer_minor, concession_minor, pass_minor,
-  cap_minor, loss_minor, concession_id, funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close,
+  cap_minor, loss_minor, penalty, concession_id, funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close,
   breakdown_id, decided_at_ms)`;
 export const POSTING_COLUMNS = `fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id,
   revision, source, reverses, posted_at_ms)`;

@@ -73,6 +73,7 @@ function decisionRow(decision: Decision): CopyValue[] {
     line?.passMinor ?? 0n,
     decision.capMinor,
     decision.lossMinor,
+    decision.penalty,
     line?.concessionId,
     decision.fundingId,
     line?.claimRide ?? false,

@@ -66,7 +66,8 @@ export const ACCOUNT_KINDS: readonly AccountKind[] = [
   {
     kind: 'penalty',
     normalSide: 'credit',
-    meaning: 'penalties of riders without a ride',
+    meaning:
+      'penalties: of journeys without a tap on leaving, of riders without a ride; no fare, no carrier earned it',
   },
   {
     kind: 'suspense',
@@ -100,6 +101,9 @@ export const LATE_TAP_LOSS = 'loss:late-tap';
 
 /** What riders paid for passes and carnets, owed to the carriers with whom they ride. */
 export const PASS_LIABILITY = 'liability:passes';
+
+/** Prices of journeys without their tap on leaving: a penalty by the tariff, and no fare. */
+export const MISSING_TAP_PENALTY = 'penalty:missing-tap';
 
 /** What caps took off fares: carriers earn the fare before the cap, and share what it took off when the month is settled. */
 export const CAP_REBATE = 'rebate:caps';

@@ -15,6 +15,8 @@ export interface LineMoney {
   readonly lossMinor: bigint;
   /** What caps took off: the carrier earns it all the same, until the settlement shares it. */
   readonly capMinor: bigint;
+  /** The rider's part is a penalty: the carrier does not earn it. */
+  readonly penalty: boolean;
 }
 
 /** The latest decision of a tap, as far as the next needs it. */

@@ -55,6 +55,7 @@ export function withdrawal(old: Decided, occasion: Occasion): Difference | null 
     concessionMinor: 0n,
     lossMinor: 0n,
     capMinor: 0n,
+    penalty: false,
     tapId: old.tapId,
     fareDay: old.fareDay,
     revision,
@@ -84,7 +85,17 @@ function sameMoney(a: LineMoney, b: LineMoney): boolean {
 }
 
 function moneyOf(source: LineMoney): LineMoney {
-  const { accountId, carrierId, fundingId, currency, riderMinor, concessionMinor, lossMinor, capMinor } =
-    source;
-  return { accountId, carrierId, fundingId, currency, riderMinor, concessionMinor, lossMinor, capMinor };
+  const { accountId, carrierId, fundingId, currency, penalty } = source;
+  const { riderMinor, concessionMinor, lossMinor, capMinor } = source;
+  return {
+    accountId,
+    carrierId,
+    fundingId,
+    currency,
+    penalty,
+    riderMinor,
+    concessionMinor,
+    lossMinor,
+    capMinor,
+  };
 }

@@ -6,6 +6,8 @@
  *   concession         budget:<funding> → revenue:<carrier>
  *   cap                rebate:caps      → revenue:<carrier>
  *
+ * Of a penalty the rider's part, late or not, goes to penalty:missing-tap.
+ *
  * So a carrier's revenue is what its rides cost; what caps took off stands on an account of its own until the settlement.
  * Zero amounts make no posting. Ids are derived from tap and revision, so the same posting cannot be made twice.
  */
@@ -13,6 +15,7 @@ import {
   budgetAccount,
   CAP_REBATE,
   LATE_TAP_LOSS,
+  MISSING_TAP_PENALTY,
   revenueAccount,
   riderAccount,
 } from './chart-of-accounts.ts';
@@ -45,18 +48,19 @@ export function postLine(tapId: string, revision: number, money: LineMoney): Pos
     );
   }
   const revenue = revenueAccount(money.carrierId);
-  const parts: [string, string, bigint][] = [
-    ['rider', riderAccount(money.accountId), riderMinor - lossMinor],
-    ['loss', LATE_TAP_LOSS, lossMinor],
-    ['concession', budgetAccount(money.fundingId), concessionMinor],
-    ['cap', CAP_REBATE, capMinor],
+  const asked = money.penalty ? MISSING_TAP_PENALTY : revenue;
+  const parts: [string, string, string, bigint][] = [
+    ['rider', riderAccount(money.accountId), asked, riderMinor - lossMinor],
+    ['loss', LATE_TAP_LOSS, asked, lossMinor],
+    ['concession', budgetAccount(money.fundingId), revenue, concessionMinor],
+    ['cap', CAP_REBATE, revenue, capMinor],
   ];
   return parts
-    .filter(([, , amountMinor]) => amountMinor > 0n)
-    .map(([part, debitAccount, amountMinor]) => ({
+    .filter(([, , , amountMinor]) => amountMinor > 0n)
+    .map(([part, debitAccount, creditAccount, amountMinor]) => ({
       postingId: `${tapId}#${revision}.${part}`,
       debitAccount,
-      creditAccount: revenue,
+      creditAccount,
       amountMinor,
       currency: money.currency,
       tapId,

@@ -56,3 +56,8 @@ function stepOf(policy: NetworkTapPolicy, minor: bigint, params: PriceStep['para
     params,
   };
 }
+
+/** Whether what a line asks of the rider is a penalty for a missing tap, and no fare. */
+export function isPenalty(line: Pick<PricedLine, 'steps'>): boolean {
+  return line.steps.some(({ kind, params }) => kind === 'journey' && params['missing'] !== undefined);
+}

@@ -99,6 +99,7 @@ function sumTable(sum: SettlementAct['sums'][number], language: Language): strin
     [words.gross, money(sum.grossMinor)],
     [words.transferFree, money(sum.transferMinor)],
     [words.passCovered, money(sum.passMinor)],
+    [words.penalties, money(sum.penaltyMinor)],
   ];
   const heads = [words.line, words.origin, words.rides, words.amount].map(
     (head, i) => `<th scope="col"${i >= 2 ? ' class="n"' : ''}>${esc(head)}</th>`,

@@ -18,6 +18,7 @@ export interface ActWords {
   readonly gross: string;
   readonly transferFree: string;
   readonly passCovered: string;
+  readonly penalties: string;
   readonly hash: string;
   readonly notSigned: string;
   readonly signed: string;
@@ -45,6 +46,7 @@ export const ACT_WORDS: Readonly<Record<Language, ActWords>> = {
     gross: 'Вартість поїздок за повним тарифом',
     transferFree: 'з неї безкоштовно за пересадками',
     passCovered: 'з неї за абонементами',
+    penalties: 'Штрафи за незавершені поїздки (лишаються місту)',
     hash: 'SHA-256 підписаних байтів акта',
     notSigned: 'не підписано',
     signed: 'підписано',
@@ -77,6 +79,7 @@ export const ACT_WORDS: Readonly<Record<Language, ActWords>> = {
     gross: 'Rides at full price',
     transferFree: 'of it free by transfers',
     passCovered: 'of it by passes',
+    penalties: 'Penalties for missing taps (they stay with the city)',
     hash: 'SHA-256 of the signed bytes of the act',
     notSigned: 'not signed',
     signed: 'signed',
@@ -109,6 +112,7 @@ export const ACT_WORDS: Readonly<Record<Language, ActWords>> = {
     gross: 'Fahrten zum vollen Preis',
     transferFree: 'davon frei durch Umstieg',
     passCovered: 'davon mit Zeitkarten',
+    penalties: 'Strafen für fehlende Abmeldungen (bleiben bei der Stadt)',
     hash: 'SHA-256 der unterschriebenen Bytes',
     notSigned: 'nicht unterschrieben',
     signed: 'unterschrieben',
@@ -141,6 +145,7 @@ export const ACT_WORDS: Readonly<Record<Language, ActWords>> = {
     gross: 'Przejazdy po pełnej cenie',
     transferFree: 'w tym bezpłatne przesiadki',
     passCovered: 'w tym na biletach okresowych',
+    penalties: 'Kary za brak odbicia (zostają w mieście)',
     hash: 'SHA-256 podpisanych bajtów',
     notSigned: 'nie podpisano',
     signed: 'podpisano',

@@ -42,6 +42,7 @@ export const SettlementAct = Type.Object({
       grossMinor: Digits,
       transferMinor: Digits,
       passMinor: Digits,
+      penaltyMinor: Digits,
       lines: Type.Array(
         Type.Object({
           kind: Type.String(),
@@ -95,6 +96,7 @@ export function actText(carrierId: string, sums: readonly CarrierSettlement[], f
       grossMinor: figures.grossMinor.toString(),
       transferMinor: figures.transferMinor.toString(),
       passMinor: figures.passMinor.toString(),
+      penaltyMinor: figures.penaltyMinor.toString(),
       lines: lines.map((line) => ({ ...line, minor: line.minor.toString() })),
       totalMinor: totalMinor.toString(),
     })),

@@ -13,6 +13,8 @@ export interface Movement {
   readonly origin: string;
   /** Who owes the concession part. */
   readonly fundingId: string | null;
+  /** What riders were asked for is a penalty: it is not the carrier's. */
+  readonly penalty: boolean;
   readonly rides: number;
   readonly transfers: number;
   /** Concession rides that are no transfers. */

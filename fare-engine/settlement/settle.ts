@@ -7,6 +7,7 @@ import {
   budgetAccount,
   CAP_REBATE,
   LATE_TAP_LOSS,
+  MISSING_TAP_PENALTY,
   PASS_LIABILITY,
   revenueAccount,
 } from '../ledger/chart-of-accounts.ts';
@@ -36,6 +37,8 @@ export interface RideFigures {
   readonly grossMinor: bigint;
   readonly transferMinor: bigint;
   readonly passMinor: bigint;
+  /** Penalties for missing taps on its vehicles: they stay with the city. */
+  readonly penaltyMinor: bigint;
 }
 
 export interface CarrierSettlement {
@@ -112,7 +115,9 @@ export function expectedSums(movements: readonly Movement[]): Map<string, bigint
     add(CAP_REBATE, currency, -capMinor);
     // Without a concession there is no account for its source of money.
     if (concessionMinor !== 0n) add(budgetAccount(row.fundingId), currency, -concessionMinor);
-    add(revenueAccount(row.carrierId), currency, riderMinor + concessionMinor + capMinor);
+    if (row.penalty) add(MISSING_TAP_PENALTY, currency, riderMinor);
+    const fareMinor = row.penalty ? 0n : riderMinor;
+    add(revenueAccount(row.carrierId), currency, fareMinor + concessionMinor + capMinor);
   }
   return sums;
 }
@@ -253,15 +258,20 @@ function linesOf(movements: readonly Movement[]): SettlementLine[] {
   const lines: SettlementLine[] = [];
   for (const [origin, rows] of Map.groupBy(movements, (row) => row.origin)) {
     const total = (of: (row: Movement) => bigint) => sum(rows, of);
+    const fares = (of: (row: Movement) => bigint) =>
+      sum(
+        rows.filter((row) => !row.penalty),
+        of,
+      );
     const rides = rows.reduce((count, row) => count + row.rides, 0);
     lines.push({
       kind: 'fares',
       ref: '',
       origin,
       rides,
-      minor: total((row) => row.riderMinor - row.lossMinor),
+      minor: fares((row) => row.riderMinor - row.lossMinor),
     });
-    lines.push({ kind: 'late-loss', ref: '', origin, rides: 0, minor: total((row) => row.lossMinor) });
+    lines.push({ kind: 'late-loss', ref: '', origin, rides: 0, minor: fares((row) => row.lossMinor) });
     lines.push({ kind: 'cap', ref: '', origin, rides: 0, minor: total((row) => row.capMinor) });
     for (const [fundingId, owed] of Map.groupBy(rows, (row) => row.fundingId)) {
       const claimed = owed.reduce((count, row) => count + row.claimRides, 0);
@@ -281,6 +291,10 @@ function figuresOf(rows: readonly Movement[]): RideFigures {
     grossMinor: sum(rows, (row) => row.grossMinor),
     transferMinor: sum(rows, (row) => row.transferMinor),
     passMinor: sum(rows, (row) => row.passMinor),
+    penaltyMinor: sum(
+      rows.filter((row) => row.penalty),
+      (row) => row.riderMinor,
+    ),
   };
 }
 

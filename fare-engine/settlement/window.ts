@@ -50,7 +50,17 @@ const TYPED = `typed AS (SELECT $1::date, $2::bigint, $3::xid8, $4::date, $5::bi
 
 const COLUMNS = (alias: string): string =>
   [
-    ...['tap_id', 'account_id', 'fare_day', 'kind', 'carrier_id', 'currency', 'funding_id', 'claim_ride'],
+    ...[
+      'tap_id',
+      'account_id',
+      'fare_day',
+      'kind',
+      'carrier_id',
+      'currency',
+      'funding_id',
+      'claim_ride',
+      'penalty',
+    ],
     ...['gross_minor', 'rider_minor', 'transfer_minor', 'concession_minor', 'pass_minor', 'cap_minor'],
     ...['loss_minor', 'steps'],
   ]
@@ -67,7 +77,7 @@ const MOVED = (where: string): string => `
 
 const MOVEMENTS = `
   WITH ${TYPED}, moved AS (${MOVED("d.kind <> 'withdrawn'")})
-  SELECT carrier_id AS "carrierId", currency, left(fare_day::text, 7) AS origin, funding_id AS "fundingId",
+  SELECT carrier_id AS "carrierId", currency, left(fare_day::text, 7) AS origin, funding_id AS "fundingId", penalty,
     coalesce(sum(sign) FILTER (WHERE kind = 'ride'), 0)::float8 AS rides,
     coalesce(sum(sign) FILTER (WHERE kind = 'transfer'), 0)::float8 AS transfers,
     coalesce(sum(sign) FILTER (WHERE claim_ride), 0)::float8 AS "claimRides",
@@ -75,7 +85,7 @@ const MOVEMENTS = `
     sum(sign * pass_minor)::text AS "passMinor", sum(sign * rider_minor)::text AS "riderMinor",
     sum(sign * loss_minor)::text AS "lossMinor", sum(sign * concession_minor)::text AS "concessionMinor",
     sum(sign * cap_minor)::text AS "capMinor"
-  FROM moved GROUP BY 1, 2, 3, 4`;
+  FROM moved GROUP BY 1, 2, 3, 4, 5`;
 
 /** A pass counts for the carrier of its first ride in the window, by the time of its record. */
 const PASS_BOARDINGS = `

@@ -132,6 +132,7 @@ describe('postings', () => {
     concessionMinor: 7n,
     lossMinor: 2n,
     capMinor: 4n,
+    penalty: false,
   };
   const short = (postings: ReturnType<typeof postLine>) =>
     postings.map((p) => [p.debitAccount, p.creditAccount, p.amountMinor]);
@@ -145,6 +146,13 @@ describe('postings', () => {
     ]);
     const nothing = { riderMinor: 0n, lossMinor: 0n, concessionMinor: 0n, capMinor: 0n };
     expect(postLine('t', 1, { ...money, ...nothing })).toEqual([]);
+  });
+
+  test('what a missing tap costs is a penalty: the carrier does not earn it', () => {
+    expect(short(postLine('t', 1, { ...money, penalty: true, concessionMinor: 0n, capMinor: 0n }))).toEqual([
+      ['rider:p', 'penalty:missing-tap', 3n],
+      ['loss:late-tap', 'penalty:missing-tap', 2n],
+    ]);
   });
 
   test('a reversal exchanges the sides and names the old posting', () => {

@@ -19,6 +19,7 @@ const change = fc.record({
   late: fc.integer({ min: 0, max: 2 }),
   concession: amount,
   cap: amount,
+  penalty: fc.boolean(),
   /** How many days are closed before it. */
   closes: fc.integer({ min: 0, max: 3 }),
 });
@@ -43,6 +44,7 @@ function planned(wish: typeof change extends fc.Arbitrary<infer T> ? T : never):
     concessionMinor: wish.concession,
     lossMinor: wish.late === 0 ? wish.rider : wish.late === 1 ? wish.rider / 2n : 0n,
     capMinor: wish.cap,
+    penalty: wish.penalty,
     line,
     vehicleId: null,
     route: { tripId: null, directionId: null, routeBy: 'none', routeFactId: null } as PlannedLine['route'],
@@ -116,7 +118,8 @@ test('debits equal credits; the ledger is what the latest decisions say; a posti
         move(d.fundingId === null ? 'suspense:no-funding' : `budget:${d.fundingId}`, d.concessionMinor);
         move('rebate:caps', d.capMinor);
         const revenue = d.carrierId === null ? 'suspense:no-carrier' : `revenue:${d.carrierId}`;
-        move(revenue, -(d.riderMinor + d.concessionMinor + d.capMinor));
+        move(d.penalty ? 'penalty:missing-tap' : revenue, -d.riderMinor);
+        move(revenue, -(d.concessionMinor + d.capMinor));
       }
       expect(nonZero(balances)).toEqual(nonZero(expected));
 

@@ -24,6 +24,7 @@ const text = actText(
         grossMinor: 130_000n,
         transferMinor: 0n,
         passMinor: 0n,
+        penaltyMinor: 0n,
       },
       lines: LINES,
       totalMinor: 122_257n,

@@ -57,6 +57,7 @@ const movement = fc.record({
   currency: fc.constantFrom('UAH', 'EUR'),
   origin: fc.constantFrom('2025-09', '2025-10'),
   fundingId: fc.option(fc.constantFrom('city', 'state')),
+  penalty: fc.boolean(),
   rides: fc.integer({ min: -3, max: 500 }),
   transfers: fc.integer({ min: -3, max: 500 }),
   claimRides: fc.integer({ min: -3, max: 500 }),
