@@ -12,11 +12,10 @@ import { insertDecidedTap } from '../portal/support/insert-decided-tap.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { openBrowser } from './browser.ts';
-import { noteLive, untilLive } from './live.ts';
+import { BUSY_MACHINE_MS, untilLive, watchLive } from './live.ts';
 import { withoutWebGl } from './without-webgl.ts';
 
 const MORNING_MS = Date.UTC(2025, 9, 14, 4, 13, 0);
-const BUSY_MACHINE_MS = 60_000;
 vi.setConfig({ testTimeout: 2 * BUSY_MACHINE_MS });
 const SCREEN = { viewport: { width: 1360, height: 900 } };
 const EVIL = '<img src=x onerror="window.pwned=1">';
@@ -53,7 +52,6 @@ beforeAll(async () => {
   );
   browser = await openBrowser();
   ordinary = await browser.newContext(SCREEN);
-  ordinary.setDefaultTimeout(BUSY_MACHINE_MS);
   for (let i = 0; i < 5; i++) await tap(i % 2 === 0);
   await device('val-102', {});
   await device('val-103', {
@@ -111,7 +109,7 @@ async function open(path = '/?lang=uk', { map = false, ...options }: OpenOptions
   if (Object.keys(options).length > 0) context = await browser.newContext({ ...SCREEN, ...options });
   const page = await (context ?? ordinary).newPage();
   if (!map) await page.addInitScript(withoutWebGl);
-  await page.addInitScript(noteLive);
+  await watchLive(page);
   await page.goto(`${portal.url}${path}`);
   if (options.javaScriptEnabled !== false) await untilLive(page);
   return page;
@@ -133,6 +131,7 @@ describe('the city page', () => {
   it('loads less than 150 kB of script besides the map', async () => {
     context = await browser.newContext();
     const page = await context.newPage();
+    await watchLive(page);
     const sizes = new Map<string, number>();
     page.on('response', async (response) => {
       if (response.request().resourceType() !== 'script' || response.url().includes('maplibre')) return;
@@ -384,7 +383,7 @@ describe('when something is away', () => {
     context = await browser.newContext();
     const page = await context.newPage();
     await page.addInitScript(withoutWebGl);
-    await page.addInitScript(noteLive);
+    await watchLive(page);
     await page.goto(`${first.url}/?lang=uk`);
     await page.waitForSelector('.map-failed');
     await untilLive(page);
