@@ -57,7 +57,7 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   'pass-back is forgotten at a restart': {
     file: 'edge-agent/pass-back.ts',
-    line: '        if (record.ok) rememberOld(rides, record.value);',
+    line: '        if (record.ok) rememberOld(rides, record.value, direction);',
     becomes: '',
     foundBy: 'touched-again',
   },
@@ -81,8 +81,8 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
   },
   'accounts are not locked while they are priced': {
     file: 'fare-engine/adapters/postgres-fare-store.ts',
-    line: 'await client.query<{ account_id: string; version: bigint }>(LOCK_ACCOUNTS, [',
-    becomes: `await client.query<{ account_id: string; version: bigint }>('SELECT n.account_id, coalesce(a.version, 0) + 1 AS version FROM unnest($1::text[], $2::text[]) AS n (account_id, token) LEFT JOIN fare.account AS a USING (account_id)', [`,
+    line: '        text: LOCK_ACCOUNTS,',
+    becomes: `        text: 'SELECT n.account_id, coalesce(a.version, 0) + 1 AS version FROM unnest($1::text[], $2::text[]) AS n (account_id, token) LEFT JOIN fare.account AS a USING (account_id)',`,
     foundBy: 'two-at-once',
   },
   'a new price is posted beside the old one': {
