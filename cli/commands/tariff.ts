@@ -16,12 +16,14 @@ import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { tariffApprovals } from '../tariff/approvals.ts';
 import { tariffDevices } from '../tariff/devices.ts';
 import { diffTariffs } from '../tariff/diff.ts';
+import { tariffGenerate } from '../tariff/generate.ts';
 import { tariffActivate, tariffSign, tariffWithdraw } from '../tariff/sign.ts';
 import { simulateTariff } from '../tariff/simulate.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff diff OLD NEW [--lang uk|en|de|pl] [--json]
        kvytok tariff simulate --draft DIR --facts BUNDLE [--from DATE] [--until DATE] [--picture FILE] [--lang …] [--json]
+       kvytok tariff generate DIR [--write]
        kvytok tariff sign DIR --as OFFICER --role author|approver --key FILE [--reason TEXT] [--withdraw] [CITY]
        kvytok tariff activate DIR --date DATE [CITY]
        kvytok tariff withdraw DIR [CITY]
@@ -42,6 +44,9 @@ concessions with act and article, dates. An id that only has another name is nam
 simulate prices past taps (a bundle as kvytok price takes it) under a draft and shows who pays more or less, by category,
 route, carrier, and what the budget owes; --from and --until are fare days, the second no longer counted. A picture (SVG) is
 written beside the bundle. Groups of fewer than 10 riders are not shown on their own. No database is read or written.
+
+generate adds to fare_products.txt the category rows that follow from the rows of law, for plain readers of GTFS; check fails
+where a row that stands there disagrees with the law.
 
 sign makes an officer's statement about this package, its date and city; officers.yaml of the city says whose count. activate
 checks the package and needs an author and an approver, two people with two keys, and the city's lead before the date
@@ -83,6 +88,7 @@ const OPTIONS = {
 
 /** Verbs with options of their own. */
 const VERBS: Readonly<Record<string, (args: string[], io: CommandIo) => Promise<number>>> = {
+  generate: tariffGenerate,
   sign: tariffSign,
   activate: tariffActivate,
   withdraw: tariffWithdraw,
