@@ -1,5 +1,5 @@
 /** `kvytok tariff approvals`: who signed for which package, and whether it holds; from a database or from an export alone. */
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
@@ -80,6 +80,7 @@ async function ofDatabase(data: string | undefined, io: CommandIo): Promise<read
 
 /** The header of an export has what was signed beside the packages. */
 async function ofBundle(path: string): Promise<readonly Signed[]> {
+  if (!existsSync(path)) throw new UsageError(`there is no file ${path}`);
   const stream = createReadStream(path, { end: BUNDLE_LINE_CHARS_MAX });
   const lines = createInterface({ input: stream });
   try {

@@ -58,7 +58,7 @@ async function checkActivations(client: pg.PoolClient, known: number): Promise<v
     code: 'TARIFF_OUTDATED',
     happened: 'Another fare engine has activated a tariff package that this one has not read.',
     kept: 'Nothing was priced by the old tariffs; taps wait in the inbox.',
-    todo: "Give this machine the same city's folder and start its fare engine again.",
+    todo: "It reads the tariffs again within seconds; if this stays, give this machine the same city's folder and signatures.",
   });
 }
 
