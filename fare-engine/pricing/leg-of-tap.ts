@@ -182,8 +182,8 @@ function legAt(
   if (typeof dearest === 'string') return dearest;
   const policy = tariff.policyOf(networkId);
   const note = missingNote(policy, journey.kind, atMs);
-  // Who would have paid nothing, wherever the journey went, owes nothing for the tap.
-  const flat = policy.missing_tap === 'flat' && chargedMinor(tap, dearest) > 0n && !dearest.breakdown;
+  // Who would have paid nothing, wherever the journey went, owes nothing for the tap; whoever rides along pays the dearest way.
+  const flat = policy.missing_tap === 'flat' && dearest.riderMinor > 0n && !dearest.breakdown;
   return flat ? priceFlat(dearest, policy, note) : { ...dearest, journey: note };
 }
 

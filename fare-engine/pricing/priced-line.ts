@@ -96,8 +96,9 @@ export function lineOfLeg(
     passMinor: leg.pass ? leg.referenceMinor - leg.riderMinor : 0n,
     concessionId: row?.concession_id ?? null,
     fundingId: row?.funding_id ?? null,
-    // On a transfer the concession is only presented: no ride to claim for. After a breakdown the first ride was claimed.
-    claimRide: row !== undefined && leg.transfer === null && leg.breakdown === undefined,
+    // On a transfer the concession is only presented: no ride to claim for. After a breakdown the first ride was claimed. An
+    // exit without its entry is the rest of a journey whose entry has a line of its own.
+    claimRide: row !== undefined && !leg.transfer && !leg.breakdown && leg.journey?.state !== 'no-entry',
     steps,
   };
   const right = escortRightOf(leg);

@@ -23,7 +23,8 @@ export function nextState(state: PricingState, tap: TapFact, leg: PricedLeg, bes
   const transferRun = nextRun(state, tap, leg);
   const row = leg.concession?.row;
   const taken = leg.referenceMinor - leg.riderMinor;
-  const quotas = row ? quotaAfter(row, state.quotas, leg.atMs, taken) : state.quotas;
+  const isRide = leg.journey?.state !== 'no-entry';
+  const quotas = row && isRide ? quotaAfter(row, state.quotas, leg.atMs, taken) : state.quotas;
   const passes = usesAfter(state.passes, leg.pass?.use);
   return { ...rest, quotas, passes, transferRun, lastTouches, ...openBroken(broken, tap.fareAtMs) };
 }

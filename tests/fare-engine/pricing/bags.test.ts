@@ -50,6 +50,22 @@ describe('a bag', () => {
       expect(stepText(last as NonNullable<typeof last>, { language, currency: 'UAH' })).toMatch(/[1-3]/);
   });
 
+  it('does not make who rides free owe the price of a missing exit', () => {
+    const exits = policy('bag_product_id: bag, bag_max: 2').replace(
+      'mode: in',
+      'mode: in_out, max_journey_s: 3600, missing_tap: flat, penalty_product_id: fine',
+    );
+    const products = `${BAGGAGE['fare_products.txt']}fine,Штраф,full,social_card,40.00,UAH\n`;
+    const out = timelineOf(
+      packageOf({ ...BAGGAGE, 'tap-policy.yaml': exits, 'fare_products.txt': products }),
+    );
+    const free = { entitlements: [entitlement('pensioner')] };
+    const [alone, laden] = [{}, { bags: 1 }].map((change) => priceDay(out, [tap(T0, change)], free).lines[0]);
+    expect([alone?.riderMinor, laden?.riderMinor]).toEqual([0n, 700n]);
+    const payer = priceDay(out, [tap(T0, { bags: 1 })]).lines[0];
+    expect(payer?.riderMinor).toBe(4700n);
+  });
+
   it('is not made cheaper by a right, nor by a transfer', () => {
     const taps = [tap(T0, { bags: 1 }), tap(T0 + 600_000, { bags: 1 })];
     const own = priceDay(tariffs, taps, { entitlements: [entitlement('pensioner')] }).lines;
