@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type pg from 'pg';
+import { savedCityMs } from '#platform/city-clock.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { createPool } from '#platform/postgres.ts';
 import { dataFolderOf } from './city/city-arguments.ts';
@@ -12,6 +13,8 @@ export interface AuditDatabase {
   readonly pool: pg.Pool;
   /** Folder of the city's data, where it is known. */
   readonly cityDir: string | null;
+  /** The time of a city that runs here, whose clock may be a simulated one; elsewhere the machine's. */
+  readonly nowMs: () => number;
 }
 
 /**
@@ -33,7 +36,7 @@ export function openAuditDatabase(
     (role === 'office_runtime' ? io.env['KVYTOK_OFFICE_POSTGRES_URL'] : undefined) ??
     io.env['KVYTOK_POSTGRES_URL'];
   if (dataDir !== undefined || url === undefined) return ofRunningCity(dataFolderOf(dataDir, io), role);
-  return { pool: open(url), cityDir: io.env['KVYTOK_CITY_DIR'] ?? null };
+  return { pool: open(url), cityDir: io.env['KVYTOK_CITY_DIR'] ?? null, nowMs: Date.now };
 }
 
 function ofRunningCity(folder: string, role: VisitorRole): AuditDatabase {
@@ -41,7 +44,8 @@ function ofRunningCity(folder: string, role: VisitorRole): AuditDatabase {
   const url = new URL(`postgres://127.0.0.1:${city.postgresPort}/kvytok`);
   url.username = role;
   url.password = readPassword(join(folder, 'secrets', 'database.json'), role);
-  return { pool: open(url.href), cityDir: city.cityDir };
+  const nowMs = () => savedCityMs(join(folder, 'city-clock.json'));
+  return { pool: open(url.href), cityDir: city.cityDir, nowMs };
 }
 
 function open(url: string): pg.Pool {

@@ -1,6 +1,5 @@
 /** `kvytok import compare`: an earlier system's charges beside ours, line by line. */
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { formatMoney } from '#contracts/money.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -17,6 +16,7 @@ import {
 import { amountCell, instantCell, MEDIUM_COLUMNS, tokenCell } from '../../fare-engine/import/import-files.ts';
 import { readOwnCharges } from '../../fare-engine/import/own-charges.ts';
 import { formatImportProblem, type ImportProblem, ProblemList } from '../../fare-engine/import/problems.ts';
+import { csvCell } from '../../fare-engine/settlement/act-page.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { instantOf } from '../instants.ts';
@@ -62,7 +62,7 @@ export async function runCompare(file: string, options: CompareOptions, io: Comm
       io.stdout.write(`${problems.listed.map(formatImportProblem).join('\n')}\nNothing was compared.\n`);
       return EXIT.data;
     }
-    const writer = out === undefined ? undefined : openCsv(resolve(io.cwd, out));
+    const writer = out === undefined ? undefined : await openCsv(resolve(io.cwd, out));
     const totals = noTotals();
     const compared = async (tokenId: string, here: readonly Charge[]): Promise<void> => {
       const rides = compareCharges(there.get(tokenId) ?? [], here, Number(tolerance) * 1000);
@@ -148,13 +148,18 @@ function tooMany(file: string): OperatorError {
   });
 }
 
-/** One line for each difference; whoever reads it waits for the disk. */
-function openCsv(path: string) {
-  const stream = createWriteStream(path, { flags: 'w', mode: 0o600 });
-  let header =
-    'difference,token_id,there_at,there_amount_minor,there_ref,here_at,here_amount_minor,here_tap\n';
+/** One line for each difference; whoever reads waits for the disk. @throws OperatorError IMPORT_COMPARE_UNWRITABLE */
+async function openCsv(path: string) {
+  const file = await open(path, 'w', 0o600).catch((error: Error) => {
+    throw unwritable(path, error);
+  });
+  const put = async (text: string): Promise<void> => {
+    await file.write(text).catch((error: Error) => {
+      throw unwritable(path, error);
+    });
+  };
+  await put('difference,token_id,there_at,there_amount_minor,there_ref,here_at,here_amount_minor,here_tap\n');
   const iso = (charge: Charge | null) => (charge === null ? '' : new Date(charge.atMs).toISOString());
-  const cell = (text: string) => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   return {
     async write(tokenId: string, { difference, there, here }: ComparedRide): Promise<void> {
       const cells = [
@@ -167,15 +172,19 @@ function openCsv(path: string) {
         here?.amountMinor.toString() ?? '',
         here?.ref ?? '',
       ];
-      const text = `${header}${cells.map(cell).join(',')}\n`;
-      header = '';
-      if (!stream.write(text)) await once(stream, 'drain');
+      await put(`${cells.map(csvCell).join(',')}\n`);
     },
-    async end(): Promise<void> {
-      stream.end(header);
-      await once(stream, 'finish');
-    },
+    end: () => file.close(),
   };
+}
+
+function unwritable(path: string, { message }: Error): OperatorError {
+  return new OperatorError({
+    code: 'IMPORT_COMPARE_UNWRITABLE',
+    happened: `${path} cannot be written: ${message}.`,
+    kept: 'Nothing in the database was changed; the file is not whole.',
+    todo: 'Name a file in a folder that is there, on a disk with room.',
+  });
 }
 
 const WORDS: Readonly<Record<Difference, string>> = {

@@ -40,7 +40,7 @@ export async function runImportCommand(
     options['token-key'] && resolve(io.cwd, options['token-key']),
     options['token-key-version'],
   );
-  const { pool, cityDir } = openAuditDatabase(options.data, io, 'fare_runtime');
+  const { pool, cityDir, nowMs } = openAuditDatabase(options.data, io, 'fare_runtime');
   try {
     const { terms, calendar } = await openImportCity(cityDir, tokenOf);
     const client = await pool.connect();
@@ -48,7 +48,7 @@ export async function runImportCommand(
       await client.query('BEGIN');
       // Each statement is about all rows of a city, not about one ride.
       await client.query('SET LOCAL statement_timeout = 0');
-      const stage = createImportStage(client, calendar, { nowMs: Date.now });
+      const stage = createImportStage(client, calendar, { nowMs });
       const progress = progressOn(io);
       const report = await runImport(
         {

@@ -127,6 +127,11 @@ const FACTS = [
      known_from_ms, evidence_sha256)
    SELECT id, account_id, ref, from_ms, until_ms, $2, evidence_sha256 FROM fare.import_row
    WHERE run_id = $1 AND file = 'entitlements.csv' AND NOT known`,
+  // Their ids are taken: a command that names one is refused (COMMAND_KEY_REUSED), as if a command had made them.
+  `INSERT INTO fare.command_accepted (idempotency_key, command_id, kind, input_sha256, submitted_by, known_from_ms)
+   SELECT kind || ':' || id, run_id, 'import', sha256(convert_to(kind || id, 'UTF8')), 'import', $2
+   FROM fare.import_row JOIN (VALUES ('passes.csv', 'sell-pass'), ('entitlements.csv', 'grant-entitlement')) AS k (of, kind)
+     ON file = of WHERE run_id = $1 AND NOT known`,
 ];
 
 interface StagedMoney {

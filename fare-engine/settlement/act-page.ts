@@ -45,7 +45,8 @@ export function actCsv({ act, sha256 }: ShownAct): string {
   return [head, ...rows].map((row) => `${row.map(csvCell).join(',')}\r\n`).join('');
 }
 
-function csvCell(text: string): string {
+/** A cell of CSV that no spreadsheet takes for a formula. */
+export function csvCell(text: string): string {
   // What a spreadsheet would take for a formula begins with an apostrophe; amounts below zero are numbers.
   const safe = /^[=+@\t]|^-(?![0-9]+$)/.test(text) ? `'${text}` : text;
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;

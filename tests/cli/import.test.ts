@@ -236,6 +236,11 @@ test('a period of parallel running is compared ride by ride', async () => {
   expect((await kvytokImport('compare', 'old.csv', ...period, '--tolerance', '29')).said).toMatch(
     /missing here +2 rides/,
   );
+  await expect(
+    kvytokImport('compare', 'old.csv', ...period, '--out', 'no/such/folder.csv'),
+  ).rejects.toMatchObject({
+    code: 'IMPORT_COMPARE_UNWRITABLE',
+  });
   writeFileSync(join(folder.path, 'old.csv'), `token_id,at,amount\nx,yesterday,free\n`);
   const bad = await kvytokImport('compare', 'old.csv', ...period);
   expect([bad.code, bad.said.match(/old\.csv:2 \w+/g)]).toEqual([
