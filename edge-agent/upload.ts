@@ -90,10 +90,12 @@ export function createUpload(deps: UploadDeps): Upload {
   function pump(): void {
     if (stopped) return;
     expire();
-    while (deps.connected() && timers.nowMs() >= pausedUntilMs && offers.length < window) {
+    // One instant for both questions: a pause that ended between them would leave nobody to wake up.
+    const now = timers.nowMs();
+    while (deps.connected() && now >= pausedUntilMs && offers.length < window) {
       if (!offerNext()) break;
     }
-    arm();
+    arm(now);
   }
 
   /** Offers the next batch; at the journal's end it begins again with what was passed over. */
@@ -164,10 +166,9 @@ export function createUpload(deps: UploadDeps): Upload {
   }
 
   /** One timer at most: for the oldest offer's timeout or the end of the pause. */
-  function arm(): void {
+  function arm(now: number): void {
     cancelTimer?.();
     cancelTimer = undefined;
-    const now = timers.nowMs();
     const oldest = offers[0];
     if (oldest) {
       cancelTimer = timers.after(Math.max(1, oldest.sentRealMs + limits.receiptTimeoutMs - now), pump);
