@@ -32,12 +32,13 @@ export default defineConfig({
     maxWorkers: 2,
     // Tests that wait for child processes may wait together; two cores carry three.
     maxConcurrency: 3,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
     teardownTimeout: 30_000,
     reporters: ['default'],
     sequence: { sequencer: LongestFirst },
     execArgv: ['--disable-warning=ExperimentalWarning'],
+    setupFiles: ['tests/support/properties.ts'],
     globalSetup: ['tests/support/shared-postgres.ts'],
     projects: [
       {

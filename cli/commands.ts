@@ -85,6 +85,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('open-data'),
   },
   {
+    name: 'pass',
+    summary: 'a pass or carnet is given back',
+    load: () => command('pass'),
+  },
+  {
     name: 'settle',
     summary: 'months are settled with the carriers, and the acts signed',
     load: () => command('settle'),

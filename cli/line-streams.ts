@@ -1,12 +1,16 @@
 /** Lines in and lines out, bounded: a command that streams never holds more than one line and one chunk. */
+import { isUtf8 } from 'node:buffer';
 import type { Readable } from 'node:stream';
 
-/** One line of input, or the fact that it was too long (its text is thrown away). */
+/** One line of input, or why it has none: it was too long (its text is thrown away), or is no UTF-8. */
 export type InputLine =
   | { readonly ok: true; readonly text: string }
-  | { readonly ok: false; readonly bytes: number };
+  | { readonly ok: false; readonly why: 'too-long' | 'not-utf8'; readonly bytes: number };
 
-/** Splits a stream into lines of at most `bytesMax` bytes; `\r\n` counts as a line's end too. */
+/**
+ * Splits a stream into lines of at most `bytesMax` bytes; `\r\n` counts as a line's end too, and a byte order mark before
+ * the first one is passed over.
+ */
 export async function* readLines(stream: NodeJS.ReadableStream, bytesMax: number): AsyncGenerator<InputLine> {
   let parts: Buffer[] = [];
   let bytes = 0;
@@ -15,11 +19,15 @@ export async function* readLines(stream: NodeJS.ReadableStream, bytesMax: number
     if (bytes <= bytesMax) parts.push(piece);
     else parts = [];
   };
+  let first = true;
   const end = (): InputLine => {
-    const line: InputLine =
-      bytes > bytesMax
-        ? { ok: false, bytes }
-        : { ok: true, text: Buffer.concat(parts).toString('utf8').replace(/\r$/, '') };
+    const whole = Buffer.concat(parts);
+    let line: InputLine;
+    if (bytes > bytesMax) line = { ok: false, why: 'too-long', bytes };
+    else if (!isUtf8(whole)) line = { ok: false, why: 'not-utf8', bytes };
+    else line = { ok: true, text: whole.toString('utf8').replace(/\r$/, '') };
+    if (first && line.ok) line = { ok: true, text: line.text.replace(/^\ufeff/, '') };
+    first = false;
     parts = [];
     bytes = 0;
     return line;

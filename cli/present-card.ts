@@ -19,6 +19,8 @@ export interface CardAnswer {
   readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order';
   /** Why not accepted. */
   readonly reason?: RefusalCode;
+  /** Code for the city's page of debts. */
+  readonly lookUp?: string;
   /** The touch repeats an earlier one: one ride. */
   readonly repeated?: boolean;
   /** The journal record of this answer; null when none could be written. */

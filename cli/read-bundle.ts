@@ -18,7 +18,10 @@ export async function readBundle(path: string, io: CommandIo): Promise<ReadBundl
   try {
     for await (const line of readLines(stream, BUNDLE_LINE_CHARS_MAX)) {
       number++;
-      if (!line.ok) return fail(`line ${number}: ${line.bytes} bytes are too long`);
+      if (!line.ok)
+        return fail(
+          `line ${number}: ${line.why === 'too-long' ? `${line.bytes} bytes are too long` : 'not UTF-8'}`,
+        );
       const problem = reader.add(line.text);
       if (problem) return fail(`line ${problem.line}: ${problem.message}`);
     }

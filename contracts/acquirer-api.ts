@@ -21,6 +21,11 @@ export const ACQUIRER_PATHS = {
 /** Longest body in either direction. */
 export const ACQUIRER_BYTES_MAX = 16_384;
 
+/** Longest list of chargebacks: a hundred, however they are set out. */
+export const CHARGEBACKS_BYTES_MAX = 131_072;
+/** As many as are taken of a list. */
+export const CHARGEBACKS_MAX = 100;
+
 /** Header with the key of a request. */
 export const IDEMPOTENCY_HEADER = 'idempotency-key';
 
@@ -53,22 +58,25 @@ export const AcquirerReply = Type.Union([
 ]);
 export type AcquirerReply = Static<typeof AcquirerReply>;
 
-/** What banks have taken back, in the acquirer's order; a hundred at most, so whoever is behind asks again. */
-export const AcquirerChargebacks = Type.Object({
-  chargebacks: Type.Array(
-    Type.Object({
-      n: Type.Integer({ minimum: 1 }),
-      /** Of the clearing. */
-      reference: Reference,
-      code: Code,
-      amountMinor: Minor,
-      currency: Currency,
-    }),
-    { maxItems: 100 },
-  ),
+/** What a bank has taken back. */
+export const AcquirerChargeback = Type.Object({
+  n: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+  /** Of the clearing. */
+  reference: Reference,
+  code: Code,
+  amountMinor: Minor,
+  currency: Currency,
 });
-export type AcquirerChargebacks = Static<typeof AcquirerChargebacks>;
-export const parseAcquirerChargebacks: (input: unknown) => Parsed<AcquirerChargebacks> =
+export type AcquirerChargeback = Static<typeof AcquirerChargeback>;
+export const parseAcquirerChargeback: (input: unknown) => Parsed<AcquirerChargeback> =
+  parserOf(AcquirerChargeback);
+
+/**
+ * What banks have taken back, in the acquirer's order; a hundred at most, so whoever is behind asks again. Each is parsed by
+ * itself: one without its form holds up no other.
+ */
+export const AcquirerChargebacks = Type.Object({ chargebacks: Type.Array(Type.Unknown()) });
+export const parseAcquirerChargebacks: (input: unknown) => Parsed<Static<typeof AcquirerChargebacks>> =
   parserOf(AcquirerChargebacks);
 export const parseAcquirerAuthorisation: (input: unknown) => Parsed<AcquirerAuthorisation> =
   parserOf(AcquirerAuthorisation);

@@ -18,12 +18,16 @@ import {
 const positive = Type.Integer({ minimum: 1 });
 const natural = Type.Integer({ minimum: 0 });
 
-/** Why a medium is denied. An empty wallet is `debt` with scope `paid`: it never refuses a concession or a pass. */
+/**
+ * Why a medium is denied. An empty wallet is `debt` with scope `paid`: it never refuses a concession or a pass. `unconfirmed`: a
+ * bank card has ridden for as much as the city risks before its bank's first yes.
+ */
 export const DenyReason = Type.Union([
   Type.Literal('lost'),
   Type.Literal('replaced'),
   Type.Literal('debt'),
   Type.Literal('fraud'),
+  Type.Literal('unconfirmed'),
 ]);
 export type DenyReason = Static<typeof DenyReason>;
 

@@ -4,11 +4,11 @@
  * Signatures are Ed25519 (RFC 8032) over a domain line followed by the exact bytes, so that a signature made for
  * one purpose can never be shown for another.
  */
-import { createHash, type KeyObject, sign, verify } from 'node:crypto';
+import { hash, type KeyObject, sign, verify } from 'node:crypto';
 
 /** SHA-256 of bytes in lower-case hex. */
 export function sha256Hex(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return hash('sha256', bytes, 'hex');
 }
 
 /** Head of a journal: the hash of the record at `seq`, which stands for all records of the epoch up to it. */

@@ -2,7 +2,7 @@
  * Parse once, at the border: bytes → JSON → a checked value, or a list of problems that a person can act on.
  */
 import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/compile';
 
 /** One thing wrong with an input: where (JSON pointer, '' = the whole) and what, in plain words. */
 export interface Problem {
@@ -19,11 +19,14 @@ const PROBLEMS_MAX = 20;
 
 /**
  * Compiles a schema into a parser of decoded JSON. At most {@link PROBLEMS_MAX} problems are reported, so that a
- * hostile input cannot make a large answer.
+ * hostile input cannot make a large answer. The schema is compiled by the first input: a process knows many more
+ * schemas than it ever meets, and compiling all at its start took longer than most commands run.
  */
 export function parserOf<S extends TSchema>(schema: S): (input: unknown) => Parsed<Static<S>> {
-  const validator = Compile(schema);
+  let compiled: Validator | undefined;
   return (input) => {
+    compiled ??= Compile(schema);
+    const validator = compiled;
     if (validator.Check(input)) return { ok: true, value: input as Static<S> };
     const problems: Problem[] = [];
     for (const error of validator.Errors(input)) {

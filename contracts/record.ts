@@ -19,7 +19,7 @@ import {
   TokenId,
 } from './ids.ts';
 import { Currency } from './money.ts';
-import { decodeJson, type Parsed, parserOf } from './parse.ts';
+import { decodeJson, type Parsed, parserOf, refuse } from './parse.ts';
 import { RefusalCode } from './reason-codes.ts';
 
 /** Largest record in bytes; a longer one is refused by the agent before it is written and by ingest. */
@@ -345,6 +345,19 @@ export function parseRecord(bytes: Uint8Array): Parsed<JournalRecord> {
   const json = decodeJson(bytes, RECORD_BYTES_MAX);
   if (!json.ok) return json;
   return checkRecord(json.value);
+}
+
+/**
+ * Parses the text of a record whose bytes {@link parseRecord} took before: its size and its nesting are known to be bounded.
+ */
+export function parseRecordText(text: string): Parsed<JournalRecord> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return refuse(`not JSON: ${(error as Error).message.slice(0, 120)}`);
+  }
+  return checkRecord(value);
 }
 
 /** Checks decoded JSON against the schema of its own kind (so that problems speak of that kind only). */

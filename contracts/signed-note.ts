@@ -154,8 +154,8 @@ function signatureLine(name: string, keyId: string, signature: Uint8Array): stri
   return `— ${name} ${Buffer.concat([Buffer.from(keyId, 'hex'), signature]).toString('base64')}\n`;
 }
 
-/** Names stand in lines and in keys: no space of any kind, no plus. */
-function isKeyName(name: string): boolean {
+/** Whether a key may bear this name. Names stand in lines and in keys: no space of any kind, no plus. */
+export function isKeyName(name: string): boolean {
   return name.length > 0 && name.length <= 255 && !/[\s+\p{Zs}]/u.test(name);
 }
 

@@ -22,6 +22,8 @@ export interface Agent {
   /** Records that a shift begins on a route; false when the journal cannot take it now. */
   openShift(where: Whereabouts, source?: 'plan' | 'driver'): boolean;
   closeShift(source?: 'plan' | 'driver'): boolean;
+  /** Ends the pauses between tries, of connecting and of offering. For whoever waits for an empty journal. */
+  deliver(): void;
   view(): ScreenView;
   /** A key of the panel was pressed. What does not fit what stands there does nothing. */
   press(press: Press): void;

@@ -215,6 +215,10 @@ class ValidatorAgent implements Agent {
     return this.deps.journal.hasRoom() && this.ties.recovered();
   }
 
+  deliver(): void {
+    this.ties.deliver();
+  }
+
   view(): ScreenView {
     return this.front.view();
   }

@@ -51,6 +51,8 @@ export interface CityTies {
   stop(): Promise<void>;
   /** There is a new record. */
   pump(): void;
+  /** Nobody has time for pauses: a new try to connect, or what is not receipted is offered. */
+  deliver(): void;
   online(): boolean;
   /** Tries a failed journal again; true when records can be written. */
   recovered(): boolean;
@@ -135,6 +137,11 @@ class Ties implements CityTies {
 
   pump(): void {
     this.upload.pump();
+  }
+
+  deliver(): void {
+    if (this.online()) this.upload.hurry();
+    else this.deps.uplink.hurry();
   }
 
   online(): boolean {

@@ -34,6 +34,14 @@ export const EdgeEnvironment = Type.Object({
         'devices of this vehicle: own HOST:PORT, then those of the others or a broadcast address; a port alone is on 127.0.0.1',
     }),
   ),
+  KVYTOK_EDGE_DEBT_PAGE: Type.Optional(
+    Type.String({
+      pattern: '^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~-]+)*$',
+      maxLength: 128,
+      description:
+        'address of the city’s debt page (https://…/debt), shown as a QR code to refused bank cards',
+    }),
+  ),
   KVYTOK_EDGE_READER_NAME: Type.Optional(
     Type.String({ minLength: 1, maxLength: 256, description: 'part of the name of the reader to use' }),
   ),
@@ -51,6 +59,8 @@ export interface EdgeConfig {
   readonly readerName?: string;
   /** Where it listens to the other devices of its vehicle, and where they are. */
   readonly neighbours?: { readonly own: UdpAddress; readonly peers: readonly UdpAddress[] };
+  /** Address of the city's debt page, without a slash at its end. */
+  readonly debtPage?: string;
   /** Language of the resting screen; Ukrainian unless told. */
   readonly language?: Language;
   /** Most receipted records kept for a restored database. */
@@ -73,6 +83,7 @@ export function edgeConfigFrom(env: Readonly<Record<string, string | undefined>>
     ...(read.KVYTOK_EDGE_HEALTH_INTERVAL_MS !== undefined && {
       healthIntervalMs: read.KVYTOK_EDGE_HEALTH_INTERVAL_MS,
     }),
+    ...(read.KVYTOK_EDGE_DEBT_PAGE !== undefined && { debtPage: read.KVYTOK_EDGE_DEBT_PAGE }),
     ...(read.KVYTOK_EDGE_READER_NAME !== undefined && { readerName: read.KVYTOK_EDGE_READER_NAME }),
   };
 }

@@ -12,6 +12,7 @@ const DENIALS: Readonly<Record<DenyReason, RefusalCode>> = {
   replaced: 'CARD_REPLACED',
   debt: 'CARD_DENIED',
   fraud: 'CARD_DENIED',
+  unconfirmed: 'CARD_DENIED',
 };
 
 /** An earlier green of the same medium in the same vehicle. */
@@ -53,7 +54,12 @@ export type TapDecision =
       /** A debt stands against rides that the wallet would pay; only the city knows whether this is one. */
       readonly deniedWhenPaid: boolean;
     }
-  | { readonly accepted: false; readonly reason: RefusalCode };
+  | {
+      readonly accepted: false;
+      readonly reason: RefusalCode;
+      /** The token that is denied, where its holder may look up why. */
+      readonly deniedTokenId?: string;
+    };
 
 /**
  * Decides one touch. The order of questions is the order in which a person would put them: is this kind of medium
@@ -66,7 +72,12 @@ export function decideTap(question: TapQuestion): TapDecision {
   if (nowMs >= card.validUntilMs) return refused('CARD_EXPIRED');
   const denial = denialThatHolds(question);
   // An empty wallet (scope `paid`) must never keep out a rider whom a concession or a pass carries.
-  if (denial?.scope === 'all') return refused(DENIALS[denial.reason]);
+  if (denial?.scope === 'all') {
+    const reason = DENIALS[denial.reason];
+    // The page that answers knows bank cards; it is shown whatever the reason, so that it tells bystanders none.
+    const findable = card.mediumKind === 'bank' && reason === 'CARD_DENIED';
+    return { accepted: false, reason, ...(findable && { deniedTokenId: denial.tokenId }) };
+  }
   const repeated = earlier !== null && earlier.elapsedMs < policy.passBackS * 1000;
   return {
     accepted: true,

@@ -10,7 +10,7 @@ export const KEY_BYTES = VERSION_BYTES + 16;
 export const ENTRY_BYTES = 40;
 
 /** Places of the reasons and scopes are written into files: add at the end only. */
-const REASONS: readonly DenyEntry['reason'][] = ['lost', 'replaced', 'debt', 'fraud'];
+const REASONS: readonly DenyEntry['reason'][] = ['lost', 'replaced', 'debt', 'fraud', 'unconfirmed'];
 const SCOPES: readonly DenyEntry['scope'][] = ['all', 'paid'];
 const FROM_AT = KEY_BYTES + 2;
 const UNTIL_AT = FROM_AT + 8;

@@ -68,8 +68,9 @@ export async function startEdge(config: EdgeConfig, deps: EdgeDeps): Promise<Edg
 const NO_SCREEN: Screen = { show() {} };
 
 async function openScreen(
-  { screenPort }: EdgeConfig,
+  { screenPort, debtPage }: EdgeConfig,
   onPress: (press: Press) => void,
 ): Promise<ScreenServer | undefined> {
-  return screenPort === undefined || screenPort === null ? undefined : openScreenServer(screenPort, onPress);
+  if (screenPort === undefined || screenPort === null) return undefined;
+  return openScreenServer(screenPort, onPress, debtPage);
 }

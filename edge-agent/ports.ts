@@ -311,6 +311,8 @@ export interface Uplink {
   publishHealth(health: DeviceHealth): Promise<void>;
   /** Asks for what is retained under one topic of the lists; null when nothing came within real milliseconds. */
   fetchList(topic: string, waitMs: number): Promise<Uint8Array | null>;
+  /** Where it waits before it tries to connect again, it tries now. */
+  hurry(): void;
   stop(): Promise<void>;
 }
 

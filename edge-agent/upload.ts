@@ -53,6 +53,8 @@ export interface Upload {
   pump(): void;
   /** The connection is new: nothing is on its way any more. */
   restart(): void;
+  /** Ends the pause after silences; what is on its way still has its time to be answered. */
+  hurry(): void;
   /** A receipt has been applied to the journal. Null when it answers no offer made for the first time. */
   answered(ranges: readonly ReceiptRange[]): AnsweredOffer | null;
   stats(): { inFlight: number; batches: number; timeouts: number };
@@ -177,15 +179,20 @@ export function createUpload(deps: UploadDeps): Upload {
     }
   }
 
+  const hurry = (): void => {
+    pausedUntilMs = 0;
+    silentRounds = 0;
+    pump();
+  };
+
   return {
     pump,
+    hurry,
     restart() {
       offers = [];
       window = 1;
       cursor = BEGINNING;
-      pausedUntilMs = 0;
-      silentRounds = 0;
-      pump();
+      hurry();
     },
     answered(ranges) {
       silentRounds = 0;

@@ -3,7 +3,7 @@
  * then (trial-balance.ts), so statements of neighbouring times neither overlap nor leave out what committed late.
  */
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
-import { KNOWN, type KnownState, knownAt, knownValues } from './trial-balance.ts';
+import { KNOWN, KNOWN_LATER, type KnownState, knownAt, knownValues } from './trial-balance.ts';
 
 export interface StatementRequest {
   readonly account: string;
@@ -52,11 +52,12 @@ export function accountStatement(pool: ReaderPool, request: StatementRequest): P
     const until = request.untilMs === undefined ? null : await knownAt(client, request.untilMs);
     const opening = from === null ? {} : await balancesOf(client, request.account, from);
     const closing = await balancesOf(client, request.account, until);
-    const { rows, count } = await rowsBetween(client, request, { from, until });
+    const { rows, count } = await rowsBetween(client, request, { from, until }, opening);
     return { account: request.account, from, until, opening, closing, rows, count };
   });
 }
 
+/** From what is kept of now, less what became known later. */
 async function balancesOf(
   client: Queryable,
   account: string,
@@ -64,9 +65,13 @@ async function balancesOf(
 ): Promise<Record<string, bigint>> {
   const rows = await rowsOf<{ currency: string; balance: string }>(
     client,
-    `SELECT currency, sum(CASE WHEN debit_account = $3 THEN amount_minor ELSE -amount_minor END)::text AS balance
-     FROM fare.posting p WHERE (debit_account = $3 OR credit_account = $3) AND ${KNOWN('p.xact')}
-     GROUP BY currency ORDER BY currency`,
+    `WITH part AS (
+       SELECT currency, debit_minor AS debit, credit_minor AS credit FROM fare.account_sums WHERE account_id = $3
+       UNION ALL
+       SELECT currency, CASE WHEN debit_account = $3 THEN -amount_minor ELSE 0 END, CASE WHEN credit_account = $3 THEN -amount_minor ELSE 0 END
+       FROM fare.posting p WHERE (debit_account = $3 OR credit_account = $3) AND ${KNOWN_LATER('p.xact')})
+     SELECT currency, sum(debit - credit)::text AS balance FROM part
+     GROUP BY currency HAVING sum(debit) <> 0 OR sum(credit) <> 0 ORDER BY currency`,
     [...knownValues(known), account],
   );
   return Object.fromEntries(rows.map(({ currency, balance }) => [currency, BigInt(balance)]));
@@ -78,27 +83,32 @@ type RowText = Omit<StatementRow, 'amountMinor' | 'balanceMinor'> & {
   count: number;
 };
 
+/** What lies between two states, read by their transactions; the running balance goes on from what was there before. */
 async function rowsBetween(
   client: Queryable,
   { account, rowsMax }: StatementRequest,
   { from, until }: { from: KnownState | null; until: KnownState | null },
+  opening: Readonly<Record<string, bigint>>,
 ) {
   const rows = await rowsOf<RowText>(
     client,
     `WITH moved AS (
        SELECT p.*, CASE WHEN debit_account = $3 THEN amount_minor ELSE -amount_minor END AS amount,
               CASE WHEN debit_account = $3 THEN credit_account ELSE debit_account END AS other
-       FROM fare.posting_day p WHERE (debit_account = $3 OR credit_account = $3) AND ${KNOWN('p.xact')}),
+       FROM fare.posting_day p WHERE (debit_account = $3 OR credit_account = $3) AND ${KNOWN('p.xact')}
+        AND ($1::xid8 IS NULL OR (p.xact::text)::bigint <= ($1::xid8::text)::bigint)
+        AND ($4::xid8 IS NULL OR (p.xact::text)::bigint >= ($4::xid8::text)::bigint
+             AND NOT (p.xact < $4::xid8 OR (p.xact = $4::xid8 AND $5::boolean)))),
      running AS (
-       SELECT *, sum(amount) OVER (PARTITION BY currency ORDER BY xact, posting_id) AS balance FROM moved)
+       SELECT *, coalesce(($7::json->>currency)::bigint, 0)
+                 + sum(amount) OVER (PARTITION BY currency ORDER BY xact, posting_id) AS balance FROM moved)
      SELECT posting_id AS "postingId", posted_at_ms::float8 AS "postedAtMs", other AS "otherAccount",
        amount::text AS "amountMinor", currency, fare_day::text AS "fareDay", tap_id AS "tapId", reverses,
        CASE WHEN fare_day > coalesce((SELECT max(c.fare_day) FROM fare.close c WHERE ${KNOWN('c.xact')}), '-infinity')
             THEN 'pending' ELSE 'posted' END AS state,
        balance::text AS "balanceMinor", (count(*) OVER ())::float8 AS count
-     FROM running WHERE $4::xid8 IS NULL OR NOT (xact < $4::xid8 OR (xact = $4::xid8 AND $5::boolean))
-     ORDER BY running.xact, posting_id LIMIT $6`,
-    [...knownValues(until), account, ...knownValues(from), rowsMax],
+     FROM running ORDER BY xact, posting_id LIMIT $6`,
+    [...knownValues(until), account, ...knownValues(from), rowsMax, openingText(opening)],
   );
   return {
     count: rows[0]?.count ?? 0,
@@ -108,4 +118,10 @@ async function rowsBetween(
       balanceMinor: BigInt(row.balanceMinor),
     })),
   };
+}
+
+function openingText(opening: Readonly<Record<string, bigint>>): string {
+  return JSON.stringify(opening, (_key, value: unknown) =>
+    typeof value === 'bigint' ? value.toString() : value,
+  );
 }

@@ -2,13 +2,16 @@
  * Leaves of the audit log: exact bytes written in the transaction of what they witness, unsequenced. A sequencer numbers
  * committed leaves afterwards; these bytes are what it hashes, so they are never serialised again.
  */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '#contracts/hash-chain.ts';
 import type { Decision } from './ledger/decision.ts';
 import type { Posting } from './ledger/post-line.ts';
 import type { AuditLeaf } from './ports.ts';
 
-/** What a decision said and moved. The steps stand in by their hash; their exact text is in the decision. */
-export function decisionLeaf(decision: Decision, postings: readonly Posting[]): AuditLeaf {
+/**
+ * What a decision said and moved. The steps stand in by their hash; their exact text is in the decision.
+ * @param salt where the leaf's hash is shown to people who must not guess its bytes
+ */
+export function decisionLeaf(decision: Decision, postings: readonly Posting[], salt?: string): AuditLeaf {
   const { line } = decision;
   const bytes = JSON.stringify({
     v: 1,
@@ -20,7 +23,7 @@ export function decisionLeaf(decision: Decision, postings: readonly Posting[]): 
     accountVersion: decision.accountVersion.toString(),
     fareDay: decision.fareDay,
     line: decision.lineSha256,
-    steps: createHash('sha256').update(decision.steps).digest('hex'),
+    steps: sha256Hex(decision.steps),
     package: line?.packageHash ?? null,
     gross: (line?.grossMinor ?? 0n).toString(),
     rider: decision.riderMinor.toString(),
@@ -35,6 +38,7 @@ export function decisionLeaf(decision: Decision, postings: readonly Posting[]): 
       posting.creditAccount,
       posting.amountMinor.toString(),
     ]),
+    ...(salt === undefined ? {} : { salt }),
   });
   return { kind: 'decision', ref: `${decision.tapId}#${decision.revision}`, bytes };
 }

@@ -6,8 +6,9 @@ import { type ClaimText, claimBytes, firstVersion, nextVersion } from './claims/
 import { type ClaimDraft, claimIdOf, type LeftOut } from './claims/model.ts';
 import type { Payload } from './command-kinds.ts';
 import type { Desk, Naming, Refusal } from './commands.ts';
+import { judgeSignature } from './settlement/judge-signature.ts';
 import { nextPeriod, parsePeriod, periodOfDay } from './settlement/period.ts';
-import type { ActSide } from './settlement/signature-schemes.ts';
+import { type ActSide, type ClaimAct, claimStatement } from './settlement/signature-schemes.ts';
 
 /** What has to be known before a command about claims is decided. */
 export interface ClaimBooks {
@@ -69,7 +70,7 @@ export interface KeptObjection {
 export type ClaimFact =
   | { readonly sort: 'draft'; readonly row: object; readonly period: string }
   | {
-      readonly sort: 'claim' | 'version' | 'step' | 'objection' | 'answer' | 'correction';
+      readonly sort: 'claim' | 'version' | 'step' | 'objection' | 'answer' | 'correction' | 'signature';
       readonly row: object;
     };
 
@@ -136,6 +137,8 @@ function submitClaim(payload: Payload<'submit-claim'>, naming: Naming, desk: Des
   if (!found.ok) return found.refusal;
   const { claim } = found;
   if (claim.submitted) return { reason: 'CLAIM_ALREADY_SUBMITTED', detail: payload.claimId };
+  const refused = keepSignature(claim, payload, { act: 'submit' }, naming, desk);
+  if (refused !== null) return refused;
   claim.submitted = true;
   pushStep('submitted', payload, naming, desk);
   return null;
@@ -152,6 +155,8 @@ function agreeClaim(payload: Payload<'agree-claim'>, naming: Naming, desk: Desk)
     return { reason: 'CLAIM_VERSION_OLD', detail: `version ${claim.text.version} is ${claim.sha256}` };
   if (claim.agreed.has(payload.side))
     return { reason: 'CLAIM_ALREADY_AGREED', detail: `${payload.side}, version ${claim.text.version}` };
+  const refused = keepSignature(claim, payload, { act: 'agree' }, naming, desk);
+  if (refused !== null) return refused;
   claim.agreed.add(payload.side);
   pushStep('agreed', payload, naming, desk);
   return null;
@@ -170,6 +175,8 @@ function objectClaim(payload: Payload<'object-claim'>, naming: Naming, desk: Des
       reason: 'OBJECTION_SUBJECT_UNKNOWN',
       detail: tapRef ?? payload.lineId ?? 'neither line nor tap',
     };
+  const refused = keepSignature(claim, payload, { act: 'object', ...payload }, naming, desk);
+  if (refused !== null) return refused;
   claim.objections.set(naming.commandId, { side, lineId, answered: false, minor: '0' });
   const row = {
     objectionId: naming.commandId,
@@ -200,6 +207,8 @@ function answerObjection(payload: Payload<'answer-objection'>, naming: Naming, d
     return { reason: 'CORRECTION_MISSING', detail: objectionId };
   if (whole && !inRange(claim, objection.lineId, BigInt(correctionMinor)))
     return { reason: 'CORRECTION_OUT_OF_RANGE', detail: `line ${objection.lineId}, by ${correctionMinor}` };
+  const refused = keepSignature(claim, payload, { act: 'answer', ...payload }, naming, desk);
+  if (refused !== null) return refused;
   objection.answered = true;
   objection.minor = correctionMinor ?? '0';
   const row = {
@@ -219,6 +228,24 @@ function answerObjection(payload: Payload<'answer-objection'>, naming: Naming, d
   claim.agreed.clear();
   const { version } = claim.text;
   desk.writes.claims.push({ sort: 'correction', row: { objectionId, claimId, version } });
+  return null;
+}
+
+/** What a side says of a claim, it has signed; the signature is kept beside what it says. */
+function keepSignature(
+  { text, sha256 }: KeptClaim,
+  { side, signerId, signature }: { side: ActSide; signerId: string; signature: string },
+  said: ClaimAct,
+  { commandId: factId, knownFromMs }: Naming,
+  desk: Desk,
+): Refusal {
+  const { claimId, version, carrierId } = text;
+  const statement = claimStatement({ claimId, version, sha256, side }, said);
+  const judged = judgeSignature({ statement, signerId, signature, side, carrierId }, desk);
+  if (!judged.ok) return judged.refusal;
+  const { qualified } = judged;
+  const row = { factId, claimId, version, act: said.act, side, signerId, qualified, statement, signature };
+  desk.writes.claims.push({ sort: 'signature', row: { ...row, knownFromMs } });
   return null;
 }
 
@@ -279,7 +306,7 @@ function withCarried(period: string, { claims, carried }: Drafting): ClaimDraft[
     if (all.some((draft) => sameParty(draft, one))) continue;
     const { carrierId, fundingId, currency } = one;
     const claimId = claimIdOf(period, carrierId, fundingId, currency);
-    all.push({ claimId, carrierId, fundingId, currency, lines: [] });
+    all.push({ claimId, carrierId, fundingId, currency, lines: [], prices: [], limits: [] });
   }
   return all.sort((a, b) => compareText(a.claimId, b.claimId));
 }

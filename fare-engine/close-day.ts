@@ -13,7 +13,7 @@ import {
   NOTHING_AHEAD,
 } from '#pricing/close-rules.ts';
 import { isPenalty } from '#pricing/journey-lines.ts';
-import type { TapFact } from '#pricing/model.ts';
+import type { PricingState, TapFact } from '#pricing/model.ts';
 import type { ReadyDay } from './facts/account-day.ts';
 import type { FareDays } from './facts/facts.ts';
 import type { PlannedLine } from './ledger/decision.ts';
@@ -30,6 +30,8 @@ export interface ClosingRules {
 export interface PlannedDay {
   readonly lines: readonly PlannedLine[];
   readonly out: CarriedState;
+  /** From where a later tap of the day may be priced alone; `null` where the whole day has to be. */
+  readonly running: PricingState | null;
 }
 
 /** Prices an account-day and splits off what came too late. */
@@ -44,14 +46,15 @@ export function planDay(
   const dayEndMs = rules.days.endOfMs(day.fareDay);
   const closedAtMs = close?.knownFromMs ?? null;
   const inTime = (tap: TapFact): boolean =>
+    closedAtMs === null ||
     cameInTime({
       receivedAtMs: tap.receivedAtMs as number,
       dayEndMs,
       closedAtMs,
       lateTapAcceptMs: pricer.lateTapAcceptMs(tap, day.knownAsOfMs),
     });
-  const { lines, out } = chargeDay(carried, day, pricer, inTime, ahead);
-  return { lines: lines.map((charged) => planned(charged, ready)), out };
+  const { lines, out, running } = chargeDay(carried, day, pricer, inTime, ahead);
+  return { lines: lines.map((charged) => planned(charged, ready)), out, running };
 }
 
 function planned({ line, lossMinor }: ChargedLine, ready: ReadyDay): PlannedLine {

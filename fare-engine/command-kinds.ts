@@ -29,12 +29,21 @@ const oneOf = <T extends string>(words: readonly T[]) =>
 const Month = Type.String({ pattern: '^[0-9]{4}-(0[1-9]|1[0-2])$' });
 const Side = Type.Union([Type.Literal('department'), Type.Literal('carrier')]);
 
+/** Who holds money of bank cards: a name in the ledger. */
+const HolderId = Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,31}$' });
+
 const drivenRoute = {
   routeId: FeedId,
   tripId: Type.Optional(Type.Union([FeedId, Type.Null()])),
   directionId: Type.Optional(Type.Union([Type.Literal(0), Type.Literal(1), Type.Null()])),
   validFromMs: InstantMs,
 };
+
+/** Base64; a container of a qualified signature carries its evidence. */
+const Signature = Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 40_000 });
+
+/** Who has signed what a side says of a claim (settlement/signature-schemes.ts). */
+const signed = { signerId: Type.String({ format: 'uuid' }), signature: Signature };
 
 const claimVersion = {
   claimId: Type.String({ minLength: 1, maxLength: 1000 }),
@@ -67,6 +76,18 @@ export const COMMANDS = {
     currency: Currency,
     /** The till or payment provider. */
     source: Name,
+  }),
+  /** A pass or carnet is given back, from now on; what comes back for it, its product's terms say. */
+  'return-holding': strict({
+    passId: Name,
+    /** Handed out at a till or by a payment provider, or credited to the holder's account. */
+    to: oneOf(['till', 'wallet']),
+    /** The till or provider, where `to` says so. */
+    source: Type.Optional(Name),
+    /** What the passenger was told; another sum is refused. */
+    amountMinor: Type.Optional(Amount),
+    reason: Sentence,
+    by: Sentence,
   }),
   'revoke-entitlement': strict({
     entitlementId: Name,
@@ -131,6 +152,59 @@ export const COMMANDS = {
     currency: Currency,
     by: Sentence,
   }),
+  /** A payment that the acquirer would not take goes on: `again` under its key, or `anew` with its days owed once more. */
+  'take-up-payment': strict({
+    paymentId: Type.String({ pattern: '^bp-[0-9a-f]{32}$' }),
+    how: oneOf(['again', 'anew']),
+    /** Said where a refund may have been done, and is asked for anew: the money may go out a second time. */
+    risk: Type.Optional(Type.Literal('paid-twice')),
+    by: Sentence,
+  }),
+  /** Whose a chargeback is that fitted no payment: a payment's, the city's loss, or given back by the acquirer. */
+  'move-chargeback': strict({
+    acquirerId: HolderId,
+    n: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+    to: oneOf(['payment', 'loss', 'acquirer']),
+    paymentId: Type.Optional(Type.String({ pattern: '^bp-[0-9a-f]{32}$' })),
+    reason: Sentence,
+    by: Sentence,
+  }),
+  /** What a chargeback was that came without its form: its fields, or nothing where they are absent. */
+  'read-chargeback': strict({
+    acquirerId: HolderId,
+    sha256: Sha256Hex,
+    chargeback: Type.Optional(
+      strict({
+        n: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
+        /** Of the clearing. */
+        reference: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }),
+        code: Type.String({ pattern: '^[0-9A-Z]{2}$' }),
+        amountMinor: Amount,
+        currency: Currency,
+      }),
+    ),
+    reason: Sentence,
+    by: Sentence,
+  }),
+  /**
+   * Of a day's money with whoever holds it: what an acquirer's clearing file (`clearing`) or a payment provider's report (`provider`) says it
+   * keeps and pays out; what the city's bank has booked of that (`payout`), or of what was counted in a till (`deposit`). Once for each
+   * book, holder, day and currency.
+   */
+  'book-money': strict({
+    /** `<book>-<holder>-<day>-<currency>`. */
+    bookingId: Name,
+    book: oneOf(['clearing', 'provider', 'payout', 'deposit']),
+    /** Acquirer, payment provider or till. */
+    holderId: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,95}$' }),
+    day: FareDay,
+    currency: Currency,
+    feeMinor: Type.String({ pattern: '^(0|[1-9][0-9]{0,14})$' }),
+    netMinor: Type.String({ pattern: '^(0|-?[1-9][0-9]{0,14})$' }),
+    /** Of the lines of the file that it sums up. */
+    linesSha256: Sha256Hex,
+    by: Sentence,
+  }),
   'deny-medium': strict({
     tokenId: TokenId,
     reason: DenyReason,
@@ -172,16 +246,16 @@ export const COMMANDS = {
     objections: Type.Boolean(),
     /** What is objected to, in short; the objection itself is a matter of its own. */
     note: Type.Optional(Sentence),
-    /** Base64; a container of a qualified signature carries its certificate. */
-    signature: Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 12_000 }),
+    signature: Signature,
     who: Sentence,
   }),
   /** The compensation claims of a settled month are drafted, by a named person. */
   'draft-claims': strict({ period: Month, by: Sentence }),
-  'submit-claim': strict({ ...claimVersion, side: Side, by: Sentence }),
+  'submit-claim': strict({ ...claimVersion, ...signed, side: Side, by: Sentence }),
   /** To a line, or to a tap by its reference in the claim. */
   'object-claim': strict({
     ...claimVersion,
+    ...signed,
     side: Side,
     lineId: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
     tapRef: Type.Optional(Type.String({ pattern: '^[0-9a-f]{32}$' })),
@@ -192,6 +266,7 @@ export const COMMANDS = {
   /** Accepted: by how much the line is corrected, in a new version or in the next month's claim. */
   'answer-objection': strict({
     ...claimVersion,
+    ...signed,
     side: Side,
     objectionId: Type.String({ format: 'uuid' }),
     accepted: Type.Boolean(),
@@ -200,7 +275,7 @@ export const COMMANDS = {
     correctionMinor: Type.Optional(Type.String({ pattern: '^-?[1-9][0-9]{0,14}$' })),
     by: Sentence,
   }),
-  'agree-claim': strict({ ...claimVersion, sha256: Sha256Hex, side: Side, by: Sentence }),
+  'agree-claim': strict({ ...claimVersion, ...signed, sha256: Sha256Hex, side: Side, by: Sentence }),
   /** Whether a device may issue and replace cards. */
   'say-station': strict({
     deviceId: DeviceId,

@@ -12,12 +12,14 @@ import {
 } from './anomalies/finding-commands.ts';
 import { assignDevice, assignRoute, assignVehicle, correctRoute, type SaidRoute } from './assign-commands.ts';
 import { commandLeaf } from './audit-leaf.ts';
-import { type DebtNow, type PaidDebt, payDebt } from './bank/debt-commands.ts';
+import { type BankContext, type BankWrites, noBankWrites, obeyBank } from './bank/bank-commands.ts';
+import type { BankRefusal } from './bank/refusals.ts';
 import { type ReplacementFact, replaceMedium, type StationFact, sayStation } from './card-commands.ts';
 import { type ClaimBooks, type ClaimFact, obeyClaim } from './claim-commands.ts';
 import type { ClaimRefusal } from './claims/refusals.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
 import { closeDay } from './close-command.ts';
+import { idempotencyKey, sortKeys } from './command-keys.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
 import { isAccountDenial } from './deny-list/account-denials.ts';
 import { allowAccount, allowMedium, denyAccount, denyMedium } from './deny-list/deny-commands.ts';
@@ -31,6 +33,8 @@ import type {
   PassHolding,
   VehicleAssignment,
 } from './facts/facts.ts';
+import type { HoldingRefusal } from './holdings/refusals.ts';
+import { type HoldingBooks, type ReturnFact, returnHolding } from './holdings/return-command.ts';
 import type { Posting } from './ledger/post-line.ts';
 import type { AuditLeaf } from './ports.ts';
 import {
@@ -72,9 +76,6 @@ export type CommandRefusalReason =
   | 'ACCOUNT_WITHOUT_MEDIA'
   | 'DAY_ALREADY_CLOSED'
   | 'DAY_NOT_OVER'
-  | 'DEBT_UNKNOWN'
-  | 'DEBT_NOT_PAYABLE'
-  | 'DEBT_AMOUNT_DIFFERS'
   | 'ANOMALY_UNKNOWN'
   | 'REPAIR_TAP_UNKNOWN'
   | 'REPAIR_NOT_MISSING'
@@ -82,7 +83,9 @@ export type CommandRefusalReason =
   | 'REPAIR_ALREADY_ASKED'
   | 'REPAIR_UNKNOWN'
   | 'REPAIR_ALREADY_DECIDED'
+  | BankRefusal
   | ClaimRefusal
+  | HoldingRefusal
   | SettlementRefusal;
 
 export interface CommandRefusal extends SubmittedCommand {
@@ -139,10 +142,12 @@ export interface CommandContext {
   readonly claims?: ClaimBooks;
   /** Where a command is about repairs of journeys, and tariffs are at hand. */
   readonly repairs?: RepairBooks;
+  /** Where a command gives a pass back, and tariffs are at hand. */
+  readonly holdings?: HoldingBooks;
   /** Findings that these commands bring or judge, and that are stored. */
   readonly findings: ReadonlySet<string>;
-  /** Debts of bank cards that these commands pay. */
-  readonly debts: ReadonlyMap<string, DebtNow>;
+  /** What these commands speak of about bank cards. */
+  readonly bank: BankContext;
   /** First instant that no fact known so far uses: whatever is decided now is known strictly later. */
   readonly knownAfterMs: number;
   readonly nowMs: number;
@@ -157,13 +162,14 @@ export interface Touched {
   readonly untilMs: number | null;
 }
 
-export interface CommandWrites {
+export interface CommandWrites extends BankWrites {
   readonly accepted: AcceptedCommand[];
   readonly refusals: CommandRefusal[];
   readonly links: MediaLink[];
   readonly entitlements: Entitlement[];
   readonly revocations: RevocationFact[];
   readonly passes: PassHolding[];
+  readonly returns: ReturnFact[];
   readonly assignments: DeviceAssignment[];
   readonly carriers: VehicleAssignment[];
   readonly routes: SaidRoute[];
@@ -174,7 +180,6 @@ export interface CommandWrites {
   readonly stations: StationFact[];
   readonly replacements: ReplacementFact[];
   readonly findings: FindingFact[];
-  readonly debtsPaid: PaidDebt[];
   readonly reviews: ReviewFact[];
   readonly settlements: SettlementFact[];
   readonly claims: ClaimFact[];
@@ -185,29 +190,6 @@ export interface CommandWrites {
   readonly leaves: AuditLeaf[];
   readonly touched: Touched[];
   knownAfterMs: number;
-}
-
-/** Key under which a command is obeyed once. */
-export function idempotencyKey(command: SubmittedCommand): string {
-  const payload = command.payload as Record<string, unknown> | null;
-  const named = {
-    'credit-wallet': 'idempotencyKey',
-    'grant-entitlement': 'entitlementId',
-    'sell-pass': 'passId',
-    'close-day': 'fareDay',
-    'decide-repair': 'repairId',
-  };
-  const field = (named as Record<string, string>)[command.kind];
-  const value = field === undefined ? undefined : payload?.[field];
-  return typeof value === 'string' ? `${command.kind}:${value}` : `command:${command.commandId}`;
-}
-
-/** Entitlements that these commands speak of, for the adapter to load. */
-export function entitlementsNamed(commands: readonly SubmittedCommand[]): string[] {
-  const ids = commands.map(
-    (command) => (command.payload as Record<string, unknown> | null)?.['entitlementId'],
-  );
-  return ids.filter((id): id is string => typeof id === 'string');
 }
 
 /** Decides commands in their order; later ones see what earlier ones of the same call did. */
@@ -223,6 +205,7 @@ export function decideCommands(
     entitlements: [],
     revocations: [],
     passes: [],
+    returns: [],
     assignments: [],
     carriers: [],
     routes: [],
@@ -233,7 +216,7 @@ export function decideCommands(
     stations: [],
     replacements: [],
     findings: [],
-    debtsPaid: [],
+    ...noBankWrites(),
     reviews: [],
     settlements: [],
     claims: [],
@@ -339,6 +322,8 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
       return grant(payload as Payload<'grant-entitlement'>, naming, desk);
     case 'sell-pass':
       return sellPass(payload as Payload<'sell-pass'>, naming, desk);
+    case 'return-holding':
+      return returnHolding(payload as Payload<'return-holding'>, naming, desk);
     case 'revoke-entitlement':
       return revoke(payload as Payload<'revoke-entitlement'>, naming, desk);
     case 'assign-device':
@@ -382,16 +367,14 @@ function obey(kind: CommandKind, payload: unknown, naming: Naming, desk: Desk): 
     case 'decide-repair':
       return decideRepair(payload as Payload<'decide-repair'>, naming, desk);
     case 'pay-debt':
-      return payDebt(payload as Payload<'pay-debt'>, naming, desk);
+    case 'take-up-payment':
+    case 'book-money':
+    case 'move-chargeback':
+    case 'read-chargeback':
+      return obeyBank(kind, payload, naming, desk);
     case 'record-anomaly':
       return recordAnomaly(payload as Payload<'record-anomaly'>, naming, desk);
     case 'review-anomaly':
       return reviewAnomaly(payload as Payload<'review-anomaly'>, naming, desk);
   }
-}
-
-/** The same inputs in any order of fields have one text. What stands inside a field has the order that the inbox gave it. */
-function sortKeys(value: object): Record<string, unknown> {
-  const entries = Object.entries(value).filter(([, item]) => item !== null && item !== undefined);
-  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
 }

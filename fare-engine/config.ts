@@ -35,6 +35,13 @@ export const FareEngineEnvironment = Type.Object({
       description: "what they signed; without it tariff-approvals of the city's folder",
     }),
   ),
+  KVYTOK_SIGNATURE_TRUST_DIR: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'folder with certificates of authorities (.pem, .crt, .cer) and their revocation lists (.crl): acts and claims then take signatures in CAdES-BES alone; without it those for development',
+    }),
+  ),
   KVYTOK_LISTS_CLIENT_ID: Type.String({
     default: 'lists',
     pattern: '^[a-z0-9][a-z0-9-]{1,62}$',
@@ -73,6 +80,26 @@ export const FareEngineEnvironment = Type.Object({
   KVYTOK_ACQUIRER_CA_FILE: Type.Optional(
     Type.String({ minLength: 1, description: "PEM file with the authority of the acquirer's certificate" }),
   ),
+  KVYTOK_PAYMENTS_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://',
+      description:
+        "address of the payment provider's API; without it riders' debts are paid at tills, or through another fare engine",
+    }),
+  ),
+  KVYTOK_PAYMENTS_TOKEN_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: 'file with the token that the payment provider has given' }),
+  ),
+  KVYTOK_PAYMENTS_CA_FILE: Type.Optional(
+    Type.String({ minLength: 1, description: "PEM file with the authority of the provider's certificate" }),
+  ),
+  KVYTOK_PORTAL_PUBLIC_URL: Type.Optional(
+    Type.String({
+      pattern: '^https?://[^\\s]+[^/\\s]$',
+      description:
+        'address under which riders reach the portal: where the payment provider sends them back to',
+    }),
+  ),
   KVYTOK_AUDIT_KEY_FILES: Type.Optional(
     Type.String({
       minLength: 1,
@@ -104,8 +131,13 @@ export interface FareEngineLimits {
   /** How often leaves of the audit log are numbered and signed, and how many at once. */
   readonly auditEveryMs: number;
   readonly auditLeavesMax: number;
+  /** How often what is new goes into the sums that are kept, and leaves of the audit log at once: each stands for a decision or more. */
+  readonly foldEveryMs: number;
+  readonly foldLeavesMax: number;
   /** How often the bank desk looks for work. */
   readonly bankEveryMs: number;
+  /** How often the debt desk looks what riders ask for and what was paid. */
+  readonly debtsEveryMs: number;
 }
 
 export const DEFAULT_LIMITS: FareEngineLimits = {
@@ -121,7 +153,10 @@ export const DEFAULT_LIMITS: FareEngineLimits = {
   tariffsEveryMs: 2000,
   auditEveryMs: 5000,
   auditLeavesMax: 20_000,
+  foldEveryMs: 2000,
+  foldLeavesMax: 20_000,
   bankEveryMs: 1000,
+  debtsEveryMs: 400,
 };
 
 /** How the deny list goes out. */
@@ -147,6 +182,11 @@ export interface AcquirerConfig {
   readonly caPem?: string;
 }
 
+/** How the payment provider is reached, and where riders come back to. */
+export interface PaymentsConfig extends AcquirerConfig {
+  readonly publicUrl: string;
+}
+
 /** Configuration of {@link import('./main.ts').startFareEngine}. */
 export interface FareEngineConfig {
   /** Address under the role `fare_runtime`, of a migrated database. */
@@ -155,22 +195,27 @@ export interface FareEngineConfig {
   readonly cityDir: string;
   /** Who may sign tariffs, and what they signed; absent = `officers.yaml` and `tariff-approvals/` of the city's folder. */
   readonly approvals?: ApprovalPlaces;
+  /** Whom signatures under acts and claims are trusted by; absent = signatures for development. */
+  readonly signatureTrustDir?: string;
   /** Absent where this process publishes no lists. */
   readonly lists?: ListsConfig;
   /** Keys that sign the audit log. Absent where this process does not: leaves wait for one that does. */
   readonly auditKeys?: readonly KeyObject[];
   /** Absent where this process asks no bank for money. */
   readonly acquirer?: AcquirerConfig;
+  /** Absent where this process takes no debts through a payment provider. */
+  readonly payments?: PaymentsConfig;
   readonly limits?: Partial<FareEngineLimits>;
 }
 
 /**
  * From the environment, files read.
- * @throws OperatorError FARE_LISTS_INCOMPLETE, FARE_ACQUIRER_INCOMPLETE, SECRET_FILE_UNREADABLE, AUDIT_KEY_OPEN
+ * @throws OperatorError FARE_LISTS_INCOMPLETE, FARE_ACQUIRER_INCOMPLETE, FARE_PAYMENTS_INCOMPLETE, SECRET_FILE_UNREADABLE, AUDIT_KEY_OPEN
  */
 export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
   const lists = listsConfig(env);
   const acquirer = acquirerConfig(env);
+  const payments = paymentsConfig(env);
   const own = placesOf(env.KVYTOK_CITY_DIR);
   return {
     postgresUrl: env.KVYTOK_POSTGRES_URL,
@@ -179,8 +224,12 @@ export function fareEngineConfig(env: FareEngineEnvironment): FareEngineConfig {
       officersFile: env.KVYTOK_OFFICERS_FILE ?? own.officersFile,
       dir: env.KVYTOK_TARIFF_APPROVALS_DIR ?? own.dir,
     },
+    ...(env.KVYTOK_SIGNATURE_TRUST_DIR === undefined
+      ? {}
+      : { signatureTrustDir: env.KVYTOK_SIGNATURE_TRUST_DIR }),
     ...(lists === null ? {} : { lists }),
     ...(acquirer === null ? {} : { acquirer }),
+    ...(payments === null ? {} : { payments }),
     ...(env.KVYTOK_AUDIT_KEY_FILES === undefined
       ? {}
       : { auditKeys: env.KVYTOK_AUDIT_KEY_FILES.split(',').map(readAuditKey) }),
@@ -204,29 +253,73 @@ function readAuditKey(path: string): KeyObject {
 const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost'];
 
 function acquirerConfig(env: FareEngineEnvironment): AcquirerConfig | null {
-  const {
-    KVYTOK_ACQUIRER_URL: url,
-    KVYTOK_ACQUIRER_TOKEN_FILE: tokenFile,
-    KVYTOK_ACQUIRER_CA_FILE: caFile,
-  } = env;
+  return remoteConfig(
+    {
+      url: env.KVYTOK_ACQUIRER_URL,
+      tokenFile: env.KVYTOK_ACQUIRER_TOKEN_FILE,
+      caFile: env.KVYTOK_ACQUIRER_CA_FILE,
+    },
+    {
+      code: 'FARE_ACQUIRER_INCOMPLETE',
+      open: 'KVYTOK_ACQUIRER_URL is an address without TLS on another machine.',
+      missing:
+        'To ask banks for money the fare engine needs the address of the acquirer and a token; one of them is missing.',
+      todo: 'Set KVYTOK_ACQUIRER_URL (https://…; http:// to this machine alone) and KVYTOK_ACQUIRER_TOKEN_FILE together, or neither.',
+    },
+  );
+}
+
+function paymentsConfig(env: FareEngineEnvironment): PaymentsConfig | null {
+  const words = {
+    code: 'FARE_PAYMENTS_INCOMPLETE',
+    open: 'KVYTOK_PAYMENTS_URL is an address without TLS on another machine.',
+    missing:
+      'To have debts paid online the fare engine needs the payment provider, a token, and the address to which riders come back; one of them is missing.',
+    todo: 'Set KVYTOK_PAYMENTS_URL (https://…; http:// to this machine alone), KVYTOK_PAYMENTS_TOKEN_FILE and KVYTOK_PORTAL_PUBLIC_URL together, or none of the first two.',
+  };
+  const files = {
+    url: env.KVYTOK_PAYMENTS_URL,
+    tokenFile: env.KVYTOK_PAYMENTS_TOKEN_FILE,
+    caFile: env.KVYTOK_PAYMENTS_CA_FILE,
+  };
+  const remote = remoteConfig(files, words);
+  const publicUrl = env.KVYTOK_PORTAL_PUBLIC_URL;
+  if (remote === null) return null;
+  if (publicUrl === undefined) throw incomplete({ ...words, open: words.missing });
+  return { ...remote, publicUrl };
+}
+
+interface RemoteWords {
+  readonly code: string;
+  readonly open: string;
+  readonly missing: string;
+  readonly todo: string;
+}
+
+/** A server of somebody else's with a token of its own; `null` = none is named. */
+function remoteConfig(
+  { url, tokenFile, caFile }: Readonly<Record<'url' | 'tokenFile' | 'caFile', string | undefined>>,
+  words: RemoteWords,
+): AcquirerConfig | null {
   if (url === undefined && tokenFile === undefined && caFile === undefined) return null;
   const address = url !== undefined && URL.canParse(url) ? new URL(url) : null;
   const open = address?.protocol === 'http:' && !LOOPBACK.includes(address.hostname);
-  if (address === null || tokenFile === undefined || open) {
-    throw new OperatorError({
-      code: 'FARE_ACQUIRER_INCOMPLETE',
-      happened: open
-        ? 'KVYTOK_ACQUIRER_URL is an address without TLS on another machine.'
-        : 'To ask banks for money the fare engine needs the address of the acquirer and a token; one of them is missing.',
-      kept: 'Nothing was started and nothing was changed.',
-      todo: 'Set KVYTOK_ACQUIRER_URL (https://…; http:// to this machine alone) and KVYTOK_ACQUIRER_TOKEN_FILE together, or neither.',
-    });
-  }
+  if (address === null || tokenFile === undefined || open)
+    throw incomplete(open ? words : { ...words, open: words.missing });
   return {
     url: address.href,
     token: readSecretFile(tokenFile),
     ...(caFile === undefined ? {} : { caPem: readSecretFile(caFile) }),
   };
+}
+
+function incomplete({ code, open, todo }: Omit<RemoteWords, 'missing'>): OperatorError {
+  return new OperatorError({
+    code,
+    happened: open,
+    kept: 'Nothing was started and nothing was changed.',
+    todo,
+  });
 }
 
 function listsConfig(env: FareEngineEnvironment): ListsConfig | null {

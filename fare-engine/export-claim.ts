@@ -1,13 +1,15 @@
 /**
  * Reads what a claim's bundle needs out of the database, on one snapshot: the claim's bytes, its taps under their references, what
- * was objected, and for each decision its place in the audit log. Nothing of accounts or media is read.
+ * was objected, and for each ride what the audit log says of it, and where. Nothing of accounts or media is read; taps pass
+ * through, some at a time.
  */
-import { formatProof, HASH_BYTES } from '#contracts/audit-log.ts';
+import { formatProof, HASH_BYTES, TILE_WIDTH } from '#contracts/audit-log.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { getZone } from '#pricing/local-time.ts';
-import { leafHash } from './audit/merkle.ts';
-import { proveInclusion, type ReadTile } from './audit/prove.ts';
-import type { BundleTap, TapProof } from './claims/bundle-text.ts';
+import { blocksBetween } from './audit/many-leaves.ts';
+import { proveInclusion, type ReadTile, wholeSubtree } from './audit/prove.ts';
+import { type BundleTap, hourText, type ProofEnd, type TapProof } from './claims/bundle-text.ts';
+import { parseConcessionEntry } from './claims/concession-leaf.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 
 /** Which claim: its newest version. */
@@ -20,36 +22,43 @@ export interface ClaimAsk {
 export interface ExportedClaim {
   readonly bytes: string;
   readonly objections: readonly object[];
-  readonly taps: readonly BundleTap[];
-  readonly proofs: readonly TapProof[];
+  readonly taps: number;
   readonly claimProof: string;
   readonly checkpoint: string;
   readonly origin: string;
   readonly keys: readonly string[];
 }
 
+/** Where a claim's tables go while they are read: some rows at a time, and what ends the proofs. */
+export interface ClaimTables {
+  rows(some: readonly { readonly tap: BundleTap; readonly proof: TapProof }[]): Promise<void>;
+  end(end: ProofEnd): Promise<void>;
+}
+
 /** Most taps of one bundle: a carrier's month against one payer. */
-export const BUNDLE_TAPS_MAX = 1_000_000;
+export const BUNDLE_TAPS_MAX = 10_000_000;
+/** Rows that are held in memory at once. */
+const ROWS_AT_ONCE = 2000;
 
 /** @throws OperatorError CLAIM_NOT_FOUND, CLAIM_NOT_SEALED, CLAIM_TOO_LARGE */
-export function exportClaim(pool: ReaderPool, ask: ClaimAsk, zone: string): Promise<ExportedClaim> {
+export function exportClaim(
+  pool: ReaderPool,
+  ask: ClaimAsk,
+  zone: string,
+  tables: ClaimTables,
+): Promise<ExportedClaim> {
   return onOneSnapshot(pool, async (client) => {
     const claim = await newest(client, ask);
     const head = await latestHead(client);
     const tiles = tileReader(client);
-    const leaves = await leavesOf(client, claim, head);
-    const own = leaves.find(({ kind }) => kind === 'claim');
-    const taps = await tapsOf(client, claim.claimId, zone);
-    const decisions = leaves.filter(({ kind }) => kind === 'decision');
-    if (own === undefined || decisions.length < taps.length) throw notSealed();
-    const path = await proveInclusion(tiles, own.index, head.size);
-    const extra = Buffer.from(own.bytes, 'utf8');
+    const claimProof = await proofOfClaim(client, claim, head, tiles);
+    const taps = await writeTables(client, { claim, head, tiles, zone }, tables);
+    if (taps !== claim.taps) throw notSealed();
     return {
       bytes: claim.bytes,
       objections: await objectionsOf(client, claim),
       taps,
-      proofs: await proofsOf(decisions, tiles, head.size),
-      claimProof: formatProof({ extra, index: own.index, path, note: head.note }),
+      claimProof,
       checkpoint: head.note,
       origin: head.origin,
       keys: (
@@ -118,81 +127,124 @@ function notSealed(): OperatorError {
   });
 }
 
-/** Reads tiles once each: proofs of neighbours share most of them. */
+/** Reads tiles; of each level it keeps the last, for leaves are asked for in their order. */
 function tileReader(client: Queryable): ReadTile {
-  const known = new Map<string, Buffer | null>();
+  const last = new Map<number, { n: number; hashes: Buffer | null }>();
   return async (level, n, width) => {
-    const key = `${level}/${n}`;
-    if (!known.has(key)) {
+    if (last.get(level)?.n !== n) {
       const [tile] = await rowsOf<{ hashes: Buffer }>(
         client,
         'SELECT hashes FROM fare.published_audit_tile WHERE level = $1 AND n = $2 ORDER BY octet_length(hashes) DESC LIMIT 1',
         [level, n],
       );
-      known.set(key, tile?.hashes ?? null);
+      last.set(level, { n, hashes: tile?.hashes ?? null });
     }
-    return known.get(key)?.subarray(0, width * HASH_BYTES) ?? null;
+    return last.get(level)?.hashes?.subarray(0, width * HASH_BYTES) ?? null;
   };
 }
 
-interface Leaf {
-  readonly kind: 'claim' | 'decision';
+/** A place in the order of leaves from which leaves are counted, so that nobody counts the whole log. */
+const BASE = (before: string): string => `
+  SELECT (n + 1) * ${TILE_WIDTH} AS leaves, last_xact AS xact, last_leaf_id AS leaf_id FROM fare.audit_tile
+  WHERE level = 0 AND (last_xact, last_leaf_id) < ${before}
+  UNION ALL SELECT 0, '0'::xid8, 0 ORDER BY leaves DESC LIMIT 1`;
+
+async function proofOfClaim(
+  client: Queryable,
+  { claimId, version }: Newest,
+  head: Head,
+  tiles: ReadTile,
+): Promise<string> {
+  const [own] = await rowsOf<{ index: number; bytes: string }>(
+    client,
+    `WITH own AS (
+       SELECT xact, leaf_id, bytes FROM fare.audit_leaf WHERE kind = 'claim' AND ref = $1
+         AND (xact, leaf_id) <= ($2::xid8, $3::bigint))
+     SELECT bytes, (base.leaves + (SELECT count(*) FROM fare.audit_leaf l
+       WHERE (l.xact, l.leaf_id) > (base.xact, base.leaf_id) AND (l.xact, l.leaf_id) < (own.xact, own.leaf_id)))::float8
+       AS index
+     FROM own CROSS JOIN LATERAL (${BASE('(own.xact, own.leaf_id)')}) AS base`,
+    [`${claimId}#${version}`, head.xact, head.leafId],
+  );
+  if (own === undefined) throw notSealed();
+  const path = await proveInclusion(tiles, own.index, head.size);
+  return formatProof({ extra: Buffer.from(own.bytes, 'utf8'), index: own.index, path, note: head.note });
+}
+
+interface LeafRow {
   readonly index: number;
-  readonly bytes: string;
-  readonly tapRef: string | null;
-  readonly revision: number | null;
+  readonly leaf: string;
+  readonly lineId: string;
+  readonly tapRef: string;
+  readonly revision: number;
+  readonly direction: number;
+  readonly units: string;
+  readonly fundedUnits: string;
+  readonly reason: string | null;
+  readonly correctsClaimId: string | null;
+  readonly flags: readonly string[];
 }
 
-/** A leaf's number is its place in the order of leaves. */
-function leavesOf(client: Queryable, { claimId, version }: Newest, head: Head): Promise<Leaf[]> {
-  return rowsOf<Leaf>(
-    client,
-    `WITH numbered AS (
-       SELECT (row_number() OVER (ORDER BY xact, leaf_id) - 1)::float8 AS index, kind, ref, bytes FROM fare.audit_leaf
-       WHERE (xact, leaf_id) <= ($3::xid8, $4::bigint)),
-     wanted AS (
-       SELECT 'claim' AS kind, $1 || '#' || $2::int AS ref, NULL AS tap_ref, NULL::int AS revision
-       UNION ALL
-       SELECT 'decision', tap_id || '#' || revision, tap_ref, revision FROM fare.claim_tap WHERE claim_id = $1)
-     SELECT kind, index, bytes, tap_ref AS "tapRef", revision FROM numbered JOIN wanted USING (kind, ref) ORDER BY index`,
-    [claimId, version, head.xact, head.leafId],
-  );
-}
+/** The claim's rides in the order of their leaves. A cursor takes no parameters: all of these are numbers, or names quoted. */
+const RIDES = (claimId: string, head: Head): string => `
+  WITH ride AS (SELECT c.*, d.xact FROM fare.claim_tap c JOIN fare.decision d USING (tap_id, revision)
+                 WHERE c.claim_id = '${claimId.replaceAll("'", "''")}'),
+  base AS (${BASE(`((SELECT min(xact) FROM ride), 0)`)}),
+  numbered AS (
+    SELECT base.leaves + row_number() OVER (ORDER BY l.xact, l.leaf_id) - 1 AS index, l.kind, l.ref, l.bytes
+    FROM base JOIN fare.audit_leaf l ON (l.xact, l.leaf_id) > (base.xact, base.leaf_id)
+    WHERE l.xact <= (SELECT max(xact) FROM ride) AND (l.xact, l.leaf_id) <= ('${head.xact}'::xid8, ${head.leafId})),
+  flag AS (SELECT tap_id, json_agg(DISTINCT rule_id ORDER BY rule_id) AS flags FROM fare.published_anomaly
+            WHERE verdict <> 'dismissed' AND tap_id IS NOT NULL GROUP BY 1)
+  SELECT n.index::float8 AS index, n.bytes AS leaf, r.line_id AS "lineId", r.tap_ref AS "tapRef", r.revision, r.direction,
+    r.units::text AS units, r.funded_units::text AS "fundedUnits", r.reason, r.corrects_claim_id AS "correctsClaimId",
+    coalesce(f.flags, '[]') AS flags
+  FROM ride r JOIN numbered n ON n.kind = 'concession' AND n.ref = r.tap_id || '#' || r.revision
+    LEFT JOIN flag f ON f.tap_id = r.tap_id
+  ORDER BY n.index`;
 
-async function proofsOf(leaves: readonly Leaf[], tiles: ReadTile, size: number): Promise<TapProof[]> {
-  const proofs: TapProof[] = [];
-  for (const { index, bytes, tapRef, revision } of leaves) {
-    const path = await proveInclusion(tiles, index, size);
-    const hash = leafHash(Buffer.from(bytes, 'utf8')).toString('base64');
-    const hashes = path.map((one) => one.toString('base64'));
-    proofs.push({
-      tapRef: tapRef as string,
-      revision: revision as number,
-      index,
-      leafHash: hash,
-      path: hashes,
-    });
-  }
-  return proofs;
-}
-
-async function tapsOf(client: Queryable, claimId: string, zone: string): Promise<BundleTap[]> {
+/** Writes rides and their proofs as they are read; gives how many there are. */
+async function writeTables(
+  client: Queryable,
+  from: { claim: Newest; head: Head; tiles: ReadTile; zone: string },
+  tables: ClaimTables,
+): Promise<number> {
+  const { claim, head, tiles, zone } = from;
   const wall = getZone(zone);
-  const rows = await rowsOf<Omit<BundleTap, 'hour'> & { fareAtMs: number }>(
-    client,
-    `SELECT c.line_id AS "lineId", c.tap_ref AS "tapRef", c.revision, c.direction, d.fare_day::text AS "fareDay",
-       t.fare_at_ms::float8 AS "fareAtMs", d.claim_ride AS "claimRide", d.concession_minor::text AS "concessionMinor",
-       c.units::text AS units, c.funded_units::text AS "fundedUnits", c.reason, c.corrects_claim_id AS "correctsClaimId",
-       (SELECT coalesce(json_agg(DISTINCT a.rule_id ORDER BY a.rule_id), '[]') FROM fare.published_anomaly a
-         WHERE a.tap_id = c.tap_id AND a.verdict <> 'dismissed') AS flags
-     FROM fare.claim_tap c JOIN fare.decision d USING (tap_id, revision) JOIN fare.tap t USING (tap_id)
-     WHERE c.claim_id = $1 ORDER BY c.line_id, c.tap_ref, c.revision, c.direction`,
-    [claimId],
-  );
-  return rows.map(({ fareAtMs, ...row }) => ({
-    ...row,
-    hour: new Date(wall.wallMs(fareAtMs)).getUTCHours(),
-  }));
+  await client.query(`DECLARE claim_ride NO SCROLL CURSOR FOR ${RIDES(claim.claimId, head)}`);
+  let [edge, taps] = [0, 0];
+  const between = async (until: number): Promise<string[]> => {
+    const hashes: string[] = [];
+    for (const { height, index } of blocksBetween(edge, until))
+      hashes.push((await wholeSubtree(tiles, height, index, head.size)).toString('base64'));
+    return hashes;
+  };
+  for (;;) {
+    const rows = await rowsOf<LeafRow>(client, `FETCH ${ROWS_AT_ONCE} FROM claim_ride`);
+    if (rows.length === 0) break;
+    const some: { tap: BundleTap; proof: TapProof }[] = [];
+    for (const row of rows) {
+      const { tapRef, revision, index, leaf } = row;
+      some.push({
+        tap: tapOf(row, wall),
+        proof: { tapRef, revision, index, leaf, before: await between(index) },
+      });
+      edge = index + 1;
+    }
+    taps += rows.length;
+    await tables.rows(some);
+  }
+  await client.query('CLOSE claim_ride');
+  await tables.end({ after: await between(head.size) });
+  return taps;
+}
+
+/** A row says what its leaf says. @throws Error for a leaf that cannot be read: the database keeps only what the engine wrote */
+function tapOf({ index: _, leaf, ...row }: LeafRow, wall: ReturnType<typeof getZone>): BundleTap {
+  const entry = parseConcessionEntry(JSON.parse(leaf));
+  if (!entry.ok) throw new Error('a stored leaf of a concession ride cannot be read');
+  const { fareDay, hourMs, ride: claimRide, concession: concessionMinor } = entry.value;
+  return { ...row, fareDay, hour: hourText(hourMs, wall.wallMs(hourMs)), claimRide, concessionMinor };
 }
 
 /** Objections to the claim, and those to earlier ones that it corrects. */

@@ -4,7 +4,12 @@
  * and the tariffs' bytes. Streams: a day of a city need not fit into memory.
  */
 import { OperatorError } from '#platform/errors.ts';
-import { type BundleLine, formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
+import {
+  type BundleLine,
+  type BundleWithdrawal,
+  formatBundleHeader,
+  formatBundleLine,
+} from '#pricing/fact-bundle.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
 import { INITIAL_STATE } from '#pricing/model.ts';
 import { stateText } from '#pricing/state-text.ts';
@@ -60,8 +65,9 @@ export function exportFacts(
   write: (line: string) => Promise<void>,
 ): Promise<ExportCounts> {
   return onOneSnapshot(pool, async (client) => {
-    const { packages, activations, approvals } = await activatedPackages(client, request);
-    await write(formatBundleHeader(request.zone, request.dayStart, packages, activations, approvals));
+    const { packages, activations, approvals, withdrawals } = await activatedPackages(client, request);
+    const { zone, dayStart } = request;
+    await write(formatBundleHeader(zone, dayStart, packages, activations, approvals, withdrawals));
     const closes = await rowsOf<Close>(
       client,
       `SELECT fare_day::text AS "fareDay", known_from_ms::float8 AS "knownFromMs" FROM fare.close ORDER BY fare_day`,
@@ -101,10 +107,10 @@ export function exportFacts(
 const DAY_MS = 86_400_000;
 
 /**
- * The packages that price here, each with the instant from which it was known.
+ * The packages that were activated here, each with the instant from which it was known, and those taken back again.
  * @throws OperatorError TARIFF_MISSING: without a package of its time a bundle proves nothing.
  */
-async function activatedPackages(client: Queryable, { packages, fromDay }: ExportRequest) {
+export async function activatedPackages(client: Queryable, { packages, fromDay }: ExportRequest) {
   const rows = await rowsOf<{
     hash: string;
     versionId: string;
@@ -114,19 +120,25 @@ async function activatedPackages(client: Queryable, { packages, fromDay }: Expor
   }>(
     client,
     `SELECT package_hash AS hash, version_id AS "versionId", known_from_ms::float8 AS "knownFromMs",
-       valid_until_ms::float8 AS "untilMs",
-       (SELECT json_agg(p.statement ORDER BY p.role, p.officer) FROM fare.tariff_approval p
-         WHERE p.package_hash = a.package_hash AND p.act = 'activate') AS approvals
-     FROM fare.tariff_activation a
-     WHERE NOT EXISTS (SELECT FROM fare.tariff_withdrawal w WHERE w.package_hash = a.package_hash)`,
+       valid_until_ms::float8 AS "untilMs", ${statementsOf('activate')} AS approvals
+     FROM fare.tariff_activation a ORDER BY known_from_ms, package_hash`,
   );
+  const withdrawals = await rowsOf<BundleWithdrawal>(
+    client,
+    `SELECT package_hash AS hash, version_id AS "versionId", w.known_from_ms::float8 AS "knownFromMs",
+       coalesce(${statementsOf('withdraw')}, '[]') AS statements
+     FROM fare.tariff_withdrawal w JOIN fare.tariff_activation a USING (package_hash)
+     ORDER BY w.known_from_ms, package_hash`,
+  );
+  const withdrawn = new Set(withdrawals.map(({ hash }) => hash));
   const here = new Set(packages.map(hashPackage));
   for (const { hash, versionId, untilMs } of rows) {
-    if (here.has(hash) || (untilMs !== null && untilMs < Date.parse(fromDay) - DAY_MS)) continue;
+    if (here.has(hash) || withdrawn.has(hash)) continue;
+    if (untilMs !== null && untilMs < Date.parse(fromDay) - DAY_MS) continue;
     throw new OperatorError({
       code: 'TARIFF_MISSING',
       happened: `The tariff package ${versionId} (${hash}) priced here, and its folder is not among the city's tariffs.`,
-      kept: 'Nothing was exported.',
+      kept: 'Nothing was exported or computed.',
       todo: 'Give the folder of the city as the fare engine has it (--city DIR).',
     });
   }
@@ -136,7 +148,14 @@ async function activatedPackages(client: Queryable, { packages, fromDay }: Expor
     packages: packages.filter((files) => activations.has(hashPackage(files))),
     activations,
     approvals,
+    withdrawals,
   };
+}
+
+/** A column: what officers signed for an act about the package of row `a`. */
+function statementsOf(act: 'activate' | 'withdraw'): string {
+  return `(SELECT json_agg(p.statement ORDER BY p.role, p.officer) FROM fare.tariff_approval p
+    WHERE p.package_hash = a.package_hash AND p.act = '${act}')`;
 }
 
 /** A cursor on the server: the taps are read once, whatever index there is, and never held here all together. */
@@ -297,7 +316,7 @@ async function rightLines(client: Queryable, accountIds: readonly string[]): Pro
     client,
     `SELECT pass_id AS "passId", account_id AS "accountId", fare_product_id AS "fareProductId",
        valid_from_ms::float8 AS "validFromMs", valid_until_ms::float8 AS "validUntilMs",
-       known_from_ms::float8 AS "knownFromMs" FROM fare.pass_holding WHERE account_id = ANY ($1::text[])`,
+       known_from_ms::float8 AS "knownFromMs" FROM fare.held_pass WHERE account_id = ANY ($1::text[])`,
     [accountIds],
   );
   const revocationsOf = Map.groupBy(revocations, (revocation) => revocation.entitlementId);

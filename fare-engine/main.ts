@@ -2,18 +2,20 @@
  * The fare engine: pricing workers over inbox and queue, and an office worker for commands, closes and the deny list.
  * See README.md.
  */
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { type City, loadCity } from '#platform/city-data.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import { createMetrics } from '#platform/metrics.ts';
 import { connectMqtt, type MqttConnection } from '#platform/mqtt-connection.ts';
+import { pause } from '#platform/pause.ts';
 import { databaseProblems, registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role, Vitals } from '#platform/role.ts';
+import { schemaFence } from '#platform/schema-fence.ts';
 import { lateTapAcceptMs } from '#pricing/close-rules.ts';
 import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
 import { priceAccountDay } from '#pricing/price-account-day.ts';
@@ -21,18 +23,21 @@ import { stateText } from '#pricing/state-text.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { placesOf } from './adapters/approval-files.ts';
 import { type AuditSequencer, createAuditSequencer } from './adapters/audit-sequencer.ts';
-import { type BankOffice, createBankOffice } from './adapters/bank-office.ts';
+import type { BankOffice } from './adapters/bank-office.ts';
 import { workBreakdowns } from './adapters/breakdown-queue.ts';
+import { signatureSchemes } from './adapters/cades-scheme.ts';
 import { closeEndedDays } from './adapters/close-scheduler.ts';
+import type { DebtDesk } from './adapters/debt-desk.ts';
 import {
   createDenyListPublisher,
   type DenyListPublisher,
   PUBLISHER_LOCK,
 } from './adapters/deny-list-publisher.ts';
-import { createHttpAcquirer } from './adapters/http-acquirer.ts';
+import { emptyImportStage } from './adapters/import-store.ts';
 import { createLeaderLock } from './adapters/leader-lock.ts';
 import { type LiveTariffs, openLiveTariffs } from './adapters/live-tariffs.ts';
-import { loadBankTerms } from './adapters/load-bank-terms.ts';
+import { loadMoneyHolders } from './adapters/load-money-holders.ts';
+import { openBankOffice, openDebtDesk } from './adapters/money-desks.ts';
 import { createPostgresClockStore } from './adapters/postgres-clock.ts';
 import { refuseFirstCommand, workCommands } from './adapters/postgres-commands.ts';
 import { createPostgresFareStore } from './adapters/postgres-fare-store.ts';
@@ -40,11 +45,13 @@ import { requeueStuck } from './adapters/postgres-start.ts';
 import { readBacklog } from './adapters/read-backlog.ts';
 import { workShifts } from './adapters/shift-queue.ts';
 import { workSuccessions } from './adapters/succession-queue.ts';
+import { createSumFolder, foldTask, type SumFolder } from './adapters/sum-folder.ts';
 import { createTariffListPublisher, type TariffListPublisher } from './adapters/tariff-list-publisher.ts';
+import { requireTransactionOrder } from './adapters/transaction-order.ts';
+import { termsBook } from './bank/bank-terms.ts';
 import { DEFAULT_LIMITS, type FareEngineConfig, type FareEngineLimits } from './config.ts';
 import type { Pricer } from './ports.ts';
 import type { SettlementTerms } from './settle-commands.ts';
-import { ED25519_DEVELOPMENT } from './settlement/signature-schemes.ts';
 import { fareVitals, measuredTasks } from './vitals.ts';
 import { ChunkFailed, type WorkDeps, type WorkRules, workInbox, workQueue } from './work-chunk.ts';
 import { workClock } from './work-clock.ts';
@@ -53,7 +60,10 @@ import { startWorker, type Task, type Worker } from './worker.ts';
 export interface FareEngineDeps {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Named points: `fare.after-claim`, `fare.before-commit`, `fare.after-commit`, `bank.asked`, `bank.answered`. */
+  /**
+   * Named points: `fare.after-claim`, `fare.before-commit`, `fare.after-commit`, `bank.asked`, `bank.answered`,
+   * `bank.before-commit`, `debt.asked`, `debt.answered`.
+   */
   readonly probe?: Probe;
 }
 
@@ -72,11 +82,12 @@ export function createPricer(
 
 /**
  * Starts the fare engine on a migrated database. The broker may be away; it is waited for in the background.
- * @throws OperatorError CITY_DATA_INVALID, TARIFF_INVALID, TARIFF_UNSIGNED, OFFICERS_INVALID, TARIFF_CHANGED, TARIFF_MISSING, TARIFF_OVERLAP; and when the database cannot be reached at the start.
+ * @throws OperatorError CITY_DATA_INVALID, BANK_TERMS_MOVED, TARIFF_INVALID, TARIFF_UNSIGNED, OFFICERS_INVALID, TARIFF_CHANGED, TARIFF_MISSING, TARIFF_OVERLAP, TRANSACTIONS_BEHIND, SCHEMA_OTHER_VERSION; and when the database cannot be reached at the start.
  */
 export async function startFareEngine(config: FareEngineConfig, deps: FareEngineDeps): Promise<Role> {
   const limits = { ...DEFAULT_LIMITS, ...config.limits };
   const { city } = loadCity(config.cityDir);
+  const holders = loadMoneyHolders(config.cityDir);
   const calendar = createFareCalendar(city.zone, city.dayStart);
   const rules: WorkRules = {
     attemptsMax: limits.attemptsMax,
@@ -90,13 +101,16 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   const pool = createPool({
     url: config.postgresUrl,
     applicationName: 'kvytok-fare-engine',
-    // Beside the pricing workers: office, deny list and its lock, audit log and its lock, snapshot, one to spare for looking;
-    // bank desk: its lock, and payments taken on at once.
-    max: limits.workers + 7 + (config.acquirer === undefined ? 0 : 5),
+    // Beside the pricing workers: office, deny list and its lock, audit log and its lock, sums and their lock, snapshot, one to
+    // spare for looking; bank desk and debt desk: their locks, and payments taken on at once.
+    max:
+      limits.workers + 9 + (config.acquirer === undefined ? 0 : 5) + (config.payments === undefined ? 0 : 3),
+    verify: schemaFence({ schema: 'fare', dir: join(import.meta.dirname, 'migrations') }),
     log: deps.log,
   });
   let live: LiveTariffs;
   try {
+    await requireTransactionOrder(pool);
     live = await openLiveTariffs({
       pool,
       dir: join(config.cityDir, 'tariff'),
@@ -106,6 +120,7 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
       clock: deps.clock,
       log: deps.log,
     });
+    await emptyImportStage(pool);
     const again = await requeueStuck(pool);
     if (again > 0) deps.log.warn({ rows: again }, 'fare.stuck.again');
   } catch (error) {
@@ -119,13 +134,14 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
     rules,
     clock: deps.clock,
     probe: deps.probe ?? noProbe,
+    draw: randomUUID,
   };
   const terms = {
     city,
     get tariffs() {
       return live.plan().timeline;
     },
-    schemes: [ED25519_DEVELOPMENT],
+    schemes: signatureSchemes(config.signatureTrustDir),
   };
   const metrics = createMetrics();
   registerPool(metrics, 'kvytok_fare', pool);
@@ -145,8 +161,16 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   if (publisher) workers.push(start(measured(listTasks(publisher, limits, deps.clock)), limits, deps.log));
   const sequencer = sequencerOf(config, city, pool, deps);
   if (sequencer) workers.push(start(measured(auditTasks(sequencer, limits, deps.clock)), limits, deps.log));
-  const bank = bankOf(config, pool, deps);
+  const folder = createSumFolder(pool);
+  workers.push(start(measured([foldTask(folder, limits, deps.clock)]), limits, deps.log));
+  const bank = openBankOffice(config, pool, deps, {
+    holders,
+    terms: termsBook(() => live.plan().timeline, calendar),
+    tariffFacts: live.facts,
+  });
   if (bank) workers.push(start(measured(bankTasks(bank, limits, deps.clock)), limits, deps.log));
+  const debts = openDebtDesk(config, pool, deps, holders);
+  if (debts) workers.push(start(measured(debtTasks(debts, limits, deps.clock)), limits, deps.log));
   const vitals = fareVitals(metrics, {
     backlog: () => readBacklog(pool, deps.clock.nowMs()),
     databaseProblems: () => databaseProblems(pool),
@@ -154,7 +178,7 @@ export async function startFareEngine(config: FareEngineConfig, deps: FareEngine
   });
   const packages = live.plan().timeline.packages.length;
   deps.log.info({ packages, workers: limits.workers }, 'fare.started');
-  return roleOf(workers, { mqtt, publisher, sequencer, bank, pool }, vitals);
+  return roleOf(workers, { mqtt, publisher, sequencer, folder, bank, debts, pool }, vitals);
 }
 
 function roleOf(
@@ -163,18 +187,22 @@ function roleOf(
     mqtt: MqttConnection | null;
     publisher: ListPublishers | null;
     sequencer: AuditSequencer | null;
+    folder: SumFolder;
     bank: BankOffice | null;
+    debts: DebtDesk | null;
     pool: pg.Pool;
   },
   vitals: Vitals,
 ): Role {
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
-    await Promise.all(workers.map((worker) => worker.stop()));
+    await Promise.all([parts.folder.interrupt(), ...workers.map((worker) => worker.stop())]);
     await parts.mqtt?.stop();
     await parts.publisher?.denials.stop();
     await parts.sequencer?.stop();
+    await parts.folder.stop();
     await parts.bank?.stop();
+    await parts.debts?.stop();
     await parts.pool.end();
   };
   return {
@@ -188,9 +216,7 @@ function roleOf(
 }
 
 function start(tasks: Task[], limits: FareEngineLimits, log: Logger): Worker {
-  const wait = (ms: number, signal: AbortSignal): Promise<void> =>
-    delay(ms, undefined, { signal }).catch(() => {});
-  return startWorker({ tasks, log, wait, idleMs: limits.idleMs });
+  return startWorker({ tasks, log, wait: pause, idleMs: limits.idleMs });
 }
 
 /** Inbox and queue as a worker's tasks. */
@@ -295,25 +321,13 @@ function publisherOf(
   };
 }
 
-/** The acquirer's answers are waited for so long. */
-const ACQUIRER_MS_MAX = 15_000;
-
-function bankOf(config: FareEngineConfig, pool: pg.Pool, deps: FareEngineDeps): BankOffice | null {
-  const terms = loadBankTerms(config.cityDir);
-  if (terms === null || config.acquirer === undefined) return null;
-  const { clock, log, probe = noProbe } = deps;
-  return createBankOffice({
-    pool,
-    acquirer: createHttpAcquirer({ ...config.acquirer, timeoutMs: ACQUIRER_MS_MAX }),
-    books: { terms, holders: { acquirerId: terms.acquirerId, providerId: terms.providerId } },
-    nowMs: () => clock.nowMs(),
-    log,
-    probe,
-  });
-}
-
 function bankTasks(bank: BankOffice, limits: FareEngineLimits, clock: Clock): Task[] {
   return [everyMs('bank', limits.bankEveryMs, clock, async () => void (await bank.turn()))];
+}
+
+/** Oftener than the bank is asked: somebody sits before the page. */
+function debtTasks(desk: DebtDesk, limits: FareEngineLimits, clock: Clock): Task[] {
+  return [everyMs('debts', limits.debtsEveryMs, clock, async () => void (await desk.turn()))];
 }
 
 function sequencerOf(

@@ -34,11 +34,30 @@ export interface DayStates {
   readonly baseOut: string | null;
 }
 
+/** From where a day is gone on with. */
+export interface RunningDay {
+  /** State after its last tap, as text. */
+  readonly running: string;
+  /** Fare instant of that tap. */
+  readonly lastTapMs: number;
+}
+
+/** What is stored of an account-day; the last two are null where the whole day has to be priced again. */
+export interface StoredDay extends DayStates {
+  readonly running: string | null;
+  readonly lastTapMs: number | null;
+}
+
+/** An account's newest priced day, with the key for which it was looked up. */
+export interface DayHead extends AccountDayKey {
+  readonly newest: (StoredDay & { readonly fareDay: string }) | null;
+}
+
 /** What is stored around an account-day. */
 export interface DaySurroundings extends AccountDayKey {
   /** The account's latest priced day before this one. */
   readonly previous: (DayStates & { readonly fareDay: string }) | null;
-  readonly stored: DayStates | null;
+  readonly stored: StoredDay | null;
   /** The account's first priced day after this one. */
   readonly next: (DayStates & { readonly fareDay: string }) | null;
 }
@@ -46,6 +65,8 @@ export interface DaySurroundings extends AccountDayKey {
 /** Everything needed to price some account-days. */
 export interface DayMaterial {
   readonly facts: Facts;
+  /** Those of the taps that were not stored before. */
+  readonly newTapIds: ReadonlySet<string>;
   readonly surroundings: readonly DaySurroundings[];
   /** Latest decision of every tap among `facts.taps`, and of those decided for these account-days before. */
   readonly decided: readonly Decided[];
@@ -83,7 +104,7 @@ export interface PricingWrites {
   readonly leaves: readonly AuditLeaf[];
   /** Account-days whose states changed; `isNew` = none were stored. */
   readonly days: readonly (AccountDayKey &
-    DayStates & { readonly accountVersion: bigint; readonly isNew: boolean })[];
+    StoredDay & { readonly accountVersion: bigint; readonly isNew: boolean })[];
   /** Account-days that have no taps any more. */
   readonly emptied: readonly AccountDayKey[];
   /** Account-days to be priced again, with the reason. */
@@ -103,10 +124,17 @@ export interface FareTransaction {
   ): Promise<{ links: MediaLink[]; successions: MediumSuccession[]; closes: Close[] }>;
   /** Locks in id order, creating what is missing; returns each account's new version. */
   lockAccounts(accounts: readonly AccountToLock[]): Promise<Map<string, bigint>>;
-  /** Stores the facts that are new and loads what pricing needs, as if they had been there before. */
+  /** Newest priced days of the keys' accounts, which are locked. */
+  loadHeads(keys: readonly AccountDayKey[]): Promise<readonly DayHead[]>;
+  /** Stores taps; returns those that were not there before. Their accounts are locked: nobody stores them meanwhile. */
+  storeTaps(taps: readonly StoredTap[]): Promise<readonly StoredTap[]>;
+  /**
+   * Stores the other facts that are new and loads what pricing needs, as if they had been there before. `fresh`: the new taps, which
+   * are stored. Of `whole` account-days everything that is stored; of those that are `goingOn` what concerns their new taps,
+   * without links and surroundings.
+   */
   storeAndLoad(
     records: {
-      taps: readonly StoredTap[];
       refused: readonly StoredRefusal[];
       shifts: readonly StoredShift[];
       /** What is known of clocks; queues what `work-clock.ts` has to look at. */
@@ -115,7 +143,9 @@ export interface FareTransaction {
       /** What these taps say of tokens. */
       successions: readonly MediumSuccession[];
     },
-    keys: readonly AccountDayKey[],
+    fresh: readonly StoredTap[],
+    whole: readonly AccountDayKey[],
+    goingOn: readonly AccountDayKey[],
   ): Promise<DayMaterial>;
   /**
    * Stores what inspectors, issuing stations and drivers recorded, and hands on the commands that follow from it; queues
@@ -133,8 +163,9 @@ export interface FareTransaction {
 
 export interface FareStore {
   /**
-   * Runs one transaction; rolls back when `work` throws. Facts that change whose or where a tap is (links,
-   * assignments, entitlements, closes) never become visible in the middle of it.
+   * Runs one transaction; rolls back when `work` throws. Where it meets an account that another transaction was just making, `work`
+   * runs anew in a new one. Facts that change whose or where a tap is (links, assignments, entitlements, closes) never become
+   * visible in the middle of it.
    */
   pricing<T>(work: (tx: FareTransaction) => Promise<T>): Promise<T>;
   /** Moves a row of the inbox aside; used when it alone keeps failing. */

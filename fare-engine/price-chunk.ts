@@ -6,36 +6,44 @@
  * from which the next stored day started, that day is queued: a late fact recomputes forward, and stops where the
  * states agree. Cost follows the affected days, never the history.
  */
-import { INITIAL_STATE, type PricingState } from '#pricing/model.ts';
+import { INITIAL_STATE, type PricingState, type TapFact } from '#pricing/model.ts';
+import { parseRunningText, runningText } from '#pricing/running-text.ts';
 import { parseStateText } from '#pricing/state-text.ts';
 import { decisionLeaf } from './audit-leaf.ts';
+import { concessionLeaf, isConcession, leafSalt } from './claims/concession-leaf.ts';
 import { type CarriedState, type ClosingRules, planDay } from './close-day.ts';
-import { accountDay, type Facts } from './facts/account-day.ts';
-import { derivedAccountId } from './facts/account-of.ts';
-import { createPlaceBook, type PlaceBook } from './facts/assign.ts';
-import { type BreakdownBook, createBreakdownBook } from './facts/breakdowns.ts';
-import { kinOf } from './facts/media-book.ts';
+import { type DayBooks, type DayFacts, gatherDay } from './facts/account-day.ts';
+import { createPlaceBook } from './facts/assign.ts';
+import { createBreakdownBook } from './facts/breakdowns.ts';
+import { factsByAccountDay, type WantedDay } from './facts/day-facts.ts';
+import type { StoredTap } from './facts/facts.ts';
+import { createMediaBook } from './facts/media-book.ts';
+import type { TappedDay } from './going-on.ts';
 import { exitsAhead, exitsFound } from './journey-exits.ts';
 import type { Decided, PlannedLine } from './ledger/decision.ts';
 import { type Difference, difference, withdrawal } from './ledger/difference.ts';
 import type {
   AccountDayKey,
+  AuditLeaf,
   DayMaterial,
-  DayStates,
   DaySurroundings,
   Pricer,
   PricingWrites,
+  StoredDay,
   Trouble,
 } from './ports.ts';
 
 /** What is to be priced. */
 export interface Chunk {
-  /** With the tries so far; each key once. */
-  readonly keys: readonly (AccountDayKey & { readonly attempts: number })[];
+  /** Account-days with the tries so far, each once: to be priced from all their taps, or from the last one on (going-on.ts). */
+  readonly whole: readonly Key[];
+  readonly goingOn: readonly (Key & Pick<TappedDay, 'taps'>)[];
   readonly material: DayMaterial;
   /** Versions of the locked accounts. */
   readonly versions: ReadonlyMap<string, bigint>;
   readonly atMs: number;
+  /** Drawn by lot; from it come the salts of leaves whose hashes are shown. */
+  readonly drawn: string;
 }
 
 export interface ChunkRules extends ClosingRules {
@@ -62,17 +70,31 @@ export function priceChunk(chunk: Chunk, pricer: Pricer, rules: ChunkRules): Pri
     troubles: [],
     failed: new Set(),
   };
-  const factsOf = factsByAccountDay(chunk.material.facts);
+  const { facts, newTapIds } = chunk.material;
+  // A tap that is stored already is in the state from which its day goes on, or its day is queued.
+  const goingOn = new Map(
+    chunk.goingOn.map((key) => [keyText(key), key.taps.filter(({ tapId }) => newTapIds.has(tapId))]),
+  );
   const around = new Map(chunk.material.surroundings.map((found) => [keyText(found), found]));
-  const places = createPlaceBook(chunk.material.facts);
-  const breakdowns = createBreakdownBook(chunk.material.facts, places, rules);
-  const bench: Workbench = { chunk, around, factsOf, places, breakdowns, pricer, rules, progress };
-  for (const days of byAccount(chunk.keys)) priceAccount(days, bench);
+  const places = createPlaceBook(facts);
+  const breakdowns = createBreakdownBook(facts, places, rules);
+  const media = createMediaBook(facts.links, facts.successions);
+  const bench: Workbench = {
+    chunk,
+    goingOn,
+    around,
+    factsOf: factsByAccountDay(facts),
+    books: { places, breakdowns, media },
+    pricer,
+    rules,
+    progress,
+  };
+  for (const days of byAccount([...chunk.whole, ...chunk.goingOn])) priceAccount(days, bench);
   const differences = compare(chunk, progress);
   return {
     decisions: differences.map(({ decision }) => decision),
     postings: differences.flatMap(({ postings }) => postings),
-    leaves: differences.map(({ decision, postings }) => decisionLeaf(decision, postings)),
+    leaves: leavesOf(differences, chunk),
     days: progress.days,
     emptied: progress.emptied,
     enqueue: progress.enqueue,
@@ -81,7 +103,17 @@ export function priceChunk(chunk: Chunk, pricer: Pricer, rules: ChunkRules): Pri
   };
 }
 
-type Key = Chunk['keys'][number];
+/** A leaf for each decision, and one that may be shown for each concession ride. */
+function leavesOf(differences: readonly Difference[], { material, drawn }: Chunk): AuditLeaf[] {
+  const fareAtMs = new Map(material.facts.taps.map((tap) => [tap.tapId, tap.fareAtMs]));
+  return differences.flatMap(({ decision, postings }) => {
+    if (!isConcession(decision)) return [decisionLeaf(decision, postings)];
+    const decided = decisionLeaf(decision, postings, leafSalt(drawn, decision));
+    return [decided, concessionLeaf(decision, fareAtMs.get(decision.tapId) as number, decided)];
+  });
+}
+
+type Key = AccountDayKey & { readonly attempts: number };
 
 /** Days of one account, ascending. */
 function byAccount(keys: readonly Key[]): Key[][] {
@@ -94,7 +126,7 @@ function priceAccount(days: readonly Key[], bench: Workbench): void {
   for (const [index, key] of days.entries()) {
     const around = bench.around.get(keyText(key)) as DaySurroundings;
     try {
-      const carried = carriedInto(around, done);
+      const carried = carriedInto(around, done, bench.goingOn.has(keyText(key)));
       const out = priceDay(key, carried, around.stored, bench);
       askPrevious(done?.fareDay ?? around.previous?.fareDay, key, carried, out, bench);
       const following = days[index + 1];
@@ -122,25 +154,29 @@ function fail(key: Key, error: Error, { rules, progress }: Workbench): void {
 
 interface Workbench {
   readonly chunk: Chunk;
+  /** New taps of the days that are gone on with. */
+  readonly goingOn: ReadonlyMap<string, readonly StoredTap[]>;
   readonly around: ReadonlyMap<string, DaySurroundings>;
-  readonly factsOf: (key: AccountDayKey) => Facts;
-  readonly places: PlaceBook;
-  readonly breakdowns: BreakdownBook;
+  readonly factsOf: (day: WantedDay) => DayFacts;
+  readonly books: DayBooks;
   readonly pricer: Pricer;
   readonly rules: ChunkRules;
   readonly progress: Progress;
 }
 
-function priceDay(key: Key, carried: CarriedState, stored: DayStates | null, bench: Workbench): CarriedState {
+function priceDay(key: Key, carried: CarriedState, stored: StoredDay | null, bench: Workbench): CarriedState {
   const { chunk, pricer, progress } = bench;
-  const ready = accountDay(key.accountId, key.fareDay, bench.factsOf(key), bench.places, bench.breakdowns);
   const { accountId, fareDay } = key;
+  const taps = bench.goingOn.get(keyText(key));
+  const isGoingOn = taps !== undefined;
+  const wanted = isGoingOn ? { accountId, fareDay, taps } : { accountId, fareDay };
+  const ready = gatherDay(accountId, fareDay, bench.factsOf(wanted), bench.books);
   if (ready.day.taps.length === 0) {
     // Without taps a day is not there at all, as if it never had been: the full computation would not see it either.
-    progress.emptied.push({ accountId, fareDay });
+    if (!isGoingOn) progress.emptied.push({ accountId, fareDay });
     return carried;
   }
-  const { lines, out } = planDay(
+  const { lines, out, running } = planDay(
     carried,
     ready,
     pricer,
@@ -149,12 +185,26 @@ function priceDay(key: Key, carried: CarriedState, stored: DayStates | null, ben
   );
   checkLines(lines, ready.taps, key);
   for (const line of lines) progress.planned.set(line.tapId, line);
-  const states = statesText(carried, out, pricer);
-  if (stored === null || !sameStates(stored, states)) {
-    const accountVersion = chunk.versions.get(accountId) as bigint;
-    progress.days.push({ accountId, fareDay, ...states, accountVersion, isNew: stored === null });
-  }
+  const text = (state: PricingState | null): string | null =>
+    state === null ? null : pricer.stateText(state);
+  const priced = {
+    accountId,
+    fareDay,
+    stateIn: isGoingOn && stored !== null ? stored.stateIn : pricer.stateText(carried.state),
+    stateOut: pricer.stateText(out.state),
+    baseIn: text(carried.base),
+    baseOut: text(out.base),
+    running: running && runningText(running),
+    lastTapMs: running === null ? null : lastOf(ready.day.taps),
+    accountVersion: chunk.versions.get(accountId) as bigint,
+    isNew: stored === null,
+  };
+  if (stored === null || !sameStates(stored, priced)) progress.days.push(priced);
   return out;
+}
+
+function lastOf(taps: readonly TapFact[]): number {
+  return taps.reduce((last, { fareAtMs }) => Math.max(last, fareAtMs), Number.NEGATIVE_INFINITY);
 }
 
 /** Every tap of the day has exactly one line; anything else is a bug of pricing and must not reach the ledger. */
@@ -172,8 +222,10 @@ function checkLines(
 function carriedInto(
   around: DaySurroundings,
   done: { fareDay: string; carried: CarriedState } | null,
+  isGoingOn: boolean,
 ): CarriedState {
-  const { previous } = around;
+  const { previous, stored } = around;
+  if (isGoingOn && stored !== null) return { state: parseRunningText(stored.running as string), base: null };
   if (done !== null && (previous === null || done.fareDay >= previous.fareDay)) return done.carried;
   if (previous === null) return { state: INITIAL_STATE, base: null };
   return {
@@ -209,27 +261,22 @@ function askNext(
   progress.enqueue.push({ accountId: around.accountId, fareDay: next.fareDay, reason: 'carried-state' });
 }
 
-function statesText(into: CarriedState, out: CarriedState, pricer: Pricer): DayStates {
-  const text = (state: PricingState | null): string | null =>
-    state === null ? null : pricer.stateText(state);
-  return {
-    stateIn: pricer.stateText(into.state),
-    stateOut: pricer.stateText(out.state),
-    baseIn: text(into.base),
-    baseOut: text(out.base),
-  };
-}
-
-function sameStates(a: DayStates, b: DayStates): boolean {
+function sameStates(a: StoredDay, b: StoredDay): boolean {
   return (
-    a.stateIn === b.stateIn && a.stateOut === b.stateOut && a.baseIn === b.baseIn && a.baseOut === b.baseOut
+    a.running === b.running &&
+    a.lastTapMs === b.lastTapMs &&
+    a.stateIn === b.stateIn &&
+    a.stateOut === b.stateOut &&
+    a.baseIn === b.baseIn &&
+    a.baseOut === b.baseOut
   );
 }
 
 /** New lines against the latest decisions; taps that left an account-day of this chunk are withdrawn from it. */
 function compare(chunk: Chunk, progress: Progress): Difference[] {
   const decided = new Map(chunk.material.decided.map((old) => [old.tapId, old]));
-  const keys = new Set(chunk.keys.map(keyText));
+  // What is decided of a day that is gone on with stays.
+  const keys = new Set(chunk.whole.map(keyText));
   const occasion = (accountId: string) => ({
     decidedAtMs: chunk.atMs,
     accountVersion: chunk.versions.get(accountId) as bigint,
@@ -251,58 +298,6 @@ function compare(chunk: Chunk, progress: Progress): Difference[] {
 function mayWithdraw(old: Decided, keys: ReadonlySet<string>, failed: ReadonlySet<string>): boolean {
   const key = keyText(old);
   return keys.has(key) && !failed.has(key);
-}
-
-/**
- * Splits the loaded facts so that each account-day sees only what can concern it; keeps a chunk's cost linear. Where taps
- * were, the chunk's book of places says.
- */
-function factsByAccountDay(facts: Facts): (key: AccountDayKey) => Facts {
-  const taps = Map.groupBy(facts.taps, (tap) => tap.fareDay);
-  const tapsByDayAndToken = new Map(
-    [...taps].map(([day, list]) => [day, Map.groupBy(list, (tap) => tap.tokenId)]),
-  );
-  const linksByToken = Map.groupBy(facts.links, (link) => link.tokenId);
-  const successionsByToken = Map.groupBy(facts.successions, (said) => said.tokenId);
-  const tokensByAccount = tokensOf(facts);
-  const entitlements = Map.groupBy(facts.entitlements, (entitlement) => entitlement.accountId);
-  const revocations = Map.groupBy(facts.revocations, (revocation) => revocation.entitlementId);
-  const passes = Map.groupBy(facts.passes, (pass) => pass.accountId);
-  return ({ accountId, fareDay }) => {
-    const tokens = [...(tokensByAccount.get(accountId) ?? [])];
-    const mine = tokens.flatMap((token) => tapsByDayAndToken.get(fareDay)?.get(token) ?? []);
-    const granted = entitlements.get(accountId) ?? [];
-    return {
-      ...facts,
-      taps: mine,
-      links: tokens.flatMap((token) => linksByToken.get(token) ?? []),
-      successions: tokens.flatMap((token) => successionsByToken.get(token) ?? []),
-      entitlements: granted,
-      revocations: granted.flatMap(({ entitlementId }) => revocations.get(entitlementId) ?? []),
-      passes: passes.get(accountId) ?? [],
-    };
-  };
-}
-
-/** Media that may stand for an account: those ever linked to it, and the one it was derived from, by all their tokens. */
-function tokensOf(facts: Facts): Map<string, Set<string>> {
-  const tokens = new Map<string, Set<string>>();
-  const add = (accountId: string, tokenId: string): void => {
-    const known = tokens.get(accountId);
-    if (known === undefined) tokens.set(accountId, new Set([tokenId]));
-    else known.add(tokenId);
-  };
-  const kin = kinOf(facts.successions);
-  // All tokens of a medium go together: a link of one may say that another's tap is not this account's.
-  const addAll = (accountId: string, tokenIds: readonly string[]): void => {
-    for (const tokenId of tokenIds) add(accountId, tokenId);
-  };
-  for (const tokenId of new Set(facts.taps.map((tap) => tap.tokenId))) {
-    const own = kin(tokenId);
-    for (const other of own) addAll(derivedAccountId(other), own);
-  }
-  for (const link of facts.links) addAll(link.accountId, kin(link.tokenId));
-  return tokens;
 }
 
 function keyText(key: AccountDayKey): string {

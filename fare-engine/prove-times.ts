@@ -108,7 +108,7 @@ export async function proveTimes(
     throw new OperatorError({
       code: 'TIMES_UNPROVEN',
       happened: `Tap ${tap.tapId} stands at another time than the evidence of its clock says.`,
-      kept: 'Nothing was exported.',
+      kept: 'Nothing was exported or computed.',
       todo: 'Wait until the fare engine has nothing in its queues, then export again; if it stays so, tap_time was changed by hand.',
     });
   }

@@ -3,6 +3,7 @@ import type { SplitRule } from '#pricing/revenue-split.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 import { parseAct, type SettlementAct } from './settlement/act.ts';
 import type { ShownAct, ShownSignature } from './settlement/act-page.ts';
+import type { PassTerms } from './settlement/pass-months.ts';
 import type { SettlementPeriod } from './settlement/period.ts';
 import { type Settled, settle } from './settlement/settle.ts';
 import { readSettlementFacts, settlementBefore } from './settlement/window.ts';
@@ -13,6 +14,11 @@ export interface SettlementPreview {
   readonly closedAtMs: number | null;
   /** Of a settled month: carriers whose kept act says other sums than the facts say now. Must be empty. */
   readonly differing: readonly string[];
+  /**
+   * Of a month that was settled while passes were still divided at their sale: its acts stand, and their shares of passes are not
+   * what its facts give by the months of passes (0167). They are left out of `differing`.
+   */
+  readonly passesAsSold: boolean;
 }
 
 /** What a month's settlement would be now, or, of a settled one, what its facts give again. */
@@ -21,6 +27,7 @@ export function previewSettlement(
   period: SettlementPeriod,
   untilMs: number,
   rules: readonly SplitRule[],
+  terms: PassTerms,
 ): Promise<SettlementPreview> {
   return onOneSnapshot(pool, async (client) => {
     const [closed] = await rowsOf<{ xact: string; closedAtMs: number }>(
@@ -29,20 +36,28 @@ export function previewSettlement(
       [period.id],
     );
     const before = await settlementBefore(client, period.untilDay);
-    const facts = await readSettlementFacts(client, {
-      period,
-      untilMs,
-      before,
-      cutXact: closed?.xact ?? null,
-    });
+    const window = { period, untilMs, before, cutXact: closed?.xact ?? null };
+    const facts = await readSettlementFacts(client, window, terms);
     const settled = settle(facts, rules);
-    if (closed === undefined) return { settled, closedAtMs: null, differing: [] };
-    const differing = await compareWithActs(client, period.id, settled);
-    return { settled, closedAtMs: closed.closedAtMs, differing };
+    if (closed === undefined) return { settled, closedAtMs: null, differing: [], passesAsSold: false };
+    const passesAsSold = facts.passMonths.length > 0 && !(await keptPassMonths(client, period.id));
+    const differing = await compareWithActs(client, period.id, settled, passesAsSold);
+    return { settled, closedAtMs: closed.closedAtMs, differing, passesAsSold };
   });
 }
 
-async function compareWithActs(client: Queryable, period: string, settled: Settled): Promise<string[]> {
+/** Whether a settled month wrote down what it earned of passes: every one does that had any, since passes are earned by months. */
+async function keptPassMonths(client: Queryable, period: string): Promise<boolean> {
+  const rows = await rowsOf(client, 'SELECT FROM fare.pass_month WHERE period = $1 LIMIT 1', [period]);
+  return rows.length > 0;
+}
+
+async function compareWithActs(
+  client: Queryable,
+  period: string,
+  settled: Settled,
+  passesAsSold: boolean,
+): Promise<string[]> {
   const rows = await rowsOf<{ carrier: string; bytes: string }>(
     client,
     'SELECT carrier_id AS carrier, bytes FROM fare.settlement_act WHERE period = $1 ORDER BY 1',
@@ -55,13 +70,24 @@ async function compareWithActs(client: Queryable, period: string, settled: Settl
   const names = [...new Set([...rows.map(({ carrier }) => carrier), ...now.keys()])].sort();
   return names.filter((name) => {
     const kept = rows.find(({ carrier }) => carrier === name);
-    const said = kept === undefined ? [] : readAct(kept.bytes).sums.map((sum) => [sum.currency, sum.lines]);
-    const found = (now.get(name) ?? []).map(({ currency, lines }) => [
-      currency,
-      lines.map((line) => ({ ...line, minor: line.minor.toString() })),
-    ]);
-    return JSON.stringify(said) !== JSON.stringify(found);
+    const compared = (sums: readonly ComparedSum[]): string =>
+      JSON.stringify(
+        sums
+          .map(({ currency, lines }) => ({
+            currency,
+            lines: lines
+              .filter(({ kind }) => !(passesAsSold && kind === 'pass-share'))
+              .map((line) => ({ ...line, minor: line.minor.toString() })),
+          }))
+          .filter(({ lines }) => !passesAsSold || lines.length > 0),
+      );
+    return compared(kept === undefined ? [] : readAct(kept.bytes).sums) !== compared(now.get(name) ?? []);
   });
+}
+
+interface ComparedSum {
+  readonly currency: string;
+  readonly lines: readonly { readonly kind: string; readonly minor: bigint | string }[];
 }
 
 /** The bytes of an act, read. @throws Error when they are none: the database keeps only what the engine wrote */

@@ -21,8 +21,21 @@ export interface Reconciliation {
   readonly ledgerSumByCurrency: Readonly<Record<string, string>>;
   /** Amounts of taps whose decision and postings differ, and every other check that is not 0. */
   readonly imbalance: Readonly<Record<string, number>>;
+  /** The first of the sums that the city shows which differs from that sum counted from scratch; `null` = all are equal. */
+  readonly sumThatDiffers: SumDifference | null;
   /** Empty when everything holds. Sentences for a person. */
   readonly problems: readonly string[];
+}
+
+/** One row of the city's sums that is shown and not counted so, or counted and not shown so. */
+export interface SumDifference {
+  /** `totals`, `budget-owed`, `trial-balance`, `counts`. */
+  readonly sums: string;
+  readonly side: 'shown' | 'counted';
+  /** The row, as JSON. */
+  readonly figures: string;
+  /** Rows that differ, both sides counted. */
+  readonly rows: number;
 }
 
 const SENTENCES: Readonly<Record<string, string>> = {
@@ -53,6 +66,11 @@ async function ask(client: Queryable): Promise<Reconciliation> {
     client,
     'SELECT check_name, amount FROM fare.published_reconciliation WHERE amount <> 0',
   );
+  const [differs] = await rowsOf<SumDifference>(
+    client,
+    `SELECT sums, side, figures::text AS figures, (count(*) OVER ())::float8 AS rows
+     FROM fare.published_sum_difference ORDER BY sums, side DESC, 3 LIMIT 1`,
+  );
   const number = (name: string): number => Number(counts[name] ?? 0n);
   const figures = {
     records: ingest?.records ?? null,
@@ -66,6 +84,7 @@ async function ask(client: Queryable): Promise<Reconciliation> {
     stuck: number('stuck'),
     ledgerSumByCurrency: Object.fromEntries(ledger.map((row) => [row.currency, row.sum])),
     imbalance: Object.fromEntries(checks.map((row) => [row.check_name, Number(row.amount)])),
+    sumThatDiffers: differs ?? null,
   };
   return { ...figures, problems: problemsOf(figures) };
 }
@@ -82,6 +101,12 @@ function problemsOf(figures: Omit<Reconciliation, 'problems'>): string[] {
   }
   if (figures.decided !== figures.taps) {
     problems.push(`${figures.taps} taps but ${figures.decided} of them decided`);
+  }
+  const sum = figures.sumThatDiffers;
+  if (sum !== null) {
+    problems.push(
+      `${sum.rows} rows of the city's sums differ from those counted from scratch, the first in ${sum.sums}, ${sum.side}: ${sum.figures}`,
+    );
   }
   if (figures.stuck > 0) problems.push(`${figures.stuck} rows are stuck and wait for a person`);
   return problems;

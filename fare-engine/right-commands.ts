@@ -1,7 +1,23 @@
 /** Commands about what a person has: a medium that stands for an account, a right to a concession, its end. */
+import { BOUNDARY_REACH_MS_MAX } from '#pricing/price-boundaries.ts';
 import { span } from './assign-commands.ts';
 import type { Payload } from './command-kinds.ts';
-import type { Desk, Naming, Refusal } from './commands.ts';
+import type { Desk, Naming, Refusal, Touched } from './commands.ts';
+
+/** Rides that a right or pass may concern: on an unsure clock the rider has its benefit on either border, so far as is looked. */
+export function touchedByRight(
+  kind: 'entitlement' | 'pass',
+  accountId: string,
+  fromMs: number,
+  untilMs: number | null,
+): Touched {
+  return {
+    kind,
+    ref: accountId,
+    fromMs: fromMs - BOUNDARY_REACH_MS_MAX,
+    untilMs: untilMs === null ? null : untilMs + BOUNDARY_REACH_MS_MAX,
+  };
+}
 
 export function linkMedium(
   payload: Payload<'link-medium'>,
@@ -21,12 +37,7 @@ export function grant(payload: Payload<'grant-entitlement'>, { knownFromMs }: Na
   const entitlement = { entitlementId, accountId, concessionId, validFromMs, validUntilMs, knownFromMs };
   desk.entitlements.set(entitlementId, entitlement);
   desk.writes.entitlements.push(entitlement);
-  desk.writes.touched.push({
-    kind: 'entitlement',
-    ref: accountId,
-    fromMs: validFromMs,
-    untilMs: validUntilMs,
-  });
+  desk.writes.touched.push(touchedByRight('entitlement', accountId, validFromMs, validUntilMs));
   return null;
 }
 
@@ -43,6 +54,6 @@ export function revoke(payload: Payload<'revoke-entitlement'>, naming: Naming, d
     knownFromMs,
   });
   const fromMs = Math.max(validUntilMs, entitlement.validFromMs);
-  desk.writes.touched.push({ kind: 'entitlement', ref: entitlement.accountId, fromMs, untilMs: null });
+  desk.writes.touched.push(touchedByRight('entitlement', entitlement.accountId, fromMs, null));
   return null;
 }

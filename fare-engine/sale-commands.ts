@@ -3,6 +3,7 @@ import type { Payload } from './command-kinds.ts';
 import type { Desk, Naming, Refusal } from './commands.ts';
 import { PASS_LIABILITY, riderAccount, tillAccount } from './ledger/chart-of-accounts.ts';
 import type { Posting } from './ledger/post-line.ts';
+import { touchedByRight } from './right-commands.ts';
 
 export function creditWallet(payload: Payload<'credit-wallet'>, naming: Naming, desk: Desk): Refusal {
   const { accountId, currency, source, idempotencyKey: creditId } = payload;
@@ -25,7 +26,7 @@ export function sellPass(payload: Payload<'sell-pass'>, { knownFromMs }: Naming,
   const { passId, accountId, fareProductId, validFromMs, currency, source } = payload;
   const amountMinor = BigInt(payload.amountMinor);
   desk.writes.passes.push({ passId, accountId, fareProductId, validFromMs, validUntilMs: null, knownFromMs });
-  desk.writes.touched.push({ kind: 'pass', ref: accountId, fromMs: validFromMs, untilMs: null });
+  desk.writes.touched.push(touchedByRight('pass', accountId, validFromMs, null));
   if (amountMinor > 0n)
     desk.writes.postings.push(takenIn(`pass:${passId}`, source, PASS_LIABILITY, amountMinor, currency));
   return null;

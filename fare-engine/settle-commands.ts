@@ -7,6 +7,7 @@ import type { Payload } from './command-kinds.ts';
 import type { Desk, Naming, Refusal } from './commands.ts';
 import { actsOf } from './settlement/act.ts';
 import type { SettlementFacts } from './settlement/facts.ts';
+import { judgeSignature, schemeOf, signersOf } from './settlement/judge-signature.ts';
 import {
   closingInstantMs,
   lastDayOf,
@@ -86,6 +87,8 @@ export interface SettlementFact {
   readonly floorXact: string;
   readonly knownFromMs: number;
   readonly shares: readonly object[];
+  /** What the month made of each pass and carnet with money left. */
+  readonly passes: readonly object[];
   readonly acts: readonly { carrierId: string; bytes: string; sha256: string }[];
 }
 
@@ -132,6 +135,12 @@ export function closeSettlement(
     floorXact,
     knownFromMs,
     shares: settlement.shares.map((share) => ({ ...share, minor: share.minor.toString() })),
+    passes: facts.passMonths.map((row) => ({
+      ...row,
+      earnedMinor: row.earnedMinor.toString(),
+      earnedSoFarMinor: row.earnedSoFarMinor.toString(),
+      leftMinor: row.leftMinor.toString(),
+    })),
     acts,
   });
   desk.writes.postings.push(...settlement.postings);
@@ -188,7 +197,8 @@ export function nameSigner(payload: Payload<'name-signer'>, naming: Naming, desk
     return { reason: 'COMMAND_MALFORMED', detail: 'carrierId belongs to the side carrier, and to no other' };
   const scheme = schemeOf(schemeName, desk);
   if (scheme === undefined) return { reason: 'SIGNER_SCHEME_UNKNOWN', detail: schemeName };
-  if (!scheme.isKey(publicKey)) return { reason: 'SIGNER_KEY_INVALID', detail: schemeName };
+  const fault = scheme.keyFault(publicKey);
+  if (fault !== null) return { reason: fault, detail: schemeName };
   const other = signersOf(desk).find(
     (known) => known.publicKey === publicKey && (known.side !== side || known.carrierId !== carrierId),
   );
@@ -221,38 +231,21 @@ export function signAct(payload: Payload<'sign-act'>, naming: Naming, desk: Desk
   );
   if (signedNow || act.signedBy.includes(side))
     return { reason: 'ACT_ALREADY_SIGNED', detail: `${period} ${carrierId} as ${side}` };
-  const signer = signersOf(desk).find((known) => known.signerId === payload.signerId);
-  if (signer === undefined || !maySign(signer, payload, desk.context.nowMs))
-    return { reason: 'SIGNER_UNKNOWN', detail: payload.signerId };
-  const scheme = schemeOf(signer.scheme, desk);
-  if (scheme === undefined) return { reason: 'SIGNER_SCHEME_UNKNOWN', detail: signer.scheme };
+  const { signerId } = payload;
   const statement = actStatement({ period, carrierId, actSha256, side, objections, note });
-  if (!scheme.verify(statement, signature, signer.publicKey))
-    return { reason: 'SIGNATURE_INVALID', detail: `by the key of ${signer.name}` };
+  const judged = judgeSignature({ statement, signerId, signature, side, carrierId }, desk);
+  if (!judged.ok) return judged.refusal;
   desk.writes.signatures.push({
     signatureId: naming.commandId,
     period,
     carrierId,
     side,
-    signerId: signer.signerId,
-    qualified: scheme.qualified,
+    signerId,
+    qualified: judged.qualified,
     objections,
     note: note ?? null,
     signature,
     knownFromMs: naming.knownFromMs,
   });
   return null;
-}
-
-function maySign(signer: ActSigner, { side, carrierId }: Payload<'sign-act'>, nowMs: number): boolean {
-  if (signer.side !== side || (side === 'carrier' && signer.carrierId !== carrierId)) return false;
-  return signer.validFromMs <= nowMs && (signer.validUntilMs === null || nowMs < signer.validUntilMs);
-}
-
-function signersOf(desk: Desk): readonly ActSigner[] {
-  return [...(desk.context.settlement?.signers ?? []), ...desk.writes.signers];
-}
-
-function schemeOf(name: string, desk: Desk): SignatureScheme | undefined {
-  return desk.context.settlement?.terms.schemes.find((scheme) => scheme.name === name);
 }

@@ -5,6 +5,7 @@ import { onOneSnapshot, type ReaderPool, rowsOf } from './database-reader.ts';
 export interface ShownDebt {
   readonly paymentId: string;
   readonly tokenId: string;
+  /** What is owed now: less than the charge where a bank took back a part of it, or something was taken off. */
   readonly amountMinor: bigint;
   readonly currency: string;
   readonly state: 'debt' | 'held' | 'written-off';
@@ -19,7 +20,7 @@ interface Row {
   readonly tokenId: string;
   readonly amount: bigint;
   readonly currency: string;
-  readonly events: PaymentEvent[];
+  readonly events: (Omit<PaymentEvent, 'amountMinor'> & { amountMinor: string | null })[];
   readonly days: string[];
 }
 
@@ -33,15 +34,12 @@ export function showDebts(
       client,
       `SELECT p.payment_id AS "paymentId", p.token_id AS "tokenId", p.amount_minor AS amount, p.currency,
          (SELECT json_agg(json_build_object('n', e.n, 'kind', e.kind, 'key', e.key, 'code', e.code,
-            'reference', e.reference, 'amountMinor', NULL, 'atMs', e.at_ms) ORDER BY e.n)
+            'reference', e.reference, 'amountMinor', e.amount_minor::text, 'atMs', e.at_ms) ORDER BY e.n)
             FROM fare.bank_event e WHERE e.payment_id = p.payment_id) AS events,
          (SELECT array_agg(DISTINCT i.fare_day::text ORDER BY i.fare_day::text)
             FROM fare.bank_item i WHERE i.payment_id = p.payment_id) AS days
-       FROM fare.bank_payment p
-       CROSS JOIN LATERAL (SELECT e.kind FROM fare.bank_event e WHERE e.payment_id = p.payment_id
-         ORDER BY e.n DESC LIMIT 1) AS last
-       WHERE p.kind = 'charge' AND ($1::text IS NULL OR p.token_id = $1)
-         AND last.kind IN ('declined', 'charged-back', 'held', 'released', 'written-off')
+       FROM fare.bank_debt d JOIN fare.bank_payment p USING (payment_id)
+       WHERE $1::text IS NULL OR d.token_id = $1
        ORDER BY p.made_at_ms, p.payment_id LIMIT $2`,
       [tokenId ?? null, rowsMax],
     );
@@ -49,7 +47,11 @@ export function showDebts(
   });
 }
 
-function shown({ paymentId, tokenId, amount, currency, events, days }: Row): ShownDebt[] {
+function shown({ paymentId, tokenId, amount, currency, events: texts, days }: Row): ShownDebt[] {
+  const events = texts.map((event) => ({
+    ...event,
+    amountMinor: event.amountMinor === null ? null : BigInt(event.amountMinor),
+  }));
   const payment: Payment = {
     paymentId,
     kind: 'charge',
@@ -68,9 +70,9 @@ function shown({ paymentId, tokenId, amount, currency, events, days }: Row): Sho
     {
       paymentId,
       tokenId,
-      amountMinor: amount,
+      amountMinor: standing.owedMinor,
       currency,
-      state: standing.phase as ShownDebt['state'],
+      state: standing.phase,
       code: refused?.code ?? null,
       sinceMs: first?.atMs ?? 0,
       days,

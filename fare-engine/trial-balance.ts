@@ -58,8 +58,12 @@ export function trialBalance(pool: ReaderPool, request: TrialBalanceRequest = {}
   return onOneSnapshot(pool, async (client) => {
     const known = request.atMs === undefined ? null : await knownAt(client, request.atMs);
     const closedUntil = await closedBy(client, known);
-    const perAccount = await sumsOf(client, known, closedUntil);
-    const accounts = request.byKind === true ? byKind(perAccount) : perAccount;
+    const inKinds = request.byKind === true;
+    // Riders are summed up anyway where kinds are asked for; the log is compared account by account.
+    const parts =
+      request.againstLog === true ? PARTS.ledger : PARTS.kept(inKinds ? KEPT.kinds : KEPT.accounts);
+    const perAccount = await sumsOf(client, parts, known, closedUntil);
+    const accounts = inKinds ? byKind(perAccount) : perAccount;
     const problems = problemsOf(perAccount);
     if (request.againstLog === true) problems.push(...(await compareWithLog(client, known, perAccount)));
     return { known, closedUntil, accounts, problems };
@@ -73,7 +77,9 @@ export function trialBalance(pool: ReaderPool, request: TrialBalanceRequest = {}
 export async function knownAt(client: Queryable, atMs: number): Promise<KnownState> {
   const [row] = await rowsOf<KnownState>(
     client,
-    `WITH later AS (SELECT min(size) AS size FROM fare.audit_checkpoint WHERE signed_at_ms > $1)
+    // OFFSET 0: the least of those that are later, not the first that is later among all in the order of their size.
+    `WITH later AS (SELECT min(size) AS size FROM (
+       SELECT size FROM fare.audit_checkpoint WHERE signed_at_ms > $1 OFFSET 0) AS c)
      SELECT c.size::float8 AS size, c.origin, c.signed_at_ms::float8 AS "signedAtMs", later.size IS NOT NULL AS final,
        c.last_xact::text AS "lastXact",
        NOT EXISTS (SELECT FROM fare.audit_leaf l WHERE l.xact = c.last_xact AND l.leaf_id > c.last_leaf_id) AS "lastWhole"
@@ -97,6 +103,9 @@ export async function knownAt(client: Queryable, atMs: number): Promise<KnownSta
  */
 export const KNOWN = (xact: string): string =>
   `($1::xid8 IS NULL OR ${xact} < $1::xid8 OR (${xact} = $1::xid8 AND $2::boolean))`;
+/** What a state does not cover; nothing where there is none. */
+export const KNOWN_LATER = (xact: string): string =>
+  `(${xact}::text)::bigint >= ($1::xid8::text)::bigint AND NOT ${KNOWN(xact)}`;
 
 /** Values of the parameters of {@link KNOWN}. */
 export const knownValues = (known: KnownState | null): [string | null, boolean] => [
@@ -113,35 +122,61 @@ async function closedBy(client: Queryable, known: KnownState | null): Promise<st
   return row?.day ?? null;
 }
 
+const SIDES = `(VALUES (p.debit_account, p.amount_minor, 0), (p.credit_account, 0, p.amount_minor)) AS s (account, debit, credit)`;
+/** Where sums are kept of, and how a posting's account is called there: all riders as one, or each apart. */
+const KEPT = {
+  kinds: {
+    view: 'fare.published_trial_balance',
+    account: `regexp_replace(s.account, '^rider:.*$', 'rider:*')`,
+  },
+  accounts: { view: 'fare.account_sums', account: 's.account' },
+} as const;
+/** Of a part: sums of all, and what of them is pending. */
+const PARTS = {
+  /** From what is kept of now, less what became known later: so it reads what was written since the instant, and no more. */
+  kept: ({ view, account }: (typeof KEPT)[keyof typeof KEPT]): string => `
+    SELECT account_id AS account, currency, debit_minor AS debit, credit_minor AS credit, 0 AS pending_debit, 0 AS pending_credit
+    FROM ${view}
+    UNION ALL
+    SELECT ${account}, currency, -debit, -credit, 0, 0 FROM fare.posting p CROSS JOIN LATERAL ${SIDES} WHERE ${KNOWN_LATER('p.xact')}
+    UNION ALL
+    SELECT ${account}, currency, 0, 0, debit, credit FROM fare.posting p CROSS JOIN LATERAL ${SIDES}
+    WHERE p.fare_day > coalesce($3::date, '-infinity') AND ${KNOWN('p.xact')}`,
+  /** From every posting: what is held against the audit log has to be the ledger itself. */
+  ledger: `
+    SELECT s.account, p.currency, debit, credit, CASE WHEN pending THEN debit ELSE 0 END, CASE WHEN pending THEN credit ELSE 0 END
+    FROM fare.posting p CROSS JOIN LATERAL ${SIDES}
+    CROSS JOIN LATERAL (SELECT coalesce(p.fare_day > coalesce($3::date, '-infinity'), false) AS pending) AS o
+    WHERE ($1::xid8 IS NULL OR (p.xact::text)::bigint <= ($1::xid8::text)::bigint) AND ${KNOWN('p.xact')}`,
+};
+
 async function sumsOf(
   client: Queryable,
+  parts: string,
   known: KnownState | null,
   closedUntil: string | null,
 ): Promise<AccountSums[]> {
   const rows = await rowsOf<Record<keyof AccountSums, string>>(
     client,
-    `WITH side AS (
-       SELECT s.account, p.currency, s.debit, s.credit,
-              coalesce(p.fare_day > coalesce($3::date, '-infinity'), false) AS pending
-       FROM fare.posting_day p CROSS JOIN LATERAL (
-         VALUES (p.debit_account, p.amount_minor, 0), (p.credit_account, 0, p.amount_minor)) AS s (account, debit, credit)
-       WHERE ${KNOWN('p.xact')})
-     SELECT account, currency,
-       coalesce(sum(debit) FILTER (WHERE pending), 0)::text AS "pendingDebitMinor",
-       coalesce(sum(credit) FILTER (WHERE pending), 0)::text AS "pendingCreditMinor",
-       coalesce(sum(debit) FILTER (WHERE NOT pending), 0)::text AS "postedDebitMinor",
-       coalesce(sum(credit) FILTER (WHERE NOT pending), 0)::text AS "postedCreditMinor"
-     FROM side GROUP BY account, currency ORDER BY account COLLATE "C", currency`,
+    `WITH part (account, currency, debit, credit, pending_debit, pending_credit) AS (${parts})
+     SELECT account, currency, sum(pending_debit)::text AS "pendingDebitMinor", sum(pending_credit)::text AS "pendingCreditMinor",
+       sum(debit - pending_debit)::text AS "postedDebitMinor", sum(credit - pending_credit)::text AS "postedCreditMinor"
+     FROM part GROUP BY account, currency HAVING sum(debit) <> 0 OR sum(credit) <> 0
+     ORDER BY account COLLATE "C", currency`,
     [...knownValues(known), closedUntil],
   );
-  return rows.map(({ account, currency, ...sums }) => ({
+  return rows.map(accountSums);
+}
+
+function accountSums({ account, currency, ...sums }: Record<keyof AccountSums, string>): AccountSums {
+  return {
     account,
     currency,
     pendingDebitMinor: BigInt(sums.pendingDebitMinor),
     pendingCreditMinor: BigInt(sums.pendingCreditMinor),
     postedDebitMinor: BigInt(sums.postedDebitMinor),
     postedCreditMinor: BigInt(sums.postedCreditMinor),
-  }));
+  };
 }
 
 /** One row for each kind and currency; an account of no kind stays as it is. */
@@ -198,7 +233,7 @@ async function compareWithLog(
        SELECT p.item->>1 AS debit, p.item->>2 AS credit, (p.item->>3)::bigint AS amount,
               coalesce(p.item->>4, l.bytes::json->>'currency') AS currency
        FROM fare.audit_leaf l CROSS JOIN LATERAL json_array_elements(l.bytes::json->'postings') AS p (item)
-       WHERE l.kind IN ('decision', 'command', 'bank-payment') AND ${KNOWN('l.xact')})
+       WHERE l.kind IN ('decision', 'command', 'bank-payment', 'debt-payment') AND ${KNOWN('l.xact')})
      SELECT account, currency, sum(signed)::text AS balance
      FROM posted CROSS JOIN LATERAL (VALUES (debit, amount), (credit, -amount)) AS s (account, signed)
      GROUP BY account, currency`,

@@ -13,6 +13,8 @@ export interface Backlog {
   /** Leaves of the audit log that have no number yet. */
   readonly leaves: number;
   readonly stuck: number;
+  /** Payments of bank cards that the acquirer would not take: they wait for a person. */
+  readonly bankRefused: number;
   /** Age of the oldest record in the inbox, milliseconds of city time; 0 when it is empty. */
   readonly oldestMs: number;
 }
@@ -28,10 +30,10 @@ export interface FareSources {
 export function fareVitals(metrics: Metrics, sources: FareSources): Vitals {
   metrics.gauge(
     'kvytok_fare_waiting',
-    'Rows that wait: records to be priced, account-days to be priced again, shifts, commands, leaves of the audit log, rows set aside.',
+    'Rows that wait: records to be priced, account-days to be priced again, shifts, commands, leaves of the audit log, rows set aside, payments that the acquirer would not take.',
     async () => {
-      const { inbox, queue, shifts, commands, leaves, stuck } = await sources.backlog();
-      return Object.entries({ inbox, queue, shifts, commands, leaves, stuck }).map(([where, value]) => ({
+      const { oldestMs: _, bankRefused: bank_refused, ...waiting } = await sources.backlog();
+      return Object.entries({ ...waiting, bank_refused }).map(([where, value]) => ({
         labels: { where },
         value,
       }));

@@ -7,7 +7,7 @@ import type { Clock } from '#platform/clock.ts';
 import type { Probe } from '#platform/probe.ts';
 import { closeOf } from './facts/account-day.ts';
 import type { StoredBreakdown } from './facts/breakdowns.ts';
-import type { Close, StoredTap } from './facts/facts.ts';
+import type { Close, MediaLink, StoredTap } from './facts/facts.ts';
 import { createMediaBook, type MediaBook, successionsOf, type TokenSuccession } from './facts/media-book.ts';
 import type { StoredCardAct, StoredCheck } from './facts/staff-records.ts';
 import {
@@ -19,14 +19,8 @@ import {
   type StoredShift,
 } from './facts/tap-of-record.ts';
 import type { StoredSync, UnsureTap } from './facts/tap-time.ts';
-import type {
-  AccountDayKey,
-  AccountToLock,
-  FareStore,
-  FareTransaction,
-  Pricer,
-  PricingWrites,
-} from './ports.ts';
+import { splitDays, type TappedDay } from './going-on.ts';
+import type { AccountToLock, FareStore, FareTransaction, Pricer, PricingWrites } from './ports.ts';
 import { type ChunkRules, priceChunk } from './price-chunk.ts';
 
 export interface WorkRules extends ChunkRules, RecordContext {}
@@ -37,6 +31,8 @@ export interface WorkDeps {
   readonly rules: WorkRules;
   readonly clock: Clock;
   readonly probe: Probe;
+  /** Something nobody can guess, drawn for each transaction. */
+  readonly draw: () => string;
 }
 
 export interface Worked {
@@ -92,7 +88,8 @@ async function priceInbox(tx: FareTransaction, deps: WorkDeps, rows: readonly In
   if (checks.length + cardActs.length + breakdowns.length > 0) await tx.storeStaffRecords(records);
   if (bankTaps.length > 0) await tx.storeBankTaps(bankTaps);
   const whose = ownersOf(records.taps, media, closes);
-  const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records);
+  const known = { links, closes };
+  const writes = await priceKeys(tx, deps, whose.keys, whose.accounts, records, known);
   await deps.probe('fare.before-commit');
   return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
 }
@@ -102,10 +99,11 @@ export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked
   const worked = await deps.store.pricing(async (tx) => {
     const rows = await tx.claimQueue(rowsMax);
     if (rows.length === 0) return NOTHING;
-    const keys = new Map<string, AccountDayKey & { attempts: number }>();
+    const keys = new Map<string, Key>();
     for (const row of rows) {
       const text = `${row.fareDay} ${row.accountId}`;
-      keys.set(text, { ...row, attempts: Math.max(row.attempts, keys.get(text)?.attempts ?? 0) });
+      const attempts = Math.max(row.attempts, keys.get(text)?.attempts ?? 0);
+      keys.set(text, { ...row, attempts, taps: [], isPlain: false });
     }
     const accounts = [...new Set(rows.map((row) => row.accountId))].map((accountId) => ({
       accountId,
@@ -123,7 +121,7 @@ export async function workQueue(deps: WorkDeps, rowsMax: number): Promise<Worked
       breakdowns: [],
       bankTaps: [],
     };
-    const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records);
+    const writes = await priceKeys(tx, deps, [...keys.values()], accounts, records, null);
     await deps.probe('fare.before-commit');
     return { claimed: rows.length, decisions: writes.decisions.length, troubles: writes.troubles.length };
   });
@@ -186,13 +184,21 @@ function ownersOf(
   taps: readonly StoredTap[],
   media: MediaBook,
   closes: readonly Close[],
-): { keys: (AccountDayKey & { attempts: number })[]; accounts: AccountToLock[] } {
-  const keys = new Map<string, AccountDayKey & { attempts: number }>();
+): { keys: Key[]; accounts: AccountToLock[] } {
+  const keys = new Map<string, Key & { taps: StoredTap[]; isPlain: boolean }>();
   const accounts = new Map<string, AccountToLock>();
-  for (const { tokenId, fareAtMs, fareDay } of taps) {
+  for (const tap of taps) {
+    const { tokenId, fareAtMs, fareDay } = tap;
     const knownAsOfMs = closeOf(fareDay, closes)?.knownFromMs ?? null;
     const accountId = media.accountOf(tokenId, fareAtMs, knownAsOfMs);
-    keys.set(`${fareDay} ${accountId}`, { accountId, fareDay, attempts: 0 });
+    const isPlain = media.isPlain(tokenId);
+    const text = `${fareDay} ${accountId}`;
+    const key = keys.get(text);
+    if (key === undefined) keys.set(text, { accountId, fareDay, attempts: 0, taps: [tap], isPlain });
+    else {
+      key.taps.push(tap);
+      key.isPlain &&= isPlain;
+    }
     const derivedTokenId = media.derivedFrom(accountId, tokenId, knownAsOfMs);
     if (!accounts.has(accountId) || derivedTokenId !== null)
       accounts.set(accountId, { accountId, derivedTokenId });
@@ -200,17 +206,39 @@ function ownersOf(
   return { keys: [...keys.values()], accounts: [...accounts.values()] };
 }
 
+/** An account-day with the tries so far and its new taps. */
+type Key = TappedDay & { readonly attempts: number };
+
+/** `known`: links of the new taps' media, and closes; `null` = every day is priced whole. */
 async function priceKeys(
   tx: FareTransaction,
   deps: WorkDeps,
-  keys: readonly (AccountDayKey & { attempts: number })[],
+  keys: readonly Key[],
   accounts: readonly AccountToLock[],
   records: Records,
+  known: { readonly links: readonly MediaLink[]; readonly closes: readonly Close[] } | null,
 ): Promise<PricingWrites> {
   const versions = await tx.lockAccounts(accounts);
-  const material = await tx.storeAndLoad(records, keys);
-  const chunk = { keys, material, versions, atMs: deps.clock.nowMs() };
+  const heads = known === null ? [] : await tx.loadHeads(keys);
+  const { whole, goingOn, surroundings } =
+    known === null ? { whole: keys, goingOn: [], surroundings: [] } : splitDays(keys, heads, known.closes);
+  const fresh = await tx.storeTaps(records.taps);
+  const loaded = await tx.storeAndLoad(records, fresh, whole, goingOn);
+  const links = [...loaded.facts.links, ...linksFor(goingOn, known?.links ?? [])];
+  const material = {
+    ...loaded,
+    facts: { ...loaded.facts, links },
+    surroundings: [...loaded.surroundings, ...surroundings],
+  };
+  const [atMs, drawn] = [deps.clock.nowMs(), deps.draw()];
+  const chunk = { whole, goingOn, material, versions, atMs, drawn };
   const writes = priceChunk(chunk, deps.pricer, deps.rules);
   await tx.write(writes);
   return writes;
+}
+
+function linksFor(keys: readonly Key[], links: readonly MediaLink[]): readonly MediaLink[] {
+  if (links.length === 0) return links;
+  const tokens = new Set(keys.flatMap(({ taps }) => taps.map(({ tokenId }) => tokenId)));
+  return links.filter(({ tokenId }) => tokens.has(tokenId));
 }

@@ -1,6 +1,7 @@
 /**
  * Ingest: MQTT → group → judge → commit → receipts; beside it reports and the linker. See README.md.
  */
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDeviceTopic } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -10,6 +11,7 @@ import { databaseProblems, registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
+import { schemaFence } from '#platform/schema-fence.ts';
 import { openSeat, type Seat } from '#platform/worker-seat.ts';
 import { openDeviceRegistry } from './adapters/device-registry.ts';
 import { createGroupHandler, type IngestCounts } from './adapters/group-handler.ts';
@@ -43,7 +45,7 @@ export interface Ingest extends Role {
 
 /**
  * Starts ingest on a migrated database. The broker may be away: it is waited for in the background.
- * @throws when the database cannot be reached at the start.
+ * @throws OperatorError SCHEMA_OTHER_VERSION, DATABASE_RESTORED; and when the database cannot be reached at the start.
  */
 export async function startIngest(
   config: IngestConfig,
@@ -56,6 +58,7 @@ export async function startIngest(
     url: config.postgresUrl,
     applicationName: 'kvytok-ingest',
     max: limits.inFlightMax + 2,
+    verify: schemaFence({ schema: 'ingest', dir: join(import.meta.dirname, 'migrations'), alsoIn: ['fare'] }),
     log,
   });
   const opened = openRecordStore(pool, { quota: limits, probe, nowMs: clock.nowMs() });

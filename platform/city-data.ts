@@ -136,7 +136,7 @@ export function loadCity(dir: string): CityData {
   const ids = new Set<string>();
   for (const { deviceId } of devices) {
     if (ids.has(deviceId))
-      throw invalid(join(dir, 'devices', 'devices.yaml'), `device ${deviceId} stands twice`);
+      throw cityDataInvalid(join(dir, 'devices', 'devices.yaml'), `device ${deviceId} stands twice`);
     ids.add(deviceId);
   }
   const cardMedia = join(dir, 'card-media.yaml');
@@ -154,12 +154,13 @@ export function readYaml<S extends TSchema>(file: string, schema: S): Static<S> 
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw invalid(file, `cannot be read (${(error as NodeJS.ErrnoException).code})`);
+    throw cityDataInvalid(file, `cannot be read (${(error as NodeJS.ErrnoException).code})`);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
   const first = document.errors[0];
-  if (first) throw invalid(`${file}:${lines.linePos(first.pos[0]).line}`, first.message.split('\n')[0] ?? '');
+  if (first)
+    throw cityDataInvalid(`${file}:${lines.linePos(first.pos[0]).line}`, first.message.split('\n')[0] ?? '');
   const parsed = parserOf(schema)(document.toJS());
   if (parsed.ok) return parsed.value;
   const problems = parsed.problems.map(({ path, message }) => {
@@ -169,14 +170,15 @@ export function readYaml<S extends TSchema>(file: string, schema: S): Static<S> 
     const line = node?.range ? `line ${lines.linePos(node.range[0]).line}, ` : '';
     return `${line}${path}: ${message}`;
   });
-  throw invalid(file, problems.join('; '));
+  throw cityDataInvalid(file, problems.join('; '));
 }
 
-function invalid(file: string, problem: string): OperatorError {
+/** The refusal of a file of a city's folder. */
+export function cityDataInvalid(file: string, problem: string): OperatorError {
   return new OperatorError({
     code: 'CITY_DATA_INVALID',
     happened: `${file}: ${problem}.`,
-    kept: 'Nothing was started.',
+    kept: 'Nothing was started and nothing was changed.',
     todo: 'Mend the file and start again; cities/README.md describes its fields.',
   });
 }

@@ -9,32 +9,33 @@ import type pg from 'pg';
 export type CopyValue = string | number | bigint | boolean | null | undefined;
 
 interface WireConnection extends pg.Connection {
-  sendCopyFromChunk(chunk: Buffer): void;
   endCopyFrom(): void;
 }
 
 /**
- * Copies rows; without any it asks the server nothing.
+ * Copies items, one row each; without any it asks the server nothing. Each row is made when its text is: a thousand rows of forty
+ * values that live until all of them are there cost more to collect than to write.
  * @param target table and columns as they stand in the statement, e.g. `fare.tap (tap_id, epoch)`: never from outside.
  * @throws what the server says of a row; the transaction is lost then, as after any failed statement.
  */
-export async function copyRows(
+export async function copyRows<T>(
   client: pg.ClientBase,
   target: string,
-  rows: readonly (readonly CopyValue[])[],
+  items: readonly T[],
+  rowOf: (item: T) => readonly CopyValue[],
 ): Promise<void> {
-  if (rows.length === 0) return;
-  const copy = new CopyIn(`COPY ${target} FROM STDIN`, copyText(rows));
+  if (items.length === 0) return;
+  const copy = new CopyIn(`COPY ${target} FROM STDIN`, copyText(items, rowOf));
   client.query(copy);
   await copy.finished;
 }
 
 /** Rows in COPY's text format. */
-export function copyText(rows: readonly (readonly CopyValue[])[]): string {
+export function copyText<T>(items: readonly T[], rowOf: (item: T) => readonly CopyValue[]): string {
   let text = '';
-  for (const row of rows) {
+  for (const item of items) {
     let parted = '';
-    for (const value of row) {
+    for (const value of rowOf(item)) {
       text += parted + fieldText(value);
       parted = '\t';
     }
@@ -52,9 +53,32 @@ function fieldText(value: CopyValue): string {
   return SPECIAL.test(value) ? value.replaceAll(/[\\\t\n\r]/g, (sign) => ESCAPES[sign] as string) : value;
 }
 
-/** A list of texts as PostgreSQL reads an array. */
-export function arrayText(items: readonly string[]): string {
-  return `{${items.map((item) => `"${item.replaceAll(/["\\]/g, (sign) => `\\${sign}`)}"`).join(',')}}`;
+/** A list of texts as PostgreSQL reads an array; as a parameter it costs half of what the driver takes for a list. */
+export function arrayText(items: readonly (string | null)[]): string {
+  let text = '{';
+  let parted = '';
+  for (const item of items) {
+    text += parted;
+    parted = ',';
+    if (item === null) text += 'NULL';
+    else if (QUOTED.test(item)) text += `"${item.replaceAll(/["\\]/g, (sign) => `\\${sign}`)}"`;
+    else text += `"${item}"`;
+  }
+  return `${text}}`;
+}
+
+const QUOTED = /["\\]/;
+
+const COPY_DATA = 'd'.charCodeAt(0);
+
+/** The message that carries the rows; made here, since the driver would copy them once more. */
+function copyData(text: string): Buffer {
+  const bytes = Buffer.byteLength(text);
+  const message = Buffer.allocUnsafe(5 + bytes);
+  message.writeUInt8(COPY_DATA, 0);
+  message.writeUInt32BE(4 + bytes, 1);
+  message.write(text, 5);
+  return message;
 }
 
 /** One copy on the wire, in the form in which the driver takes foreign queries. */
@@ -74,9 +98,11 @@ class CopyIn implements pg.Submittable {
   /** Statement and rows go out together: a server that refuses the statement drops what follows it. */
   submit(connection: pg.Connection): void {
     const wire = connection as WireConnection;
+    wire.stream.cork();
     wire.query(this.statement);
-    wire.sendCopyFromChunk(Buffer.from(this.text));
+    wire.stream.write(copyData(this.text));
     wire.endCopyFrom();
+    wire.stream.uncork();
   }
 
   handleCopyInResponse(): void {}

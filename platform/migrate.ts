@@ -9,6 +9,7 @@ import pg from 'pg';
 import { OperatorError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { clientConfig } from './postgres.ts';
+import { closeSchema } from './schema-fence.ts';
 
 /** The migrations of one schema. */
 export interface MigrationSet {
@@ -26,6 +27,8 @@ export interface MigrateOptions {
   /** In the order in which they run. */
   readonly sets: readonly MigrationSet[];
   readonly log: Logger;
+  /** How long processes at work may take to end before a change is refused, milliseconds. */
+  readonly stopMsMax?: number;
 }
 
 interface MigrationFile {
@@ -39,10 +42,12 @@ interface MigrationFile {
 const FILE_NAME = /^(\d{3})-[a-z0-9-]+\.sql$/;
 // One lock for every migration of a database: 'kvyt' as a number.
 const ADVISORY_LOCK = 0x6b767974;
+/** A role that was just told to stop is still on its way out. */
+const STOP_MS_MAX = 10_000;
 
 /**
  * Applies what is missing. Several processes may call it at once; one works, the others wait and find nothing to do.
- * @throws OperatorError MIGRATION_CHANGED | MIGRATION_UNKNOWN | MIGRATION_NAMES | MIGRATION_FAILED
+ * @throws OperatorError MIGRATION_CHANGED | MIGRATION_UNKNOWN | MIGRATION_NAMES | MIGRATION_FAILED | MIGRATION_WHILE_RUNNING
  * @returns the names of the files that ran, `schema/NNN-name.sql`.
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
@@ -56,8 +61,13 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     await client.query(`CREATE TABLE IF NOT EXISTS platform.migration (
       schema text NOT NULL, number int NOT NULL, name text NOT NULL, sha256 text NOT NULL,
       applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (schema, number))`);
+    // Whoever writes looks which version it is; the names of files are no secret.
+    await client.query(
+      'GRANT USAGE ON SCHEMA platform TO PUBLIC; GRANT SELECT ON platform.migration TO PUBLIC',
+    );
     const ran: string[] = [];
-    for (const { set, files } of sets) ran.push(...(await bringUp(client, set, files)));
+    for (const { set, files } of sets)
+      ran.push(...(await bringUp(client, set, files, options.stopMsMax ?? STOP_MS_MAX)));
     if (ran.length > 0) options.log.info({ files: ran.length, last: ran.at(-1) }, 'migrate.done');
     return ran;
   } finally {
@@ -69,6 +79,7 @@ async function bringUp(
   client: pg.Client,
   set: MigrationSet,
   files: readonly MigrationFile[],
+  stopMsMax: number,
 ): Promise<string[]> {
   const { rows } = await client.query<{ number: number; name: string; sha256: string }>(
     'SELECT number, name, sha256 FROM platform.migration WHERE schema = $1 ORDER BY number',
@@ -76,6 +87,7 @@ async function bringUp(
   );
   for (const row of rows) checkApplied(set, row, files[row.number - 1]);
   const missing = files.slice(rows.length);
+  if (missing.length > 0) await closeSchema(client, set.schema, stopMsMax);
   for (const file of missing) await apply(client, set, file);
   return missing.map((file) => `${set.schema}/${file.name}`);
 }

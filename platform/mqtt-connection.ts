@@ -65,6 +65,8 @@ export interface MqttConnection {
   onLost(callback: () => void): () => void;
   /** Resolves at the next (or present) connection; rejects when the connection is stopped before. */
   whenConnected(): Promise<void>;
+  /** Ends the wait for the next try, if there is one: somebody knows that the way is open, or cannot wait. */
+  hurry(): void;
   /** Leaves politely (the will is not published) and stops trying. May be called twice. */
   stop(): Promise<void>;
 }
@@ -170,6 +172,13 @@ class Connection implements MqttConnection {
     const { promise, resolve } = Promise.withResolvers<void>();
     const forget = this.onConnected(resolve);
     return Promise.race([promise, this.#stopped.promise]).finally(forget);
+  }
+
+  hurry(): void {
+    if (this.#retry === undefined || this.#stopping !== undefined) return;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#connect();
   }
 
   stop(): Promise<void> {
@@ -313,7 +322,10 @@ class Connection implements MqttConnection {
     const level = this.#failures === 1 ? 'warn' : 'debug'; // one line for an outage, not one for each try
     this.#log[level]({ problem, tries: this.#failures }, 'mqtt.lost');
     const waitMs = backoffMs(this.#options.backoff ?? BACKOFF, this.#failures, Math.random());
-    this.#retry = setTimeout(() => this.#connect(), waitMs);
+    this.#retry = setTimeout(() => {
+      this.#retry = undefined;
+      this.#connect();
+    }, waitMs);
   }
 }
 

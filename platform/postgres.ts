@@ -12,6 +12,8 @@ export interface PoolOptions {
   readonly max: number;
   /** The server ends a statement after this time; 0 = never. 30 s by default. */
   readonly statementTimeoutMs?: number;
+  /** Looks at each new connection before anybody gets it; what it throws refuses the connection. */
+  readonly verify?: (client: pg.ClientBase) => Promise<void>;
   /** Told when an idle connection breaks; the pool opens a new one by itself. */
   readonly log?: Logger;
 }
@@ -35,7 +37,7 @@ function parseBigintArray(text: string): (bigint | null)[] {
 }
 
 /** Settings for one connection outside a pool (LISTEN, migrations), with the same types as {@link createPool}. */
-export function clientConfig(options: Omit<PoolOptions, 'max' | 'log'>): pg.ClientConfig {
+export function clientConfig(options: Omit<PoolOptions, 'max' | 'log' | 'verify'>): pg.ClientConfig {
   return {
     connectionString: options.url,
     application_name: options.applicationName,
@@ -49,7 +51,13 @@ export function clientConfig(options: Omit<PoolOptions, 'max' | 'log'>): pg.Clie
 
 /** Makes a pool. Nothing connects before the first query. End it with `pool.end()`. */
 export function createPool(options: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({ ...clientConfig(options), max: options.max, idleTimeoutMillis: 30_000 });
+  const { verify } = options;
+  const pool = new pg.Pool({
+    ...clientConfig(options),
+    max: options.max,
+    idleTimeoutMillis: 30_000,
+    ...(verify && { verify: (client, done) => void verify(client).then(() => done(), done) }),
+  });
   // Without a listener a server restart would end the process; the next query reports the trouble anyway.
   pool.on('error', (err) => {
     if (!pool.ending) options.log?.warn({ err: err.message }, 'postgres.connection-lost');

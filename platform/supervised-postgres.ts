@@ -2,12 +2,12 @@
  * The embedded PostgreSQL, started again whenever it dies: killed, out of memory, or in panic over a full disk. It
  * comes back on the same port and recovers what was committed; services find it again by themselves.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type EmbeddedPostgres,
   type EmbeddedPostgresOptions,
   startEmbeddedPostgres,
 } from './embedded-postgres.ts';
+import { pause } from './pause.ts';
 
 export interface SupervisedPostgres {
   readonly port: number;
@@ -46,7 +46,7 @@ export async function keepPostgresRunning(options: EmbeddedPostgresOptions): Pro
       } catch (err) {
         log.error({ err: (err as Error).message, pauseMs }, 'postgres.restart-failed');
       }
-      await delay(pauseMs, undefined, { signal: stopping.signal }).catch(() => {});
+      await pause(pauseMs, stopping.signal);
     }
     return undefined;
   };
@@ -62,7 +62,7 @@ export async function keepPostgresRunning(options: EmbeddedPostgresOptions): Pro
       await server.stop(); // Frees what it held; the process is gone already.
       // One that dies again and again, right after its start, is not to keep a core busy.
       if (performance.now() - startedAtMs < SETTLED_MS && restarts > 0)
-        await delay(PAUSE_MS, undefined, { signal: stopping.signal }).catch(() => {});
+        await pause(PAUSE_MS, stopping.signal);
       const next = await restart();
       if (next === undefined) return;
       server = next;

@@ -9,6 +9,7 @@ import { HttpProblem, sendProblem, toProblem } from './problems.ts';
 import { apiRoutes } from './routes/api.ts';
 import { type AssetFolders, assetRoutes } from './routes/assets.ts';
 import { auditLogRoutes } from './routes/audit-log.ts';
+import { debtRoutes } from './routes/debt.ts';
 import { eventRoutes } from './routes/events.ts';
 import { healthRoutes } from './routes/health.ts';
 import { openDataRoutes } from './routes/open-data.ts';
@@ -23,12 +24,14 @@ export interface AppOptions {
   readonly log: Logger;
   /** Requests from one address in a minute. */
   readonly requestsPerMinuteMax?: number;
+  /** Address or network of the server in front of us, whose word on who asks is believed; absent = nobody's. */
+  readonly trustedProxy?: string;
   /** Hears of each answered request. */
   readonly note?: NoteRequest;
 }
 
 const REQUESTS_PER_MINUTE_MAX = 1200;
-/** The portal takes no bodies in this version; a small one is read and ignored. */
+/** Routes that take bodies have bounds of their own; elsewhere a small one is read and ignored. */
 const BODY_BYTES_MAX = 16 * 1024;
 
 /** Builds the server without listening. */
@@ -36,6 +39,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
   const { context, log } = options;
   const app = Fastify({
     bodyLimit: BODY_BYTES_MAX,
+    trustProxy: options.trustedProxy ?? false,
     connectionTimeout: 30_000,
     requestTimeout: 15_000,
     keepAliveTimeout: 10_000,
@@ -78,6 +82,7 @@ export async function buildApp(options: AppOptions): Promise<FastifyInstance> {
     healthRoutes,
     auditLogRoutes,
     openDataRoutes,
+    debtRoutes,
     (scope: FastifyInstance) => assetRoutes(scope, context, options.folders, options.islands),
   ];
   for (const add of routes) {

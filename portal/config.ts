@@ -22,6 +22,20 @@ export const PortalConfig = Type.Object({
       description: 'folder that kvytok open-data writes, served under /open-data; without it there is none',
     }),
   ),
+  KVYTOK_PAYMENT_CALL_KEY_FILES: Type.Optional(
+    Type.String({
+      minLength: 1,
+      description:
+        'files with the secrets under which the payment provider signs its calls, with commas between; without them none is heard',
+    }),
+  ),
+  KVYTOK_PORTAL_TRUSTED_PROXY: Type.Optional(
+    Type.String({
+      pattern: '^[0-9a-fA-F.:/,]+$',
+      description:
+        'address or network of the server in front, which says who asks; without it every asker is that server',
+    }),
+  ),
 });
 export type PortalConfig = Static<typeof PortalConfig>;
 

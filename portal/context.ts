@@ -1,24 +1,36 @@
 /** What every route works with. */
 import type { FastifyRequest } from 'fastify';
+import type { CallRefusal } from '#contracts/payment-api.ts';
 import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
 import type { Clock } from '#platform/clock.ts';
 import type { CityGeo } from './city-geo.ts';
 import type { CityNames } from './city-names.ts';
 import type { EventStream } from './event-stream.ts';
 import type { LiveCity } from './live-city.ts';
-import type { CityViews, OpenData, PublishedLog } from './ports.ts';
+import type { CityViews, Debts, OpenData, PublishedLog } from './ports.ts';
 import { createWording, readLanguage, type Wording } from './wording.ts';
 
 export interface PortalContext {
   readonly views: CityViews;
   readonly auditLog: PublishedLog;
   readonly openData: OpenData;
+  readonly debts: Debts;
+  readonly payments: PaymentCalls;
   readonly names: CityNames;
   readonly geo: CityGeo;
   readonly live: LiveCity;
   readonly stream: EventStream;
   readonly clock: Clock;
   readonly wordings: Readonly<Record<Language, Wording>>;
+}
+
+/** How calls of the payment provider are judged. */
+export interface PaymentCalls {
+  /** Secrets under which it signs now; none = no call is heard. */
+  readonly callKeys: readonly Buffer[];
+  /** Real time, whatever the city's clock says: the provider knows no other. */
+  readonly realMs: () => number;
+  readonly onRefused: (why: CallRefusal) => void;
 }
 
 /** Name of the cookie that remembers the language; it says nothing else. */

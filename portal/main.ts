@@ -9,18 +9,20 @@ import { createMetrics, type Metrics } from '#platform/metrics.ts';
 import { registerPool } from '#platform/pool-metrics.ts';
 import { createPool } from '#platform/postgres.ts';
 import type { Role } from '#platform/role.ts';
+import { readSecretFile } from '#platform/secret-files.ts';
 import { readCityFolder } from './adapters/city-folder.ts';
 import { createIslandSource } from './adapters/islands.ts';
 import { listenDecided } from './adapters/listen-decided.ts';
 import { createOpenData } from './adapters/open-data-folder.ts';
 import { createPublishedLog } from './adapters/postgres-audit-log.ts';
+import { createPostgresDebts } from './adapters/postgres-debts.ts';
 import { createPostgresViews } from './adapters/postgres-views.ts';
 import { buildApp } from './app.ts';
 import { listenAddress, type PortalConfig } from './config.ts';
 import { createWordings, type PortalContext } from './context.ts';
 import { createEventStream } from './event-stream.ts';
 import { createLiveCity } from './live-city.ts';
-import type { CityViews, DecidedSignal, Every, PublishedLog } from './ports.ts';
+import type { CityViews, Debts, DecidedSignal, Every, PublishedLog } from './ports.ts';
 import { portalVitals, requestMetrics } from './vitals.ts';
 
 export interface PortalDeps {
@@ -28,8 +30,11 @@ export interface PortalDeps {
   readonly clock: Clock & { readonly speed?: number };
   readonly log: Logger;
   readonly requestsPerMinuteMax?: number;
+  /** In place of those that the configuration names. */
+  readonly paymentCallKeys?: readonly Buffer[];
   /** Instead of PostgreSQL, for tests. */
   readonly views?: CityViews;
+  readonly debts?: Debts;
 }
 
 export interface Portal extends Role {
@@ -48,7 +53,7 @@ const STATEMENT_MS_MAX = 5000;
 export async function startPortal(config: PortalConfig, deps: PortalDeps): Promise<Portal> {
   const { names, geo, attention } = await readCityFolder(config.KVYTOK_CITY_DIR);
   const metrics = createMetrics();
-  const { views, auditLog, signal, close } = openViews(config, deps, metrics);
+  const { views, auditLog, debts, signal, close } = openViews(config, deps, metrics);
   const live = createLiveCity({
     views,
     names,
@@ -68,6 +73,12 @@ export async function startPortal(config: PortalConfig, deps: PortalDeps): Promi
   const context: PortalContext = {
     views,
     auditLog,
+    debts,
+    payments: {
+      callKeys: deps.paymentCallKeys ?? callKeysOf(config),
+      realMs: () => Date.now(),
+      onRefused: (why) => deps.log.warn({ why }, 'portal.payment-call.refused'),
+    },
     openData: createOpenData(config.KVYTOK_PORTAL_OPEN_DATA_DIR),
     names,
     geo,
@@ -82,6 +93,9 @@ export async function startPortal(config: PortalConfig, deps: PortalDeps): Promi
     islands: createIslandSource(join(HERE, 'islands')),
     log: deps.log,
     note: requestMetrics(metrics),
+    ...(config.KVYTOK_PORTAL_TRUSTED_PROXY === undefined
+      ? {}
+      : { trustedProxy: config.KVYTOK_PORTAL_TRUSTED_PROXY }),
     ...(deps.requestsPerMinuteMax === undefined ? {} : { requestsPerMinuteMax: deps.requestsPerMinuteMax }),
   });
   let stopping: Promise<void> | undefined;
@@ -109,11 +123,18 @@ function openViews(
   config: PortalConfig,
   deps: PortalDeps,
   metrics: Metrics,
-): { views: CityViews; auditLog: PublishedLog; signal: DecidedSignal; close: () => Promise<void> } {
+): {
+  views: CityViews;
+  auditLog: PublishedLog;
+  debts: Debts;
+  signal: DecidedSignal;
+  close: () => Promise<void>;
+} {
   if (deps.views) {
     const silent: DecidedSignal = { onDecided: () => {}, stop: async () => {} };
     const auditLog = { checkpoint: async () => undefined, keys: async () => [], tile: async () => undefined };
-    return { views: deps.views, auditLog, signal: silent, close: async () => {} };
+    const debts = deps.debts ?? { find: async () => null, ask: async () => false, hear: async () => false };
+    return { views: deps.views, auditLog, debts, signal: silent, close: async () => {} };
   }
   const pool = createPool({
     url: config.KVYTOK_POSTGRES_URL,
@@ -127,12 +148,18 @@ function openViews(
   return {
     views: createPostgresViews(pool),
     auditLog: createPublishedLog(pool),
+    debts: createPostgresDebts(pool),
     signal,
     close: async () => {
       await signal.stop();
       await pool.end();
     },
   };
+}
+
+/** @throws OperatorError SECRET_FILE_UNREADABLE */
+function callKeysOf({ KVYTOK_PAYMENT_CALL_KEY_FILES: files }: PortalConfig): Buffer[] {
+  return files === undefined ? [] : files.split(',').map((file) => Buffer.from(readSecretFile(file), 'utf8'));
 }
 
 const every: Every = (periodMs, task) => {

@@ -2,7 +2,9 @@
  * What the portal needs from the outside: the published views of the other services (read only), and a sign that
  * something was decided. Everything here is already free of card tokens and account ids.
  */
+
 import type { DeviceHealth } from '#contracts/device-report.ts';
+import type { PaymentCall } from '#contracts/payment-api.ts';
 import type { Name } from './city-names.ts';
 
 /** Latest decision of one tap, as `fare.published_tap` gives it. */
@@ -176,6 +178,50 @@ export interface PublishedLog {
   keys(): Promise<string[]>;
   /** Hashes of a tile, as many as there are; `undefined` = none yet. */
   tile(level: number, n: number): Promise<Buffer | undefined>;
+}
+
+/** A charge that a bank has refused, or taken back. Minor units as digits. */
+export interface OwedCharge {
+  readonly amountMinor: string;
+  readonly currency: string;
+  /** `held`: its rider is paying; anything else: it can be paid. */
+  readonly state: string;
+  readonly sinceMs: number;
+  readonly days: readonly { readonly fareDay: string; readonly amountMinor: string }[];
+}
+
+/** What is known under a reference. */
+export interface DebtView {
+  readonly debts: readonly OwedCharge[];
+  /** Rides of these days, each with its latest explanation; sixty at most. */
+  readonly rides: readonly { readonly tap: TapRow; readonly explanations: readonly ExplanationRow[] }[];
+  /** The card's bank is being asked just now. */
+  readonly asking: boolean;
+  /** Why the card is on the deny list; `null` = it is not. */
+  readonly denied: string | null;
+  /** The list that validators were sent has it still. */
+  readonly onValidators: boolean;
+  /** The latest payment at the provider. */
+  readonly payment: {
+    readonly amountMinor: string;
+    readonly currency: string;
+    readonly events: readonly {
+      readonly kind: string;
+      readonly payUrl: string | null;
+      readonly amountMinor: string | null;
+      readonly atMs: number;
+    }[];
+  } | null;
+}
+
+/** Debts of bank cards: one at a time, by its reference. */
+export interface Debts {
+  /** `null` = nothing is known under it. */
+  find(reference: string): Promise<DebtView | null>;
+  /** Asks the debt desk to begin a payment, or to look at one; `false` = too much is asked already. */
+  ask(kind: 'pay' | 'look', reference: string, language: string, nowMs: number): Promise<boolean>;
+  /** Hands in a call whose signature was checked; `false` = it has come before. */
+  hear(call: PaymentCall, nowMs: number): Promise<boolean>;
 }
 
 /** What the city publishes for everybody. */

@@ -35,7 +35,22 @@ const SECTIONS: readonly { readonly bench: string; readonly about: string }[] = 
   {
     bench: 'posting',
     about:
-      'The fare engine alone: from its inbox to decisions, double entry and audit leaves, against the transactions of pgbench on the same server.',
+      'The fare engine alone: from its inbox to decisions, double entry and audit leaves, against the transactions of pgbench on the same server. Posted alone is the same without parsing and pricing: the transactions of an earlier run written once more, from the claim in the inbox over account locks, taps, decisions, postings, account-days and audit leaves to the commit.',
+  },
+  {
+    bench: 'history',
+    about:
+      'What the fare engine reads and needs for a tap, and the city’s page for one reading of its sums, when the riders have ridden for one month, for twelve, for twenty-four: the same riders, the same taps a day, one worker. Cost follows taps, not history.',
+  },
+  {
+    bench: 'reprice',
+    about:
+      'The books of a city-month computed again: taps, decisions and postings read from PostgreSQL, every account-day priced from facts by the engine’s own rules, every line compared to the kopiyka, on all cores. The tariff has quotas, transfers, passes and two nested caps; some taps are late, doubled, or were decided twice. The peer adds up the same rows in SQL, without pricing anything.',
+  },
+  {
+    bench: 'anomalies',
+    about:
+      'A month searched by all of the auditor’s rules, from the database, beside one SQL query with a window function that finds two vehicles at once and nothing else.',
   },
   {
     bench: 'audit',

@@ -14,8 +14,10 @@ import {
 import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../fare-engine/audit/verify-log.ts';
+import { BANK_REFUSALS } from '../fare-engine/bank/refusals.ts';
+import { BUNDLE_FAULTS } from '../fare-engine/claims/misfit.ts';
 import { CLAIM_REFUSALS } from '../fare-engine/claims/refusals.ts';
-import { BUNDLE_FAULTS } from '../fare-engine/claims/verify-bundle.ts';
+import { HOLDING_REFUSALS } from '../fare-engine/holdings/refusals.ts';
 import { IMPORT_PROBLEMS } from '../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../fare-engine/settlement/refusals.ts';
 import { APPROVAL_REFUSALS } from '../fare-engine/tariff-life/verify-approval.ts';
@@ -90,6 +92,19 @@ ${meaningTable(SETTLEMENT_REFUSALS)}
 \`kvytok tariff activate\` refuses the package, and an engine leaves it out.
 
 ${meaningTable(APPROVAL_REFUSALS)}
+
+## Commands about bank cards' money that are refused
+
+They are kept in \`fare.command_refusal\` with their detail.
+
+${meaningTable(BANK_REFUSALS)}
+
+## Passes and carnets that are not taken back
+
+They are kept in \`fare.command_refusal\` with their detail; \`kvytok pass return\` prints it.
+
+${meaningTable(HOLDING_REFUSALS)}
+
 ## Commands about compensation claims that are refused
 
 They are kept in \`fare.command_refusal\` with their detail; \`kvytok claims list\` shows the last one.

@@ -40,6 +40,7 @@ export const INVARIANTS: readonly Invariant[] = [
       'tests/faults/disk-faults.test.ts',
       'tests/ingest/many-ingests.test.ts',
       'tests/fare-engine/worker-kill.test.ts',
+      'tests/faults/door-kills.test.ts',
     ],
   },
   {

@@ -5,6 +5,7 @@ import { type Finding, findingId, RULE_IDS } from '../../fare-engine/anomalies/f
 import { findingText, type SaidFinding } from '../../fare-engine/anomalies/finding-text.ts';
 import { rowsOf } from '../../fare-engine/database-reader.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { calendarDay } from '../instants.ts';
 
 export interface ListOptions {
   readonly from?: string | undefined;
@@ -77,8 +78,7 @@ function order(a: string, b: string): number {
 
 function check({ from, until, rule, verdict, lang }: ListOptions): void {
   for (const [name, day] of Object.entries({ from, until }))
-    if (day !== undefined && (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(Date.parse(day))))
-      throw new UsageError(`--${name} takes a date, YYYY-MM-DD`);
+    if (day !== undefined) calendarDay(day, `--${name}`);
   if (rule !== undefined && !(RULE_IDS as readonly string[]).includes(rule))
     throw new UsageError(`--rule takes one of ${RULE_IDS.join(', ')}`);
   if (verdict !== undefined && !['open', 'confirmed', 'dismissed'].includes(verdict))

@@ -1,10 +1,10 @@
 /** `kvytok audit claim`: the signed bundle of a compensation claim, and its verification with files and a key alone. */
 import { createPrivateKey, type KeyObject } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { createReadStream, existsSync, readFileSync, statSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Language } from '#contracts/reason-codes.ts';
 import { signNote } from '#contracts/signed-note.ts';
-import { syncFolder } from '#platform/atomic-file.ts';
 import { loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
 import {
@@ -17,25 +17,26 @@ import {
 import { type ClaimText, parseClaim } from '../../fare-engine/claims/claim-text.ts';
 import { claimsKeyName, verifyBundle } from '../../fare-engine/claims/verify-bundle.ts';
 import { rowsOf } from '../../fare-engine/database-reader.ts';
-import { type ExportedClaim, exportClaim } from '../../fare-engine/export-claim.ts';
+import { type ClaimAsk, exportClaim } from '../../fare-engine/export-claim.ts';
 import { parsePeriod } from '../../fare-engine/settlement/period.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type AuditDatabase, openAuditDatabase } from '../audit-database.ts';
 import { dataFolderOf } from '../city/city-arguments.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { languageOf } from '../settle/show.ts';
+import { openBundleFolder } from './bundle-folder.ts';
 import { type ClaimNames, claimPdf } from './claim-pdf.ts';
 import { readKeys } from './note-keys.ts';
 
 export interface ClaimValues {
   readonly funding?: string | undefined;
   readonly out?: string | undefined;
+  readonly lang?: string | undefined;
   readonly data?: string | undefined;
   readonly city?: string | undefined;
   readonly key?: string[] | undefined;
   readonly 'sign-key'?: string | undefined;
 }
-/** Largest file of a bundle that is read. */
-const FILE_BYTES_MAX = 2 ** 31;
 
 export async function runClaim(
   words: readonly string[],
@@ -48,22 +49,17 @@ export async function runClaim(
   if (first === 'verify') return runVerifyClaim(resolve(io.cwd, second), values, io);
   if (parsePeriod(second) === undefined) throw new UsageError(`${second} is no month (YYYY-MM)`);
   if (values.out === undefined) throw new UsageError('--out DIR is needed');
+  const language = languageOf(values.lang);
   const out = resolve(io.cwd, values.out);
   if (existsSync(out)) throw exists(out);
   const database = openAuditDatabase(values.data, io);
   try {
     const cityDir = values.city === undefined ? database.cityDir : resolve(io.cwd, values.city);
     if (cityDir === null) throw new UsageError('--city DIR is needed: names and the zone are the city’s');
-    const fundingId = values.funding ?? (await onlyFunding(database, first, second));
-    const { zone } = loadCity(cityDir).city;
-    const exported = await exportClaim(database.pool, { period: second, carrierId: first, fundingId }, zone);
-    const files = await filesOf(exported, cityDir);
-    const claim = claimOf(exported.bytes);
-    await writeBundle(out, files, claim, { key: signKey(values, io), origin: exported.origin });
-    const { claimId, version, claimedMinor } = claim;
-    io.stdout.write(
-      `${JSON.stringify({ out, claimId, version, claimedMinor, taps: exported.taps.length })}\n`,
-    );
+    const ask = { period: second, carrierId: first, fundingId: '' };
+    ask.fundingId = values.funding ?? (await onlyFunding(database, first, second));
+    const found = await writeBundle(out, { database, cityDir, ask, key: signKey(values, io), language });
+    io.stdout.write(`${JSON.stringify({ out, ...found })}\n`);
     return EXIT.ok;
   } finally {
     await database.pool.end();
@@ -84,23 +80,6 @@ function claimOf(bytes: string): ClaimText {
   const claim = parseClaim(JSON.parse(bytes));
   if (!claim.ok) throw new Error('a stored claim cannot be read');
   return claim.value;
-}
-
-async function filesOf(exported: ExportedClaim, cityDir: string): Promise<Map<string, Uint8Array>> {
-  const claim = claimOf(exported.bytes);
-  const taps = exported.taps.map(tapRow).join('');
-  const texts: [string, string][] = [
-    ['claim.json', exported.bytes],
-    ['lines.csv', linesCsv(claim)],
-    ['taps.csv', `${TAP_COLUMNS.join(',')}\n${taps}`],
-    ['objections.json', `${JSON.stringify(exported.objections, null, 2)}\n`],
-    ['proofs.ndjson', exported.proofs.map((proof) => `${JSON.stringify(proof)}\n`).join('')],
-    ['claim.proof', exported.claimProof],
-    ['checkpoint', exported.checkpoint],
-  ];
-  const files = new Map<string, Uint8Array>(texts.map(([name, text]) => [name, Buffer.from(text, 'utf8')]));
-  const names = await namesOf(claim, cityDir);
-  return files.set('claim.pdf', await claimPdf(claim, sha256Of(exported.bytes), names));
 }
 
 async function namesOf(claim: ClaimText, cityDir: string): Promise<ClaimNames> {
@@ -140,23 +119,45 @@ function signKey(values: ClaimValues, io: CommandIo): KeyObject {
   }
 }
 
-/** Whole or not at all: written under another name first. */
-async function writeBundle(
-  out: string,
-  files: ReadonlyMap<string, Uint8Array>,
-  { claimId, version }: ClaimText,
-  { key, origin }: { key: KeyObject; origin: string },
-): Promise<void> {
-  const named = [...files].map(([name, bytes]) => ({ name, sha256: sha256Of(bytes) }));
-  const text = manifestText({ claimId, version, files: named.sort((a, b) => (a.name < b.name ? -1 : 1)) });
-  const note = `${text}\n${signNote(text, { name: claimsKeyName(origin), privateKey: key })}`;
-  const partial = `${out}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true, mode: 0o700 });
-  for (const [name, bytes] of [...files, ['manifest', Buffer.from(note, 'utf8')] as const])
-    await writeFile(join(partial, name), bytes, { mode: 0o600 });
-  await rename(partial, out);
-  syncFolder(dirname(out));
+interface BundleAsk {
+  readonly database: AuditDatabase;
+  readonly cityDir: string;
+  readonly ask: ClaimAsk;
+  readonly key: KeyObject;
+  readonly language: Language;
+}
+
+/** Whole or not at all: written under another name first. Tables pass through; memory does not grow with the taps. */
+async function writeBundle(out: string, { database, cityDir, ask, key, language }: BundleAsk) {
+  const folder = await openBundleFolder(`${out}.partial`);
+  try {
+    const [taps, proofs] = [await folder.table('taps.csv'), await folder.table('proofs.ndjson')];
+    await taps.write(`${TAP_COLUMNS.join(',')}\n`);
+    const exported = await exportClaim(database.pool, ask, loadCity(cityDir).city.zone, {
+      rows: async (some) => {
+        await taps.write(some.map(({ tap }) => tapRow(tap)).join(''));
+        await proofs.write(some.map(({ proof }) => `${JSON.stringify(proof)}\n`).join(''));
+      },
+      end: (end) => proofs.write(`${JSON.stringify(end)}\n`),
+    });
+    await Promise.all([taps.end(), proofs.end()]);
+    const claim = claimOf(exported.bytes);
+    await folder.file('claim.json', exported.bytes);
+    await folder.file('lines.csv', linesCsv(claim));
+    await folder.file('objections.json', `${JSON.stringify(exported.objections, null, 2)}\n`);
+    await folder.file('claim.proof', exported.claimProof);
+    await folder.file('checkpoint', exported.checkpoint);
+    const names = await namesOf(claim, cityDir);
+    await folder.file('claim.pdf', await claimPdf(claim, sha256Of(exported.bytes), names, language));
+    const { claimId, version, claimedMinor } = claim;
+    const text = manifestText({ claimId, version, files: folder.files() });
+    const signature = signNote(text, { name: claimsKeyName(exported.origin), privateKey: key });
+    await folder.file('manifest', `${text}\n${signature}`);
+    await folder.rename(out);
+    return { claimId, version, claimedMinor, taps: exported.taps };
+  } finally {
+    await folder.close();
+  }
 }
 
 function exists(out: string): OperatorError {
@@ -171,11 +172,9 @@ function exists(out: string): OperatorError {
 async function runVerifyClaim(dir: string, { key }: ClaimValues, io: CommandIo): Promise<number> {
   if (key === undefined)
     throw new UsageError('--key KEY of the audit log is needed: a bundle names none by itself');
-  const read = async (name: string): Promise<Buffer | null> => {
-    const found = await stat(join(dir, name)).catch(() => null);
-    return found === null || !found.isFile() || found.size > FILE_BYTES_MAX
-      ? null
-      : readFile(join(dir, name));
+  const read = (name: string) => {
+    const found = statSync(join(dir, name), { throwIfNoEntry: false });
+    return found?.isFile() === true ? createReadStream(join(dir, name)) : null;
   };
   const names = await readdir(dir).catch(() => {
     throw new UsageError(`${dir} cannot be read`);

@@ -10,6 +10,7 @@ import type { ReaderPool } from '../../fare-engine/database-reader.ts';
 import { type ExportCounts, exportFacts } from '../../fare-engine/export-facts.ts';
 import { loadTariffTimeline, readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
 import { UsageError } from '../command.ts';
+import { calendarDay } from '../instants.ts';
 
 /** Fare days, the last one exclusive. */
 export interface ExportedDays {
@@ -27,21 +28,15 @@ export async function exportFactsFile(
   days: ExportedDays,
   out: string,
 ): Promise<ExportCounts> {
-  const { city } = loadCity(cityDir);
-  const packages = await readTariffs(join(cityDir, 'tariff'));
   const partial = `${out}.partial`;
   const file = createWriteStream(partial, { mode: 0o600 });
   const done = finished(file);
   done.catch(() => {});
   try {
-    const counts = await exportFacts(
-      pool,
-      { ...days, zone: city.zone, dayStart: city.dayStart, packages },
-      async (line) => {
-        if (file.write(`${line}\n`)) return;
-        await Promise.race([new Promise<void>((drained) => file.once('drain', () => drained())), done]);
-      },
-    );
+    const counts = await exportCityFacts(pool, cityDir, days, async (line) => {
+      if (file.write(`${line}\n`)) return;
+      await Promise.race([new Promise<void>((drained) => file.once('drain', () => drained())), done]);
+    });
     file.end();
     await done;
     await rename(partial, out);
@@ -53,7 +48,26 @@ export async function exportFactsFile(
   }
 }
 
-async function readTariffs(dir: string): Promise<ReadonlyMap<string, Uint8Array>[]> {
+/**
+ * The facts of these days, line by line, with the tariffs of the city's folder.
+ * @throws OperatorError TARIFF_INVALID, TARIFF_MISSING
+ */
+export async function exportCityFacts(
+  pool: ReaderPool,
+  cityDir: string,
+  days: ExportedDays,
+  write: (line: string) => Promise<void>,
+): Promise<ExportCounts> {
+  const { city } = loadCity(cityDir);
+  const packages = await readTariffs(join(cityDir, 'tariff'));
+  return exportFacts(pool, { ...days, zone: city.zone, dayStart: city.dayStart, packages }, write);
+}
+
+/**
+ * Bytes of the packages in a city's folder that are no drafts.
+ * @throws OperatorError TARIFF_INVALID
+ */
+export async function readTariffs(dir: string): Promise<ReadonlyMap<string, Uint8Array>[]> {
   const loaded = await loadTariffTimeline(dir);
   if (!loaded.ok) {
     throw new OperatorError({
@@ -73,8 +87,6 @@ async function readTariffs(dir: string): Promise<ReadonlyMap<string, Uint8Array>
   return packages;
 }
 
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
-
 /** Days as they were named on the command line. @throws UsageError */
 export function daysOf(values: {
   day?: string | undefined;
@@ -83,19 +95,14 @@ export function daysOf(values: {
 }): ExportedDays {
   const { day, from, until } = values;
   if (day !== undefined && from === undefined && until === undefined) {
-    checkDay(day, '--day');
+    calendarDay(day, '--day');
     return { fromDay: day, untilDay: new Date(Date.parse(day) + 86_400_000).toISOString().slice(0, 10) };
   }
   if (day !== undefined || from === undefined || until === undefined)
     throw new UsageError('--day DATE, or --from DATE and --until DATE');
-  checkDay(from, '--from');
-  checkDay(until, '--until');
+  calendarDay(from, '--from');
+  calendarDay(until, '--until');
   if (until <= from)
     throw new UsageError('--until is the first day that is not exported; it lies after --from');
   return { fromDay: from, untilDay: until };
-}
-
-function checkDay(text: string, name: string): void {
-  if (DAY.test(text) && !Number.isNaN(Date.parse(text))) return;
-  throw new UsageError(`${name} takes a date, YYYY-MM-DD, not ${JSON.stringify(text.slice(0, 40))}`);
 }

@@ -49,8 +49,10 @@ export function collectSealedLines(
     for (const [i, entry] of decodeBundle(bytes).entries.entries()) {
       const said = decisionOf(entry);
       if (said === null) continue;
-      if (wish.taps.has(said.tapId) || wish.fareDays.has(said.fareDay) || lines.has(said.tapId))
-        lines.set(said.tapId, asLine(said, name.n * TILE_WIDTH + i));
+      if (!wish.taps.has(said.tapId) && !wish.fareDays.has(said.fareDay) && !lines.has(said.tapId)) continue;
+      const line = asLine(said, name.n * TILE_WIDTH + i);
+      if (line === null) lines.delete(said.tapId);
+      else lines.set(said.tapId, line);
     }
     return bytes;
   };
@@ -69,16 +71,18 @@ function decisionOf(entry: Buffer): DecisionEntry | null {
 
 const NO_LINE = '0'.repeat(64);
 
-function asLine(said: DecisionEntry, index: number): SealedLine {
+/** `null` for amounts that are none: where somebody changed them, the verification that goes on names the leaf. */
+function asLine(said: DecisionEntry, index: number): SealedLine | null {
+  const amounts = [said.gross, said.rider, said.concession, said.loss];
+  if (!amounts.every((amount) => AMOUNT.test(amount))) return null;
+  const [grossMinor, riderMinor, concessionMinor, lossMinor] = amounts.map(BigInt) as Four;
+  const { accountId, fareDay, currency } = said;
+  const withdrawn = said.line === NO_LINE;
   return {
-    index,
-    accountId: said.accountId,
-    fareDay: said.fareDay,
-    currency: said.currency,
-    grossMinor: BigInt(said.gross),
-    riderMinor: BigInt(said.rider),
-    concessionMinor: BigInt(said.concession),
-    lossMinor: BigInt(said.loss),
-    withdrawn: said.line === NO_LINE,
+    ...{ index, accountId, fareDay, currency, withdrawn },
+    ...{ grossMinor, riderMinor, concessionMinor, lossMinor },
   };
 }
+
+const AMOUNT = /^-?\d{1,18}$/;
+type Four = [bigint, bigint, bigint, bigint];

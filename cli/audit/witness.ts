@@ -5,7 +5,13 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { cosignNote, formatVerifier, type NoteSigner, noteVerifier } from '#contracts/signed-note.ts';
+import {
+  cosignNote,
+  formatVerifier,
+  isKeyName,
+  type NoteSigner,
+  noteVerifier,
+} from '#contracts/signed-note.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { readPrivateKeyFile } from '#platform/secret-files.ts';
@@ -36,6 +42,10 @@ export async function runWitness(values: WitnessValues, io: CommandIo, nowMs: nu
     name === undefined
   )
     throw new UsageError('--from, --key, --state, --witness-key and --name are needed');
+  if (!isKeyName(name))
+    throw new UsageError(
+      '--name takes a name without spaces and plus signs: no reader would know the signature',
+    );
   const signer: NoteSigner = { name, privateKey: readPrivateKeyFile(resolve(io.cwd, keyFile)) };
   const logKeys = readKeys(key, 'log', io);
   const source = /^https?:\/\//.test(from) ? addressSource(from) : folderSource(resolve(io.cwd, from));

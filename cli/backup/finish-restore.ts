@@ -7,6 +7,7 @@ import { OperatorError } from '#platform/errors.ts';
 import { clientConfig } from '#platform/postgres.ts';
 import { beginAuditLife } from '../../fare-engine/adapters/audit-life.ts';
 import { nextGeneration, raiseGeneration } from '../../fare-engine/adapters/raise-generation.ts';
+import { requireTransactionOrder } from '../../fare-engine/adapters/transaction-order.ts';
 import { beginLife, type NewLife, needsNewLife } from '../../ingest/adapters/begin-life.ts';
 
 export interface FinishedRestore extends NewLife {
@@ -27,7 +28,7 @@ export interface FinishOptions {
   readonly evenSo: boolean;
 }
 
-/** @throws OperatorError RESTORE_DATABASE_IN_USE, RESTORE_NOT_NEEDED, RESTORE_GENERATION_REFUSED */
+/** @throws OperatorError RESTORE_DATABASE_IN_USE, RESTORE_NOT_NEEDED, RESTORE_GENERATION_REFUSED, TRANSACTIONS_BEHIND */
 export async function finishRestore(options: FinishOptions): Promise<FinishedRestore> {
   const client = new pg.Client(clientConfig({ url: options.migratorUrl, applicationName: 'kvytok-restore' }));
   await client.connect();
@@ -38,6 +39,7 @@ export async function finishRestore(options: FinishOptions): Promise<FinishedRes
     if (!options.evenSo && !(await needsNewLife(client))) throw notNeeded();
     const life = await beginLife(client, options.nowMs);
     await client.query('SET LOCAL ROLE fare_owner');
+    await requireTransactionOrder(client);
     const statement = options.statementFor(await nextGeneration(client, options.generationMin));
     const raised = await raiseGeneration(client, statement);
     if (!raised.ok) throw generationRefused(raised.detail);

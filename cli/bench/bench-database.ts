@@ -13,8 +13,12 @@ export interface BenchDatabase extends Pick<Database, 'url'> {
   readonly adminUrl: string;
   /** A pool under a role, closed with the database. */
   pool(role: Parameters<Database['url']>[0], max?: number): pg.Pool;
+  /** A copy of the database as it was migrated, while nobody has connected to that; its pools are closed with this one. */
+  another(name: string): Promise<Pick<BenchDatabase, 'url' | 'pool'>>;
   stop(): Promise<void>;
 }
+
+const FIRST = 'kvytok';
 
 /** Starts it, migrated; with `schemas`, those alone. */
 export async function openBenchDatabase(
@@ -26,27 +30,31 @@ export async function openBenchDatabase(
   mkdirSync(dataDir, { mode: 0o711 });
   const server = await startEmbeddedPostgres({ dataDir, log });
   const pools: pg.Pool[] = [];
+  const handles = ({ url }: Database): Pick<BenchDatabase, 'url' | 'pool'> => ({
+    url,
+    pool(role, max = 1) {
+      const pool = createPool({ url: url(role), applicationName: 'kvytok-bench', max, log });
+      pools.push(pool);
+      return pool;
+    },
+  });
   try {
-    const database = await bootstrapDatabase({
-      adminUrl: server.adminUrl,
-      database: 'kvytok',
-      secretsFile: join(folder, 'roles.json'),
-    });
+    const { adminUrl } = server;
+    const bootstrap = (database: string) =>
+      bootstrapDatabase({ adminUrl, database, secretsFile: join(folder, 'roles.json') });
+    const first = await bootstrap(FIRST);
     const sets = MIGRATION_SETS.filter((set) => schemas.includes(set.schema));
-    await migrate({ url: database.migratorUrl, sets, log });
-    return {
-      adminUrl: server.adminUrl,
-      url: (role) => database.url(role),
-      pool(role, max = 1) {
-        const pool = createPool({ url: database.url(role), applicationName: 'kvytok-bench', max, log });
-        pools.push(pool);
-        return pool;
-      },
-      async stop() {
-        await Promise.all(pools.map((pool) => pool.end()));
-        await server.stop();
-      },
+    await migrate({ url: first.migratorUrl, sets, log });
+    const another = async (name: string): Promise<Pick<BenchDatabase, 'url' | 'pool'>> => {
+      const admin = createPool({ url: adminUrl, applicationName: 'kvytok-bench', max: 1, log });
+      await admin.query(`CREATE DATABASE ${name} TEMPLATE ${FIRST}`).finally(() => admin.end());
+      return handles(await bootstrap(name));
     };
+    const stop = async (): Promise<void> => {
+      await Promise.all(pools.map((pool) => pool.end()));
+      await server.stop();
+    };
+    return { ...handles(first), adminUrl, another, stop };
   } catch (error) {
     await server.stop();
     throw error;

@@ -29,6 +29,17 @@ export const BENCHES: readonly BenchEntry[] = [
     load: () => import('./pricing.ts'),
   },
   {
+    name: 'history',
+    summary: 'what a tap and the sums of the city cost behind 1, 12 and 24 months of rides',
+    load: () => import('./history.ts'),
+  },
+  {
+    name: 'reprice',
+    summary:
+      'a city-month computed again from facts and compared with its books, against SQL that adds it up',
+    load: () => import('./reprice.ts'),
+  },
+  {
     name: 'audit',
     summary: 'the audit log: leaves numbered, signed and verified in a second, and what that costs posting',
     load: () => import('./audit.ts'),

@@ -10,6 +10,8 @@ export interface InboxLoad {
   readonly startMs: number;
   readonly spreadMs: number;
   readonly routeIds: readonly string[];
+  /** Taps that were put in before: numbers go on behind them. Absent = none. */
+  readonly before?: number;
 }
 
 const ROWS_PER_INSERT = 5000;
@@ -34,13 +36,14 @@ export async function fillInbox(pool: pg.Pool, load: InboxLoad): Promise<void> {
 function rowOf(seq: number, load: InboxLoad) {
   const atMs = load.startMs + Math.floor((seq / load.taps) * load.spreadMs);
   const deviceId = `val-${100 + (seq % load.devices)}`;
+  const number = seq + (load.before ?? 0);
   const sync = { serverMs: atMs - 1000, monoMs: 50_000, bootId: BOOT, rttMs: 0 };
   const record = JSON.stringify({
     v: 1,
     kind: 'tap',
     deviceId,
     epoch: EPOCH,
-    seq,
+    seq: number,
     prev: '0'.repeat(64),
     at: { wallMs: atMs, monoMs: 51_000, bootId: BOOT, sync },
     body: {
@@ -52,5 +55,5 @@ function rowOf(seq: number, load: InboxLoad) {
       denyList: { generation: 1, n: 0 },
     },
   });
-  return { deviceId, epoch: EPOCH, seq, hash: sha256Hex(record), record, receivedAtMs: atMs + 1000 };
+  return { deviceId, epoch: EPOCH, seq: number, hash: sha256Hex(record), record, receivedAtMs: atMs + 1000 };
 }

@@ -1,6 +1,6 @@
 /**
- * `kvytok bench posting`: how many taps a second the fare engine turns into decisions and postings. The inbox is filled
- * beforehand; the time runs from the first claim to the last commit.
+ * `kvytok bench posting`: how many taps a second the fare engine turns into decisions and postings, and how many it writes when
+ * others have priced them. The inbox is filled beforehand; the time runs from the first claim to the last commit.
  */
 import type { KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,14 +16,21 @@ import { startFareEngine } from '../../fare-engine/main.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
 import { simulateOfficers } from '../city/simulated-officers.ts';
 import type { BenchContext, BenchResult } from './bench.ts';
-import { openBenchDatabase } from './bench-database.ts';
-import { fillInbox } from './inbox-rows.ts';
-import { runPgbench } from './pgbench.ts';
+import { type BenchDatabase, openBenchDatabase } from './bench-database.ts';
+import { fillInbox, type InboxLoad } from './inbox-rows.ts';
+import { type PgbenchResult, runPgbench } from './pgbench.ts';
+import { type PostingSize, postAlone, recordPosting } from './posted-alone.ts';
 import { wholeOption } from './whole-option.ts';
 
-export const usage = `kvytok bench posting [--taps N] [--workers N] [--rows N] [--pgbench SECONDS]
+export const usage = `kvytok bench posting [--taps N] [--alone N] [--workers N] [--rows N] [--pgbench SECONDS]
 
-  --taps N           taps in the inbox (default 60000)
+Priced and posted: the fare engine as it runs; from the inbox to decisions, postings and leaves.
+Posted alone: the same without parsing records and without pricing. What workers handed to the store is written again, in the
+same transactions, into another database with the same inbox: claim, account locks, look-up of what is stored, taps, decisions,
+postings, account-days, audit leaves, commit.
+
+  --taps N           taps in the inbox (default 200000; the first second goes into compiling)
+  --alone N          taps that are posted alone (default 60000, at most as many as taps; they are held in memory)
   --workers N        pricing workers (default 2)
   --rows N           inbox rows in one transaction (default 1000)
   --pgbench SECONDS  how long the peer runs (default 10; 0 leaves it out)
@@ -40,49 +47,85 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
     args,
     options: {
       taps: { type: 'string' },
+      alone: { type: 'string' },
       workers: { type: 'string' },
       rows: { type: 'string' },
       pgbench: { type: 'string' },
     },
   });
-  const taps = wholeOption('taps', values.taps, { default: 60_000, min: 100, max: 5_000_000 });
+  const taps = wholeOption('taps', values.taps, { default: 200_000, min: 100, max: 5_000_000 });
+  const alone = wholeOption('alone', values.alone, { default: Math.min(60_000, taps), min: 100, max: taps });
   const workers = wholeOption('workers', values.workers, { default: 2, min: 1, max: 32 });
   const rows = wholeOption('rows', values.rows, { default: 1000, min: 1, max: 20_000 });
   const seconds = wholeOption('pgbench', values.pgbench, { default: 10, min: 0, max: 600 });
   const database = await openBenchDatabase(context.folder, ['fare']);
   try {
+    const size = { workers, rows };
+    const written = await postedAlone(database, alone, size, context);
     context.progress(`filling the inbox with ${taps} taps`);
-    const load = { taps, riders: Math.ceil(taps / 3), devices: 200, startMs: START_MS };
-    await fillInbox(database.pool('ingest_runtime'), {
-      ...load,
-      spreadMs: DAY_OF_RIDES_MS,
-      routeIds: ROUTES,
-    });
+    await fillInbox(database.pool('ingest_runtime'), loadOf(taps));
     context.progress('pricing and posting');
     const auditor = database.pool('auditor_runtime');
-    const took = await postAll(database.url('fare_runtime'), auditor, { taps, workers, rows }, context);
+    const took = await postAll(database.url('fare_runtime'), auditor, { taps, ...size }, context);
     const books = await reconcile(auditor);
     context.progress('pgbench TPC-B on the same server');
-    const peer =
-      seconds === 0
-        ? undefined
-        : await runPgbench({
-            adminUrl: database.adminUrl,
-            seconds,
-            signal: context.signal,
-            env: context.io.env,
-          });
-    return result({ taps, workers, rows, tapsPerSecond: taps / took, peer, problems: books.problems });
+    const { adminUrl } = database;
+    const { signal, io } = context;
+    const peer = seconds === 0 ? undefined : await runPgbench({ adminUrl, seconds, signal, env: io.env });
+    const problems = [...books.problems, ...written.problems];
+    const perSecond = { whole: taps / took, alone: alone / written.tookS };
+    return result({
+      setting: { taps, alone, workers, 'rows per transaction': rows },
+      perSecond,
+      peer,
+      problems,
+    });
   } finally {
     await database.stop();
   }
+}
+
+function loadOf(taps: number): InboxLoad {
+  const riders = Math.ceil(taps / 3);
+  return { taps, riders, devices: 200, startMs: START_MS, spreadMs: DAY_OF_RIDES_MS, routeIds: ROUTES };
+}
+
+/** Records what is posted in one database and writes it into another; both must come out exact. */
+async function postedAlone(
+  database: BenchDatabase,
+  taps: number,
+  size: PostingSize,
+  { progress }: BenchContext,
+): Promise<{ tookS: number; problems: string[] }> {
+  progress(`recording how ${taps} taps are posted`);
+  const [recorded, written] = [await database.another('recorded'), await database.another('written')];
+  for (const one of [recorded, written]) await fillInbox(one.pool('ingest_runtime'), loadOf(taps));
+  const chunks = await recordPosting(recorded.url('fare_runtime'), size, START_MS);
+  progress('posting them alone');
+  const tookS = await postAlone(written.url('fare_runtime'), chunks, size);
+  const [first, second] = [recorded.pool('auditor_runtime'), written.pool('auditor_runtime')];
+  const problems = [...(await reconcile(first)).problems, ...(await reconcile(second)).problems];
+  const [ledger, same] = [await ledgerOf(first), await ledgerOf(second)];
+  if (ledger !== same) problems.push(`posted alone: ${same} stands where ${ledger} was recorded`);
+  return { tookS, problems };
+}
+
+async function ledgerOf(auditor: pg.Pool): Promise<string> {
+  const { rows } = await auditor.query<{ ledger: string }>(
+    `SELECT concat_ws(' ', (SELECT count(*) FROM fare.tap), (SELECT count(*) FROM fare.decision),
+       (SELECT md5(string_agg(posting_id || amount_minor, ' ' ORDER BY posting_id)) FROM fare.posting)) AS ledger`,
+  );
+  return rows[0]?.ledger ?? '';
 }
 
 const WAITS = `
   SELECT EXISTS (SELECT FROM fare.record_inbox) OR EXISTS (SELECT FROM fare.account_day_queue)
       OR EXISTS (SELECT FROM fare.clock_queue) AS waits`;
 
-/** Runs the engine until nothing waits; seconds. With `auditKeys` it numbers and signs the audit log beside it. */
+/**
+ * Runs the engine until nothing waits; seconds from the first claim to the last commit. With `auditKeys` it numbers and signs the
+ * audit log beside it.
+ */
 export async function postAll(
   postgresUrl: string,
   auditor: pg.Pool,
@@ -91,7 +134,7 @@ export async function postAll(
 ): Promise<number> {
   const looking = createPool({ url: postgresUrl, applicationName: 'kvytok-bench', max: 1 });
   const officers = mkdtempSync(join(tmpdir(), 'kvytok-officers-'));
-  const began = performance.now();
+  const worked = { firstMs: Number.POSITIVE_INFINITY, lastMs: 0 };
   const engine = await startFareEngine(
     {
       postgresUrl,
@@ -103,6 +146,10 @@ export async function postAll(
     {
       clock: { nowMs: () => START_MS, monotonicMs: () => performance.now() },
       log: createLogger({ component: 'fare-engine', level: 'error' }),
+      probe: async (point) => {
+        if (point === 'fare.after-claim') worked.firstMs = Math.min(worked.firstMs, performance.now());
+        if (point === 'fare.after-commit') worked.lastMs = performance.now();
+      },
     },
   );
   try {
@@ -112,30 +159,33 @@ export async function postAll(
       if (rows[0]?.waits === false) break;
       await delay(100, undefined, { signal: context.signal });
     }
-    const seconds = (performance.now() - began) / 1000;
     const { rows } = await auditor.query<{ decided: bigint }>(
       'SELECT decided_taps AS decided FROM fare.published_counts',
     );
     if (Number(rows[0]?.decided) !== size.taps)
       throw new Error(`${rows[0]?.decided} of ${size.taps} taps were decided`);
-    return seconds;
   } finally {
     await engine.stop();
     await looking.end();
     rmSync(officers, { recursive: true, force: true });
   }
+  return (worked.lastMs - worked.firstMs) / 1000;
 }
 
 function result(found: {
-  taps: number;
-  workers: number;
-  rows: number;
-  tapsPerSecond: number;
+  setting: BenchResult['setting'];
+  perSecond: { whole: number; alone: number };
   peer: Awaited<ReturnType<typeof runPgbench>>;
   problems: readonly string[];
 }): BenchResult {
-  const { peer } = found;
-  const figures = [{ name: 'priced and posted', value: found.tapsPerSecond, unit: 'taps/s' }];
+  const { setting, perSecond, peer, problems } = found;
+  const figures = [
+    { name: 'priced and posted', value: perSecond.whole, unit: 'taps/s' },
+    { name: 'posted alone', value: perSecond.alone, unit: 'taps/s' },
+  ];
+  const ratio = (name: string, tapsPerSecond: number, { transactionsPerSecond }: PgbenchResult) => ({
+    ...{ name: `ratio to pgbench, ${name}`, value: tapsPerSecond / transactionsPerSecond, unit: '×' },
+  });
   const compared =
     peer === undefined
       ? []
@@ -145,25 +195,16 @@ function result(found: {
             value: peer.transactionsPerSecond,
             unit: 'transactions/s',
           },
-          {
-            name: 'ratio to pgbench',
-            value: found.tapsPerSecond / peer.transactionsPerSecond,
-            unit: '×',
-            target: '≥ 12',
-          },
+          ratio('priced and posted', perSecond.whole, peer),
+          { ...ratio('posted alone', perSecond.alone, peer), target: '≥ 12' },
         ];
   return {
-    setting: {
-      taps: found.taps,
-      workers: found.workers,
-      'rows per transaction': found.rows,
-      ...(peer && { pgbench: peer.version }),
-    },
+    setting: { ...setting, ...(peer && { pgbench: peer.version }) },
     figures: [...figures, ...compared],
     notes: [
       ...(peer === undefined ? ['pgbench was left out or is not installed: there is no ratio.'] : []),
-      ...found.problems,
+      ...problems,
     ],
-    exact: found.problems.length === 0,
+    exact: problems.length === 0,
   };
 }

@@ -9,8 +9,7 @@ import { parse } from 'yaml';
 import { type BankCardFile, parseBankCardFile } from '#contracts/bank-card.ts';
 import type { CardKeysFile } from '#contracts/card-keys.ts';
 import { describeProblems } from '#contracts/parse.ts';
-import type { CityData } from '#platform/city-data.ts';
-import { OperatorError } from '#platform/errors.ts';
+import { type CityData, cityDataInvalid } from '#platform/city-data.ts';
 import { caKeyList } from '../../simulators/cards/emv/test-ca.ts';
 import { type CityKeys, publicPem } from './city-keys.ts';
 
@@ -46,22 +45,13 @@ function readBankCards(file: string, timeZone: string, acquirer: BankCardFile['a
   try {
     chosen = parse(readFileSync(file, 'utf8'));
   } catch (error) {
-    throw invalid(file, (error as Error).message);
+    throw cityDataInvalid(file, (error as Error).message);
   }
-  // What was agreed with the acquirer is the fare engine's (`acquiring`): no device has to know it.
+  // Who the acquirer is in the ledger is the fare engine's (`acquiring`): no device has to know it.
   const { acquiring: _, ...cards } = chosen as { acquiring?: unknown };
   const parsed = parseBankCardFile({ v: 1, timeZone, acquirer, ...cards });
-  if (!parsed.ok) throw invalid(file, describeProblems(parsed.problems));
+  if (!parsed.ok) throw cityDataInvalid(file, describeProblems(parsed.problems));
   return parsed.value;
-}
-
-function invalid(file: string, problem: string): OperatorError {
-  return new OperatorError({
-    code: 'CITY_DATA_INVALID',
-    happened: `${file}: ${problem}.`,
-    kept: 'Nothing was changed.',
-    todo: 'Mend the file and start again; cities/README.md describes its fields.',
-  });
 }
 
 /** `card-keys.json` with a key for bank cards' tokens; what it has already stays, a rotated key too. */

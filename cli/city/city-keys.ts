@@ -113,7 +113,9 @@ function openCardKeys(file: string): CardMasterKeys {
 
 /** The public half in PEM, as devices pin it. */
 export function publicPem(key: KeyObject): string {
-  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString();
+  return (key.type === 'public' ? key : createPublicKey(key))
+    .export({ type: 'spki', format: 'pem' })
+    .toString();
 }
 
 /** A private key of a file; a new one when there is none: Ed25519 unless another kind is made. */

@@ -1,6 +1,6 @@
 /** Waits until everything that was handed in has been worked off, within bounds. */
-import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
+import { whileItShrinks } from '#platform/while-it-shrinks.ts';
 
 /** What still waits in the fare engine. */
 export interface Waiting {
@@ -12,17 +12,17 @@ export interface Waiting {
 const LOOK_EVERY_MS = 50;
 
 /**
- * Looks until nothing waits or the time is over; gives what waits then. The queues send no event when they are empty,
- * so they are looked at.
+ * Looks until nothing waits or nothing has got less for so long; gives what waits then. The queues send no event when
+ * they are empty, so they are looked at.
  */
-export async function drainFareEngine(pool: pg.Pool, withinMs: number): Promise<Waiting> {
-  const untilMs = performance.now() + withinMs;
-  for (;;) {
-    const waiting = await look(pool);
-    if (waiting.inbox + waiting.queue + waiting.commands === 0) return waiting;
-    if (performance.now() >= untilMs) return waiting;
-    await delay(LOOK_EVERY_MS);
-  }
+export async function drainFareEngine(pool: pg.Pool, idleMsMax: number): Promise<Waiting> {
+  let waiting: Waiting = { inbox: 0, queue: 0, commands: 0 };
+  const sum = async (): Promise<number> => {
+    waiting = await look(pool);
+    return waiting.inbox + waiting.queue + waiting.commands;
+  };
+  await whileItShrinks(sum, { idleMsMax, everyMs: LOOK_EVERY_MS });
+  return waiting;
 }
 
 async function look(pool: pg.Pool): Promise<Waiting> {

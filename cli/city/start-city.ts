@@ -2,7 +2,6 @@
  * The whole platform in one process, with a simulated city living in it. The parts are the same that `kvytok serve`
  * and `kvytok edge` start; here they share a data folder and a city clock.
  */
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { signingKeyId } from '#contracts/enrolment.ts';
@@ -18,7 +17,6 @@ import { getZone } from '#pricing/local-time.ts';
 import { startFareEngine } from '../../fare-engine/main.ts';
 import { registerDevices, startIngest } from '../../ingest/main.ts';
 import { startPortal } from '../../portal/main.ts';
-import { startSandboxAcquirer } from '../../simulators/acquirer/sandbox.ts';
 import { type FleetRole, startFleet } from '../../simulators/city/main.ts';
 import { DEFAULT_BACKUP, startBackup } from '../backup/backup-role.ts';
 import { type CityKeys, openCityKeys } from './city-keys.ts';
@@ -29,6 +27,7 @@ import { type CityDatabase, openCityDatabase } from './open-database.ts';
 import { draftGate, type Gate, openGate } from './open-gate.ts';
 import { requireFreePort } from './port-is-free.ts';
 import { announceCity, withdrawCity } from './running-file.ts';
+import { type Provider, startAcquirer, startProvider } from './sandboxes.ts';
 
 export interface CityOptions {
   readonly data: CityData;
@@ -115,14 +114,8 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
   const { broker } = gate;
   await registerSigningKeys(pool, gate.devices, data, log);
   const office = createOffice(pool, 'simulated-office', () => clock.nowMs());
-  const services = await startServices({
-    options,
-    database,
-    keys,
-    gate,
-    lifecycle,
-    part,
-  });
+  const provider = await startProvider({ dataFolder: folder.path, clock, lifecycle });
+  // Before the services: where riders come back to is known when it listens.
   const portal = lifecycle.add(
     await startPortal(
       {
@@ -130,9 +123,14 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
         KVYTOK_POSTGRES_URL: database.url('portal_runtime'),
         KVYTOK_CITY_DIR: data.dir,
       },
-      part('portal'),
+      { ...part('portal'), paymentCallKeys: [provider.callKey] },
     ),
   );
+  provider.callAt(portal.url);
+  const services = await startServices({
+    ...{ options, database, keys, gate, lifecycle, part, provider },
+    publicUrl: portal.url,
+  });
   const fleet = lifecycle.add(
     await startFleet({
       cityData: data,
@@ -183,10 +181,12 @@ interface ServiceParts {
   readonly gate: Gate;
   readonly lifecycle: Lifecycle;
   readonly part: (component: string) => { clock: CityClock; log: Logger };
+  readonly provider: Provider;
+  readonly publicUrl: string;
 }
 
 async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
-  const { options, database, keys, gate, lifecycle, part } = parts;
+  const { options, database, keys, gate, lifecycle, part, provider, publicUrl } = parts;
   const mqttUrl = gate.broker.url;
   const { city, dir } = options.data;
   const ingest = await startIngest(
@@ -201,7 +201,9 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
     part('ingest'),
   );
   lifecycle.add(ingest);
-  const acquirer = await startAcquirer(parts);
+  const { clock } = part('acquirer');
+  const place = { dataFolder: options.dataFolder, clock, lifecycle };
+  const acquirer = await startAcquirer(place, keys.acquirer);
   const fareEngine = await startFareEngine(
     {
       postgresUrl: database.url('fare_runtime'),
@@ -209,6 +211,7 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
       approvals: gate.approvals,
       auditKeys: [keys.audit],
       acquirer,
+      payments: { url: provider.url, token: provider.token, publicUrl },
       lists: {
         mqttUrl,
         mqttClientId: LISTS_CLIENT,
@@ -221,23 +224,6 @@ async function startServices(parts: ServiceParts): Promise<readonly Role[]> {
   lifecycle.add(fareEngine);
   await ingest.ready();
   return [ingest, fareEngine];
-}
-
-/** Banks of the simulated riders: every tenth card is empty at first, and has money when its debt is asked for again. */
-const SANDBOX_BANKS = { balanceMinor: 500_000n, emptyPermille: 100, paysLater: true };
-
-async function startAcquirer({ options, keys, lifecycle, part }: ServiceParts) {
-  const { keyId, privateKey } = keys.acquirer;
-  const { clock } = part('acquirer');
-  const sandbox = await startSandboxAcquirer({
-    keys: new Map([[keyId, privateKey]]),
-    token: randomBytes(24).toString('base64url'),
-    nowMs: () => clock.nowMs(),
-    journalFile: join(options.dataFolder, 'sandbox-acquirer.jsonl'),
-    issuer: SANDBOX_BANKS,
-  });
-  lifecycle.add({ name: 'sandbox acquirer', stop: () => sandbox.stop() });
-  return { url: sandbox.url, token: sandbox.token };
 }
 
 const OFFICE_CONNECTIONS = 2;

@@ -8,6 +8,7 @@ import { daysOf, type ExportedDays, exportFactsFile } from '../audit/export-fact
 import { exportFolder } from '../audit/export-folder.ts';
 import { runProve } from '../audit/prove.ts';
 import { runReport } from '../audit/report.ts';
+import { runRepriceCommand, workersOf } from '../audit/reprice.ts';
 import { runVerify } from '../audit/verify.ts';
 import { runWitness } from '../audit/witness.ts';
 import { type AuditDatabase, openAuditDatabase } from '../audit-database.ts';
@@ -18,12 +19,14 @@ export const usage = `Usage: kvytok audit export --day DATE | --from DATE --unti
        kvytok audit export --log DIR [--day DATE | --from DATE --until DATE] [--data DIR] [--city DIR]
        kvytok audit verify --export DIR [--key KEY] [--checkpoint FILE]… [--witness KEY]… [--need K]
        kvytok audit verify --proof FILE --key KEY [--witness KEY]… [--need K]
-       kvytok audit prove --export DIR --tap TAP | --leaf N  --out FILE [--key KEY]
+       kvytok audit prove --export DIR --tap TAP | --entitlement ID | --pass ID | --leaf N  --out FILE [--key KEY]
        kvytok audit witness --from URL|DIR --key KEY --state DIR --witness-key FILE --name NAME [--out FILE]
-       kvytok audit claim CARRIER PERIOD [--funding ID] --out DIR [--sign-key FILE] [--data DIR] [--city DIR]
+       kvytok audit claim CARRIER PERIOD [--funding ID] --out DIR [--sign-key FILE] [--lang uk|en|de|pl]
+                          [--data DIR] [--city DIR]
        kvytok audit claim verify DIR --key KEY
        kvytok audit report --period PERIOD [--by carrier|category|route|funding] [--format table|csv|json] [--data DIR]
        kvytok audit reconcile [--data DIR]
+       kvytok audit reprice --day DATE | --from DATE --until DATE [--reasons] [--workers N] [--data DIR] [--city DIR]
        kvytok audit anomalies run --day DATE | --from DATE --until DATE  --who NAME | --dry
        kvytok audit anomalies list [--from DATE] [--until DATE] [--rule RULE] [--verdict open|confirmed|dismissed]
                              [--lang uk|en|de|pl] [--json | --csv]
@@ -38,13 +41,18 @@ verify      checks an exported log without any database, from its first entry to
             that does not fit. A --checkpoint that somebody kept must lie on the way; --need K of the --witness keys must
             have countersigned (default: all). Without --key the export's own key is used, which proves nothing about
             who made it. With --proof the proof of one entry.
-prove       takes the decision that stands for a tap (or a leaf by its number) out of an export, with its proof.
+prove       takes the decision that stands for a tap, the last word on an entitlement or a pass (granted, sold, brought over
+            by an import, revoked) or a leaf by its number out of an export, with its proof.
 witness     for somebody outside the city: proves that the log begins with what was seen last (--state), remembers the
             new state and countersigns it. A log that contradicts itself is refused, and both states are kept.
 claim       writes a carrier's compensation claim as a signed folder: claim.json, lines.csv, taps.csv, claim.pdf, objections and
             a proof for each decision; verify checks such a folder alone and names the first thing that does not fit.
 report      rides, concession rides and revenue of a month, as they stand now
 reconcile   asks the database whether everything adds up; exit code 1 when it does not.
+reprice     computes every tap of these days again from the facts in the database, on all cores, and sets each beside the
+            decision and the postings that stand for it, to the smallest unit; names the first differences and counts all
+            (exit code 1). --reasons compares the steps of each price as well. Ctrl-C ends it: the answer then says up to
+            which day it holds. What the days before handed on is taken as it was stored; start earlier to prove it.
 anomalies   looks for what cannot be in the taps of some days (docs/ANOMALIES.md): run keeps what it finds, --dry shows it
             only; list shows what stands, with a sentence for each; review keeps a person's word. A finding changes no
             price and denies no card.
@@ -63,10 +71,10 @@ const flag = { type: 'boolean' } as const;
 const OPTIONS = {
   ...{ funding: text, by: text, 'sign-key': text, period: text, format: text },
   ...{ day: text, from: text, until: text, out: text, data: text, city: text, log: text },
-  ...{ reason: text, waiting: flag, who: text },
+  ...{ reason: text, waiting: flag, who: text, reasons: flag, workers: text },
   ...{ rule: text, verdict: text, lang: text, dry: flag, json: flag, csv: flag },
   ...{ export: text, proof: text, key: texts, checkpoint: texts, witness: texts, need: text },
-  ...{ tap: text, leaf: text, state: text, 'witness-key': text, name: text },
+  ...{ tap: text, leaf: text, entitlement: text, pass: text, state: text, 'witness-key': text, name: text },
 } as const;
 
 function parse(args: string[]) {
@@ -90,13 +98,15 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
       return runWitness(values, io, Date.now());
     case 'export':
       return runExport(values, io);
+    case 'reprice':
+      return runReprice(values, io);
     case 'report':
       return runReport(values, io);
     case 'reconcile':
       return withDatabase(values, io, (database) => runReconcile(database, io));
     default:
       throw new UsageError(
-        'export, verify, prove, witness, claim, report, reconcile, anomalies or quarantine is needed',
+        'export, verify, prove, witness, claim, report, reconcile, reprice, anomalies or quarantine is needed',
       );
   }
 }
@@ -144,8 +154,19 @@ async function runExport(values: Values, io: CommandIo): Promise<number> {
   });
 }
 
-function factsTo(file: string, days: ExportedDays, values: Values, database: AuditDatabase, io: CommandIo) {
+async function runReprice(values: Values, io: CommandIo): Promise<number> {
+  const wish = { ...daysOf(values), workers: workersOf(values.workers), reasons: values.reasons === true };
+  return withDatabase(values, io, (database) =>
+    runRepriceCommand(database, cityOf(values, database, io), wish, io),
+  );
+}
+
+function cityOf(values: Values, database: AuditDatabase, io: CommandIo): string {
   const cityDir = values.city === undefined ? database.cityDir : resolve(io.cwd, values.city);
   if (cityDir === null) throw new UsageError('--city DIR is needed to find the tariffs');
-  return exportFactsFile(database.pool, cityDir, days, file);
+  return cityDir;
+}
+
+function factsTo(file: string, days: ExportedDays, values: Values, database: AuditDatabase, io: CommandIo) {
+  return exportFactsFile(database.pool, cityOf(values, database, io), days, file);
 }

@@ -53,7 +53,7 @@ export async function run(
   const began = performance.now();
   try {
     const result = await module.run(rest, context);
-    if (stopping.signal.aborted) return EXIT.failed;
+    stopping.signal.throwIfAborted();
     const seconds = Number(((performance.now() - began) / 1000).toFixed(1));
     const report: BenchReport = {
       v: 1,
@@ -65,6 +65,11 @@ export async function run(
     };
     publish(report, json, io);
     return report.exact ? EXIT.ok : EXIT.failed;
+  } catch (error) {
+    // What is interrupted fails in its own way: an aborted process, a closed database.
+    if (!stopping.signal.aborted) throw error;
+    io.stderr.write('stopped: nothing was measured, and its folder is removed\n');
+    return EXIT.failed;
   } finally {
     signals.forget();
     rmSync(folder, { recursive: true, force: true });

@@ -4,24 +4,35 @@ import { parseArgs } from 'node:util';
 import { formatMoney } from '#contracts/money.ts';
 import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
 import { rowsOf } from '../../fare-engine/database-reader.ts';
+import {
+  type ActSide,
+  type ClaimAct,
+  claimStatement,
+} from '../../fare-engine/settlement/signature-schemes.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { signatureOf } from '../settle/sign-statement.ts';
 
 export const usage = `Usage: kvytok claims draft PERIOD --by NAME
        kvytok claims list [--period PERIOD] [--json]
        kvytok claims objections CLAIM [--json]
-       kvytok claims submit CLAIM --version N --side SIDE --by NAME
-       kvytok claims object CLAIM --version N --side SIDE --line LINE | --tap REF --reason CODE --words TEXT --by NAME
-       kvytok claims answer CLAIM --version N --side SIDE --objection ID --words TEXT --by NAME
+       kvytok claims submit CLAIM --version N --side SIDE --by NAME SIGN
+       kvytok claims object CLAIM --version N --side SIDE --line LINE | --tap REF --reason CODE --words TEXT --by NAME SIGN
+       kvytok claims answer CLAIM --version N --side SIDE --objection ID --words TEXT --by NAME SIGN
                             --reject | --accept --correct=MINOR --in new-version|next-month
-       kvytok claims agree CLAIM --version N --sha256 HASH --side SIDE --by NAME
+       kvytok claims agree CLAIM --version N --side SIDE --by NAME SIGN
+SIGN is    --sha256 HASH --signer ID --key PRIVATE.pem | --statement FILE | --signature FILE
 
 draft       makes the claims of a settled month, one for each carrier, payer and currency
 list        the newest version of each claim, its state, its hash, and what was refused last
 submit      hands a draft over; object, answer, agree   the matter between the two sides: nobody answers his own objection
 answer      accepted: by how much the line is corrected (minor units, signed), in a new version or in the next month's claim
 agree       to exactly the version with this hash; when both sides have, nothing more changes
+
+Whoever speaks for a side signs what it says of the version with this hash. --statement writes down what has to be signed; a tool of
+one's own signs that file (detached, CAdES-BES), and the same call with --signature hands its .p7s in. --key signs for development.
+kvytok settle signer names signers.
 
 PERIOD is YYYY-MM, SIDE carrier or department. CLAIM, LINE and REF stand in list and in the bundle (kvytok audit claim).
 CODE is wrong-amount, wrong-rides, wrong-route-or-carrier, no-right, anomaly, vat, limit or other.
@@ -44,6 +55,7 @@ const OPTIONS = {
     sha256: text,
     data: text,
   },
+  ...{ signer: text, key: text, statement: text, signature: text },
 } as const;
 function parse(args: string[]) {
   return parseArgs({ args, allowPositionals: true, options: OPTIONS });
@@ -80,7 +92,10 @@ async function submit(
   if (what === 'answer' && values.accept === values.reject)
     throw new UsageError('--accept or --reject is needed');
   const kind = KINDS[what];
-  const payload = payloadOf(what, subject, values);
+  const said = payloadOf(what, subject, values);
+  const signature = what === 'draft' ? undefined : signatureOf(statementOf(what, said, values), values, io);
+  if (signature === null) return EXIT.ok;
+  const payload = { ...said, ...(signature !== undefined && { signerId: values.signer, signature }) };
   const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
   if (parsed?.ok === false)
     throw new UsageError(parsed.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
@@ -93,6 +108,17 @@ async function submit(
   } finally {
     await pool.end();
   }
+}
+
+/** What is signed of a claim. */
+function statementOf(act: 'submit' | 'object' | 'answer' | 'agree', said: object, values: Values): string {
+  const { sha256, signer } = values;
+  if (sha256 === undefined || signer === undefined)
+    throw new UsageError(
+      '--sha256 HASH of the version and --signer ID are needed (kvytok claims list, kvytok settle list)',
+    );
+  const of = said as { claimId: string; version: number; side: ActSide };
+  return claimStatement({ ...of, sha256 }, { ...said, act } as ClaimAct);
 }
 
 /** Fields that were not given stay away: the engine's schema says what is missing. */

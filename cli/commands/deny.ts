@@ -12,6 +12,7 @@ import { openAuditDatabase } from '../audit-database.ts';
 import { GENERATION_KEY_ID } from '../city/city-keys.ts';
 import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { zonedInstantOf } from '../instants.ts';
 
 export const usage = `Usage: kvytok deny add TOKEN|--account ACCOUNT --reason lost|replaced|debt|fraud [--scope all|paid]
                        [--from INSTANT] [--until INSTANT] [--who NAME]
@@ -78,8 +79,8 @@ function commandOf(what: 'add' | 'remove', token: string | undefined, values: Va
   if (what === 'remove') return { kind, payload: subject };
   const { reason, scope } = values;
   if (reason === undefined) throw new UsageError('--reason is needed: lost, replaced, debt or fraud');
-  const validFromMs = values.from === undefined ? Date.now() : instantOf('--from', values.from);
-  const validUntilMs = values.until === undefined ? null : instantOf('--until', values.until);
+  const validFromMs = values.from === undefined ? Date.now() : zonedInstantOf(values.from, '--from');
+  const validUntilMs = values.until === undefined ? null : zonedInstantOf(values.until, '--until');
   return { kind, payload: { ...subject, reason, scope, validFromMs, validUntilMs } };
 }
 
@@ -131,11 +132,4 @@ async function withDatabase(
   } finally {
     await pool.end();
   }
-}
-
-function instantOf(option: string, text: string): number {
-  const zoned = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text);
-  const ms = zoned ? Date.parse(text) : Number.NaN;
-  if (Number.isFinite(ms)) return ms;
-  throw new UsageError(`${option} takes an instant with its zone, e.g. 2026-03-02T06:30:00Z`);
 }

@@ -13,7 +13,8 @@ Exit code 0 when "kvytok city" can start.
   --json       one JSON object instead of text
 
 It measures the broker at KVYTOK_MQTT_URL too when KVYTOK_DOCTOR_CLIENT_ID and KVYTOK_DOCTOR_MQTT_SECRET_FILE name an
-identity of role ingest that no running ingest uses: two clients of one name push each other off.
+identity of role ingest that no running ingest uses: two clients of one name push each other off. It looks at the
+database at KVYTOK_DOCTOR_POSTGRES_URL (role fare_runtime) where that is set: after a restore, before the roles start.
 `;
 
 export async function run(args: string[], io: CommandIo, machine?: Machine): Promise<number> {

@@ -58,7 +58,7 @@ when it is held again. Only a device that the office named (kvytok assign statio
   --wipe             cards that were begun here become blank again
   --give-up          begun cards that are not found again: their tokens are denied
   --events           print one JSON line for each answer:
-                     {"sign","reason","repeated","recordId","language","online","atMs"}
+                     {"sign","reason","lookUp","repeated","recordId","language","online","atMs"}
 
 KVYTOK_OPS_LISTEN=127.0.0.1:9464 offers /healthz, /readyz and /metrics there; without it nothing listens.
 KVYTOK_LOG_LEVEL=debug says more on stderr.
@@ -200,8 +200,9 @@ function configOf(values: Values, env: CommandIo['env']): EdgeConfig {
 }
 
 function printEvents(agent: Agent, io: CommandIo): void {
-  agent.onAnswer(({ sign, reason, repeated, language, online, atMs }, recordId) => {
-    io.stdout.write(`${JSON.stringify({ sign, reason, repeated, recordId, language, online, atMs })}\n`);
+  agent.onAnswer(({ sign, reason, lookUp, repeated, language, online, atMs }, recordId) => {
+    const said = { sign, reason, lookUp, repeated, recordId, language, online, atMs };
+    io.stdout.write(`${JSON.stringify(said)}\n`);
   });
 }
 

@@ -8,7 +8,7 @@ export const usage = `Usage: kvytok import check DIR --id ID --system NAME [--to
        kvytok import apply DIR --id ID --system NAME --by WHO [--token-key FILE] [--json]
        kvytok import compare OLD.csv --from INSTANT --until INSTANT [--tolerance SECONDS] [--out FILE] [--json]
 
-check    reads accounts.csv, media.csv, balances.csv, passes.csv and entitlements.csv of a folder (docs/IMPORT.md) and says
+check    reads the files of a folder (accounts.csv, media.csv, balances.csv and others, docs/IMPORT.md) and says
          what is new, what the city knows already and what contradicts it: every bad row with file, line, column and what
          to do. Nothing is written.
 apply    the same, and writes all of it in one transaction, or nothing; stopped half-way it has written nothing. The same

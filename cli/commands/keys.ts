@@ -24,6 +24,7 @@ import { announceKeys, keyProgress } from '../../ingest/enrolment/adapters/key-o
 import { readInspectionKeys } from '../../ingest/enrolment/config.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { zonedInstantOf } from '../instants.ts';
 
 export const usage = `Usage: kvytok keys new --out FILE
        kvytok keys show FILE
@@ -106,9 +107,7 @@ function makeInspectionKey(values: Values, io: CommandIo): number {
 
 /** Two live at a time: a further one would silence the devices that have only the oldest. */
 function successor(path: string, untilText: string): NetworkKeys {
-  const untilMs = /Z$/.test(untilText) ? Date.parse(untilText) : Number.NaN;
-  if (!Number.isFinite(untilMs))
-    throw new UsageError('--accept-old-until takes an instant like 2026-09-01T00:00:00Z');
+  const untilMs = zonedInstantOf(untilText, '--accept-old-until');
   const present = readInspectionKeys(path);
   const old = present[1]?.acceptedUntilMs;
   if (old !== undefined && old > systemClock.nowMs())

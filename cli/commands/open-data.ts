@@ -15,6 +15,7 @@ import { nextDays, publicationFiles } from '../../fare-engine/open-data/publicat
 import { readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { calendarDay } from '../instants.ts';
 import { isSameVersion, readNewest, writeVersion } from '../open-data/publish.ts';
 
 export const usage = `Usage: kvytok open-data --out DIR --from DATE --to DATE [--tariffs] [--data DIR] [--city DIR]
@@ -39,9 +40,8 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const { out, from, to } = values;
   if (out === undefined || from === undefined || to === undefined)
     throw new UsageError('--out DIR, --from DATE and --to DATE are needed');
-  for (const day of [from, to])
-    if (!/^\d{4}-\d{2}-\d{2}$/.test(day) || Number.isNaN(Date.parse(day)))
-      throw new UsageError(`${JSON.stringify(day.slice(0, 40))} is no date, YYYY-MM-DD`);
+  calendarDay(from, '--from');
+  calendarDay(to, '--to');
   if (to < from) throw new UsageError('--to lies before --from; both days are included');
   const { pool, cityDir } = openAuditDatabase(values.data, io);
   try {
@@ -57,11 +57,11 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     const newest = readNewest(folder);
     const days = nextDays(newest.days, counted.days, about.cellMin);
     const tariffs =
-      values.tariffs === true ? await tariffFiles(join(dir, 'tariff')) : new Map<string, string>();
+      values.tariffs === true ? await tariffFiles(join(dir, 'tariff'), about) : new Map<string, string>();
     const filesOf = (version: number) =>
       new Map([
         ...publicationFiles(days, about, {
-          ...{ cityId: city.id, cityName: city.names.en, currency: city.currency, version },
+          ...{ cityId: city.id, cityNames: city.names, currency: city.currency, version },
         }),
         ...tariffs,
       ]);
@@ -87,7 +87,7 @@ function routesOf(cityDir: string): string[] {
 }
 
 /** Every package as a folder `tariffs/<version>/`, and `tariffs.json` that says from when they hold and what they lack. */
-async function tariffFiles(dir: string): Promise<Map<string, string>> {
+async function tariffFiles(dir: string, { licence, source }: OpenDataFile): Promise<Map<string, string>> {
   const files = new Map<string, string>();
   const list = [];
   for (const entry of (await readdir(dir, { withFileTypes: true })).sort((a, b) =>
@@ -101,7 +101,7 @@ async function tariffFiles(dir: string): Promise<Map<string, string>> {
     for (const [name, content] of plain) files.set(`tariffs/${about.versionId}/${name}`, content);
     list.push({ ...about, folder: `tariffs/${about.versionId}`, files: [...plain.keys()] });
   }
-  files.set('tariffs.json', `${JSON.stringify({ v: 1, tariffs: list }, null, 2)}\n`);
+  files.set('tariffs.json', `${JSON.stringify({ v: 1, licence, source, tariffs: list }, null, 2)}\n`);
   return files;
 }
 

@@ -9,6 +9,7 @@ import {
   repriceBundle,
 } from '../../fare-engine/pricing/reprice-bundle.ts';
 import { LedgerComparer } from '../audit/compare-ledger.ts';
+import { progressBar } from '../audit/progress-bar.ts';
 import { readSealedLines } from '../audit/verify.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { lineWriter } from '../line-streams.ts';
@@ -18,7 +19,7 @@ export const usage = `Usage: kvytok price --facts BUNDLE [--log DIR [--key KEY]]
 
 Prices an exported bundle without a network or a database: facts, closes, and tariffs by their hash, one JSON line each.
 The same bundle always gives the same output: one line for each tap, then the sums per currency; lossMinor is
-the part of riderMinor that came too late to be charged. BUNDLE may be "-" for
+the part of riderMinor that came too late to be charged. A bar on standard error says how far it is. BUNDLE may be "-" for
 standard input. With --log an exported audit log is verified first, and each line is set beside the decision that it has
 sealed, to the smallest unit; the last line counts what differs (exit code 1) and what of open days was not sealed yet.
 Exit code 65 when the bundle is not whole; the message names the line.
@@ -43,11 +44,16 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   if (ledger === null) return EXIT.failed;
   const out = lineWriter(io.stdout);
   const totals = new Map<string, BundleTotals>();
+  const taps = [...read.bundle.accounts.values()].reduce((sum, facts) => sum + facts.taps.length, 0);
+  const bar = progressBar(io.stderr, 'pricing', taps);
+  let done = 0;
   for (const priced of repriceBundle(read.bundle)) {
     addToTotals(totals, priced);
     ledger?.comparer.add(priced, ledger.isClosed(priced.line.tapId));
     if (!(await out.write(toJson(asOutput(priced))))) return EXIT.ok;
+    bar.show(++done);
   }
+  bar.end();
   for (const currency of [...totals.keys()].sort()) {
     await out.write(toJson({ kind: 'total', ...totals.get(currency) }));
   }

@@ -7,12 +7,12 @@ import { quoteLine } from '../../fare-engine/pricing/quote.ts';
 import { QUOTE_LINE_BYTES_MAX, quoteError } from '../../fare-engine/pricing/quote-request.ts';
 import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
-import { lineWriter, readLines } from '../line-streams.ts';
+import { type InputLine, lineWriter, readLines } from '../line-streams.ts';
 
 export const usage = `Usage: kvytok quote --tariff DIR [--gtfs DIR] < journeys.jsonl
 
 What journeys cost. DIR is a tariff package or any GTFS feed with Fares v2, a folder or a zip archive; files that it
-lacks come from --gtfs.
+lacks come from --gtfs (no fares, where it has leg rules of its own).
 
 One JSON line in for each journey:
   {"id":"1","legs":[{"routeId":"T5","fromStopId":"a","toStopId":"b",
@@ -38,13 +38,14 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const out = lineWriter(io.stdout);
   for await (const line of readLines(io.stdin, QUOTE_LINE_BYTES_MAX)) {
     if (line.ok && line.text.trim() === '') continue;
-    const answer = line.ok ? quoteLine(pricer, line.text) : tooLong(line.bytes);
+    const answer = line.ok ? quoteLine(pricer, line.text) : unreadable(line);
     if (!(await out.write(JSON.stringify(answer)))) break;
   }
   return EXIT.ok;
 }
 
-function tooLong(bytes: number) {
+function unreadable({ why, bytes }: Extract<InputLine, { ok: false }>) {
+  if (why === 'not-utf8') return quoteError(null, 'QUOTE_NOT_JSON', 'not UTF-8');
   return quoteError(
     null,
     'QUOTE_LINE_TOO_LONG',

@@ -6,12 +6,16 @@ import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts'
 import { openAuditDatabase, type VisitorRole } from '../audit-database.ts';
 import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { zonedInstantOf } from '../instants.ts';
 
-export const usage = `Usage: kvytok repair list [--state queued|granted|refused] [--account ACCOUNT]
+export const usage = `Usage: kvytok repair list [--state queued|granted|refused] [--account ACCOUNT] [--reason CODE]
+                          [--limit N] [--after REPAIR]
        kvytok repair ask TAP --stop STOP --at INSTANT [--by NAME]
        kvytok repair grant|refuse REPAIR --reason TEXT --by NAME
 
-list    requests with where they stand, the oldest first, one JSON line each; without --state those that wait
+list    requests with where they stand, the oldest first, one JSON line each with its age in hours; without --state those that
+        wait. --reason takes those that wait for NO_RULE (the network has none), LATE, OFTEN or AMOUNT. 50 at once, or --limit up
+        to 1000; what is left, how old the oldest is and how to go on stands on the error stream
 ask     a passenger forgot to tap out: the journey that began with TAP ended at STOP at INSTANT. The tariff's rule grants
         it within minutes, or it waits for an operator; what cannot be so is refused
 grant   decides a request that waits, for a reason, by a person's name; the price follows, also on a closed day, where
@@ -27,6 +31,8 @@ const OPTIONS = {
   account: { type: 'string' },
   stop: { type: 'string' },
   at: { type: 'string' },
+  limit: { type: 'string', default: '50' },
+  after: { type: 'string' },
   reason: { type: 'string' },
   by: { type: 'string' },
   data: { type: 'string' },
@@ -51,7 +57,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     case 'ask': {
       const { stop, at, by = 'passenger' } = values;
       if (stop === undefined || at === undefined) throw new UsageError('--stop and --at are needed');
-      const payload = { tapId: id, stopId: stop, atMs: instantOf(at), by };
+      const payload = { tapId: id, stopId: stop, atMs: zonedInstantOf(at, '--at'), by };
       return submit('repair-journey', payload, values, io);
     }
     case 'grant':
@@ -66,26 +72,55 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   }
 }
 
-async function list({ state, account, data }: Values, io: CommandIo): Promise<number> {
+const REASONS = ['NO_RULE', 'LATE', 'OFTEN', 'AMOUNT'];
+const REPAIR_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+async function list(values: Values, io: CommandIo): Promise<number> {
+  const { state, account, data, reason, limit, after } = values;
   if (!['queued', 'granted', 'refused'].includes(state))
     throw new UsageError('--state takes queued, granted or refused');
-  return withDatabase(data, io, 'auditor_runtime', async (pool) => {
-    const { rows } = await pool.query<{ line: unknown }>(
-      `SELECT to_json(r) AS line FROM fare.published_repair r
-       WHERE state = $1 AND ($2::text IS NULL OR account_id = $2) ORDER BY asked_at_ms, repair_id LIMIT ${ROWS_MAX}`,
-      [state, account ?? null],
-    );
-    for (const { line } of rows) io.stdout.write(`${JSON.stringify(line)}\n`);
+  if (reason !== undefined && !REASONS.includes(reason))
+    throw new UsageError(`--reason takes ${REASONS.join(', ')}`);
+  if (!/^[1-9]\d{0,3}$/.test(limit) || Number(limit) > ROWS_MAX)
+    throw new UsageError(`--limit takes 1 to ${ROWS_MAX}`);
+  if (after !== undefined && !REPAIR_ID.test(after))
+    throw new UsageError('--after takes the id of a request');
+  return withDatabase(data, io, 'auditor_runtime', async (pool, nowMs) => {
+    const { rows } = await pool.query<ListedRepair>(LIST, [
+      ...[state, account ?? null, reason ?? null, after ?? null, Number(limit)],
+    ]);
+    const ageH = (askedAtMs: number) => Math.max(0, Math.floor((nowMs() - askedAtMs) / 3_600_000));
+    for (const { line } of rows)
+      io.stdout.write(`${JSON.stringify({ ...line, age_h: ageH(line.asked_at_ms) })}\n`);
+    const [first, last] = [rows[0], rows.at(-1)];
+    if (first === undefined || last === undefined) io.stderr.write('None.\n');
+    else
+      io.stderr.write(
+        `${rows.length} of ${first.all}, the oldest of ${ageH(first.line.asked_at_ms)} h.${Number(first.all) > rows.length ? ` Go on: --after ${last.line.repair_id}` : ''}\n`,
+      );
   });
 }
+
+interface ListedRepair {
+  readonly line: { readonly asked_at_ms: number; readonly repair_id: string };
+  /** How many there are from here on. */
+  readonly all: bigint;
+}
+
+/** $1 state, $2 account, $3 reason, $4 the request after which to go on, $5 how many. */
+const LIST = `
+  SELECT to_json(r) AS line, count(*) OVER () AS all FROM fare.published_repair r
+  WHERE state = $1 AND ($2::text IS NULL OR account_id = $2) AND ($3::text IS NULL OR queued_for = $3)
+    AND ($4::uuid IS NULL OR (asked_at_ms, repair_id) > (SELECT known_from_ms, repair_id FROM fare.repair_request WHERE repair_id = $4))
+  ORDER BY asked_at_ms, repair_id LIMIT $5`;
 
 async function submit(kind: string, payload: object, { data, by }: Values, io: CommandIo): Promise<number> {
   const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
   if (!parsed?.ok)
     throw new UsageError(parsed?.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
-  return withDatabase(data, io, 'office_runtime', async (pool) => {
+  return withDatabase(data, io, 'office_runtime', async (pool, nowMs) => {
     const commandId = randomUUID();
-    await createOffice(pool, by ?? 'kvytok repair', Date.now)({ commandId, kind, payload });
+    await createOffice(pool, by ?? 'kvytok repair', nowMs)({ commandId, kind, payload });
     io.stdout.write(`${JSON.stringify({ commandId, kind, payload })}\n`);
   });
 }
@@ -94,20 +129,13 @@ async function withDatabase(
   data: string | undefined,
   io: CommandIo,
   role: VisitorRole,
-  work: (pool: pg.Pool) => Promise<void>,
+  work: (pool: pg.Pool, nowMs: () => number) => Promise<void>,
 ): Promise<number> {
-  const { pool } = openAuditDatabase(data, io, role);
+  const { pool, nowMs } = openAuditDatabase(data, io, role);
   try {
-    await work(pool);
+    await work(pool, nowMs);
     return EXIT.ok;
   } finally {
     await pool.end();
   }
-}
-
-function instantOf(text: string): number {
-  const zoned = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text);
-  const ms = zoned ? Date.parse(text) : Number.NaN;
-  if (Number.isFinite(ms)) return ms;
-  throw new UsageError('--at takes an instant with its zone, e.g. 2026-03-02T06:30:00Z');
 }

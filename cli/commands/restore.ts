@@ -11,6 +11,7 @@ import { type RestoredCity, restoreCity } from '../backup/restore-city.ts';
 import { dataFolderOf } from '../city/city-arguments.ts';
 import { GENERATION_KEY_ID } from '../city/city-keys.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { zonedInstantOf } from '../instants.ts';
 import { COMMON_NAMES } from '../roles.ts';
 
 export const usage = `kvytok restore --from DIR [--data DIR] [--to INSTANT] [--base ID] [--move-aside] [--accept-loss]
@@ -70,7 +71,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     log: createLogger({ component: 'restore', level: io.env['KVYTOK_LOG_LEVEL'] ?? 'warn' }),
     onStep: (step) => io.stderr.write(`${((performance.now() - startedAt) / 1000).toFixed(1)} s  ${step}\n`),
     ...(values.base !== undefined && { baseId: values.base }),
-    ...(values.to !== undefined && { untilMs: instantOf(values.to) }),
+    ...(values.to !== undefined && { untilMs: zonedInstantOf(values.to, '--to') }),
   });
   io.stdout.write(reportOf(restored, (performance.now() - startedAt) / 1000));
   return restored.books.problems.length === 0 ? EXIT.ok : EXIT.failed;
@@ -115,14 +116,6 @@ function statementOf(values: FinishValues, io: CommandIo): (generation: number) 
   }
   const privateKey = readPrivateKeyFile(resolve(io.cwd, key as string));
   return (generation) => sealDenyGeneration(generation, Date.now(), { keyId: GENERATION_KEY_ID, privateKey });
-}
-
-function instantOf(text: string): number {
-  const ms = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,3})?)?(Z|[+-]\d\d:\d\d)$/.test(text)
-    ? Date.parse(text)
-    : Number.NaN;
-  if (Number.isFinite(ms)) return ms;
-  throw new UsageError('--to takes an instant with its zone, e.g. 2026-03-02T06:30:00Z');
 }
 
 /** RPO and RTO in words: what may be missing, and how long it took. */

@@ -11,16 +11,17 @@ export const usage = `Usage: kvytok settle preview PERIOD [--json]
        kvytok settle signer --as department|carrier [--carrier CARRIER] --name NAME --key PUBLIC.pem --who NAME
                             [--scheme NAME] [--from INSTANT] [--until INSTANT]
        kvytok settle sign CARRIER PERIOD --as department|carrier --signer ID --who NAME
-                          --key PRIVATE.pem | --signature FILE   [--objections TEXT]
+                          --key PRIVATE.pem | --statement FILE | --signature FILE   [--objections TEXT]
 
 preview  what the month would give now; of a settled month, whether its facts give the same acts again (else exit code 1)
 close    settles the month with all carriers, once, in order, not before the city's closing calendar says. Decisions and
          ledger have to agree to the kopiyka; what comes later belongs to the next month.
 list     months, carriers, states of their acts: drafted, signed-by-one, signed-by-both; and who may sign
-act      the act as it is kept and signed (JSON), as a table (CSV) and as a page to print (HTML); with --out into a folder
-signer   names whose key counts for a side
-sign     signs an act for a side, once; a carrier that objects signs with --objections. The development scheme signs with
-         a private key (Ed25519, PEM); for any other --signature takes what was made of the printed statement (base64).
+act      the act as it is kept and signed (JSON), as a table (CSV) and as pages to print (HTML, PDF); with --out into a folder
+signer   names whose key counts for a side: a public key for development, or with --scheme cades-bes a certificate (PEM)
+sign     signs an act for a side, once; a carrier that objects signs with --objections. --statement writes down what has to be
+         signed; a tool of one's own signs that file (detached, CAdES-BES), and --signature hands its .p7s in. The scheme for
+         development signs with --key, a private key (Ed25519, PEM).
 
 PERIOD is a month of fare days, 2025-10. close, signer and sign wait for the engine's answer where the city runs here.
 
@@ -31,7 +32,16 @@ PERIOD is a month of fare days, 2025-10. close, signer and sign wait for the eng
 const text = { type: 'string' } as const;
 const OPTIONS = {
   ...{ who: text, lang: text, out: text, as: text, carrier: text, name: text, key: text, scheme: text },
-  ...{ from: text, until: text, signer: text, signature: text, objections: text, sha256: text, data: text },
+  ...{
+    from: text,
+    until: text,
+    signer: text,
+    signature: text,
+    statement: text,
+    objections: text,
+    sha256: text,
+    data: text,
+  },
   json: { type: 'boolean' },
 } as const;
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { formatDebtReference } from '#contracts/debt-reference.ts';
 import { LANGUAGES, type Language, reasonText } from '#contracts/reason-codes.ts';
 import { loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -29,7 +30,8 @@ passenger saw, and what was posted.
 
   --medium KIND    social (personal card), wallet (card without a name) or bank (bank card or phone)
   --card NAME      which card; the same name is the same card (default: one for each medium). With bank: visa (default),
-                   mastercard, amex, maestro, phone, or one that must be refused (docs/EMV-TEST-CARDS.md)
+                   mastercard, amex, phone, maestro (its account is empty: a debt, and how to pay it), or one that must
+                   be refused (docs/EMV-TEST-CARDS.md)
   --layout LAYOUT  of a card of the city: desfire (default; its log begins empty each time) or plain (docs/CARD-LAYOUT.md)
   --lang LANGUAGE  uk (default), en, de, pl
   --data DIR       data folder of the city (default: .kvytok in the checkout)
@@ -64,7 +66,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   try {
     const keys = openCityKeys(join(dataFolder, 'secrets'));
     const answer = await validator.present(cardOf(options, keys, time.cityMs));
-    io.stdout.write(seenText(answer, options.language));
+    io.stdout.write(seenText(answer, options.language, city.pageUrl));
     if (answer.recordId === null || answer.sign !== 'accepted') return EXIT.failed;
     const explanation = await untilPosted(answer.recordId, dataFolder, io);
     if (explanation === null) {
@@ -186,11 +188,13 @@ const REPEATED: Readonly<Record<Language, string>> = {
 };
 
 /** What stood on the validator's screen. */
-function seenText(answer: CardAnswer, language: Language): string {
+function seenText(answer: CardAnswer, language: Language, pageUrl: string): string {
   const why = answer.reason === undefined ? '' : `\n  ${reasonText(answer.reason, language)}`;
   const repeated = answer.repeated === true ? ` (${REPEATED[language]})` : '';
   const record = answer.recordId === null ? '' : `\n  ${answer.recordId}`;
-  return `${SEEN[answer.sign][language]}${repeated}${why}${record}\n`;
+  const { lookUp } = answer;
+  const find = lookUp === undefined ? '' : `\n  ${formatDebtReference(lookUp)}  ${pageUrl}/debt`;
+  return `${SEEN[answer.sign][language]}${repeated}${why}${find}${record}\n`;
 }
 
 /** Looks until the tap has a price: the fare engine tells portals, not commands. */

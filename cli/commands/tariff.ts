@@ -17,14 +17,18 @@ import { tariffApprovals } from '../tariff/approvals.ts';
 import { tariffDevices } from '../tariff/devices.ts';
 import { diffTariffs } from '../tariff/diff.ts';
 import { tariffGenerate } from '../tariff/generate.ts';
+import { tariffOfficers } from '../tariff/officers.ts';
 import { tariffActivate, tariffSign, tariffWithdraw } from '../tariff/sign.ts';
 import { simulateTariff } from '../tariff/simulate.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff diff OLD NEW [--lang uk|en|de|pl] [--json]
-       kvytok tariff simulate --draft DIR --facts BUNDLE [--from DATE] [--until DATE] [--picture FILE] [--lang …] [--json]
+       kvytok tariff simulate --draft DIR --facts BUNDLE [--from DATE] [--until DATE] [--public] [--report FILE] [--picture FILE] [--lang …] [--json]
+       kvytok tariff simulate --draft DIR --from DATE --until DATE [--data DIR] [--city DIR] […]
        kvytok tariff generate DIR [--write]
-       kvytok tariff sign DIR --as OFFICER --role author|approver --key FILE [--reason TEXT] [--withdraw] [CITY]
+       kvytok tariff officers add ID --person NAME --role author|approver… --key FILE|--public-key FILE [--from T] [--until T] --city DIR
+       kvytok tariff officers list|revoke ID [--from T] --city DIR
+       kvytok tariff sign DIR… --as OFFICER --role author|approver --key FILE [--reason TEXT] [--withdraw] [CITY]
        kvytok tariff activate DIR --date DATE [CITY]
        kvytok tariff withdraw DIR [CITY]
        kvytok tariff approvals CITY [--facts BUNDLE] [--json]
@@ -34,21 +38,26 @@ export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff extract DIR --key FILE --key-id ID --day-start HH:MM
 
 Checks a tariff package (a folder with tariff.yaml), all packages of a city (a folder of such folders, also for overlaps
-and gaps in time), or a GTFS feed with Fares v2. Prints every problem at once as file:line:column with how to mend it and
+and gaps in time), or a GTFS feed with Fares v2 (a folder or a zip archive). Prints every problem at once as file:line:column with how to mend it and
 its code (docs/REASON-CODES.md); with --json an object a line.
 Exit code 0 without errors (warnings do not fail), 1 with errors.
 
 diff says what a rider meets when the package NEW follows OLD: prices by medium and category, rules, policy, caps,
 concessions with act and article, dates. An id that only has another name is named as such.
 
-simulate prices past taps (a bundle as kvytok price takes it) under a draft and shows who pays more or less, by category,
-route, carrier, and what the budget owes; --from and --until are fare days, the second no longer counted. A picture (SVG) is
-written beside the bundle. Groups of fewer than 10 riders are not shown on their own. No database is read or written.
+simulate prices past taps (a bundle as kvytok price takes it, or straight out of the database of a running city) under a draft and
+shows who pays more or less and by how much, by category, route and carrier, and what each budget owes; --from and --until are fare days,
+the second no longer counted. A page with a picture and all tables is written beside the bundle (--report FILE; --picture FILE for
+the SVG alone). It is for the department and shows every group; --public makes one to hand out, in which groups of fewer than
+10 riders do not stand alone. Nothing is written to a database.
 
 generate adds to fare_products.txt the category rows that follow from the rows of law, for plain readers of GTFS; check fails
 where a row that stands there disagrees with the law.
 
-sign makes an officer's statement about this package, its date and city; officers.yaml of the city says whose count. activate
+officers writes who may sign into officers.yaml of the city: add makes the officer's key, if FILE is not there, and takes its public half
+alone; revoke ends what a key may sign. Each officer keeps the private key, outside of every checkout.
+
+sign makes an officer's statement about each of these packages, its date and its city; officers.yaml of the city says whose count. activate
 checks the package and needs an author and an approver, two people with two keys, and the city's lead before the date
 (lead_hours) or a --reason in both statements; every running engine takes it within seconds. withdraw takes it back before its date,
 with two signatures made by sign --withdraw. approvals checks what was signed, in the database or in an export alone.
@@ -82,6 +91,10 @@ const OPTIONS = {
   draft: { type: 'string' },
   facts: { type: 'string' },
   picture: { type: 'string' },
+  report: { type: 'string' },
+  public: { type: 'boolean', default: false },
+  data: { type: 'string' },
+  city: { type: 'string' },
   from: { type: 'string' },
   until: { type: 'string' },
 } as const;
@@ -89,6 +102,7 @@ const OPTIONS = {
 /** Verbs with options of their own. */
 const VERBS: Readonly<Record<string, (args: string[], io: CommandIo) => Promise<number>>> = {
   generate: tariffGenerate,
+  officers: tariffOfficers,
   sign: tariffSign,
   activate: tariffActivate,
   withdraw: tariffWithdraw,
@@ -109,11 +123,14 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     return diffTariffs({ older: folder, newer }, how, io);
   }
   if (verb === 'simulate') {
-    const { draft, facts, picture, json } = values;
-    if (draft === undefined || facts === undefined || folder !== undefined)
-      throw new UsageError('write: kvytok tariff simulate --draft DIR --facts BUNDLE');
+    const { draft, facts, picture, report, data, city, json, public: forPublic } = values;
+    const days = values.from !== undefined && values.until !== undefined;
+    if (draft === undefined || (facts === undefined && !days) || folder !== undefined)
+      throw new UsageError('write: kvytok tariff simulate --draft DIR --facts BUNDLE, or --from and --until');
     const scope = { fromDay: dayOf('--from', values.from), untilDay: dayOf('--until', values.until) };
-    return simulateTariff({ draft, facts, picture, scope, language: languageOf(values.lang), json }, io);
+    const language = languageOf(values.lang);
+    const from = { draft, facts, data, city, picture, report, scope };
+    return simulateTariff({ ...from, language, json, forPublic }, io);
   }
   if (verb === 'extract' && folder !== undefined && rest.length === 0)
     return printExtract(resolve(io.cwd, folder), values, io);
@@ -190,15 +207,29 @@ async function check(dir: string): Promise<Checked> {
         : [],
     };
   }
-  if (await exists(join(dir, 'fare_leg_rules.txt'))) {
+  if (await isFeed(dir)) {
     const feed = await loadFeed(dir);
-    return { problems: feed.problems, good: feed.ok ? ['GTFS feed with Fares v2, no errors'] : [] };
+    const priced = feed.ok && feed.feed.legRules.length > 0;
+    const found = priced
+      ? 'GTFS feed with Fares v2, no errors'
+      : 'GTFS feed without Fares v2: no ride has a price';
+    return { problems: feed.problems, good: feed.ok ? [found] : [] };
   }
   const read = await loadTariffTimeline(dir);
   const good = read.ok
     ? read.timeline.packages.map((p) => `${p.tariff.version_id} ${p.hash} ${p.tariff.status}: no problems`)
     : [];
   return { problems: read.problems, good };
+}
+
+/** An archive, or a folder with a file that feeds have. */
+async function isFeed(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  if (found?.isFile()) return true;
+  const there = await Promise.all(
+    ['fare_leg_rules.txt', 'fare_products.txt', 'agency.txt'].map((name) => exists(join(path, name))),
+  );
+  return there.includes(true);
 }
 
 async function exists(path: string): Promise<boolean> {

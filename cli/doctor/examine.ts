@@ -1,4 +1,5 @@
 /** What the doctor looks at, and what each lack costs. */
+import { OperatorError } from '#platform/errors.ts';
 import type { Machine } from './machine.ts';
 
 export interface Finding {
@@ -35,6 +36,7 @@ export async function examine(machine: Machine, dataDir: string): Promise<Findin
     virtualReader,
     browser,
     broker,
+    database,
   ];
   const findings: Finding[] = [];
   for (const look of looks) findings.push(await look(machine, dataDir));
@@ -199,6 +201,25 @@ async function broker(machine: Machine): Promise<Finding> {
     costs: 'acknowledged batches are dropped and offered again later; catching up takes long',
     todo: check.map(({ todo }) => todo).join(' '),
   };
+}
+
+/** Only where the environment names a database: is it there, and do its transaction numbers go on after those of its rows? */
+async function database(machine: Machine): Promise<Finding> {
+  const base = { id: 'database', needed: false };
+  try {
+    const named = await machine.checkDatabase();
+    return {
+      ...base,
+      ok: true,
+      found: named ? 'the database goes on where it was' : 'the embedded one; no other is named',
+    };
+  } catch (error) {
+    const costs = 'nothing is accepted or posted; validators keep their records';
+    if (error instanceof OperatorError)
+      return { ...base, ok: false, found: error.happened, costs, todo: error.todo };
+    const todo = 'start PostgreSQL, or look at KVYTOK_DOCTOR_POSTGRES_URL (role fare_runtime)';
+    return { ...base, ok: false, found: `database: ${firstLine(error)}`, costs, todo };
+  }
 }
 
 /** The line that installs what is missing, and what comes after. */

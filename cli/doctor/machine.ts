@@ -6,9 +6,12 @@ import { createServer } from 'node:net';
 import { availableParallelism, freemem, totalmem } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import pg from 'pg';
 import { createLogger } from '#platform/logger.ts';
+import { clientConfig } from '#platform/postgres.ts';
 import { findPostgresBinaries } from '#platform/postgres-binaries.ts';
 import { readSecretFile } from '#platform/secret-files.ts';
+import { requireTransactionOrder } from '../../fare-engine/adapters/transaction-order.ts';
 import { probeBrokerAt } from '../../ingest/adapters/probe-broker.ts';
 import type { BrokerCheck } from '../../ingest/broker-check.ts';
 import { BROKER_NEEDS } from '../../ingest/config.ts';
@@ -33,6 +36,8 @@ export interface Machine {
   portFree(port: number): Promise<boolean>;
   /** What the broker named by the environment lacks; undefined when none is named. */
   checkBroker(): Promise<BrokerCheck | 'unreachable' | undefined>;
+  /** Throws when the database named by the environment is away or not fit; false when none is named. */
+  checkDatabase(): Promise<boolean>;
   /** Names of debian-packages.txt that are missing; undefined where there is no dpkg. */
   missingPackages(): Promise<string[] | undefined>;
 }
@@ -65,6 +70,7 @@ export function thisMachine(env: Readonly<Record<string, string | undefined>>): 
     loadSmartcard: async () => void (await import('smartcard' as string)),
     portFree,
     checkBroker: () => checkBroker(env),
+    checkDatabase: () => checkDatabase(env['KVYTOK_DOCTOR_POSTGRES_URL']),
     missingPackages,
   };
 }
@@ -115,6 +121,19 @@ async function checkBroker(
   if (url === undefined || clientId === undefined || file === undefined) return undefined;
   const log = createLogger({ component: 'doctor', level: 'silent' });
   return probeBrokerAt({ url, clientId, secret: readSecretFile(file), log }, BROKER_NEEDS, BROKER_MS_MAX);
+}
+
+async function checkDatabase(url: string | undefined): Promise<boolean> {
+  if (url === undefined) return false;
+  const client = new pg.Client(clientConfig({ url, applicationName: 'kvytok-doctor' }));
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await requireTransactionOrder(client);
+  } finally {
+    await client.end().catch(() => {});
+  }
+  return true;
 }
 
 async function missingPackages(): Promise<string[] | undefined> {

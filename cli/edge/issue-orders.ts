@@ -4,6 +4,7 @@ import { TokenId } from '#contracts/ids.ts';
 import { decodeJsonText, describeProblems, parserOf } from '#contracts/parse.ts';
 import { LANGUAGES } from '#contracts/reason-codes.ts';
 import { CardKind } from '#contracts/record.ts';
+import { parseIsoDate } from '#pricing/gtfs/cells.ts';
 import type { OpenOrder } from '../../edge-agent/issue/order-book.ts';
 import { UsageError } from '../command.ts';
 
@@ -31,6 +32,7 @@ export const OrderLine = Type.Object(
 export type OrderLine = Static<typeof OrderLine>;
 const parseLine = parserOf(OrderLine);
 
+const DAY_MS = 86_400_000;
 /** Instants on cards are seconds in 32 bits. */
 const INSTANT_MS_MAX = 0xffff_ffff * 1000;
 export const BATCH_LINES_MAX = 100_000;
@@ -89,12 +91,11 @@ function fail(message: string): never {
 }
 
 function instantOf(date: string): number {
-  const ms = Date.parse(`${date}T00:00:00Z`);
-  if (Number.isFinite(ms) && new Date(ms).toISOString().startsWith(date) && ms >= 0 && ms <= INSTANT_MS_MAX)
-    return ms;
+  const ms = (parseIsoDate(date) ?? Number.NaN) * DAY_MS;
+  if (ms >= 0 && ms <= INSTANT_MS_MAX) return ms;
   throw new UsageError(`${date} is no date that a card can hold`);
 }
 
 function dayOf(ms: number): number {
-  return ms - (ms % 86_400_000);
+  return ms - (ms % DAY_MS);
 }

@@ -1,14 +1,19 @@
 /** What an import needs to know of the city: its zone and money, and what its tariffs sell and grant. */
 import { join } from 'node:path';
 import { loadCity } from '#platform/city-data.ts';
-import { createFareCalendar, type FareCalendar } from '#pricing/fare-day.ts';
-import type { HeldProduct, ImportTerms, TokenOf } from '../../fare-engine/import/import-files.ts';
+import { type DatedCap, windowAt } from '#pricing/cap-window.ts';
+import type {
+  CountedCap,
+  HeldProduct,
+  ImportTerms,
+  QuotaWindow,
+  TokenOf,
+} from '../../fare-engine/import/import-files.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { UsageError } from '../command.ts';
 
 export interface ImportCity {
   readonly terms: ImportTerms;
-  readonly calendar: FareCalendar;
 }
 
 /** @throws UsageError where the city or its tariffs cannot be read. */
@@ -23,15 +28,33 @@ export async function openImportCity(
     throw new UsageError(`the tariffs in ${cityDir} have errors: kvytok tariff check shows them`);
   const products = new Map<string, HeldProduct>();
   const concessions = new Set<string>();
+  const quotas = new Map<string, QuotaWindow>();
+  const caps = new Map<string, CountedCap>();
+  const routes = new Set<string>();
   for (const tariff of loaded.timeline.packages) {
     for (const [id, term] of tariff.heldTerms)
       products.set(id, {
         counted:
           products.get(id)?.counted === true || term.rides !== undefined || term.activation === 'first_use',
       });
-    for (const { concession_id } of tariff.concessions) concessions.add(concession_id);
+    for (const { concession_id, quota_window } of tariff.concessions) {
+      concessions.add(concession_id);
+      if (quota_window !== undefined) quotas.set(concession_id, quota_window);
+    }
+    for (const cap of tariff.caps) caps.set(cap.cap_id, countedCap(cap));
+    for (const routeId of tariff.pricer.feed.networkOfRoute?.keys() ?? []) routes.add(routeId);
   }
-  const { zone, currency, dayStart } = city;
-  const terms = { zone, currency, products, concessions, ...(tokenOf && { tokenOf }) };
-  return { terms, calendar: createFareCalendar(zone, dayStart) };
+  const { zone, currency } = city;
+  const tariffTerms = { products, concessions, quotas, caps, routes };
+  return { terms: { zone, currency, ...tariffTerms, ...(tokenOf && { tokenOf }) } };
+}
+
+function countedCap(cap: DatedCap): CountedCap {
+  return {
+    basis: cap.basis,
+    untilMs: (fromMs) => {
+      const { own } = windowAt(cap, [], [], fromMs);
+      return cap.calendar.startOfMs(own.from) === fromMs ? own.untilMs : undefined;
+    },
+  };
 }

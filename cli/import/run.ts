@@ -1,9 +1,10 @@
 /** `kvytok import check` and `apply`. */
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { formatMoney } from '#contracts/money.ts';
 import { OperatorError } from '#platform/errors.ts';
-import { createImportStage } from '../../fare-engine/adapters/import-store.ts';
+import { openImportStage } from '../../fare-engine/adapters/import-store.ts';
 import { readImportTable } from '../../fare-engine/adapters/import-table.ts';
 import { formatImportProblem } from '../../fare-engine/import/problems.ts';
 import { type ImportReport, runImport } from '../../fare-engine/import/run-import.ts';
@@ -42,36 +43,38 @@ export async function runImportCommand(
   );
   const { pool, cityDir, nowMs } = openAuditDatabase(options.data, io, 'fare_runtime');
   try {
-    const { terms, calendar } = await openImportCity(cityDir, tokenOf);
+    const { terms } = await openImportCity(cityDir, tokenOf);
     const client = await pool.connect();
+    const progress = progressOn(io);
+    const stage = await openImportStage(client, { nowMs });
     try {
-      await client.query('BEGIN');
-      // Each statement is about all rows of a city, not about one ride.
-      await client.query('SET LOCAL statement_timeout = 0');
-      const stage = createImportStage(client, calendar, { nowMs });
-      const progress = progressOn(io);
-      const report = await runImport(
-        {
-          importId: id,
-          system,
-          by,
-          apply: verb === 'apply',
-          terms,
-          readTable: async (form, onRow, onProblem) => {
-            const path = join(dir, form.file);
-            return existsSync(path) ? readImportTable(path, form, onRow, onProblem) : undefined;
-          },
-          onProgress: progress.tick,
-        },
-        stage,
-      );
+      const report =
+        stage === undefined
+          ? 'another-import'
+          : await runImport(
+              {
+                commandId: randomUUID(),
+                importId: id,
+                system,
+                by,
+                apply: verb === 'apply',
+                terms,
+                readTable: async (form, onRow, onProblem) => {
+                  const path = join(dir, form.file);
+                  return existsSync(path) ? readImportTable(path, form, onRow, onProblem) : undefined;
+                },
+                onProgress: progress.tick,
+              },
+              stage,
+            );
       progress.end();
       if (typeof report === 'string') throw refusalOf(report, dir, id);
-      await client.query(report.outcome === 'applied' ? 'COMMIT' : 'ROLLBACK');
       io.stdout.write(options.json === true ? toJson(report) : reportText(report));
       return report.outcome === 'refused' ? EXIT.data : EXIT.ok;
     } finally {
-      // Ends the session, and with it whatever has not been committed.
+      // Where the database is gone, the next start of a fare engine or the next import empties the stage.
+      await stage?.close().catch(() => {});
+      // Ends the session, and with it its place at the stage.
       client.release(true);
     }
   } finally {
@@ -79,20 +82,31 @@ export async function runImportCommand(
   }
 }
 
-function refusalOf(why: 'key-reused' | 'no-files', dir: string, id: string): OperatorError {
-  return why === 'no-files'
-    ? new OperatorError({
-        code: 'IMPORT_FOLDER_EMPTY',
-        happened: `The folder ${dir} has none of the files of an import.`,
-        kept: 'Nothing was changed.',
-        todo: 'Put accounts.csv and the others there; docs/IMPORT.md describes them.',
-      })
-    : new OperatorError({
-        code: 'IMPORT_ID_REUSED',
-        happened: `Other files were applied under the id ${id} before.`,
-        kept: 'Nothing was changed.',
-        todo: 'Give this import an id of its own, or the files that were applied.',
-      });
+const REFUSALS = {
+  'no-files': (dir: string) => ({
+    code: 'IMPORT_FOLDER_EMPTY',
+    happened: `The folder ${dir} has none of the files of an import.`,
+    todo: 'Put accounts.csv and the others there; docs/IMPORT.md describes them.',
+  }),
+  'key-reused': (_dir: string, id: string) => ({
+    code: 'IMPORT_ID_REUSED',
+    happened: `Other files were applied under the id ${id} before.`,
+    todo: 'Give this import an id of its own, or the files that were applied.',
+  }),
+  'another-import': () => ({
+    code: 'IMPORT_RUNNING',
+    happened: 'Another import or check is at work in this city.',
+    todo: 'Wait for its end; if its machine died, the database lets it go when it notices.',
+  }),
+  'city-changed': () => ({
+    code: 'IMPORT_CITY_CHANGED',
+    happened: 'Each time the files had been looked at, the city had come to know something else of them.',
+    todo: 'Apply it at a quieter hour, or stop the desk that works on the same cards.',
+  }),
+};
+
+function refusalOf(why: keyof typeof REFUSALS, dir: string, id: string): OperatorError {
+  return new OperatorError({ ...REFUSALS[why](dir, id), kept: 'Nothing was changed.' });
 }
 
 function progressOn(io: CommandIo) {

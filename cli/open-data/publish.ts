@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeFileAtomic } from '#platform/atomic-file.ts';
+import { syncFolder, writeFileAtomic } from '#platform/atomic-file.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { readPublishedDays } from '../../fare-engine/open-data/publication.ts';
 import type { PublishedDay } from '../../fare-engine/open-data/suppress.ts';
@@ -58,11 +58,17 @@ export function writeVersion(dir: string, version: number, files: ReadonlyMap<st
   const folder = join(dir, `v${version}`);
   const partial = join(dir, `.v${version}.partial`);
   rmSync(partial, { recursive: true, force: true });
+  const folders = new Set([partial]);
   for (const [name, text] of files) {
+    for (let inside = dirname(name); inside !== '.'; inside = dirname(inside))
+      folders.add(join(partial, inside));
     mkdirSync(join(partial, dirname(name)), { recursive: true });
-    writeFileSync(join(partial, name), text);
+    writeFileSync(join(partial, name), text, { flush: true });
   }
+  // A version that has its name after a power cut has all its bytes, too: the next one is decided from them.
+  for (const inside of folders) syncFolder(inside);
   renameSync(partial, folder);
+  syncFolder(dir);
   writeFileAtomic(join(dir, 'index.json'), indexText(dir), { mode: 0o644 });
 }
 

@@ -1,18 +1,16 @@
-/** The files of a day's money: CSV with exactly these columns (docs/RECONCILIATION.md). */
+/** The files of a day's money: CSV with exactly these columns, a statement also in camt.053 (docs/RECONCILIATION.md). */
 import { readFileSync, statSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { OperatorError, systemCode } from '#platform/errors.ts';
-import type {
-  ClearingLine,
-  ProviderLine,
-  StatementLine,
-  TillLine,
-} from '../../fare-engine/bank/reconcile-bank.ts';
+import type { ClearingLine, ProviderLine, TillLine } from '../../fare-engine/bank/reconcile-bank.ts';
+import { CamtProblem, type CamtStatement, looksLikeXml, readCamt053 } from './camt053.ts';
 
 const BYTES_MAX = 64 * 1024 * 1024;
+/** An XML file is held as a tree: some ten times its size. */
+const XML_BYTES_MAX = 8 * 1024 * 1024;
 const CELL = {
   date: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/,
-  kind: /^(clearing|refund|chargeback)$/,
+  kind: /^(clearing|refund|chargeback|chargeback-returned)$/,
   reference: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/,
   minor: /^(0|[1-9]\d{0,14})$/,
   signed: /^(0|-?[1-9]\d{0,14})$/,
@@ -31,7 +29,7 @@ const COLUMNS = {
   provider: {
     paid_on: CELL.date,
     reference: CELL.reference,
-    amount_minor: CELL.minor,
+    amount_minor: CELL.signed,
     currency: CELL.currency,
     fee_minor: CELL.minor,
   },
@@ -74,12 +72,37 @@ export function readTills(file: string): TillLine[] {
   }));
 }
 
-/** @throws OperatorError RECONCILE_FILE_INVALID */
-export function readStatement(file: string): StatementLine[] {
-  return rowsOf(file, COLUMNS.statement).map((cells, at) => ({
+/**
+ * CSV as documented, or camt.053.
+ * @throws OperatorError RECONCILE_FILE_INVALID
+ */
+export function readStatement(file: string): CamtStatement {
+  const xml = xmlOf(file);
+  if (xml !== null) {
+    try {
+      return readCamt053(xml);
+    } catch (error) {
+      if (error instanceof CamtProblem) throw invalid(file, error.line, error.message);
+      throw error;
+    }
+  }
+  const lines = rowsOf(file, COLUMNS.statement).map((cells, at) => ({
     ...common(cells, at),
     bookedOn: cells['booked_on'] ?? '',
   }));
+  return { lines, unmatched: [] };
+}
+
+/** The text of an XML file; `null` = it is something else. */
+function xmlOf(file: string): string | null {
+  const bytes = bytesOf(file);
+  if (!looksLikeXml(bytes.subarray(0, 1024))) return null;
+  if (bytes.length > XML_BYTES_MAX) throw invalid(file, 1, `XML of more than ${XML_BYTES_MAX} bytes`);
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw invalid(file, 1, 'it is not UTF-8');
+  }
 }
 
 function common(cells: Cells, at: number) {
@@ -107,13 +130,18 @@ function rowsOf(file: string, columns: Readonly<Record<string, RegExp>>): Cells[
 }
 
 function tableOf(file: string): string[][] {
+  const bytes = bytesOf(file);
+  try {
+    return parse(bytes, { bom: true, relax_column_count: true, skip_empty_lines: true }) as string[][];
+  } catch (error) {
+    throw invalid(file, 1, (error as Error).message);
+  }
+}
+
+function bytesOf(file: string): Buffer {
   try {
     if (statSync(file).size > BYTES_MAX) throw invalid(file, 1, `more than ${BYTES_MAX} bytes`);
-    return parse(readFileSync(file), {
-      bom: true,
-      relax_column_count: true,
-      skip_empty_lines: true,
-    }) as string[][];
+    return readFileSync(file);
   } catch (error) {
     if (error instanceof OperatorError) throw error;
     throw invalid(file, 1, systemCode(error) ?? (error as Error).message);

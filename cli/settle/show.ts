@@ -5,6 +5,7 @@ import { formatMoney } from '#contracts/money.ts';
 import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
+import { createFareCalendar } from '#pricing/fare-day.ts';
 import {
   findAct,
   listSettlements,
@@ -18,6 +19,7 @@ import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type AuditDatabase, openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import type { SettleValues } from '../commands/settle.ts';
+import { actPdf } from './act-pdf.ts';
 
 /** A month from an argument. */
 export function periodOf(text: string): SettlementPeriod {
@@ -55,7 +57,8 @@ export function preview(month: string, values: SettleValues, io: CommandIo): Pro
     if (!loaded.ok) throw new UsageError(`the tariffs in ${dir} have errors: kvytok tariff check shows them`);
     const { untilMs } = instantsOf(period, city);
     const rules = loaded.timeline.at(untilMs - 1)?.revenueSplit ?? [];
-    const found = await previewSettlement(pool, period, untilMs, rules);
+    const terms = { tariffs: loaded.timeline, calendar: createFareCalendar(city.zone, city.dayStart) };
+    const found = await previewSettlement(pool, period, untilMs, rules, terms);
     io.stdout.write(
       values.json === true ? toJson(found) : previewText(period.id, found, languageOf(values.lang)),
     );
@@ -64,7 +67,7 @@ export function preview(month: string, values: SettleValues, io: CommandIo): Pro
 }
 
 function previewText(period: string, found: SettlementPreview, language: Language): string {
-  const { settled, closedAtMs, differing } = found;
+  const { settled, closedAtMs, differing, passesAsSold } = found;
   if (!settled.ok) {
     const rows = settled.differences.map(
       (row) =>
@@ -86,7 +89,10 @@ function previewText(period: string, found: SettlementPreview, language: Languag
   );
   const state = closedAtMs === null ? 'not settled yet' : `settled ${new Date(closedAtMs).toISOString()}`;
   const again = differing.map((carrier) => `! the kept act of ${carrier} says other sums\n`);
-  return `${period}, ${state}\n${carriers.join('')}${carried.join('')}${again.join('')}`;
+  const asSold = passesAsSold
+    ? 'This month was settled when passes were divided at their sale: the shares of passes in its acts stand, and those above are what\nits facts would give by the rule of now. They are not compared.\n'
+    : '';
+  return `${period}, ${state}\n${carriers.join('')}${carried.join('')}${asSold}${again.join('')}`;
 }
 
 export function listActs(values: SettleValues, io: CommandIo): Promise<number> {
@@ -124,8 +130,9 @@ export function writeAct(
     writeFileSync(`${name}.json`, found.bytes);
     writeFileSync(`${name}.csv`, actCsv(found));
     writeFileSync(`${name}.${language}.html`, actPage(found, language, zone));
+    writeFileSync(`${name}.${language}.pdf`, await actPdf(found, language, zone));
     io.stdout.write(
-      `${JSON.stringify({ out: `${name}.{json,csv,${language}.html}`, sha256: found.sha256 })}\n`,
+      `${JSON.stringify({ out: `${name}.{json,csv,${language}.html,${language}.pdf}`, sha256: found.sha256 })}\n`,
     );
     return EXIT.ok;
   });
@@ -141,7 +148,8 @@ export function actUnknown(period: string, carrierId: string): OperatorError {
   });
 }
 
-function languageOf(text: string | undefined): Language {
+/** Of a page; Ukrainian unless another is asked for. @throws UsageError */
+export function languageOf(text: string | undefined): Language {
   if (text === undefined) return 'uk';
   if ((LANGUAGES as readonly string[]).includes(text)) return text as Language;
   throw new UsageError(`--lang takes ${LANGUAGES.join(', ')}`);

@@ -88,12 +88,21 @@ async function ofBundle(path: string): Promise<readonly Signed[]> {
       const json = decodeJsonText(line);
       const header = json.ok ? readBundleHeader(json.value) : json;
       if (!header.ok) break;
-      return header.value.tariffs.map(({ hash, knownFromMs, approvals }) => ({
-        packageHash: hash,
-        act: 'activate',
-        knownFromMs: knownFromMs ?? null,
-        statements: approvals ?? [],
-      }));
+      const { tariffs, withdrawals = [] } = header.value;
+      return [
+        ...tariffs.map(({ hash: packageHash, knownFromMs, approvals }) => ({
+          packageHash,
+          act: 'activate' as const,
+          knownFromMs: knownFromMs ?? null,
+          statements: approvals ?? [],
+        })),
+        ...withdrawals.map(({ hash: packageHash, knownFromMs, statements }) => ({
+          packageHash,
+          act: 'withdraw' as const,
+          knownFromMs,
+          statements,
+        })),
+      ];
     }
   } finally {
     lines.close();

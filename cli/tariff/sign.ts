@@ -28,7 +28,7 @@ const SIGN_OPTIONS = {
   withdraw: { type: 'boolean', default: false },
 } as const;
 
-/** Makes one signed statement; it needs no database and may run where only the officer's key is. */
+/** Makes one signed statement for each package; it needs no database and may run where only the officer's key is. */
 export async function tariffSign(args: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: SIGN_OPTIONS });
   const { as: officer, role, key, reason, withdraw } = values;
@@ -37,26 +37,25 @@ export async function tariffSign(args: string[], io: CommandIo): Promise<number>
   if (role !== 'author' && role !== 'approver') throw new UsageError('--role takes author or approver');
   if (reason !== undefined && (reason.trim().length < 3 || reason.length > 500))
     throw new UsageError('--reason takes 3 to 500 characters');
-  const dir = folderOf(positionals, io);
-  const office = openTariffOffice(values, dir, io);
+  if (positionals.length === 0) throw new UsageError('name the folder of a tariff package');
   const privateKey = readPrivateKeyFile(resolve(io.cwd, key));
-  const { hash, validFromMs, tariff } = await openPackage(dir, io);
-  const statement: TariffStatement = {
+  const said = {
     v: 1,
     act: withdraw ? 'withdraw' : 'activate',
-    city: office.cityId,
-    packageHash: hash,
-    validFromMs,
     officer,
     role,
-    atMs: office.nowMs,
     ...(reason === undefined ? {} : { reason: reason.trim() }),
-  };
-  const envelope = signStatement(statement, privateKey);
-  const path = writeSignature(office.places.dir, statement, envelope);
-  io.stdout.write(
-    `${officer} as ${role} signed to ${statement.act} ${tariff.version_id} ${hash} from ${tariff.valid_from}\n${path}\n`,
-  );
+  } as const;
+  for (const folder of positionals) {
+    const dir = resolve(io.cwd, folder);
+    const { cityId, places, nowMs } = openTariffOffice(values, dir, io);
+    const { hash, validFromMs, tariff } = await openPackage(dir, io);
+    const statement = { ...said, city: cityId, packageHash: hash, validFromMs, atMs: nowMs };
+    const path = writeSignature(places.dir, statement, signStatement(statement, privateKey));
+    io.stdout.write(
+      `${officer} as ${role} signed to ${said.act} ${tariff.version_id} ${hash} from ${tariff.valid_from}\n${path}\n`,
+    );
+  }
   return EXIT.ok;
 }
 

@@ -83,6 +83,7 @@ export function createMqttUplink(options: MqttUplinkOptions): Uplink {
     publishBatch: (payload) => sendOn(connection, topics.taps, payload, 1),
     publishHealth: (health) => sendOn(connection, topics.health, JSON.stringify(health), 0),
     fetchList: (topic, waitMs) => fetchRetained(connection, topic, waitMs),
+    hurry: () => connection?.hurry(),
     stop: async () => {
       const leaving = connection;
       connection = undefined;

@@ -36,12 +36,13 @@ const parsePress = parserOf(PressSchema);
 const fileOf = (name: string): string => readFileSync(new URL(`../screen/${name}`, import.meta.url), 'utf8');
 
 /**
- * Opens the page on 127.0.0.1. Port 0 takes a free one.
+ * Opens the page on 127.0.0.1. Port 0 takes a free one. `debtPage`: address of the city's debt page, shown as a QR code.
  * @throws OperatorError PORT_IN_USE or SCREEN_UNUSABLE.
  */
 export async function openScreenServer(
   port: number,
   onPress: (press: Press) => void = () => {},
+  debtPage?: string,
 ): Promise<ScreenServer> {
   let message: ScreenMessage = renderView({ sign: 'waiting', language: 'uk', online: false, atMs: 0 });
   const page = await openLocalPage(
@@ -62,7 +63,7 @@ export async function openScreenServer(
   return {
     url: page.url,
     show(view: ScreenView) {
-      message = renderView(view);
+      message = renderView(view, debtPage);
       page.send(message);
     },
     stop: () => page.stop(),

@@ -59,7 +59,7 @@ export interface KeyChange {
   readonly header: Uint8Array;
   readonly newKey: CardKey;
   readonly newVersion: number;
-  /** The key that is replaced; `undefined` when it is the key of this session. */
+  /** The key that is replaced; `undefined` when it is the key that was authenticated with. */
   readonly oldKey?: CardKey | undefined;
 }
 

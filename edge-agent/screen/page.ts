@@ -44,6 +44,7 @@ export function renderPage(message: ScreenMessage): string {
           <ul id="lines" class="lines"></ul>
           <p id="card" class="card" ${card === '' ? 'hidden' : ''}>${card}</p>
         </div>
+        <svg id="qr" class="qr" aria-hidden="true" hidden><path d=""/></svg>
         <div id="keys" class="keys"></div>
         <template id="mark-person"><svg viewBox="0 0 24 24" class="mark" aria-hidden="true"><path d="M12 3a3 3 0 1 1 0 6 3 3 0 0 1 0-6ZM6 21v-5a6 6 0 0 1 12 0v5"/></svg></template>
         <template id="mark-bag"><svg viewBox="0 0 24 24" class="mark" aria-hidden="true"><path d="M4 8h16v12H4ZM9 8V4h6v4M8 12v4M16 12v4"/></svg></template>

@@ -1,12 +1,15 @@
 /** From what the agent shows to what stands on the panel: words in the card's language, pure. */
+import { formatDebtReference } from '#contracts/debt-reference.ts';
 import { LANGUAGES, type Language, reasonText } from '#contracts/reason-codes.ts';
 import type { Notice, Offer, ScreenView } from '../ports.ts';
+import { type QrCode, qrCode } from './qr-code.ts';
 import {
   ALREADY_COUNTED,
   BESIDE,
   CARD_NO,
   COMPANION,
   GOOD_JOURNEY,
+  LOOK_UP,
   listAgeText,
   MENU,
   NOTICES,
@@ -48,6 +51,8 @@ export interface ScreenMessage {
   readonly marks: readonly Mark[];
   /** What is known of pass and account. */
   readonly lines: readonly string[];
+  /** The debt page of the card that was refused, for a camera; `null` = none. Its code stands among the lines. */
+  readonly qr: QrCode | null;
   readonly keys: readonly ScreenKey[];
   /** For the driver; empty = nothing. */
   readonly notices: readonly string[];
@@ -62,7 +67,8 @@ export interface ScreenMessage {
   readonly pageTitle: string;
 }
 
-export function renderView(view: ScreenView): ScreenMessage {
+/** `debtPage`: address of the city's debt page, where the device knows it. */
+export function renderView(view: ScreenView, debtPage?: string): ScreenMessage {
   const { sign, language, online } = view;
   const { asking = [] } = view;
   return {
@@ -72,7 +78,8 @@ export function renderView(view: ScreenView): ScreenMessage {
     title: asking.length > 0 ? questionOf(asking, language) : titleOf(view),
     text: sentenceOf(view),
     marks: marksOf(view),
-    lines: [...previewLines(view), ...staffLines(view)],
+    lines: [...lookUpLines(view), ...previewLines(view), ...staffLines(view)],
+    qr: lookUpCode(view, debtPage),
     keys: keysOf(view),
     notices: (view.notices ?? []).map((notice) => noticeOf(notice, view)),
     nextLanguage: { code: nextOf(language), name: LANGUAGE_NAMES[nextOf(language)] },
@@ -148,6 +155,18 @@ function questionOf(asking: readonly Offer[], language: Language): string {
   if (second === undefined)
     return (first === 'escort' ? BESIDE.escortQuestion : COMPANION.question)[language];
   return (first === 'escort' ? BESIDE.escortOrBag : BESIDE.companionOrBag)[language];
+}
+
+/** The code that whoever holds the card types on the city's page. */
+function lookUpLines({ lookUp, language }: ScreenView): string[] {
+  return lookUp === undefined ? [] : [`${LOOK_UP[language]}: ${formatDebtReference(lookUp)}`];
+}
+
+/** The page itself, by its address: whoever holds the card points a camera at it instead of typing. */
+function lookUpCode({ lookUp, language }: ScreenView, debtPage: string | undefined): QrCode | null {
+  return lookUp === undefined || debtPage === undefined
+    ? null
+    : qrCode(`${debtPage}/${lookUp}?lang=${language}`);
 }
 
 /** What a driver with a card sees of the validator itself. */

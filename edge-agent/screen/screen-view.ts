@@ -8,6 +8,8 @@ export type Offer = 'companion' | 'escort' | 'bag';
 export interface ScreenView {
   readonly sign: 'waiting' | 'accepted' | 'refused' | 'out-of-order' | 'staff';
   readonly reason?: RefusalCode;
+  /** Reference under which the holder finds out why (contracts/debt-reference.ts). */
+  readonly lookUp?: string;
   readonly language: Language;
   readonly online: boolean;
   /** City time of the view. */

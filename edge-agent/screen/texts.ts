@@ -31,6 +31,14 @@ export const ALREADY_COUNTED: Text = {
   pl: 'Ten przejazd jest już zapisany.',
 };
 
+/** Before the code under which the holder of a refused bank card finds out why, and pays. */
+export const LOOK_UP: Text = {
+  uk: 'Код для сторінки «Борг картки»',
+  en: 'Code for the page “Card debt”',
+  de: 'Code für die Seite „Kartenschuld“',
+  pl: 'Kod na stronę „Dług karty”',
+};
+
 export const OFFLINE: Text = {
   uk: 'Без мережі, картки приймаємо',
   en: 'No network, cards are taken',

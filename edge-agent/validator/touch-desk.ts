@@ -2,6 +2,7 @@
  * One touch from card to light, and the keys that may follow it: read, decide, write down, show, settle. The order is the
  * promise: what is green is on the disk.
  */
+import { debtReference } from '#contracts/debt-reference.ts';
 import { recordId } from '#contracts/ids.ts';
 import type { Whereabouts } from '#contracts/record.ts';
 import type { Logger } from '#platform/logger.ts';
@@ -267,7 +268,9 @@ class Desk implements TouchDesk {
     const id = this.idOf(written);
     if (!decision.accepted || !card) {
       const reason = decision.accepted ? 'VALIDATOR_OUT_OF_ORDER' : decision.reason;
-      front.answer({ view: { sign: 'refused', reason, ...language }, id });
+      const denied = decision.accepted ? undefined : decision.deniedTokenId;
+      const lookUp = denied === undefined ? {} : { lookUp: debtReference(denied) };
+      front.answer({ view: { sign: 'refused', reason, ...lookUp, ...language }, id });
       return;
     }
     const { passBackOfSeq, companions = 0, bags = 0, deniedWhenPaid } = decision;

@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import { packageNames } from '#pricing/name-book.ts';
+import { BOUNDARY_REACH_MS_MAX } from '#pricing/price-boundaries.ts';
 import { UNCERTAINTY_MS_MAX } from '#pricing/reach.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import { activationLeaf, withdrawalLeaf } from '../audit-leaf.ts';
@@ -26,11 +27,21 @@ type ActivatedRow = Activated & {
   readonly firstDay: string | null;
 };
 
-/** Account-days still open on which the new package may price something; to price too many does no harm. */
+/**
+ * Account-days still open on which the new package may price something; to price too many does no harm. $1 the first day, $2 the
+ * first of those before it whose taps reach over the border only if their clocks are hours off.
+ */
 const ENQUEUE_FROM = `
+  WITH open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close)
   INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
-  SELECT account_id, fare_day, 'tariff' FROM fare.account_day
-  WHERE fare_day >= $1::date AND fare_day > coalesce((SELECT max(fare_day) FROM fare.close), '-infinity')`;
+  SELECT account_id, fare_day, 'tariff' FROM fare.account_day, open
+   WHERE fare_day >= $1::date AND fare_day > open.after
+  UNION
+  SELECT d.account_id, t.fare_day, 'tariff' FROM open
+   CROSS JOIN LATERAL (SELECT tap_id, fare_day FROM fare.timed_tap t
+     WHERE t.fare_day >= $2::date AND t.fare_day < $1::date AND t.fare_day > open.after
+       AND t.uncertainty_ms > ${UNCERTAINTY_MS_MAX} OFFSET 0) AS t
+    JOIN fare.decision d ON d.tap_id = t.tap_id`;
 
 export interface ActivationOutcome {
   readonly plan: ActivationPlan;
@@ -75,7 +86,10 @@ export function activateTariffs(
       await client.query('UPDATE fare.known_clock SET after_ms = greatest(after_ms, $1)', [knownFromMs + 1]);
       const firstMs = Math.min(...[...plan.fresh, ...gone].map((p) => p.validFromMs));
       // An uncertain clock reaches over the border: taps just before it are priced at both sides.
-      await client.query(ENQUEUE_FROM, [days.fareDayOf(calendarInstant(firstMs - UNCERTAINTY_MS_MAX))]);
+      const firstDays = [UNCERTAINTY_MS_MAX, BOUNDARY_REACH_MS_MAX].map((reachMs) =>
+        days.fareDayOf(calendarInstant(firstMs - reachMs)),
+      );
+      await client.query(ENQUEUE_FROM, firstDays);
     }
     const withdrawn = gone.map(({ packageHash }) => packageHash);
     return { plan, refused: judged.refused, withdrawn, facts: await tariffFacts(client) };
@@ -107,7 +121,7 @@ function unsigned(refused: readonly RefusedPackage[]): OperatorError {
     code: 'TARIFF_UNSIGNED',
     happened: `Two officers have signed for none of the tariff packages: ${named.join('; ')}.`,
     kept: 'No package was activated and nothing was priced; taps wait in the inbox.',
-    todo: 'Let an author and an approver sign (kvytok tariff sign), then kvytok tariff activate.',
+    todo: 'Let an author and an approver sign (kvytok tariff officers add, sign, activate): docs/OPERATIONS.md, “The first tariff”.',
   });
 }
 

@@ -13,6 +13,7 @@ import { inTransaction } from '#platform/postgres.ts';
 import { type FullTile, growEdge, isEdge, rootOfEdge, type TreeEdge } from '../audit/tree-edge.ts';
 import type { AuditConfig } from '../config.ts';
 import { createLeaderLock } from './leader-lock.ts';
+import { judgeTransactionOrder } from './transaction-order.ts';
 
 /** Advisory lock of the one that numbers leaves. */
 const SEQUENCER_LOCK = 0x6b76_6175;
@@ -73,12 +74,15 @@ const TREE = `
   SELECT size::float8 AS size, levels, last_xact::text AS xact, last_leaf_id::text AS "leafId"
   FROM fare.audit_tree FOR UPDATE`;
 
-// A statement of its own: one that waited for the row sees the new row, but every other table as before the wait.
-const SIGNED_ROOT = 'SELECT root FROM fare.audit_checkpoint WHERE size = $1 LIMIT 1';
+// A statement of its own: one that waited for the row sees the new row, but every other table as before the wait, and the
+// server's next number too.
+const SIGNED_ROOT = `
+  SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS next,
+         (SELECT root FROM fare.audit_checkpoint WHERE size = $1 LIMIT 1) AS root`;
 
 /**
  * The tree as it was left, checked against what was signed of it: a log that goes on from anything else would sign a fork.
- * @throws OperatorError AUDIT_TREE_DAMAGED
+ * @throws OperatorError AUDIT_TREE_DAMAGED, TRANSACTIONS_BEHIND
  */
 async function lockTree(client: pg.PoolClient): Promise<StoredTree> {
   const { rows } = await client.query<{
@@ -92,9 +96,10 @@ async function lockTree(client: pg.PoolClient): Promise<StoredTree> {
   const { size, levels, xact, leafId } = row;
   const edge = { size, levels };
   if (!isEdge(edge)) throw damaged(`its edge is not one of ${size} leaves`);
-  const signed = await client.query<{ root: Buffer }>(SIGNED_ROOT, [size]);
-  const root = signed.rows[0]?.root;
-  if (size > 0 && (root === undefined || !rootOfEdge(edge).equals(root)))
+  const signed = await client.query<{ next: string; root: Buffer | null }>(SIGNED_ROOT, [size]);
+  const { next, root } = signed.rows[0] as { next: string; root: Buffer | null };
+  judgeTransactionOrder(xact, next);
+  if (size > 0 && (root === null || !rootOfEdge(edge).equals(root)))
     throw damaged(`its edge does not give the root that was signed for ${size} leaves`);
   return { ...edge, last: { xact, leafId } };
 }

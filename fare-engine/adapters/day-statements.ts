@@ -3,10 +3,13 @@
  * them (docs/decisions/0138). Each look-up is by index (OFFSET 0), so that its cost follows the days concerned.
  */
 import type pg from 'pg';
+import { arrayText } from '#platform/copy-rows.ts';
 import type { PricedTap } from '../facts/facts.ts';
 import type { Decided } from '../ledger/decision.ts';
-import type { AccountDayKey, DayStates, DaySurroundings } from '../ports.ts';
+import type { AccountDayKey, DayHead, DaySurroundings, StoredDay } from '../ports.ts';
+import type { LockedAccounts } from './account-statements.ts';
 import { kinTable } from './kin-statements.ts';
+import { type Cell, PLAIN } from './plain-rows.ts';
 
 /**
  * Tables of a WITH: `key`, the account-days of $1 and $2; `seed_day`, tokens that were ever these accounts'; `kin`, all
@@ -69,28 +72,23 @@ SELECT k.account_id, k.fare_day, ${columns('p', STATES)}, ${columns('s', STATES)
   FROM unnest($1::text[], $2::date[]) AS k (account_id, fare_day)
   ${stateOf('p', '<', 'DESC')} ${stateOf('s', '>=', 'ASC', ' AND s.fare_day = k.fare_day')} ${stateOf('n', '>', 'ASC')}`;
 
-/** Reads amounts and instants as numbers, dates as text: what these statements select fits both. */
-const PLAIN: pg.CustomTypesConfig = { getTypeParser: plainParser } as pg.CustomTypesConfig;
-const BOOL = 16;
-const NUMBERS: ReadonlySet<number> = new Set([20, 21, 23]);
-
-function plainParser(oid: number): (text: string) => unknown {
-  if (oid === BOOL) return (text) => text === 't';
-  return NUMBERS.has(oid) ? Number : (text) => text;
-}
-
 export interface StoredDays {
   readonly taps: readonly PricedTap[];
   readonly decided: readonly Decided[];
   readonly surroundings: readonly DaySurroundings[];
 }
 
-/** Loads what is stored of account-days. The accounts are locked by the caller: nobody changes it meanwhile. */
+/** Loads what is stored of account-days. Their accounts are locked: nobody changes it meanwhile. */
 export async function loadStoredDays(
   client: pg.ClientBase,
   keys: readonly AccountDayKey[],
+  accounts: LockedAccounts,
 ): Promise<StoredDays> {
-  const values = [keys.map(({ accountId }) => accountId), keys.map(({ fareDay }) => fareDay)];
+  if (keys.length === 0) return { taps: [], decided: [], surroundings: [] };
+  const values = [
+    arrayText(keys.map(({ accountId }) => accountId)),
+    arrayText(keys.map(({ fareDay }) => fareDay)),
+  ];
   const rowsOf = async (name: string, text: string): Promise<Cell[][]> => {
     const config = { name, text, values, rowMode: 'array' as const, types: PLAIN };
     return (await client.query<Cell[]>(config)).rows;
@@ -100,12 +98,9 @@ export async function loadStoredDays(
   return {
     taps: rows.flatMap((row) => (row[0] === null ? [] : [tapOf(row)])),
     decided: rows.flatMap((row) => (row[DECIDED_FROM] === null ? [] : [decidedOf(row)])),
-    surroundings: states.map(surroundingsOf),
+    surroundings: states.map((row) => running(surroundingsOf(row), accounts)),
   };
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: a cell has the type that its statement gives it.
-type Cell = any;
 
 const DECIDED_FROM = TAP.split(',').length;
 
@@ -147,9 +142,57 @@ function decidedOf(row: readonly Cell[]): Decided {
 }
 
 function surroundingsOf([accountId, fareDay, ...rest]: readonly Cell[]): DaySurroundings {
-  const states = (from: number): (DayStates & { fareDay: string }) | null => {
+  const states = (from: number): (StoredDay & { fareDay: string }) | null => {
     const [day, stateIn, stateOut, baseIn, baseOut] = rest.slice(from, from + 5);
-    return day === null ? null : { fareDay: day, stateIn, stateOut, baseIn, baseOut };
+    const unknown = { running: null, lastTapMs: null };
+    return day === null ? null : { fareDay: day, stateIn, stateOut, baseIn, baseOut, ...unknown };
   };
   return { accountId, fareDay, previous: states(0), stored: states(5), next: states(10) };
+}
+
+/** From where the day is gone on with: that stands beside its account, if it is the newest. */
+function running(found: DaySurroundings, accounts: LockedAccounts): DaySurroundings {
+  const head = accounts.get(found.accountId)?.head;
+  if (!head || found.stored === null || head.fareDay !== found.fareDay) return found;
+  const { running, lastTapMs } = head;
+  return { ...found, stored: { ...found.stored, running, lastTapMs } };
+}
+
+/** The newest priced day of each account of $1, asked for with $2. By the end of its rows in the primary key. */
+const LOAD_HEADS = `
+SELECT k.account_id, k.fare_day, ${columns('a', STATES)}
+  FROM unnest($1::text[], $2::date[]) AS k (account_id, fare_day)
+  LEFT JOIN LATERAL (SELECT * FROM fare.account_day a
+     WHERE (a.account_id, a.fare_day) <= (k.account_id, 'infinity'::date)
+     ORDER BY a.account_id DESC, a.fare_day DESC LIMIT 1) AS a ON a.account_id = k.account_id`;
+
+/** Newest priced days, in the order of the keys. What does not stand beside the locked accounts is looked up, and kept with them. */
+export async function loadHeads(
+  client: pg.ClientBase,
+  keys: readonly AccountDayKey[],
+  accounts: LockedAccounts,
+): Promise<DayHead[]> {
+  const asked = keys.filter(({ accountId }) => accounts.get(accountId)?.head === undefined);
+  if (asked.length > 0) {
+    const { rows } = await client.query<Cell[]>({
+      name: 'fare.load-heads',
+      text: LOAD_HEADS,
+      values: [
+        arrayText(asked.map(({ accountId }) => accountId)),
+        arrayText(asked.map(({ fareDay }) => fareDay)),
+      ],
+      rowMode: 'array',
+      types: PLAIN,
+    });
+    for (const row of rows) {
+      const { accountId, previous: newest } = surroundingsOf(row);
+      const account = accounts.get(accountId);
+      if (account !== undefined) account.head = newest as DayHead['newest'];
+    }
+  }
+  return keys.map(({ accountId, fareDay }) => ({
+    accountId,
+    fareDay,
+    newest: accounts.get(accountId)?.head ?? null,
+  }));
 }

@@ -47,15 +47,6 @@ export const LOAD_LINKS = `
   SELECT ${linksOf('kin')} AS links, ${successionColumn('kin')} AS successions,
          ${closesOf('unnest($2::date[]) AS fare_day')} AS closes`;
 
-/** One statement locks in id order, makes what is missing and raises the version. */
-export const LOCK_ACCOUNTS = `
-  INSERT INTO fare.account AS a (account_id, derived_token_id, version)
-  SELECT account_id, derived_token_id, 1 FROM unnest($1::text[], $2::text[]) AS n (account_id, derived_token_id)
-   ORDER BY account_id COLLATE "C"
-  ON CONFLICT (account_id) DO UPDATE
-    SET version = a.version + 1, derived_token_id = coalesce(a.derived_token_id, excluded.derived_token_id)
-  RETURNING account_id, version`;
-
 /**
  * Unsure taps whose time the sync `s` may settle: those of its boot before it, and those around it in its journal, as
  * far as no sync that is nearer to them was known as early.
@@ -87,31 +78,28 @@ export const TAP_COLUMNS = `fare.tap (tap_id, device_id, epoch, seq, record_sha2
 export const KNOWN_TAPS = 'SELECT tap_id FROM fare.tap WHERE tap_id = ANY ($1::text[])';
 
 /**
- * Stores the facts beside the taps and loads what else pricing needs, on the snapshot before them. OFFSET 0 keeps each
- * look-up a look-up by index: the planner must not scan a table whose history grows for a few rows.
- * $1, $2 the keys; $3 first and last fare instant of their taps and of the new ones, by device and fare day (JSON); $4 new taps, their
- * $5 devices and $6 fare instants; $7 taps whose clocks are not sure, $8 syncs, $9 what taps say of tokens, $10 refusals,
- * $11 shifts (JSON); $12 taps that were stored before.
+ * Stores the facts beside the taps. $1 new taps, their $2 devices and $3 fare instants; $4 taps whose clocks are not sure, $5
+ * syncs, $6 what taps say of tokens, $7 refusals, $8 shifts (JSON).
  */
-export const STORE_AND_LOAD = `
-WITH RECURSIVE new_unsure AS (
+export const STORE_FACTS = `
+WITH new_unsure AS (
   INSERT INTO fare.unsure_tap (tap_id, device_id, epoch, seq, boot_id, mono_ms, evidence, drift_ppm)
   SELECT "tapId", "deviceId", epoch, seq, evidence->>'bootId', (evidence->>'monoMs')::bigint, evidence, "driftPpm"
-  FROM json_to_recordset($7) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, evidence jsonb,
+  FROM json_to_recordset($4) AS r ("tapId" text, "deviceId" text, epoch text, seq bigint, evidence jsonb,
     "driftPpm" double precision)
   ON CONFLICT (tap_id) DO NOTHING RETURNING tap_id),
 new_sync AS (
   INSERT INTO fare.clock_sync (record_id, device_id, epoch, seq, boot_id, mono_ms, sync_mono_ms, server_ms, rtt_ms,
     received_at_ms)
   SELECT "recordId", "deviceId", epoch, seq, "bootId", "monoMs", "syncMonoMs", "serverMs", "rttMs", "receivedAtMs"
-  FROM json_to_recordset($8) AS r ("recordId" text, "deviceId" text, epoch text, seq bigint, "bootId" text,
+  FROM json_to_recordset($5) AS r ("recordId" text, "deviceId" text, epoch text, seq bigint, "bootId" text,
     "monoMs" bigint, "syncMonoMs" bigint, "serverMs" bigint, "rttMs" bigint, "receivedAtMs" bigint)
   ON CONFLICT (record_id) DO NOTHING RETURNING *),
 look_again AS (
   INSERT INTO fare.clock_queue (sort, ref)
   SELECT 'tap', tap_id FROM new_unsure
   UNION
-  SELECT 'tap', tap_id FROM unnest($4::text[], $5::text[], $6::bigint[]) AS n (tap_id, device_id, fare_at_ms)
+  SELECT 'tap', tap_id FROM unnest($1::text[], $2::text[], $3::bigint[]) AS n (tap_id, device_id, fare_at_ms)
    WHERE EXISTS (SELECT FROM fare.clock_correction c WHERE c.device_id = n.device_id
                     AND c.valid_from_ms <= n.fare_at_ms AND n.fare_at_ms < c.valid_until_ms)
   UNION ALL
@@ -119,7 +107,7 @@ look_again AS (
 new_refused AS (
   INSERT INTO fare.refused
   SELECT "recordId", "deviceId", reason, "tokenId", "mediumKind", "routeId", "stopId", "atMs", "receivedAtMs"
-  FROM json_to_recordset($10) AS r ("recordId" text, "deviceId" text, reason text, "tokenId" text, "mediumKind" text,
+  FROM json_to_recordset($7) AS r ("recordId" text, "deviceId" text, reason text, "tokenId" text, "mediumKind" text,
     "routeId" text, "stopId" text, "atMs" bigint, "receivedAtMs" bigint)
   ON CONFLICT (record_id) DO NOTHING),
 new_shift AS (
@@ -127,7 +115,7 @@ new_shift AS (
     at_ms, received_at_ms)
   SELECT "recordId", "deviceId", action, source, "vehicleId", "routeId", "tripId", "directionId", "fareDay", "atMs",
     "receivedAtMs"
-  FROM json_to_recordset($11) AS r ("recordId" text, "deviceId" text, action text, source text, "vehicleId" text,
+  FROM json_to_recordset($8) AS r ("recordId" text, "deviceId" text, action text, source text, "vehicleId" text,
     "routeId" text, "tripId" text, "directionId" smallint, "fareDay" date, "atMs" bigint, "receivedAtMs" bigint)
   ON CONFLICT (record_id) DO NOTHING RETURNING record_id),
 shift_to_look_at AS (
@@ -139,19 +127,25 @@ breakdown_to_look_at AS (
 new_succession AS (
   INSERT INTO fare.medium_succession (token_id, former_token_id, known_from_ms)
   SELECT "tokenId", "formerTokenId", "knownFromMs"
-  FROM json_to_recordset($9) AS r ("tokenId" text, "formerTokenId" text, "knownFromMs" bigint)
+  FROM json_to_recordset($6) AS r ("tokenId" text, "formerTokenId" text, "knownFromMs" bigint)
   WHERE NOT EXISTS (SELECT FROM fare.medium_succession s WHERE s.token_id = r."tokenId"
                        AND s.former_token_id = r."formerTokenId" AND s.known_from_ms <= r."knownFromMs")
-  ON CONFLICT DO NOTHING RETURNING token_id),
-succession_to_look_at AS (
-  INSERT INTO fare.succession_queue (token_id) SELECT token_id FROM new_succession),
-${KEY_TABLES},
+  ON CONFLICT DO NOTHING RETURNING token_id)
+INSERT INTO fare.succession_queue (token_id) SELECT token_id FROM new_succession`;
+
+/**
+ * Loads what pricing needs beside taps and states. OFFSET 0 keeps each look-up a look-up by index: the planner must not scan
+ * a table whose history grows for a few rows. $1, $2 the account-days whose links are wanted; $3 first and last fare instant of
+ * all taps, by device and fare day (JSON); $4 the accounts; $5 taps that may have been repaired.
+ */
+export const LOAD_FACTS = `
+WITH RECURSIVE ${KEY_TABLES},
 tap_span AS MATERIALIZED (
   SELECT "deviceId" AS device_id, "fareDay" AS fare_day, "firstMs" AS first_ms, "lastMs" AS last_ms
     FROM json_to_recordset($3) AS r ("deviceId" text, "fareDay" date, "firstMs" bigint, "lastMs" bigint)),
 ${breakdownTables('tap_span', 'span')},
 ${placeTables('span')},
-person AS (SELECT DISTINCT account_id FROM key),
+person AS (SELECT DISTINCT account_id FROM unnest($4::text[]) AS p (account_id)),
 granted AS MATERIALIZED (SELECT e.* FROM person CROSS JOIN LATERAL (
     SELECT * FROM fare.entitlement e WHERE e.account_id = person.account_id OFFSET 0) AS e)
 SELECT
@@ -167,10 +161,12 @@ SELECT
     FROM granted JOIN fare.entitlement_revocation r USING (entitlement_id)) AS revocations,
   (SELECT json_agg(json_build_object('passId', p.pass_id, 'accountId', p.account_id,
      'fareProductId', p.fare_product_id, 'validFromMs', p.valid_from_ms, 'validUntilMs', p.valid_until_ms,
-     'knownFromMs', p.known_from_ms)) FROM person JOIN fare.pass_holding p USING (account_id)) AS passes,
-  (SELECT json_agg(${REPAIR_COLUMNS}) FROM unnest($12::text[]) AS o (tap_id) CROSS JOIN LATERAL (
+     'knownFromMs', p.known_from_ms)) FROM person JOIN fare.held_pass p USING (account_id)) AS passes,
+  (SELECT json_agg(${REPAIR_COLUMNS}) FROM unnest($5::text[]) AS o (tap_id) CROSS JOIN LATERAL (
      SELECT * FROM fare.journey_repair r WHERE r.tap_id = o.tap_id OFFSET 0) AS r) AS repairs,
-  ${closesOf('key')} AS closes`;
+  ${closesOf('tap_span')} AS closes,
+  EXISTS (SELECT FROM tap_span n JOIN fare.clock_correction c ON c.device_id = n.device_id
+     AND c.valid_from_ms <= n.last_ms AND n.first_ms < c.valid_until_ms) AS corrected`;
 
 /** Leaves of the audit log, within the transaction of what they witness. $1 leaves (JSON). */
 export const INSERT_LEAVES = `
@@ -184,21 +180,21 @@ export const DECISION_COLUMNS = `fare.decision (tap_id, revision, supersedes, ac
   cap_minor, loss_minor, penalty, concession_id, funding_id, claim_ride, steps, line_sha256, posted_revision, adjusts_close,
   breakdown_id, decided_at_ms)`;
 export const POSTING_COLUMNS = `fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id,
-  revision, source, reverses, posted_at_ms)`;
+  revision, source, reverses, posted_at_ms, fare_day)`;
 export const LEAF_COLUMNS = 'fare.audit_leaf (kind, ref, bytes)';
 export const DAY_COLUMNS =
   'fare.account_day (account_id, fare_day, state_in, state_out, base_in, base_out, account_version)';
 
 /**
- * The rest of what a chunk made, without what is copied. $1 changed account-days, $2 emptied, $3 to be queued, $4 troubles
+ * The rest of what a chunk made, without what is copied. $1 changed account-days, their states as they are, $2 emptied, $3 to be queued, $4 troubles
  * (JSON), $5 now, $6 how many decisions there were.
  */
 export const WRITE = `
 WITH day AS (
-  UPDATE fare.account_day AS d SET state_in = "stateIn", state_out = "stateOut", base_in = "baseIn",
-    base_out = "baseOut", account_version = "accountVersion"
-  FROM json_to_recordset($1) AS r ("accountId" text, "fareDay" date, "stateIn" text, "stateOut" text,
-    "baseIn" text, "baseOut" text, "accountVersion" bigint)
+  UPDATE fare.account_day AS d SET state_in = "stateIn"::text, state_out = "stateOut"::text, base_in = "baseIn"::text,
+    base_out = "baseOut"::text, account_version = "accountVersion"
+  FROM json_to_recordset($1) AS r ("accountId" text, "fareDay" date, "stateIn" json, "stateOut" json,
+    "baseIn" json, "baseOut" json, "accountVersion" bigint)
   WHERE d.account_id = r."accountId" AND d.fare_day = r."fareDay"),
 emptied AS (
   DELETE FROM fare.account_day d

@@ -1,10 +1,11 @@
 /** The acquirer behind its HTTP API (contracts/acquirer-api.ts). Nothing it says is believed before it has been parsed. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { createHash } from 'node:crypto';
 import {
   ACQUIRER_BYTES_MAX,
   ACQUIRER_PATHS,
-  IDEMPOTENCY_HEADER,
+  CHARGEBACKS_BYTES_MAX,
+  CHARGEBACKS_MAX,
+  parseAcquirerChargeback,
   parseAcquirerChargebacks,
   parseAcquirerReply,
 } from '#contracts/acquirer-api.ts';
@@ -14,22 +15,15 @@ import {
   type AcquirerAnswer,
   AcquirerRefused,
   AcquirerSilent,
+  type Chargeback,
+  type ChargebackPage,
   type FollowUpRequest,
+  type MalformedChargeback,
 } from '../bank/acquirer.ts';
-
-export interface HttpAcquirerConfig {
-  /** `https://…`; `http://` to the loopback alone (config.ts). */
-  readonly url: string;
-  /** Bearer token. Never logged. */
-  readonly token: string;
-  /** Authority of the acquirer's certificate, PEM; absent = those of the system. */
-  readonly caPem?: string;
-  /** How long an answer is waited for. */
-  readonly timeoutMs: number;
-}
+import { exchange, type HttpHeard, type HttpOrder, type HttpPeer, isRefusal } from './http-exchange.ts';
 
 /** Makes the port. */
-export function createHttpAcquirer(config: HttpAcquirerConfig): Acquirer {
+export function createHttpAcquirer(config: HttpPeer): Acquirer {
   const followUp = ({ reference, amountMinor, currency }: FollowUpRequest) => ({
     reference,
     amountMinor: amountMinor.toString(),
@@ -43,108 +37,74 @@ export function createHttpAcquirer(config: HttpAcquirerConfig): Acquirer {
     clear: (request) => post(config, ACQUIRER_PATHS.clear, request.key, followUp(request)),
     refund: (request) => post(config, ACQUIRER_PATHS.refund, request.key, followUp(request)),
     chargebacks: async (after) => {
-      const answer = await exchange(config, 'GET', ACQUIRER_PATHS.chargebacks + after, null, null);
-      return parsed(answer, parseAcquirerChargebacks).chargebacks.map((one) => ({
-        ...one,
-        amountMinor: BigInt(one.amountMinor),
-      }));
+      const answer = await exchange(config, get(ACQUIRER_PATHS.chargebacks + after), CHARGEBACKS_BYTES_MAX);
+      if ('why' in answer) {
+        if (answer.tooLong !== true) throw new AcquirerSilent(answer.why);
+        const problem = `the list after ${after} is longer than ${CHARGEBACKS_BYTES_MAX} bytes`;
+        return { chargebacks: [], malformed: [], full: false, unread: { ...nameOf(problem), problem } };
+      }
+      return pageOf(parsed(answer, parseAcquirerChargebacks, CHARGEBACKS_BYTES_MAX).chargebacks);
     },
     status: async (key) => {
-      const answer = await exchange(
-        config,
-        'GET',
-        ACQUIRER_PATHS.status + encodeURIComponent(key),
-        null,
-        null,
-      );
-      return answer.status === 404 ? null : read(answer);
+      const answer = await hear(config, get(ACQUIRER_PATHS.status + encodeURIComponent(key)));
+      if (answer.status === 404) return null;
+      // A question that is not taken (a wrong login) says nothing of what was asked for: it may have been done.
+      if (answer.status !== 200) throw new AcquirerSilent(`HTTP ${answer.status}`);
+      return read(answer);
     },
   };
 }
 
-async function post(
-  config: HttpAcquirerConfig,
-  path: string,
-  key: string,
-  body: object,
-): Promise<AcquirerAnswer> {
-  return read(await exchange(config, 'POST', path, key, JSON.stringify(body)));
+const get = (path: string): HttpOrder => ({ method: 'GET', path, key: null, body: null });
+
+async function post(config: HttpPeer, path: string, key: string, body: object): Promise<AcquirerAnswer> {
+  return read(await hear(config, { method: 'POST', path, key, body }));
 }
 
-interface Heard {
-  readonly status: number;
-  readonly body: Buffer;
+/** @throws AcquirerSilent */
+async function hear(
+  config: HttpPeer,
+  order: HttpOrder,
+  bytesMax: number = ACQUIRER_BYTES_MAX,
+): Promise<HttpHeard> {
+  const heard = await exchange(config, order, bytesMax);
+  if ('why' in heard) throw new AcquirerSilent(heard.why);
+  return heard;
 }
 
-function read(answer: Heard): AcquirerAnswer {
+function read(answer: HttpHeard): AcquirerAnswer {
   return parsed(answer, parseAcquirerReply);
 }
 
-function parsed<T>({ status, body }: Heard, parse: (input: unknown) => Parsed<T>): T {
-  // Too many requests is a "later"; every other 4xx says that this request will never do.
-  if (status >= 400 && status < 500 && status !== 429 && status !== 408)
-    throw new AcquirerRefused(`HTTP ${status}`);
+function pageOf(items: readonly unknown[]): ChargebackPage {
+  const chargebacks: Chargeback[] = [];
+  const malformed: MalformedChargeback[] = [];
+  for (const item of items.slice(0, CHARGEBACKS_MAX)) {
+    const one = parseAcquirerChargeback(item);
+    if (one.ok) chargebacks.push({ ...one.value, amountMinor: BigInt(one.value.amountMinor) });
+    else malformed.push({ ...nameOf(item), problem: describeProblems(one.problems).slice(0, 200) });
+  }
+  return { chargebacks, malformed, full: items.length >= CHARGEBACKS_MAX };
+}
+
+function nameOf(item: unknown): Pick<MalformedChargeback, 'sha256' | 'n'> {
+  const n = (item as { readonly n?: unknown } | null)?.n;
+  const sha256 = createHash('sha256')
+    .update(JSON.stringify(item) ?? '')
+    .digest('hex');
+  return { sha256, n: Number.isSafeInteger(n) && Number(n) > 0 ? Number(n) : null };
+}
+
+function parsed<T>(
+  { status, body }: HttpHeard,
+  parse: (input: unknown) => Parsed<T>,
+  bytesMax: number = ACQUIRER_BYTES_MAX,
+): T {
+  if (isRefusal(status)) throw new AcquirerRefused(`HTTP ${status}`);
   if (status !== 200) throw new AcquirerSilent(`HTTP ${status}`);
-  const json = decodeJson(body, ACQUIRER_BYTES_MAX);
+  const json = decodeJson(body, bytesMax);
   const result = json.ok ? parse(json.value) : json;
   if (result.ok) return result.value;
   const problems = describeProblems(result.problems).slice(0, 200);
   throw new AcquirerSilent(`an answer without its form: ${problems}`);
-}
-
-function exchange(
-  { url, token, caPem, timeoutMs }: HttpAcquirerConfig,
-  method: 'GET' | 'POST',
-  path: string,
-  key: string | null,
-  body: string | null,
-): Promise<Heard> {
-  const target = new URL(path, url);
-  const { promise, resolve, reject } = Promise.withResolvers<Heard>();
-  const silent = (why: string): void => reject(new AcquirerSilent(why));
-  const ask = target.protocol === 'https:' ? httpsRequest : httpRequest;
-  const asked = ask(
-    target,
-    {
-      method,
-      signal: AbortSignal.timeout(timeoutMs),
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/json',
-        ...(key !== null && { [IDEMPOTENCY_HEADER]: key }),
-        ...(body !== null && {
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(body),
-        }),
-      },
-      ...(caPem !== undefined && { ca: caPem }),
-    },
-    (answer) =>
-      void bytesOf(answer).then((bytes) => {
-        if (bytes === null) silent('an answer that is too long or broke off');
-        else resolve({ status: answer.statusCode ?? 0, body: bytes });
-      }),
-  );
-  asked.on('error', (error: NodeJS.ErrnoException) => silent(error.code ?? error.name));
-  asked.end(body ?? undefined);
-  return promise;
-}
-
-/** The answer's bytes; `null` = longer than any answer may be, or cut off. */
-async function bytesOf(answer: IncomingMessage): Promise<Buffer | null> {
-  const parts: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const part of answer as AsyncIterable<Buffer>) {
-      length += part.length;
-      if (length > ACQUIRER_BYTES_MAX) {
-        answer.destroy();
-        return null;
-      }
-      parts.push(part);
-    }
-  } catch {
-    return null;
-  }
-  return answer.complete ? Buffer.concat(parts) : null;
 }

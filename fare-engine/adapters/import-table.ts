@@ -7,6 +7,8 @@ import type { ImportProblem } from '../import/problems.ts';
 /** Longest line of a file in bytes: no row of these files is a tenth of it. */
 const LINE_BYTES_MAX = 16_384;
 const COLUMNS_MAX = 50;
+/** What may be the name of a column, and is shown as one. */
+const NAME = /^[A-Za-z][A-Za-z_ ?-]{0,39}$/;
 
 /** What comes of reading a table. */
 export interface TableRead {
@@ -42,6 +44,7 @@ export async function readImportTable(
   ) => onProblem({ code, file, line, column, message, howToMend });
   let header: readonly string[] | undefined;
   let usable = true;
+  let broken = false;
   let rows = 0;
   const parser = parse({
     bom: true,
@@ -86,16 +89,17 @@ export async function readImportTable(
   } catch (error) {
     const { code, lines = 0, message } = error as { code?: string; lines?: number; message: string };
     if (!code?.startsWith('CSV_')) throw error;
+    broken = true;
     bad(
       'IMPORT_FILE',
       lines,
       null,
       `not CSV: ${message.slice(0, 120)}`,
-      'Mend the quotes of this line; nothing after it was read.',
+      'Mend the quotes or the length of this line; nothing after it was read.',
     );
   }
   bytes.destroy();
-  if (header === undefined)
+  if (header === undefined && !broken)
     bad('IMPORT_FILE', 1, null, 'the file is empty', 'Write a line of column names, or leave the file out.');
   return { rows, sha256: hash.digest('hex') };
 }
@@ -118,15 +122,17 @@ function headerProblems(
   const unknown = header.filter((column) => !names.includes(column)).slice(0, COLUMNS_MAX);
   const twice = header.filter((column, i) => header.indexOf(column) !== i).slice(0, COLUMNS_MAX);
   const all = `The columns are ${names.join(', ')}.`;
+  // A file without its line of names has a row there: a card's number would be shown for a name.
+  const named = (column: string) => (NAME.test(column) ? column : null);
   return [
     ...missing.map((column): [string, string, string] => [column, 'the column is missing', `Add it. ${all}`]),
-    ...unknown.map((column): [string, string, string] => [
-      column.slice(0, 40),
-      'a column that is not known',
+    ...unknown.map((column): [string | null, string, string] => [
+      named(column),
+      named(column) === null ? 'a column whose name is none' : 'a column that is not known',
       `Remove it. ${all}`,
     ]),
-    ...twice.map((column): [string, string, string] => [
-      column.slice(0, 40),
+    ...twice.map((column): [string | null, string, string] => [
+      named(column),
       'the column occurs twice',
       'Remove one of the two.',
     ]),

@@ -38,6 +38,9 @@ export interface LiveTariffsDeps {
   readonly log: Logger;
 }
 
+/** Packages without the right signatures are looked at again after so long. */
+const REFUSED_AGAIN_MS = 60_000;
+
 /**
  * Reads and activates what may price.
  * @throws OperatorError TARIFF_INVALID, TARIFF_UNSIGNED, TARIFF_CHANGED, TARIFF_MISSING, TARIFF_OVERLAP, OFFICERS_INVALID
@@ -45,14 +48,26 @@ export interface LiveTariffsDeps {
 export async function openLiveTariffs(deps: LiveTariffsDeps): Promise<LiveTariffs> {
   const { pool, log } = deps;
   let seen = fingerprint(deps);
-  let plan = await activate(deps);
+  let lookedAtMs = deps.clock.nowMs();
+  let plan = await activate(deps, '');
+
+  /** A signature may count later: its officer's time begins, or its clock was ahead of this one. */
+  const refusedLongAgo = () =>
+    plan.refused !== '' && Math.abs(deps.clock.nowMs() - lookedAtMs) >= REFUSED_AGAIN_MS;
 
   async function look(): Promise<void> {
     const now = fingerprint(deps);
     const known = await tariffFacts(pool);
-    if (now === seen && known === plan.facts) return;
+    if (now === seen && known === plan.facts && !refusedLongAgo()) return;
+    lookedAtMs = deps.clock.nowMs();
+    try {
+      plan = await activate(deps, plan.refused);
+    } catch (error) {
+      // What is wrong with the files has been said; whatever else stood in the way may be gone at the next look.
+      if (error instanceof OperatorError) seen = now;
+      throw error;
+    }
     seen = now;
-    plan = await activate(deps);
   }
 
   return {
@@ -71,7 +86,15 @@ export async function openLiveTariffs(deps: LiveTariffsDeps): Promise<LiveTariff
   };
 }
 
-async function activate(deps: LiveTariffsDeps): Promise<ActivationPlan & { readonly facts: number }> {
+/** A plan with what it was made from. */
+interface LivePlan extends ActivationPlan {
+  readonly facts: number;
+  /** Packages that are left out, and why; empty = none. */
+  readonly refused: string;
+}
+
+/** What was refused `before` is not told again. */
+async function activate(deps: LiveTariffsDeps, before: string): Promise<LivePlan> {
   const { pool, dir, cityId, places, days, clock, log } = deps;
   const packages = await loadPackages(dir);
   const judge = {
@@ -82,25 +105,30 @@ async function activate(deps: LiveTariffsDeps): Promise<ActivationPlan & { reado
   const done = await activateTariffs(pool, packages, judge, days, clock.nowMs());
   for (const { hash, tariff } of done.plan.fresh)
     log.info({ version: tariff.version_id, hash }, 'fare.tariff.activated');
-  for (const { versionId, packageHash, act, problems } of done.refused)
+  const refused = done.refused.length === 0 ? '' : JSON.stringify(done.refused);
+  for (const { versionId, packageHash, act, problems } of refused === before ? [] : done.refused)
     log.error(
       { version: versionId, hash: packageHash, act, problems: problems.map(({ code }) => code) },
       'fare.tariff.unsigned: the package is left out',
     );
   for (const hash of done.withdrawn) log.warn({ hash }, 'fare.tariff.withdrawn');
-  return { ...done.plan, facts: done.facts };
+  return { ...done.plan, facts: done.facts, refused };
 }
 
-/** Names and times of everything that may change what prices. */
+/** Names, sizes and times of all files that may change what prices: a file that is still being copied changes no folder. */
 function fingerprint({ dir, places }: LiveTariffsDeps): string {
   const list = (folder: string) =>
     existsSync(folder)
-      ? readdirSync(folder)
+      ? readdirSync(folder, { recursive: true, encoding: 'utf8' })
           .sort()
-          .map((name) => [name, statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs])
+          .map((name) => [name, ...stamp(join(folder, name))])
       : [];
-  const officers = statSync(places.officersFile, { throwIfNoEntry: false })?.mtimeMs;
-  return JSON.stringify([list(dir), list(places.dir), officers]);
+  return JSON.stringify([list(dir), list(places.dir), stamp(places.officersFile)]);
+}
+
+function stamp(path: string): (number | undefined)[] {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return [found?.mtimeMs, found?.size];
 }
 
 async function loadPackages(dir: string): Promise<readonly TariffPackage[]> {

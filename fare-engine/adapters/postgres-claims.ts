@@ -1,6 +1,7 @@
 /** What commands about compensation claims read and write; within the transaction that holds the gate of facts alone. */
 import { createHash, createHmac } from 'node:crypto';
 import type pg from 'pg';
+import { type CopyValue, copyRows } from '#platform/copy-rows.ts';
 import type { ClaimBooks, ClaimFact, Drafting, KeptClaim, KeptObjection, Owed } from '../claim-commands.ts';
 import { claimPackage } from '../claims/claim-package.ts';
 import { parseClaim } from '../claims/claim-text.ts';
@@ -12,7 +13,14 @@ import { instantsOf, parsePeriod, type SettlementPeriod } from '../settlement/pe
 import type { ActSide } from '../settlement/signature-schemes.ts';
 import { type SettlementWindow, settlementBefore, windowEntries, windowOwed } from '../settlement/window.ts';
 
-const KINDS = ['draft-claims', 'submit-claim', 'object-claim', 'answer-objection', 'agree-claim'];
+/** Commands about claims. */
+export const CLAIM_KINDS = [
+  'draft-claims',
+  'submit-claim',
+  'object-claim',
+  'answer-objection',
+  'agree-claim',
+];
 /** Entries that are held in memory at once. */
 const ENTRIES_AT_ONCE = 5000;
 
@@ -22,7 +30,7 @@ export async function loadClaimBooks(
   commands: readonly SubmittedCommand[],
   terms: SettlementTerms | undefined,
 ): Promise<ClaimBooks | undefined> {
-  const asked = commands.filter(({ kind }) => KINDS.includes(kind));
+  const asked = commands.filter(({ kind }) => CLAIM_KINDS.includes(kind));
   if (terms === undefined || asked.length === 0) return undefined;
   const payloads = asked.map(({ payload }) => payload as Record<string, unknown> | null);
   const months = payloads.map((payload) => payload?.['period']).filter((one) => typeof one === 'string');
@@ -224,6 +232,12 @@ const TABLES = {
     '"objectionId", "claimId", version',
     '"objectionId" uuid, "claimId" text, version int',
   ],
+  signature: [
+    'claim_signature (fact_id, claim_id, version, act, side, signer_id, qualified, statement, signature, known_from_ms)',
+    '"factId", "claimId", version, act, side, "signerId", qualified, statement, signature, "knownFromMs"',
+    `"factId" uuid, "claimId" text, version int, act text, side text, "signerId" uuid, qualified boolean, statement text,
+     signature text, "knownFromMs" bigint`,
+  ],
 } as const;
 
 /** Writes facts about claims; of a drafted month its taps too. */
@@ -253,42 +267,38 @@ async function writeTaps(
   const window = await windowOf(client, parsePeriod(month) as SettlementPeriod, terms);
   if (window === null) throw new Error(`${month} is not settled`);
   const fold = foldOf(window, terms);
+  const key = tapKeyOf(draftId);
   await eachEntry(client, window, async (entries) => {
     const taps = entries.flatMap((entry) => fold.add(entry) ?? []);
-    await client.query(INSERT_TAPS, [JSON.stringify(taps.map((tap) => tapRow(tap, draftId)))]);
+    await copyRows(client, TAP_COLUMNS, taps, (tap) => tapRow(tap, key));
   });
 }
 
-const INSERT_TAPS = `
-  INSERT INTO fare.claim_tap (tap_id, revision, direction, claim_id, line_id, tap_ref, corrects_claim_id, compensation_id,
-    package_hash, units_per_minor, units, funded_units, reason)
-  SELECT "tapId", revision, direction, "claimId", "lineId", "tapRef", "correctsClaimId", "compensationId", "packageHash",
-    "unitsPerMinor", units, "fundedUnits", reason
-  FROM json_to_recordset($1) AS r ("tapId" text, revision int, direction smallint, "claimId" text, "lineId" text,
-    "tapRef" text, "correctsClaimId" text, "compensationId" text, "packageHash" text, "unitsPerMinor" bigint,
-    units bigint, "fundedUnits" bigint, reason text)`;
+const TAP_COLUMNS =
+  'fare.claim_tap (tap_id, revision, direction, claim_id, line_id, tap_ref, corrects_claim_id, compensation_id, package_hash, units_per_minor, units, funded_units, reason)';
 
-function tapRow(tap: ClaimTap, draftId: string): object {
-  const { entry, claimId, lineId, compensationId, packageHash, reason } = tap;
-  return {
-    tapId: entry.tapId,
-    revision: entry.revision,
-    direction: entry.sign,
-    claimId,
-    lineId,
-    tapRef: tapRefOf(entry.tapId, draftId),
-    correctsClaimId: entry.earlier?.claimId ?? null,
-    compensationId,
-    packageHash,
-    unitsPerMinor: tap.unitsPerMinor.toString(),
-    units: tap.units.toString(),
-    fundedUnits: tap.fundedUnits.toString(),
-    reason,
-  };
+function tapRow(tap: ClaimTap, key: Buffer): CopyValue[] {
+  const { entry, claimId, lineId, compensationId, packageHash, unitsPerMinor, units, fundedUnits, reason } =
+    tap;
+  return [
+    ...[entry.tapId, entry.revision, entry.sign, claimId, lineId, tapRefOf(entry.tapId, key)],
+    ...[
+      entry.earlier?.claimId ?? null,
+      compensationId,
+      packageHash,
+      unitsPerMinor,
+      units,
+      fundedUnits,
+      reason,
+    ],
+  ];
 }
 
-/** How a tap is called in a claim: it tells no device and no place in a journal, and is another one in every month. */
-function tapRefOf(tapId: string, draftId: string): string {
-  const key = createHash('sha256').update(`kvytok claim taps v1\n${draftId}`).digest();
+/** Of a draft: how taps are called in a claim tells no device and no place in a journal, and is another name in every month. */
+function tapKeyOf(draftId: string): Buffer {
+  return createHash('sha256').update(`kvytok claim taps v1\n${draftId}`).digest();
+}
+
+function tapRefOf(tapId: string, key: Buffer): string {
   return createHmac('sha256', key).update(tapId).digest('hex').slice(0, 32);
 }

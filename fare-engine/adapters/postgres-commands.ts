@@ -6,31 +6,29 @@ import type pg from 'pg';
 import type { Clock } from '#platform/clock.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import { findingsNamed } from '../anomalies/finding-commands.ts';
-import { debtsNamed } from '../bank/debt-commands.ts';
+import { entitlementsNamed, idempotencyKey } from '../command-keys.ts';
 import {
   type CommandContext,
   type CommandRefusal,
   type CommandWrites,
   decideCommands,
-  entitlementsNamed,
-  idempotencyKey,
   type SubmittedCommand,
 } from '../commands.ts';
 import { accountsDenied, mediaOf } from '../deny-list/account-denials.ts';
-import { BREAKDOWN_SLACK_MS } from '../facts/breakdowns.ts';
 import type { Close, Entitlement, FareDays, MediaLink } from '../facts/facts.ts';
-import { calendarInstant } from '../facts/fare-at.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
 import type { SettlementTerms } from '../settle-commands.ts';
 import { storedFindings, writeAnomalies } from './anomaly-statements.ts';
-import { loadDebts, payDebts } from './debt-statements.ts';
+import { loadBankContext, writeBank } from './debt-statements.ts';
 import { FACTS_GATE, LINK_COLUMNS } from './fare-statements.ts';
-import { accountsOfKin, kinTable, successionColumn } from './kin-statements.ts';
+import { loadHoldingBooks, writeReturns } from './holding-statements.ts';
+import { kinTable, successionColumn } from './kin-statements.ts';
 import { afterReceipts } from './newest-receipt.ts';
-import { FOREVER, vehicleAt } from './place-statements.ts';
+import { FOREVER } from './place-statements.ts';
 import { loadClaimBooks, writeClaims } from './postgres-claims.ts';
 import { loadSettlementBooks, writeSettlements } from './postgres-settlement.ts';
 import { loadRepairBooks, writeRepairs } from './repair-statements.ts';
+import { enqueueTouched } from './touched-days.ts';
 
 export interface CommandOutcome {
   readonly claimed: number;
@@ -39,8 +37,8 @@ export interface CommandOutcome {
 }
 
 /**
- * Obeys up to `rowsMax` commands in order of arrival; one that settles a month alone, for its sums are read before it is
- * decided. `terms` are those of settlements; without them none is made. The clock is asked once the gate is held: what is decided here is
+ * Obeys up to `rowsMax` commands in order of arrival; one that settles a month or gives a pass back alone, for its sums are
+ * read before it is decided. `terms` are those of settlements; without them none is made. The clock is asked once the gate is held: what is decided here is
  * known after everything that was stored before.
  */
 export async function workCommands(
@@ -60,11 +58,13 @@ export async function workCommands(
     const settlement = await loadSettlementBooks(client, commands, terms);
     const repairs = await loadRepairBooks(client, commands, terms?.tariffs, nowMs);
     const claims = await loadClaimBooks(client, commands, terms);
+    const holdings = await loadHoldingBooks(client, commands, terms?.tariffs);
     const context = {
       ...(await loadContext(client, commands, nowMs)),
       ...(settlement === undefined ? {} : { settlement }),
       ...(repairs === undefined ? {} : { repairs }),
       ...(claims === undefined ? {} : { claims }),
+      ...(holdings === undefined ? {} : { holdings }),
     };
     const writes = decideCommands(commands, context, days);
     await writeFacts(client, writes, nowMs);
@@ -86,7 +86,8 @@ export async function refuseFirstCommand(pool: pg.Pool, error: string, nowMs: nu
   });
 }
 
-const ALONE = `'close-settlement', 'draft-claims'`; // Their sums are read before they are decided.
+// Their sums are read before they are decided.
+const ALONE = `'close-settlement', 'draft-claims', 'return-holding'`;
 
 async function claim(client: pg.PoolClient, rowsMax: number): Promise<SubmittedCommand[]> {
   const { rows } = await client.query<{
@@ -153,13 +154,14 @@ async function loadContext(
     [commands.map(idempotencyKey), entitlementsNamed(commands), denied],
   );
   const row = rows[0] as (typeof rows)[number];
+  const media = mediaOf(denied, row.links ?? [], row.successions ?? [], nowMs);
   return {
     accepted: new Map(row.accepted ?? []),
     entitlements: new Map((row.entitlements ?? []).map((fact) => [fact.entitlementId, fact])),
     latestClose: row.latest,
     findings: await storedFindings(client, findingsNamed(commands)),
-    debts: await loadDebts(client, debtsNamed(commands)),
-    media: mediaOf(denied, row.links ?? [], row.successions ?? [], nowMs),
+    bank: await loadBankContext(client, commands, media, nowMs),
+    media,
     knownAfterMs: Math.max(Number(row.after_ms), await afterReceipts(client, commands, nowMs)),
     nowMs,
   };
@@ -297,102 +299,11 @@ async function writeFacts(client: pg.PoolClient, writes: CommandWrites, nowMs: n
     toJson(writes.replacements),
     toJson(writes.passes),
   ]);
+  await writeReturns(client, writes.returns);
   await writeAnomalies(client, writes);
-  await payDebts(client, writes.debtsPaid);
+  await writeBank(client, writes);
   await writeRepairs(client, writes.repairs);
   if (writes.refusals.length > 0) await client.query(INSERT_REFUSALS, [toJson(writes.refusals), nowMs]);
-}
-
-/**
- * Open account-days that the new facts may change. Too many do no harm: pricing them changes nothing. LATERAL and OFFSET 0
- * bring each key into the branches of `timed_tap`, where indices answer it; a plain join would read every tap there is.
- */
-export const ENQUEUE = `
-WITH RECURSIVE touched AS (
-  SELECT kind, ref, "fromDay", "untilDay", "fromMs", coalesce("untilMs", ${FOREVER}) AS "untilMs"
-  FROM json_to_recordset($1) AS r (kind text, ref text, "fromDay" date, "untilDay" date,
-    "fromMs" bigint, "untilMs" bigint)),
-open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close),
-${kinTable('kin', "SELECT DISTINCT ref FROM touched WHERE kind = 'media-link'")},
-whose AS MATERIALIZED (${accountsOfKin('kin')}),
-hit AS (
-  SELECT w.account_id, t.fare_day, x.kind
-  FROM touched x CROSS JOIN open
-  JOIN kin k ON k.seed = x.ref
-  -- What a medium stood for at an instant holds for its successor ever after.
-  CROSS JOIN LATERAL (SELECT t.fare_day FROM fare.timed_tap t WHERE t.token_id = k.token_id
-    AND t.fare_day >= x."fromDay" AND (t.fare_day <= x."untilDay" OR k.token_id <> x.ref)
-    AND t.fare_day > open.after OFFSET 0) AS t
-  JOIN whose w ON w.seed = x.ref
-  WHERE x.kind = 'media-link'
-  UNION
-  SELECT d.account_id, d.fare_day, x.kind
-  FROM touched x CROSS JOIN open
-  JOIN fare.account_day d ON d.account_id = x.ref AND d.fare_day BETWEEN x."fromDay" AND x."untilDay"
-    AND d.fare_day > open.after
-  WHERE x.kind IN ('entitlement', 'pass')
-  UNION
-  SELECT d.account_id, t.fare_day, x.kind
-  FROM touched x CROSS JOIN open
-  CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t WHERE t.device_id = x.ref
-    AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
-    AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs" OFFSET 0) AS t
-  JOIN fare.decision d ON d.tap_id = t.tap_id
-  WHERE x.kind IN ('assignment', 'device')
-  UNION
-  SELECT d.account_id, t.fare_day, x.kind
-  FROM touched x CROSS JOIN open
-  JOIN fare.device_assignment m ON m.vehicle_id = x.ref AND m.valid_from_ms < x."untilMs"
-    AND (m.valid_until_ms IS NULL OR m.valid_until_ms > x."fromMs")
-  CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t WHERE t.device_id = m.device_id
-    AND t.fare_day BETWEEN x."fromDay" AND x."untilDay" AND t.fare_day > open.after
-    AND t.fare_at_ms >= x."fromMs" AND t.fare_at_ms < x."untilMs"
-    AND ${vehicleAt('t.device_id', 't.fare_at_ms', FOREVER)} = x.ref OFFSET 0) AS t
-  JOIN fare.decision d ON d.tap_id = t.tap_id
-  WHERE x.kind = 'vehicle'
-  UNION
-  -- A device that changes its vehicle takes the shifts along that it recorded meanwhile: they begin to count for the new
-  -- vehicle's devices, and cease to for the old one's.
-  SELECT d.account_id, t.fare_day, x.kind
-  FROM touched x CROSS JOIN open
-  JOIN fare.shift s ON s.device_id = x.ref AND s.fare_day BETWEEN x."fromDay" AND x."untilDay"
-    AND s.fare_day > open.after AND s.at_ms >= x."fromMs" AND s.at_ms < x."untilMs"
-  JOIN fare.device_assignment o ON o.device_id = x.ref AND o.valid_from_ms <= s.at_ms
-    AND (o.valid_until_ms IS NULL OR o.valid_until_ms > s.at_ms)
-  JOIN fare.device_assignment m ON m.vehicle_id = o.vehicle_id
-  CROSS JOIN LATERAL (SELECT t.tap_id, t.fare_day FROM fare.timed_tap t WHERE t.device_id = m.device_id
-    AND t.fare_day = s.fare_day AND t.fare_at_ms >= s.at_ms OFFSET 0) AS t
-  JOIN fare.decision d ON d.tap_id = t.tap_id
-  WHERE x.kind = 'assignment'),
--- A breakdown that a device declared is its vehicle's: what moves the one moves the other.
-breakdowns AS (
-  INSERT INTO fare.breakdown_queue (record_id)
-  SELECT b.record_id FROM touched x JOIN fare.breakdown b ON b.device_id = x.ref
-     AND b.received_at_ms >= x."fromMs" - ${BREAKDOWN_SLACK_MS} WHERE x.kind IN ('assignment', 'device')
-  UNION
-  SELECT b.record_id FROM touched x JOIN fare.device_assignment m ON m.vehicle_id = x.ref
-    JOIN fare.breakdown b ON b.device_id = m.device_id AND b.received_at_ms >= x."fromMs" - ${BREAKDOWN_SLACK_MS}
-   WHERE x.kind = 'vehicle')
-INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
-SELECT account_id, fare_day, min(kind) FROM hit GROUP BY account_id, fare_day`;
-
-/** Queues the open account-days that facts of a transaction may change. */
-export async function enqueueTouched(
-  client: pg.PoolClient,
-  writes: Pick<CommandWrites, 'touched'>,
-  days: FareDays,
-): Promise<void> {
-  if (writes.touched.length === 0) return;
-  const dayOf = (instantMs: number): string => days.fareDayOf(calendarInstant(instantMs));
-  const touched = writes.touched.map(({ kind, ref, fromMs, untilMs }) => ({
-    kind,
-    ref,
-    fromMs,
-    untilMs,
-    fromDay: dayOf(fromMs),
-    untilDay: untilMs === null ? 'infinity' : dayOf(untilMs),
-  }));
-  await client.query(ENQUEUE, [toJson(touched)]);
 }
 
 function toJson(value: unknown): string {

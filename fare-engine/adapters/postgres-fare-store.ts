@@ -6,18 +6,19 @@ import { inTransaction } from '#platform/postgres.ts';
 import type { Close, MediaLink, PricedTap, StoredTap } from '../facts/facts.ts';
 import type { MediumSuccession } from '../facts/media-book.ts';
 import type { InboxRow } from '../facts/tap-of-record.ts';
-import type { DayMaterial, FareStore, FareTransaction, QueueRow } from '../ports.ts';
+import type { AccountDayKey, DayMaterial, FareStore, FareTransaction, QueueRow } from '../ports.ts';
+import { type LockedAccounts, lockAccounts } from './account-statements.ts';
 import { STORE_BANK_TAPS, STORE_PARS } from './bank-statements.ts';
 import { storeBreakdowns } from './breakdown-statements.ts';
-import { loadStoredDays } from './day-statements.ts';
+import { loadHeads, loadStoredDays } from './day-statements.ts';
 import {
   CLAIM_INBOX,
   CLAIM_QUEUE,
   FACTS_GATE,
   KNOWN_TAPS,
+  LOAD_FACTS,
   LOAD_LINKS,
-  LOCK_ACCOUNTS,
-  STORE_AND_LOAD,
+  STORE_FACTS,
   TAP_COLUMNS,
   TARIFF_FACTS,
 } from './fare-statements.ts';
@@ -40,14 +41,37 @@ const OPEN_GATE = `
 export function createPostgresFareStore(pool: pg.Pool, activations?: () => number): FareStore {
   return {
     pricing: (work) =>
-      inTransaction(pool, async (client) => {
-        await client.query(OPEN_GATE, [FACTS_GATE]);
-        if (activations !== undefined) await checkActivations(client, activations());
-        return work(transaction(client));
-      }),
+      untilLocked((race) =>
+        inTransaction(pool, async (client) => {
+          await client.query(OPEN_GATE, [FACTS_GATE]);
+          if (activations !== undefined) await checkActivations(client, activations());
+          return work(transaction(client, race));
+        }),
+      ),
     setInboxRowAside: (inboxId, error, attempts, atMs) =>
       setInboxRowAside(pool, inboxId, error, attempts, atMs),
   };
+}
+
+/** What became of a transaction; its error does not tell, since whoever prices wraps it to name the rows. */
+interface Race {
+  /** Another transaction made an account that this one was to lock. */
+  isLost: boolean;
+}
+
+/** Each time that a race is lost another transaction has won it. */
+const RACES_MAX = 20;
+
+/** Runs a transaction anew when it lost the race for a new account: it was rolled back then, and now finds what the other made. */
+async function untilLocked<T>(run: (race: Race) => Promise<T>): Promise<T> {
+  for (let n = 1; ; n += 1) {
+    const race: Race = { isLost: false };
+    try {
+      return await run(race);
+    } catch (error) {
+      if (!race.isLost || n === RACES_MAX) throw error;
+    }
+  }
 }
 
 // A statement after the lock: its snapshot sees what whoever held the gate alone has committed.
@@ -62,7 +86,8 @@ async function checkActivations(client: pg.PoolClient, known: number): Promise<v
   });
 }
 
-function transaction(client: pg.PoolClient): FareTransaction {
+function transaction(client: pg.PoolClient, race: Race): FareTransaction {
+  let locked: LockedAccounts = new Map();
   return {
     claimInbox: (rowsMax) => claimInbox(client, rowsMax),
     claimQueue: (rowsMax) => claimQueue(client, rowsMax),
@@ -71,22 +96,25 @@ function transaction(client: pg.PoolClient): FareTransaction {
         links: MediaLink[] | null;
         successions: MediumSuccession[] | null;
         closes: Close[] | null;
-      }>({ name: 'fare.load-links', text: LOAD_LINKS, values: [tokenIds, fareDays] });
+      }>({ name: 'fare.load-links', text: LOAD_LINKS, values: [arrayText(tokenIds), fareDays] });
       const { links, successions, closes } = rows[0] as (typeof rows)[number];
       return { links: links ?? [], successions: successions ?? [], closes: closes ?? [] };
     },
     lockAccounts: async (accounts) => {
-      const { rows } = await client.query<{ account_id: string; version: bigint }>({
-        name: 'fare.lock-accounts',
-        text: LOCK_ACCOUNTS,
-        values: [
-          accounts.map(({ accountId }) => accountId),
-          accounts.map(({ derivedTokenId }) => derivedTokenId),
-        ],
-      });
-      return new Map(rows.map((row) => [row.account_id, row.version]));
+      const found = await lockAccounts(client, accounts);
+      race.isLost = found === undefined;
+      if (found === undefined) throw new Error('another transaction made an account that was to be locked');
+      locked = found;
+      return new Map([...locked].map(([accountId, { version }]) => [accountId, version]));
     },
-    storeAndLoad: (records, keys) => storeAndLoad(client, records, keys),
+    loadHeads: (keys) => loadHeads(client, keys, locked),
+    storeTaps: async (taps) => {
+      const fresh = await freshOf(client, taps);
+      await copyRows(client, TAP_COLUMNS, fresh, tapRow);
+      return fresh;
+    },
+    storeAndLoad: (records, fresh, whole, goingOn) =>
+      storeAndLoad(client, locked, { records, fresh, whole, goingOn }),
     storeStaffRecords: async (records) => {
       await storeStaffRecords(client, records);
       await storeBreakdowns(client, records.breakdowns);
@@ -95,7 +123,7 @@ function transaction(client: pg.PoolClient): FareTransaction {
       await client.query(STORE_BANK_TAPS, [JSON.stringify(taps)]);
       if (taps.some(({ parProven }) => parProven)) await client.query(STORE_PARS, [JSON.stringify(taps)]);
     },
-    write: (writes) => writePrices(client, writes),
+    write: (writes) => writePrices(client, writes, locked),
   };
 }
 
@@ -127,39 +155,46 @@ async function claimQueue(client: pg.PoolClient, rowsMax: number): Promise<Queue
   return rows.map((row) => ({ accountId: row.account_id, fareDay: row.fare_day, attempts: row.attempts }));
 }
 
+type NewRecords = Parameters<FareTransaction['storeAndLoad']>[0];
+
 type FactColumns = {
   [K in keyof Omit<DayMaterial['facts'], 'taps'>]: DayMaterial['facts'][K] | null;
 };
 
 async function storeAndLoad(
   client: pg.PoolClient,
-  records: Parameters<FareTransaction['storeAndLoad']>[0],
-  keys: Parameters<FareTransaction['storeAndLoad']>[1],
+  locked: LockedAccounts,
+  {
+    records,
+    fresh,
+    whole,
+    goingOn,
+  }: {
+    records: NewRecords;
+    fresh: readonly StoredTap[];
+    whole: readonly AccountDayKey[];
+    goingOn: readonly AccountDayKey[];
+  },
 ): Promise<DayMaterial> {
-  const fresh = await freshOf(client, records.taps);
-  const stored = await loadStoredDays(client, keys);
-  await copyRows(client, TAP_COLUMNS, fresh.map(tapRow));
-  const { rows } = await client.query<FactColumns>({
-    name: 'fare.store-and-load',
-    text: STORE_AND_LOAD,
+  const newTapIds = new Set(fresh.map(({ tapId }) => tapId));
+  const stored = await loadStoredDays(client, whole, locked);
+  const before = stored.taps.filter(({ tapId }) => !newTapIds.has(tapId));
+  const taps = [...before, ...fresh];
+  const { rows } = await client.query<FactColumns & { corrected: boolean }>({
+    name: 'fare.load-facts',
+    text: LOAD_FACTS,
     values: [
-      keys.map(({ accountId }) => accountId),
-      keys.map(({ fareDay }) => fareDay),
-      JSON.stringify(spansOf([...stored.taps, ...fresh])),
-      fresh.map(({ tapId }) => tapId),
-      fresh.map(({ deviceId }) => deviceId),
-      fresh.map(({ fareAtMs }) => fareAtMs),
-      JSON.stringify(records.unsure),
-      JSON.stringify(records.syncs),
-      JSON.stringify(records.successions),
-      JSON.stringify(records.refused),
-      JSON.stringify(records.shifts),
-      stored.taps.map(({ tapId }) => tapId),
+      arrayText(whole.map(({ accountId }) => accountId)),
+      arrayText(whole.map(({ fareDay }) => fareDay)),
+      JSON.stringify(spansOf(taps)),
+      arrayText([...whole, ...goingOn].map(({ accountId }) => accountId)),
+      arrayText(before.map(({ tapId }) => tapId)),
     ],
   });
-  const row = rows[0] as FactColumns;
+  const row = rows[0] as (typeof rows)[number];
+  await storeFacts(client, records, fresh, row.corrected);
   const facts = {
-    taps: [...stored.taps, ...fresh],
+    taps,
     links: row.links ?? [],
     successions: [...(row.successions ?? []), ...records.successions],
     assignments: row.assignments ?? [],
@@ -174,7 +209,28 @@ async function storeAndLoad(
     closes: row.closes ?? [],
     repairs: row.repairs ?? [],
   };
-  return { facts, surroundings: stored.surroundings, decided: stored.decided };
+  return { facts, newTapIds, surroundings: stored.surroundings, decided: stored.decided };
+}
+
+/** What comes beside taps, and what is to be looked at because of them; the usual chunk has nothing of it. */
+async function storeFacts(
+  client: pg.PoolClient,
+  { unsure, syncs, successions, refused, shifts }: NewRecords,
+  fresh: readonly StoredTap[],
+  corrected: boolean,
+): Promise<void> {
+  const lists = [unsure, syncs, successions, refused, shifts];
+  if (!corrected && lists.every(({ length }) => length === 0)) return;
+  await client.query({
+    name: 'fare.store-facts',
+    text: STORE_FACTS,
+    values: [
+      arrayText(fresh.map(({ tapId }) => tapId)),
+      arrayText(fresh.map(({ deviceId }) => deviceId)),
+      `{${fresh.map(({ fareAtMs }) => fareAtMs).join(',')}}`,
+      ...lists.map((list) => JSON.stringify(list)),
+    ],
+  });
 }
 
 /** Taps that are not stored yet. Their accounts are locked: nobody stores them meanwhile. */
@@ -183,7 +239,7 @@ async function freshOf(client: pg.PoolClient, taps: readonly StoredTap[]): Promi
   const { rows } = await client.query<{ tap_id: string }>({
     name: 'fare.known-taps',
     text: KNOWN_TAPS,
-    values: [taps.map(({ tapId }) => tapId)],
+    values: [arrayText(taps.map(({ tapId }) => tapId))],
   });
   if (rows.length === 0) return taps;
   const known = new Set(rows.map((row) => row.tap_id));
@@ -194,11 +250,30 @@ async function freshOf(client: pg.PoolClient, taps: readonly StoredTap[]): Promi
 function tapRow(tap: StoredTap): CopyValue[] {
   const { belief } = tap;
   return [
-    ...[tap.tapId, tap.deviceId, tap.epoch, tap.seq, `\\x${tap.recordSha256}`, tap.tokenId, tap.mediumKind],
-    ...[tap.direction, tap.companions, tap.bags, tap.fareDay, tap.fareAtMs, tap.uncertaintyMs],
-    ...[belief.vehicleId, belief.routeId, belief.tripId, belief.directionId],
-    ...[tap.stopId, tap.stopConfidencePct, tap.stopSource, tap.stopUnsure, tap.passBackOf],
-    ...[arrayText(tap.flags), tap.receivedAtMs],
+    tap.tapId,
+    tap.deviceId,
+    tap.epoch,
+    tap.seq,
+    `\\x${tap.recordSha256}`,
+    tap.tokenId,
+    tap.mediumKind,
+    tap.direction,
+    tap.companions,
+    tap.bags,
+    tap.fareDay,
+    tap.fareAtMs,
+    tap.uncertaintyMs,
+    belief.vehicleId,
+    belief.routeId,
+    belief.tripId,
+    belief.directionId,
+    tap.stopId,
+    tap.stopConfidencePct,
+    tap.stopSource,
+    tap.stopUnsure,
+    tap.passBackOf,
+    arrayText(tap.flags),
+    tap.receivedAtMs,
   ];
 }
 

@@ -1,11 +1,13 @@
 /** What commands about settlements read and write; within the transaction that holds the gate of facts alone. */
 import type pg from 'pg';
+import { createFareCalendar } from '#pricing/fare-day.ts';
 import type { CommandWrites, SubmittedCommand } from '../commands.ts';
 import type { ActSigner, KeptAct, SettlementBooks, SettlementTerms } from '../settle-commands.ts';
 import { instantsOf, parsePeriod, type SettlementPeriod } from '../settlement/period.ts';
 import { floorAfter, readSettlementFacts, settlementBefore } from '../settlement/window.ts';
+import { CLAIM_KINDS } from './postgres-claims.ts';
 
-const KINDS = ['close-settlement', 'name-signer', 'sign-act'];
+const KINDS = ['close-settlement', 'name-signer', 'sign-act', ...CLAIM_KINDS];
 
 /** The books, where one of the commands asks for them; nothing is read for others. */
 export async function loadSettlementBooks(
@@ -38,7 +40,8 @@ async function booksOf(client: pg.PoolClient, period: SettlementPeriod, terms: S
        + (SELECT count(*) FROM fare.stuck WHERE sort = 'account-day' AND (body->>'fareDay')::date < $1::date))::int AS n`,
     [period.untilDay],
   );
-  const facts = await readSettlementFacts(client, window);
+  const calendar = createFareCalendar(terms.city.zone, terms.city.dayStart);
+  const facts = await readSettlementFacts(client, window, { tariffs: terms.tariffs, calendar });
   return { facts, untilMs, floorXact: await floorAfter(client, window), waiting: rows[0]?.n ?? 0 };
 }
 
@@ -95,8 +98,20 @@ export async function writeSettlements(
   { settlements, signers, signatures }: CommandWrites,
 ): Promise<void> {
   if (settlements.length + signers.length + signatures.length === 0) return;
+  const books = settlements.map(({ passes: _, ...book }) => book);
   await client.query(
     WRITE_SETTLEMENT,
-    [settlements, signers, signatures].map((rows) => JSON.stringify(rows)),
+    [books, signers, signatures].map((rows) => JSON.stringify(rows)),
   );
+  for (const { period, passes } of settlements)
+    for (let n = 0; n < passes.length; n += PASSES_AT_ONCE)
+      await client.query(WRITE_PASSES, [period, JSON.stringify(passes.slice(n, n + PASSES_AT_ONCE))]);
 }
+
+const PASSES_AT_ONCE = 5000;
+const WRITE_PASSES = `
+  INSERT INTO fare.pass_month (period, pass_id, currency, fare_product_id, earned_minor, earned_so_far_minor, left_minor, rides,
+    first_day, until_day)
+  SELECT $1, "passId", currency, "fareProductId", "earnedMinor", "earnedSoFarMinor", "leftMinor", rides, "firstDay", "untilDay"
+  FROM json_to_recordset($2) AS r ("passId" text, currency text, "fareProductId" text, "earnedMinor" bigint,
+    "earnedSoFarMinor" bigint, "leftMinor" bigint, rides int, "firstDay" date, "untilDay" date)`;

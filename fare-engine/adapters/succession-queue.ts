@@ -1,12 +1,14 @@
 /**
  * Media of which another token became known: taps under the new token were perhaps priced as a stranger's. Their
  * account-days are priced again, and their denials looked at, while no pricing transaction runs: whoever priced without
- * the succession has committed, whoever begins afterwards sees it. Closed days stay as they are.
+ * the succession has committed, whoever begins afterwards sees it. Days stay as they are that were closed before it was known;
+ * a close knows of records that still waited in the inbox, so its days are looked at too.
  */
 import type pg from 'pg';
 import { inTransaction } from '#platform/postgres.ts';
 import { FACTS_GATE } from './fare-statements.ts';
 import { accountsOfKin, kinTable } from './kin-statements.ts';
+import { FOREVER } from './place-statements.ts';
 
 export const ENQUEUE_SUCCESSIONS = `
 WITH RECURSIVE taken AS (
@@ -14,7 +16,15 @@ WITH RECURSIVE taken AS (
     SELECT queue_id FROM fare.succession_queue ORDER BY queue_id LIMIT $1))
   RETURNING token_id),
 ${kinTable('kin', 'SELECT DISTINCT token_id FROM taken')},
-open AS (SELECT coalesce(max(fare_day), '-infinity') AS after FROM fare.close),
+-- Of each medium the last day that was closed before anything was said of it.
+open AS MATERIALIZED (
+  SELECT t.token_id AS seed, (
+      SELECT coalesce(max(c.fare_day), '-infinity') FROM fare.close c WHERE c.known_from_ms < coalesce((
+        SELECT min(s.known_from_ms) FROM (
+          SELECT known_from_ms FROM fare.medium_succession s WHERE s.token_id = t.token_id
+          UNION ALL SELECT known_from_ms FROM fare.card_replacement r WHERE r.token_id = t.token_id
+          UNION ALL SELECT known_from_ms FROM fare.medium_par p WHERE p.token_id = t.token_id) AS s), ${FOREVER})) AS after
+    FROM (SELECT DISTINCT token_id FROM taken) AS t),
 whose AS MATERIALIZED (${accountsOfKin('kin')}),
 own AS (
   INSERT INTO fare.account AS a (account_id, derived_token_id, version)
@@ -24,7 +34,7 @@ own AS (
 queued AS (
   INSERT INTO fare.account_day_queue (account_id, fare_day, reason)
   SELECT DISTINCT w.account_id, t.fare_day, 'medium'
-    FROM kin k CROSS JOIN open
+    FROM kin k JOIN open ON open.seed = k.seed
    CROSS JOIN LATERAL (SELECT t.fare_day FROM fare.timed_tap t
       WHERE t.token_id = k.token_id AND t.fare_day > open.after OFFSET 0) AS t
     JOIN whose w ON w.seed = k.seed),

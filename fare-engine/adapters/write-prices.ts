@@ -3,43 +3,62 @@ import type pg from 'pg';
 import { type CopyValue, copyRows } from '#platform/copy-rows.ts';
 import type { Decision } from '../ledger/decision.ts';
 import type { PricingWrites } from '../ports.ts';
+import { accountWrites, type LockedAccounts, writeAccounts } from './account-statements.ts';
 import { DAY_COLUMNS, DECISION_COLUMNS, LEAF_COLUMNS, POSTING_COLUMNS, WRITE } from './fare-statements.ts';
 
-export async function writePrices(client: pg.PoolClient, writes: PricingWrites): Promise<void> {
+/** @param locked the accounts that were locked for it; none where only money moves and no day was priced */
+export async function writePrices(
+  client: pg.PoolClient,
+  writes: PricingWrites,
+  locked: LockedAccounts = new Map(),
+): Promise<void> {
   const { decisions, postings, leaves, atMs } = writes;
   const fresh = writes.days.filter(({ isNew }) => isNew);
-  const changed = writes.days.filter(({ isNew }) => !isNew);
-  await copyRows(client, DECISION_COLUMNS, decisions.map(decisionRow));
-  await copyRows(
-    client,
-    POSTING_COLUMNS,
-    postings.map((p) => [
-      ...[p.postingId, p.debitAccount, p.creditAccount, p.amountMinor, p.currency, p.tapId, p.revision],
-      ...[p.source, p.reverses, atMs],
-    ]),
-  );
-  await copyRows(
-    client,
-    LEAF_COLUMNS,
-    leaves.map(({ kind, ref, bytes }) => [kind, ref, bytes]),
-  );
-  await copyRows(
-    client,
-    DAY_COLUMNS,
-    fresh.map((day) => [
-      ...[day.accountId, day.fareDay, day.stateIn, day.stateOut, day.baseIn, day.baseOut, day.accountVersion],
-    ]),
-  );
+  const accounts = accountWrites(locked, writes);
+  const { changed } = accounts;
+  await copyRows(client, DECISION_COLUMNS, decisions, decisionRow);
+  await copyRows(client, POSTING_COLUMNS, postings, (p) => [
+    p.postingId,
+    p.debitAccount,
+    p.creditAccount,
+    p.amountMinor,
+    p.currency,
+    p.tapId,
+    p.revision,
+    p.source,
+    p.reverses,
+    atMs,
+    p.fareDay,
+  ]);
+  await copyRows(client, LEAF_COLUMNS, leaves, ({ kind, ref, bytes }) => [kind, ref, bytes]);
+  await copyRows(client, DAY_COLUMNS, fresh, (d) => [
+    d.accountId,
+    d.fareDay,
+    d.stateIn,
+    d.stateOut,
+    d.baseIn,
+    d.baseOut,
+    d.accountVersion,
+  ]);
+  await writeAccounts(client, locked, accounts);
   const rest = changed.length + writes.emptied.length + writes.enqueue.length + writes.troubles.length;
   if (rest + decisions.length === 0) return;
   await client.query(WRITE, [
-    JSON.stringify(changed.map((day) => ({ ...day, accountVersion: day.accountVersion.toString() }))),
+    `[${changed.map(dayText).join(',')}]`,
     JSON.stringify(writes.emptied),
     JSON.stringify(writes.enqueue),
     JSON.stringify(writes.troubles),
     atMs,
     decisions.length,
   ]);
+}
+
+/** States are JSON already: as texts within JSON they would be written and read letter by letter once more. */
+function dayText(day: PricingWrites['days'][number]): string {
+  const { accountId, fareDay, accountVersion } = day;
+  const key = JSON.stringify({ accountId, fareDay, accountVersion: accountVersion.toString() });
+  const { stateIn, stateOut, baseIn, baseOut } = day;
+  return `${key.slice(0, -1)},"stateIn":${stateIn},"stateOut":${stateOut},"baseIn":${baseIn},"baseOut":${baseOut}}`;
 }
 
 /** In the order of {@link DECISION_COLUMNS}. The steps go in as the exact text that the audit leaf has hashed. */

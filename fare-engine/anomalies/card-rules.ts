@@ -1,4 +1,5 @@
 /** Rules over one account's card: in whose hands it must be, and whether its right still was one. */
+import { givesRides } from '#pricing/concessions.ts';
 import type { Finding, RuleId } from './finding.ts';
 import { aboutTaps, gapMsMax, type HuntTap, inTime, type RightSpan, scorePermille } from './hunt-facts.ts';
 import type { RuleOf } from './rules-file.ts';
@@ -31,21 +32,27 @@ export function seriesOnVehicle(taps: readonly HuntTap[], rule: RuleOf<'series-o
 function densest(rides: readonly HuntTap[], windowMs: number): number {
   let most = 0;
   for (const [at, first] of rides.entries()) {
-    const last = rides.findLastIndex((tap, index) => index >= at && gapMsMax(first, tap) <= windowMs);
-    most = Math.max(most, last - at + 1);
+    let within = 0;
+    for (let next = at; next < rides.length; next++) {
+      const tap = rides[next] as HuntTap;
+      if (tap.atMs - first.atMs > windowMs) break;
+      if (next === at || gapMsMax(first, tap) <= windowMs) within++;
+    }
+    most = Math.max(most, within);
   }
   return most;
 }
 
-/** The card of a dead person is used: one finding for each day. Any right that ended by death dates it. */
+/**
+ * The card of a dead person is used: one finding for each day. Any right that ended by death dates it, by what was said of the
+ * death: the right itself may have ended long before.
+ */
 export function useAfterDeath(
   taps: readonly HuntTap[],
   rights: readonly RightSpan[],
   rule: RuleOf<'use-after-death'>,
 ): Finding[] {
-  const deaths = rights.flatMap((right) =>
-    right.endReason === 'death' && right.validUntilMs !== null ? [right.validUntilMs] : [],
-  );
+  const deaths = rights.flatMap(({ deathMs }) => (deathMs === null ? [] : [deathMs]));
   if (deaths.length === 0) return [];
   const endMs = Math.min(...deaths) + rule.graceS * 1000;
   const late = taps.filter((tap) => tap.atMs - tap.uncertaintyMs >= endMs);
@@ -59,7 +66,8 @@ export function useAfterDeath(
 
 /**
  * A ride was claimed under a right that had ended before it, by what is known now: its end became known when the day was
- * closed. Ends by death are a rule of their own. One finding for each day and right.
+ * closed. Ends by death are a rule of their own. A right of one row of law opens the other rows of its category, so whoever holds
+ * another right at that time may ride by that one. One finding for each day and right.
  */
 export function claimAfterEnd(
   taps: readonly HuntTap[],
@@ -71,8 +79,8 @@ export function claimAfterEnd(
     if (!tap.claimed || tap.concessionId === null) return false;
     const mine = rights.filter((right) => right.concessionId === tap.concessionId);
     const ended = mine.some((right) => endsBefore(right, tap.atMs - tap.uncertaintyMs - graceMs));
-    const dead = mine.some((right) => right.endReason === 'death');
-    return ended && !dead && !mine.some((right) => mayCover(right, tap, graceMs));
+    const dead = mine.some((right) => right.deathMs !== null);
+    return ended && !dead && !rights.some((right) => givesRides(right) && mayCover(right, tap, graceMs));
   });
   const groups = [...Map.groupBy(late, (tap) => tap.concessionId).values()].flatMap(byDay);
   return groups.map((group) => {

@@ -142,20 +142,24 @@ async function rightsOf(client: Queryable, accountIds: readonly string[]): Promi
       const now = entitlementFacts([grant], mine).find((fact) => fact.knownUntilMs === null);
       if (now === undefined) return [];
       const { concessionId, validFromMs, validUntilMs } = now;
-      const dead = mine.some(({ reason }) => reason === 'death');
-      const endReason = dead ? 'death' : (mine.at(-1)?.reason ?? null);
-      return [{ accountId: grant.accountId, concessionId, validFromMs, validUntilMs, endReason }];
+      const deaths = mine.flatMap(({ reason, validUntilMs: ms }) => (reason === 'death' ? [ms] : []));
+      const deathMs = deaths.length === 0 ? null : Math.min(...deaths);
+      const endReason = deathMs === null ? (mine.at(-1)?.reason ?? null) : 'death';
+      return [{ accountId: grant.accountId, concessionId, validFromMs, validUntilMs, endReason, deathMs }];
     }),
     (right) => right.accountId,
   );
 }
 
-async function serviceBook(client: Queryable, within: unknown[], days: DayBounds): Promise<ServiceBook> {
+async function serviceBook(client: Queryable, within: string[], days: DayBounds): Promise<ServiceBook> {
+  const bounds = within.map((day) => days.startOfMs(day));
   const assignments = await rowsOf<DeviceAssignment>(
     client,
     `SELECT assignment_id::text AS "assignmentId", device_id AS "deviceId", vehicle_id AS "vehicleId",
        carrier_id AS "carrierId", route_id AS "routeId", trip_id AS "tripId", valid_from_ms::float8 AS "validFromMs",
-       valid_until_ms::float8 AS "validUntilMs", known_from_ms::float8 AS "knownFromMs" FROM fare.device_assignment`,
+       valid_until_ms::float8 AS "validUntilMs", known_from_ms::float8 AS "knownFromMs" FROM fare.device_assignment
+     WHERE ${OF_PERIOD}`,
+    bounds,
   );
   const shifts = await rowsOf<ShiftEvent>(
     client,
@@ -164,22 +168,36 @@ async function serviceBook(client: Queryable, within: unknown[], days: DayBounds
        received_at_ms::float8 AS "receivedAtMs" FROM fare.shift WHERE fare_day >= $1 AND fare_day < $2`,
     within,
   );
-  return createServiceBook(assignments, shifts, days);
+  const heard = await rowsOf<{ deviceId: string; atMs: number | null }>(client, HEARD, bounds);
+  const heardMs = new Map(heard.flatMap(({ deviceId, atMs }) => (atMs === null ? [] : [[deviceId, atMs]])));
+  return createServiceBook(assignments, shifts, days, heardMs);
 }
 
-const SEVERAL_DEVICES = `AND d.vehicle_id IN (SELECT vehicle_id FROM fare.device_assignment
-  GROUP BY vehicle_id HAVING count(DISTINCT device_id) > 1)`;
+/** Assignments that hold at some time of a period: $1 its first instant, $2 the first after it. */
+const OF_PERIOD = 'valid_from_ms < $2 AND (valid_until_ms IS NULL OR valid_until_ms > $1)';
+
+/** A device tells its records in their order: what is older than the newest tap or clock reading of it has come, too. */
+const HEARD = `
+  SELECT a.device_id AS "deviceId", greatest(
+    (SELECT t.fare_at_ms FROM fare.tap t WHERE t.device_id = a.device_id ORDER BY t.fare_day DESC LIMIT 1),
+    (SELECT max(s.server_ms) FROM fare.clock_sync s WHERE s.device_id = a.device_id))::float8 AS "atMs"
+  FROM (SELECT DISTINCT device_id FROM fare.device_assignment WHERE ${OF_PERIOD}) AS a`;
 
 async function* neighbours(
   client: Queryable,
   period: HuntPeriod,
   services: ServiceBook,
 ): AsyncGenerator<Neighbours> {
+  // A cursor takes no parameters: the server quotes the names itself.
+  const names = JSON.stringify([...services.severalDevices]);
+  const [quoted] = await rowsOf<{ text: string }>(client, 'SELECT quote_literal($1) AS text', [names]);
+  const several = `SELECT json_array_elements_text((${quoted?.text})::json)`;
   for (const [scope, column] of [
     ['vehicle', 'vehicle_id'],
     ['route', 'route_id'],
   ] as const) {
-    const query = `SELECT ${TAP} ${FROM_TAPS(period)} AND d.${column} IS NOT NULL ${scope === 'vehicle' ? SEVERAL_DEVICES : ''}
+    const query = `SELECT ${TAP} ${FROM_TAPS(period)} AND d.${column} IS NOT NULL
+      ${scope === 'vehicle' ? `AND d.vehicle_id IN (${several})` : ''}
       ORDER BY d.${column}, t.fare_day, t.fare_at_ms, t.tap_id`;
     const idOf = (tap: HuntTap) => (scope === 'vehicle' ? tap.vehicleId : tap.routeId) as string;
     const all = pages<HuntTap>(client, `hunted_${scope}`, query);

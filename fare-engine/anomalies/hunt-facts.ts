@@ -30,6 +30,8 @@ export interface RightSpan {
   readonly validFromMs: number;
   readonly validUntilMs: number | null;
   readonly endReason: string | null;
+  /** When its holder died, where that ended it. A right that had ended before says so too. `null` = nothing is known of a death. */
+  readonly deathMs: number | null;
 }
 
 /** One person's taps in the period and all of that person's rights. */

@@ -20,11 +20,15 @@ export interface ServiceBook {
   readonly severalDevices: ReadonlySet<string>;
 }
 
-/** Indexes the facts of a period. */
+/**
+ * Indexes the facts of a period. `heardMs`: the last instant of which each device has told something; after it nobody knows whether it
+ * is silent or its records are on their way, so it is not taken to be at work. A device that is not in it never told anything.
+ */
 export function createServiceBook(
   assignments: readonly DeviceAssignment[],
   shifts: readonly ShiftEvent[],
   days: DayBounds,
+  heardMs: ReadonlyMap<string, number>,
 ): ServiceBook {
   const book = createShiftBook({ assignments, shifts });
   const ofVehicle = Map.groupBy(assignments, (fact) => fact.vehicleId);
@@ -42,8 +46,9 @@ export function createServiceBook(
       const edges = [start, ...new Set(inside.sort((a, b) => a - b)), end];
       return edges.slice(1).flatMap((untilMs, at) => {
         const fromMs = edges[at] as number;
-        return book.deviceAt(deviceId, fromMs, null)?.vehicleId === vehicleId
-          ? [{ deviceId, fromMs, untilMs }]
+        const toldMs = Math.min(untilMs, heardMs.get(deviceId) ?? fromMs);
+        return toldMs > fromMs && book.deviceAt(deviceId, fromMs, null)?.vehicleId === vehicleId
+          ? [{ deviceId, fromMs, untilMs: toldMs }]
           : [];
       });
     });

@@ -58,12 +58,14 @@ export function createShareBook(counts: Iterable<DeviceCount>, rule: SilenceRule
 
 /** Looks at one day of one group. */
 export function silentValidator(neighbours: Neighbours, shares: ShareBook, rule: SilenceRule): Finding[] {
-  const taps = inTime(neighbours.taps).filter((tap) => tap.ride);
+  const touches = inTime(neighbours.taps);
+  const taps = touches.filter((tap) => tap.ride);
   const unsure = (tap: HuntTap) => tap.uncertaintyMs > rule.clockUnsureBeyondS * 1000;
   const sure = taps.filter((tap) => !unsure(tap));
   const devices = [...new Set(neighbours.service.map(({ deviceId }) => deviceId))].sort();
   return devices.flatMap((deviceId) => {
-    const own = taps.filter((tap) => tap.deviceId === deviceId);
+    // A repeated touch is no boarding, but a validator that saw it was not silent.
+    const own = touches.filter((tap) => tap.deviceId === deviceId);
     // A tap of its own whose time is not sure may lie in the silence.
     if (own.some(unsure)) return [];
     const share = shares.shareOf(neighbours, deviceId);

@@ -48,8 +48,13 @@ async function rangeHash(read: ReadTile, { from, until }: LeafRange, size: numbe
   return nodeHash(left, await rangeHash(read, { from: middle, until }, size));
 }
 
-/** Hash of a subtree of 2^height leaves: a hash of a tile, or the root over some neighbours in one. */
-async function wholeSubtree(read: ReadTile, height: number, index: number, size: number): Promise<Buffer> {
+/** Hash of a subtree of 2^height leaves: a hash of a tile, or the root over some neighbours in one. @throws TileMissing */
+export async function wholeSubtree(
+  read: ReadTile,
+  height: number,
+  index: number,
+  size: number,
+): Promise<Buffer> {
   const level = Math.floor(height / 8);
   const across = 2 ** (height % 8);
   const first = index * across;

@@ -48,13 +48,35 @@ export interface Chargeback {
   readonly currency: string;
 }
 
+/** A chargeback without its form: it cannot be taken, and is kept by name for a person. */
+export interface MalformedChargeback {
+  /** Of its bytes: that is what it is known by. */
+  readonly sha256: string;
+  /** `null` = it has none that could be read. */
+  readonly n: number | null;
+  /** Which fields are wrong, and how; none of what stands in them. */
+  readonly problem: string;
+}
+
+export interface ChargebackPage {
+  readonly chargebacks: readonly Chargeback[];
+  readonly malformed: readonly MalformedChargeback[];
+  /** Whether there may be more. */
+  readonly full: boolean;
+  /** The list itself is no list (too long): by name, for a person. */
+  readonly unread?: MalformedChargeback;
+}
+
 export interface Acquirer {
   /** Chargebacks after the n-th, in their order, some at a time. */
-  chargebacks(after: number): Promise<readonly Chargeback[]>;
+  chargebacks(after: number): Promise<ChargebackPage>;
   authorise(request: AuthorisationRequest): Promise<AcquirerAnswer>;
   clear(request: FollowUpRequest): Promise<AcquirerAnswer>;
   refund(request: FollowUpRequest): Promise<AcquirerAnswer>;
-  /** What became of a request; `null` = it never arrived. */
+  /**
+   * What became of a request; `null` = it never arrived.
+   * @throws AcquirerSilent also where the question itself is not taken: that says nothing of the request.
+   */
   status(key: string): Promise<AcquirerAnswer | null>;
 }
 
@@ -68,8 +90,11 @@ export class AcquirerSilent extends Error {
 
 /** The acquirer does not take the request itself (a wrong login, a malformed field): asking again does not help. */
 export class AcquirerRefused extends Error {
+  /** How it said so, e.g. `HTTP 422`. */
+  readonly code: string;
   constructor(why: string) {
     super(`the acquirer does not take the request: ${why}`);
     this.name = 'AcquirerRefused';
+    this.code = why;
   }
 }

@@ -7,12 +7,16 @@ import { type BankTerms, mayAskAgain } from './bank-terms.ts';
 
 export interface Payment {
   readonly paymentId: string;
-  /** `nominal`: is the card good? `charge`: the rides of some days. `refund`: something back of a charge. */
-  readonly kind: 'nominal' | 'charge' | 'refund';
+  /**
+   * `nominal`: is the card good? `charge`: the rides of some days. `refund`: something back of a charge. `offset`: days and
+   * accounts that make up for each other, or for a part of a disputed debt; no bank is asked.
+   */
+  readonly kind: 'nominal' | 'charge' | 'refund' | 'offset';
   readonly tokenId: string;
   readonly amountMinor: bigint;
   readonly currency: string;
   readonly tapId: string;
+  /** The charge that a refund gives back of, or that an offset makes smaller. */
   readonly refunds: string | null;
   readonly madeAtMs: number;
 }
@@ -35,10 +39,19 @@ export type PaymentEventKind =
   | 'released'
   /** Paid at the payment provider. */
   | 'paid'
+  /** The bank took back its amount, all or a part of what was cleared. */
   | 'charged-back'
+  /** What its rider is owed elsewhere was taken off a disputed debt. */
+  | 'lowered'
   | 'written-off'
   /** Its items are owed anew: another payment takes its place. */
-  | 'withdrawn';
+  | 'withdrawn'
+  /** An offset stands. */
+  | 'settled'
+  /** The acquirer does not take the request as it is: a person has to look. */
+  | 'refused'
+  /** A person has looked: the acquirer is asked once more. */
+  | 'resumed';
 
 export interface PaymentEvent {
   readonly n: number;
@@ -50,17 +63,34 @@ export interface PaymentEvent {
   readonly atMs: number;
 }
 
-/** Where a payment stands. */
+/** Where a payment stands. `owedMinor`: what its rider would have to pay now. */
 export type Standing =
   | { readonly phase: 'new' }
   | { readonly phase: 'asking'; readonly key: string; readonly operation: Operation }
+  /** The acquirer does not take its request; `code` says how. Nothing is asked until a person says so. */
+  | {
+      readonly phase: 'refused';
+      readonly key: string;
+      readonly operation: Operation;
+      readonly code: string;
+      readonly sinceMs: number;
+    }
   /** Authorised, and not taken yet. */
   | { readonly phase: 'approved'; readonly reference: string }
   /** The rider owes it: refused, or charged back. */
-  | { readonly phase: 'debt'; readonly code: string; readonly refusals: number; readonly sinceMs: number }
-  | { readonly phase: 'held'; readonly key: string; readonly sinceMs: number }
-  | { readonly phase: 'written-off'; readonly sinceMs: number }
-  | { readonly phase: 'done'; readonly how: 'good' | 'cleared' | 'refunded' | 'paid' | 'withdrawn' | 'bad' };
+  | {
+      readonly phase: 'debt';
+      readonly code: string;
+      readonly refusals: number;
+      readonly sinceMs: number;
+      readonly owedMinor: bigint;
+    }
+  | { readonly phase: 'held'; readonly key: string; readonly sinceMs: number; readonly owedMinor: bigint }
+  | { readonly phase: 'written-off'; readonly sinceMs: number; readonly owedMinor: bigint }
+  | {
+      readonly phase: 'done';
+      readonly how: 'good' | 'cleared' | 'refunded' | 'paid' | 'withdrawn' | 'settled' | 'bad';
+    };
 
 export type Operation = 'authorise' | 'clear' | 'refund';
 
@@ -78,53 +108,112 @@ function timesAsked(events: readonly PaymentEvent[], operation: Operation): numb
   return events.filter(({ kind, key }) => kind === 'asked' && operationOf(key ?? '') === operation).length;
 }
 
+/** A charge's sums: positions in its amount, from 0, each up to which something has happened. */
+export interface ChargeSums {
+  readonly cleared: boolean;
+  /** What the bank has taken back of it. */
+  readonly backMinor: bigint;
+  /** What its rider paid, or was taken off, of what he owed. */
+  readonly settledMinor: bigint;
+  /** What was written off stands from `settledMinor` up to here. */
+  readonly lostMinor: bigint;
+  /** What he still owes, once it is a debt. */
+  readonly owedMinor: bigint;
+}
+
+/** Adds up a charge. */
+export function sumsOf({ amountMinor }: Payment, events: readonly PaymentEvent[]): ChargeSums {
+  let cleared = false;
+  let backMinor = 0n;
+  let settledMinor = 0n;
+  let lostMinor = 0n;
+  const untilMinor = (): bigint => (cleared ? backMinor : amountMinor);
+  for (const { kind, amountMinor: said } of events) {
+    if (kind === 'cleared') cleared = true;
+    if (kind === 'charged-back') backMinor += said ?? amountMinor;
+    if (kind === 'paid' || kind === 'lowered') settledMinor += said ?? untilMinor() - settledMinor;
+    if (kind === 'written-off') lostMinor = untilMinor();
+  }
+  return { cleared, backMinor, settledMinor, lostMinor, owedMinor: untilMinor() - settledMinor };
+}
+
 /** Where it stands after its events, in their order. */
-export function standingOf({ kind }: Payment, events: readonly PaymentEvent[]): Standing {
+export function standingOf(payment: Payment, events: readonly PaymentEvent[]): Standing {
   let standing: Standing = { phase: 'new' };
   let refusals = 0;
   let sinceMs = 0;
   let before: Standing = standing;
-  for (const event of events) {
-    const was: Standing = standing;
+  events.forEach((event, at) => {
+    const owed = (): bigint => sumsOf(payment, events.slice(0, at + 1)).owedMinor;
     switch (event.kind) {
       case 'asked':
-        standing = { phase: 'asking', key: event.key ?? '', operation: operationOf(event.key ?? '') };
+      case 'resumed':
+        standing = { phase: 'asking', ...requestOf(event) };
+        break;
+      case 'refused':
+        standing = { phase: 'refused', ...requestOf(event), code: event.code ?? '', sinceMs: event.atMs };
         break;
       case 'approved':
         standing =
-          kind === 'nominal'
+          payment.kind === 'nominal'
             ? { phase: 'done', how: 'good' }
             : { phase: 'approved', reference: event.reference ?? '' };
         break;
       case 'declined':
       case 'charged-back':
-        if (kind !== 'charge') {
+        if (payment.kind !== 'charge') {
           standing = { phase: 'done', how: 'bad' };
           break;
         }
         refusals += 1;
-        if (sinceMs === 0) sinceMs = event.atMs;
-        standing = { phase: 'debt', code: event.code ?? '', refusals, sinceMs };
+        if (sinceMs === 0 || event.kind === 'charged-back') sinceMs = event.atMs;
+        standing = { phase: 'debt', code: event.code ?? '', refusals, sinceMs, owedMinor: owed() };
         break;
       case 'held':
-        before = was;
-        standing = { phase: 'held', key: event.key ?? '', sinceMs: event.atMs };
+        before = standing;
+        standing = { phase: 'held', key: event.key ?? '', sinceMs: event.atMs, owedMinor: owed() };
         break;
       case 'released':
         standing = before;
         break;
       case 'written-off':
-        standing = { phase: 'written-off', sinceMs: event.atMs };
+        standing = { phase: 'written-off', sinceMs: event.atMs, owedMinor: owed() };
+        break;
+      case 'paid':
+      case 'lowered':
+        standing = afterPaying(standing.phase === 'held' ? before : standing, owed());
         break;
       case 'cleared':
       case 'refunded':
-      case 'paid':
       case 'withdrawn':
+      case 'settled':
         standing = { phase: 'done', how: event.kind };
         break;
     }
-  }
+  });
   return standing;
+}
+
+function requestOf({ key }: PaymentEvent): { key: string; operation: Operation } {
+  return { key: key ?? '', operation: operationOf(key ?? '') };
+}
+
+/** A debt of which something was paid; nothing left is the end of it. */
+function afterPaying(debt: Standing, owedMinor: bigint): Standing {
+  return owedMinor > 0n && 'owedMinor' in debt ? { ...debt, owedMinor } : { phase: 'done', how: 'paid' };
+}
+
+/** Whether its bank has said no to giving something back; what it was made of is then owed to its riders anew. */
+export function isDeclinedRefund(
+  { kind }: Pick<Payment, 'kind'>,
+  events: readonly Pick<PaymentEvent, 'kind'>[],
+): boolean {
+  return kind === 'refund' && events.some((event) => event.kind === 'declined');
+}
+
+/** Whether a bank has taken something back of it: its rider disputes it, and nobody asks his bank for it again. */
+export function isDisputed(events: readonly PaymentEvent[]): boolean {
+  return events.some(({ kind }) => kind === 'charged-back');
 }
 
 /** What is to be done with a payment now, or when to look at it again; `null` = never, unless something happens to it. */
@@ -137,11 +226,13 @@ export type Step =
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 86_400_000;
+/** What waits for a person is looked at by nobody before then, and stays in its queue. */
+export const NEVER_MS = 9_000_000_000_000_000;
 
 export function nextStep(
   payment: Payment,
   events: readonly PaymentEvent[],
-  terms: Pick<BankTerms, 'retryAfterH' | 'writeOffAfterDays' | 'codes'>,
+  terms: Pick<BankTerms, 'retryAfterH' | 'writeOffAfterDays' | 'againCodes'>,
   nowMs: number,
 ): Step {
   const standing = standingOf(payment, events);
@@ -163,6 +254,8 @@ export function nextStep(
       return ask('clear');
     case 'debt':
       return stepOfDebt(standing, events, terms, nowMs, ask);
+    case 'refused':
+      return { do: 'wait', untilMs: NEVER_MS };
     default:
       return { do: 'wait', untilMs: null };
   }
@@ -171,27 +264,29 @@ export function nextStep(
 function stepOfDebt(
   { code, refusals, sinceMs }: Extract<Standing, { phase: 'debt' }>,
   events: readonly PaymentEvent[],
-  terms: Pick<BankTerms, 'retryAfterH' | 'writeOffAfterDays' | 'codes'>,
+  terms: Pick<BankTerms, 'retryAfterH' | 'writeOffAfterDays' | 'againCodes'>,
   nowMs: number,
   ask: (operation: Operation) => Step,
 ): Step {
   const lostMs = sinceMs + terms.writeOffAfterDays * DAY_MS;
   if (nowMs >= lostMs) return { do: 'write-off' };
   const afterH = terms.retryAfterH[refusals - 1];
-  const charged = events.some(({ kind }) => kind === 'charged-back');
   // Who has disputed a charge is not charged again without his own doing.
-  if (afterH === undefined || charged || !mayAskAgain(code, terms)) return { do: 'wait', untilMs: lostMs };
+  if (afterH === undefined || isDisputed(events) || !mayAskAgain(code, terms))
+    return { do: 'wait', untilMs: lostMs };
   const last = events.findLast(({ kind }) => kind === 'declined') as PaymentEvent;
   const dueMs = last.atMs + afterH * HOUR_MS;
   return nowMs >= dueMs ? ask('authorise') : { do: 'wait', untilMs: Math.min(dueMs, lostMs) };
 }
 
 /** Whether a payment in this state is a debt that its rider can pay now. */
-export function isPayable(standing: Standing): boolean {
+export function isPayable(
+  standing: Standing,
+): standing is Extract<Standing, { phase: 'debt' | 'written-off' }> {
   return standing.phase === 'debt' || standing.phase === 'written-off';
 }
 
 /** Whether a payment in this state keeps its card on the deny list. */
-export function isOwed(standing: Standing): boolean {
+export function isOwed(standing: Standing): standing is Extract<Standing, { owedMinor: bigint }> {
   return isPayable(standing) || standing.phase === 'held';
 }

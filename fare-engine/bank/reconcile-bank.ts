@@ -5,6 +5,8 @@
 
 /** A line of a file, with where it stands. */
 export interface FileLine {
+  /** Where several files are one book: which of them. */
+  readonly file?: string;
   /** From 1, the header is line 1. */
   readonly line: number;
   readonly reference: string;
@@ -14,7 +16,8 @@ export interface FileLine {
 
 export interface ClearingLine extends FileLine {
   readonly settledOn: string;
-  readonly kind: 'clearing' | 'refund' | 'chargeback';
+  /** `chargeback-returned`: the acquirer gives back what it had taken for a chargeback. */
+  readonly kind: 'clearing' | 'refund' | 'chargeback' | 'chargeback-returned';
   readonly feeMinor: bigint;
 }
 
@@ -31,11 +34,13 @@ export interface TillLine extends FileLine {
 /** `reference`: whose payout or deposit of which day it is, `<acquirer, provider or till>-<date>`. */
 export interface StatementLine extends FileLine {
   readonly bookedOn: string;
+  /** Money that came, or went, and goes back: the bank takes back an entry, or a payment was returned. */
+  readonly returned?: boolean;
 }
 
 /** What the ledger has, each under the reference of who moved it. */
 export interface LedgerDay {
-  /** Clearings, refunds and chargebacks of the day and of every reference that the file names. */
+  /** Clearings, refunds, chargebacks and those that were given back, of the day and of every reference that the file names. */
   readonly clearing: readonly LedgerMove[];
   /** What came in at the provider, of the day and of every reference that its file names. */
   readonly provider: readonly LedgerMove[];
@@ -77,10 +82,14 @@ export type DifferenceReason =
   /** The bank booked nothing for it. */
   | 'payout-missing'
   /** The bank booked another sum than the file comes to. */
-  | 'payout-amount';
+  | 'payout-amount'
+  /** What the bank had booked has gone back. */
+  | 'returned';
 
 export interface MoneyDifference {
   readonly book: 'clearing' | 'provider' | 'tills' | 'statement';
+  /** Where several files are one book: which of them. */
+  readonly file?: string;
   /** Line of the file; `null` = it is missing there. */
   readonly line: number | null;
   readonly reference: string;
@@ -109,7 +118,7 @@ export function reconcileMoney(ledger: LedgerDay, files: DayFiles, rules: MoneyR
 }
 
 type Note = (
-  line: number | null,
+  line: Pick<FileLine, 'file' | 'line'> | null,
   reference: string,
   reason: DifferenceReason,
   expectedMinor: bigint | null,
@@ -118,8 +127,10 @@ type Note = (
 
 function notes(book: MoneyDifference['book']): { found: MoneyDifference[]; note: Note } {
   const found: MoneyDifference[] = [];
-  const note: Note = (line, reference, reason, expectedMinor, foundMinor) =>
-    found.push({ book, line, reference, reason, expectedMinor, foundMinor });
+  const note: Note = (at, reference, reason, expectedMinor, foundMinor) => {
+    const file = at?.file === undefined ? {} : { file: at.file };
+    found.push({ book, ...file, line: at?.line ?? null, reference, reason, expectedMinor, foundMinor });
+  };
   return { found, note };
 }
 
@@ -136,7 +147,8 @@ function ofClearing(
     keyOf,
     note,
   );
-  for (const { line, kind, reference, amountMinor, feeMinor, settledOn } of lines) {
+  for (const line of lines) {
+    const { kind, reference, amountMinor, feeMinor, settledOn } = line;
     if (feePermille === undefined || settledOn !== day) continue;
     const agreed = kind === 'clearing' ? (amountMinor * feePermille + 500n) / 1000n : 0n;
     if (feeMinor !== agreed) note(line, reference, 'fee', agreed, feeMinor);
@@ -166,23 +178,34 @@ function matchMoves<L extends FileLine & { readonly ofDay: boolean; readonly kin
   keyOf: (entry: { kind: string; reference: string }) => string,
   note: Note,
 ): void {
-  const known = new Map(moves.map((move) => [keyOf(move), move]));
-  const seen = new Set<string>();
-  for (const line of lines) {
-    const key = keyOf({ kind: line.kind ?? 'paid', reference: line.reference });
-    const move = known.get(key);
-    const again = seen.has(key);
-    seen.add(key);
+  const left = Map.groupBy(moves, keyOf);
+  const known = new Set(left.keys());
+  const take = (line: L, fits: (move: LedgerMove) => boolean): LedgerMove | undefined => {
+    const rest = left.get(keyOf({ kind: line.kind ?? 'paid', reference: line.reference })) ?? [];
+    const at = rest.findIndex(fits);
+    return at < 0 ? undefined : rest.splice(at, 1)[0];
+  };
+  const same = (line: L) => (move: LedgerMove) =>
+    move.amountMinor === line.amountMinor && move.currency === line.currency;
+  // Several parts of one clearing may be charged back: what fits exactly is matched first.
+  const others = lines.filter((line) => take(line, same(line)) === undefined);
+  for (const line of others) {
+    const move = take(line, () => true);
+    const again = known.has(keyOf({ kind: line.kind ?? 'paid', reference: line.reference }));
     if (!line.ofDay) continue;
-    if (again) note(line.line, line.reference, 'duplicate', null, line.amountMinor);
-    else if (move === undefined) note(line.line, line.reference, 'missing-in-ledger', null, line.amountMinor);
-    else if (move.currency !== line.currency)
-      note(line.line, line.reference, 'currency', move.amountMinor, line.amountMinor);
-    else if (move.amountMinor !== line.amountMinor)
-      note(line.line, line.reference, 'amount', move.amountMinor, line.amountMinor);
+    if (move === undefined)
+      note(line, line.reference, again ? 'duplicate' : 'missing-in-ledger', null, line.amountMinor);
+    else
+      note(
+        line,
+        line.reference,
+        move.currency === line.currency ? 'amount' : 'currency',
+        move.amountMinor,
+        line.amountMinor,
+      );
   }
-  for (const [key, move] of known)
-    if (move.ofDay && !seen.has(key)) note(null, move.reference, 'missing-in-file', move.amountMinor, null);
+  for (const move of [...left.values()].flat())
+    if (move.ofDay) note(null, move.reference, 'missing-in-file', move.amountMinor, null);
 }
 
 function ofTills(
@@ -194,7 +217,8 @@ function ofTills(
   const keyOf = (name: string, currency: string): string => `${name} ${currency}`;
   const known = new Map(sums.map((sum) => [keyOf(sum.till, sum.currency), sum.amountMinor]));
   const seen = new Set<string>();
-  for (const { line, reference, amountMinor, currency, day: counted } of lines) {
+  for (const line of lines) {
+    const { reference, amountMinor, currency, day: counted } = line;
     if (counted !== day) continue;
     const key = keyOf(reference, currency);
     const expected = known.get(key) ?? 0n;
@@ -209,12 +233,19 @@ function ofTills(
   return found;
 }
 
+/** What a line adds to its day's payout. */
+export function netOf({ kind, amountMinor, feeMinor }: ClearingLine): bigint {
+  const comesIn = kind === 'clearing' || kind === 'chargeback-returned';
+  return (comesIn ? amountMinor : -amountMinor) - feeMinor;
+}
+
 /** What the bank must have booked: each file's net sum as one payout, each till's count as one deposit. */
 function ofStatement(
   lines: readonly StatementLine[],
-  { clearing, provider, tills }: DayFiles,
+  files: DayFiles,
   { day, acquirerId, providerId }: MoneyRules,
 ): MoneyDifference[] {
+  const { clearing, provider, tills } = files;
   const { found, note } = notes('statement');
   const expected = new Map<string, bigint>();
   const expect = (whose: string, currency: string, amountMinor: bigint): void => {
@@ -222,22 +253,24 @@ function ofStatement(
     expected.set(key, (expected.get(key) ?? 0n) + amountMinor);
   };
   for (const line of clearing ?? [])
-    if (line.settledOn === day)
-      expect(
-        acquirerId,
-        line.currency,
-        (line.kind === 'clearing' ? line.amountMinor : -line.amountMinor) - line.feeMinor,
-      );
+    if (line.settledOn === day) expect(acquirerId, line.currency, netOf(line));
   for (const line of provider ?? [])
     if (line.paidOn === day) expect(providerId, line.currency, line.amountMinor - line.feeMinor);
   for (const line of tills ?? [])
     if (line.day === day) expect(line.reference, line.currency, line.amountMinor);
   const seen = new Set<string>();
-  for (const { line, reference, amountMinor, currency } of lines) {
+  const unasked = unaskedOwners(files, { acquirerId, providerId });
+  for (const line of lines) {
+    const { reference, amountMinor, currency } = line;
     const key = `${reference} ${currency}`;
     const sum = expected.get(key);
+    const isOurs = reference.endsWith(`-${day}`) && !unasked(reference.slice(0, -day.length - 1));
+    if (line.returned === true) {
+      if (isOurs) note(line, reference, 'returned', null, amountMinor);
+      continue;
+    }
     if (sum === undefined) {
-      if (reference.endsWith(`-${day}`)) note(line, reference, 'missing-in-ledger', null, amountMinor);
+      if (isOurs) note(line, reference, 'missing-in-ledger', null, amountMinor);
     } else if (seen.has(key)) note(line, reference, 'duplicate', null, amountMinor);
     else if (sum !== amountMinor) note(line, reference, 'payout-amount', sum, amountMinor);
     seen.add(key);
@@ -245,4 +278,16 @@ function ofStatement(
   for (const [key, sum] of expected)
     if (sum !== 0n && !seen.has(key)) note(null, key.split(' ')[0] as string, 'payout-missing', sum, null);
   return found;
+}
+
+/** Whose money no file was given for: nobody knows what the bank should have booked for them. */
+function unaskedOwners(
+  { clearing, provider, tills }: DayFiles,
+  { acquirerId, providerId }: Pick<MoneyRules, 'acquirerId' | 'providerId'>,
+): (owner: string) => boolean {
+  return (owner) => {
+    if (owner === acquirerId) return clearing === undefined;
+    if (owner === providerId) return provider === undefined;
+    return tills === undefined;
+  };
 }

@@ -10,8 +10,8 @@ export interface BundleTap {
   /** 1 counted, -1 taken back. */
   readonly direction: number;
   readonly fareDay: string;
-  /** Local hour of the ride, 0 to 23. */
-  readonly hour: number;
+  /** Beginning of the hour of the ride in the city's time, with its distance to UTC: `2025-10-14T09:00+03:00`. */
+  readonly hour: string;
   readonly claimRide: boolean;
   readonly concessionMinor: string;
   readonly units: string;
@@ -62,7 +62,7 @@ export function linesCsv(claim: ClaimText): string {
   ];
   const rows = claim.lines.map((line) => [
     ...[line.lineId, line.origin, claim.carrierId, claim.fundingId, line.concessionId, line.riderCategoryId],
-    ...[line.routeId, line.rule?.['compensation_id'] ?? null, line.rule?.['basis'] ?? null, line.rides],
+    ...[line.routeId, line.rule?.compensation_id ?? null, line.rule?.basis ?? null, line.rides],
     ...[line.transfers, line.concessionMinor, line.amountMinor, line.claimedMinor, line.unfundedMinor],
     ...[line.vatMinor, line.reasons.join(' '), claim.currency],
   ]);
@@ -115,12 +115,28 @@ export function parseManifest(text: string): Manifest | null {
 export const sha256Of = (bytes: Uint8Array | string): string =>
   createHash('sha256').update(bytes).digest('hex');
 
-/** A proof that a decision is in the audit log, by its hash alone: what it says of an account stays inside. */
+/** What a decision says of a ride, and where that stands in the audit log. In the order of rows of taps.csv. */
 export interface TapProof {
   readonly tapRef: string;
   readonly revision: number;
+  /** Number of the leaf; they rise from row to row. */
   readonly index: number;
-  /** Base64. */
-  readonly leafHash: string;
-  readonly path: readonly string[];
+  /** Exact text of the leaf. */
+  readonly leaf: string;
+  /** Base64 hashes of the whole subtrees between the leaf before and this one. */
+  readonly before: readonly string[];
+}
+
+/** Last line of the proofs: the subtrees after the last leaf. */
+export interface ProofEnd {
+  readonly after: readonly string[];
+}
+
+/** Beginning of an hour as a bundle writes it. @param wallMs the same instant as local time */
+export function hourText(hourMs: number, wallMs: number): string {
+  const minutes = Math.round((wallMs - hourMs) / 60_000);
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const size = Math.abs(minutes);
+  const offset = `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+  return `${new Date(wallMs).toISOString().slice(0, 16)}${offset}`;
 }

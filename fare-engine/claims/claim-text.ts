@@ -3,12 +3,33 @@
  * the first version; what objections brought stands beside them as corrections.
  */
 import { type Static, Type } from 'typebox';
-import { keyed } from '#contracts/keyed.ts';
 import { parserOf } from '#contracts/parse.ts';
+import { CompensationRow } from '#pricing/compensation.ts';
 import type { ClaimDraft, ClaimLine } from './model.ts';
 
 const Digits = Type.String({ pattern: '^(0|-?[1-9][0-9]*)$' });
 const Maybe = Type.Union([Type.String(), Type.Null()]);
+
+/** The row of compensation.yaml that a line follows. */
+export const RuleText = Type.Object({
+  compensation_id: Type.String(),
+  concession_id: Type.Optional(Type.String()),
+  agency_id: Type.Optional(Type.String()),
+  basis: CompensationRow.properties.basis,
+  reference_media_id: Type.Optional(Type.String()),
+  rate_minor: CompensationRow.properties.rate_minor,
+  coef_bp: CompensationRow.properties.coef_bp,
+  vat: CompensationRow.properties.vat,
+  vat_bp: CompensationRow.properties.vat_bp,
+  round_mode: CompensationRow.properties.round_mode,
+  monthly_limit_minor: CompensationRow.properties.monthly_limit_minor,
+  valid_from: Type.String(),
+  /** Absent: it has no end. */
+  valid_to: Type.Optional(Type.String()),
+  act: Type.String(),
+  article: Type.String(),
+});
+export type RuleText = Static<typeof RuleText>;
 
 /** Why a claim asks for another sum than the ledger's budget account holds. */
 export type Difference =
@@ -48,10 +69,7 @@ export const ClaimText = Type.Object({
       riderCategoryId: Maybe,
       routeId: Maybe,
       packageHash: Maybe,
-      rule: Type.Union([
-        keyed('^[a-z_]{1,40}$', Type.Union([Type.String(), Type.Integer()]), { maxProperties: 16 }),
-        Type.Null(),
-      ]),
+      rule: Type.Union([RuleText, Type.Null()]),
       unitsPerMinor: Digits,
       rides: Type.Integer(),
       transfers: Type.Integer(),
@@ -63,7 +81,24 @@ export const ClaimText = Type.Object({
       unfundedMinor: Digits,
       vatMinor: Digits,
       reasons: Type.Array(Type.String()),
+      /** The month's fixed sum of the rule is in it. */
+      fixedSum: Type.Optional(Type.Boolean()),
     }),
+  ),
+  /** Full prices that differences were taken to, or from, by package, product and medium; `null` = the product has none. */
+  prices: Type.Optional(
+    Type.Array(
+      Type.Object({
+        packageHash: Type.String(),
+        fareProductId: Type.String(),
+        fareMediaId: Maybe,
+        minor: Type.Union([Digits, Type.Null()]),
+      }),
+    ),
+  ),
+  /** Of rules with a limit: what the month's claims of other carriers use of it, in units. */
+  limits: Type.Optional(
+    Type.Array(Type.Object({ compensationId: Type.String(), elsewhereUnits: Digits, unitsPerMinor: Digits })),
   ),
   /** Of this claim, or of an earlier one of the same parties. */
   corrections: Type.Array(
@@ -90,7 +125,7 @@ export interface ClaimFrame {
 
 /** The first version of a claim. */
 export function firstVersion(draft: ClaimDraft, frame: ClaimFrame): ClaimText {
-  const { lines, ...party } = draft;
+  const { lines, prices, limits, ...party } = draft;
   const { ledgerMinor, corrections, ...around } = frame;
   return {
     v: 1,
@@ -101,7 +136,9 @@ export function firstVersion(draft: ClaimDraft, frame: ClaimFrame): ClaimText {
     supersedes: null,
     ledgerMinor: ledgerMinor.toString(),
     differsBy: differencesOf(lines, corrections, ledgerMinor),
-    lines: lines.filter(saysSomething).map(textOfLine),
+    lines: lines.map(textOfLine),
+    prices: prices.map(digitsOf),
+    limits: limits.map(digitsOf),
     corrections,
     ...totalsOf(lines, corrections),
   };
@@ -142,42 +179,31 @@ export function totalsOf(
   return { rides, claimedMinor: corrected.toString(), unfundedMinor: unfunded.toString() };
 }
 
-/** A line whose taps were only decided anew with the same result says nothing. */
-function saysSomething(line: ClaimLine): boolean {
-  const sums = [line.concessionMinor, line.units, line.fundedUnits];
-  return line.rides !== 0 || line.transfers !== 0 || sums.some((sum) => sum !== 0n);
+/** Amounts as digits. */
+function digitsOf<T extends object>(
+  row: T,
+): { [K in keyof T]: bigint extends T[K] ? Exclude<T[K], bigint> | string : T[K] } {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, typeof value === 'bigint' ? value.toString() : value]),
+  ) as ReturnType<typeof digitsOf<T>>;
 }
 
-function textOfLine(line: ClaimLine): ClaimText['lines'][number] {
-  const { rule, reasons, ...rest } = line;
-  const text = Object.fromEntries(
-    Object.entries(rest).map(([name, value]) => [name, typeof value === 'bigint' ? value.toString() : value]),
-  );
+function textOfLine({ rule, reasons, fixedSum, ...line }: ClaimLine): ClaimText['lines'][number] {
   return {
-    ...text,
+    ...digitsOf(line),
     rule: rule === null ? null : ruleText(rule),
     reasons: [...reasons],
-  } as ClaimText['lines'][number];
+    ...(fixedSum && { fixedSum }),
+  };
 }
 
-const RULE_FIELDS = [
-  'compensation_id',
-  'basis',
-  'reference_media_id',
-  'rate_minor',
-  'coef_bp',
-  'vat',
-  'vat_bp',
-  'round_mode',
-  'monthly_limit_minor',
-  'act',
-  'article',
-] as const;
-
-function ruleText(rule: NonNullable<ClaimLine['rule']>): Record<string, string | number> {
+function ruleText(rule: NonNullable<ClaimLine['rule']>): RuleText {
   return Object.fromEntries(
-    RULE_FIELDS.flatMap((name) => (rule[name] === undefined ? [] : [[name, rule[name]]])),
-  ) as Record<string, string | number>;
+    Object.keys(RuleText.properties).flatMap((name) => {
+      const value = rule[name as keyof typeof rule];
+      return value === undefined || value === null ? [] : [[name, value]];
+    }),
+  ) as RuleText;
 }
 
 function differencesOf(

@@ -5,18 +5,20 @@
 import { createHash } from 'node:crypto';
 import { type CompensationRow, compensationRowOf, holdsOn } from '#pricing/compensation.ts';
 import { compareText } from '#pricing/file-problem.ts';
-import type { SettlementPeriod } from '../settlement/period.ts';
+import { lastDayOf, type SettlementPeriod } from '../settlement/period.ts';
+import { Limits } from './limits.ts';
 import {
   type ClaimDraft,
   type ClaimEntry,
   type ClaimLine,
+  type ClaimPrice,
   type ClaimTap,
   claimIdOf,
   type LeftOut,
   type TakenMoney,
   type UnfundedReason,
 } from './model.ts';
-import { factorOf, Headroom, roundUnits, vatWithin } from './money.ts';
+import { basisOf, comparesPrices, factorOf, roundUnits, vatWithin } from './money.ts';
 
 /** What claims need of a tariff package. */
 export interface ClaimPackage {
@@ -56,13 +58,9 @@ type Party = Pick<ClaimDraft, 'carrierId' | 'fundingId' | 'currency'>;
 export function createClaimFold(terms: ClaimTerms): ClaimFold {
   const lines = new Map<string, OpenLine>();
   const parties = new Map<string, Party>();
-  const rooms = new Map<string, Headroom>();
+  const limits = new Limits();
+  const prices = new Map<string, ClaimPrice & { readonly claimId: string }>();
   const left = new Map<string, { -readonly [K in keyof LeftOut]: LeftOut[K] }>();
-  const room = (id: string): Headroom => {
-    const found = rooms.get(id) ?? new Headroom();
-    rooms.set(id, found);
-    return found;
-  };
   const lineOf = (party: Party, key: LineKey): OpenLine => {
     const claimId = claimIdOf(terms.period.id, party.carrierId, party.fundingId, party.currency);
     parties.set(claimId, party);
@@ -78,21 +76,38 @@ export function createClaimFold(terms: ClaimTerms): ClaimFold {
         leaveOut(left, entry);
         return null;
       }
-      const money = sign < 0 ? takenBack(entry.earlier as TakenMoney) : worth(entry, terms, room);
+      const money = sign < 0 ? takenBack(entry.earlier as TakenMoney) : worth(entry, terms, limits);
       const hash = sign < 0 ? money.packageHash : entry.packageHash;
       const rule = ruleOf(terms, hash, money.compensationId);
-      if (sign < 0 && money.compensationId !== null)
-        room(money.compensationId).use(money.fundedUnits, money.unitsPerMinor);
       const line = lineOf({ carrierId, fundingId, currency }, keyOf(entry, hash, rule, money.unitsPerMinor));
+      if (rule !== null) limits.use(line.claimId, rule, money.fundedUnits, money.unitsPerMinor);
+      for (const price of pricesOf(entry, rule, hash, terms))
+        prices.set(
+          JSON.stringify([line.claimId, price.packageHash, price.fareProductId, price.fareMediaId]),
+          {
+            claimId: line.claimId,
+            ...price,
+          },
+        );
       count(line, entry, money);
       return { ...money, claimId: line.claimId, entry, lineId: line.lineId };
     },
     finish() {
-      addFixedSums(terms, room, lineOf);
+      addFixedSums(terms, limits, lineOf);
       const closed = closeLines([...lines.values()]);
       const claims = [...parties].map(([claimId, party]) => {
         const own = closed.filter((line) => line.claimId === claimId).map(({ claimId: _, ...line }) => line);
-        return { claimId, ...party, lines: own.sort(byLine) };
+        const compared = [...prices.entries()]
+          .filter(([, price]) => price.claimId === claimId)
+          .sort(([a], [b]) => compareText(a, b))
+          .map(([, { claimId: _, ...price }]) => price);
+        return {
+          claimId,
+          ...party,
+          lines: own.sort(byLine),
+          prices: compared,
+          limits: limits.elsewhere(claimId),
+        };
       });
       claims.sort((a, b) => compareText(a.claimId, b.claimId));
       return { claims, leftOut: [...left.values()] };
@@ -139,7 +154,7 @@ function lineIdOf(claimId: string, key: LineKey): string {
 
 function openLine(claimId: string, lineId: string, key: LineKey): OpenLine {
   const none = { concessionMinor: 0n, units: 0n, fundedUnits: 0n, amountMinor: 0n, claimedMinor: 0n };
-  const counts = { rides: 0, transfers: 0, unfundedMinor: 0n, vatMinor: 0n, reasons: [] };
+  const counts = { rides: 0, transfers: 0, unfundedMinor: 0n, vatMinor: 0n, reasons: [], fixedSum: false };
   return { claimId, lineId, ...key, ...none, ...counts, because: new Set() };
 }
 
@@ -153,7 +168,7 @@ function takenBack(earlier: TakenMoney): TakenMoney {
 }
 
 /** What a ride is worth by the rule that holds for it, and how much of that its limit leaves. */
-function worth(entry: ClaimEntry, terms: ClaimTerms, room: (id: string) => Headroom): TakenMoney {
+function worth(entry: ClaimEntry, terms: ClaimTerms, limits: Limits): TakenMoney {
   const { fundingId, concessionId, carrierId, fareDay: day, packageHash } = entry;
   const tariff = packageHash === null ? undefined : terms.packageOf(packageHash);
   const ask = { fundingId: fundingId as string, concessionId, carrierId: carrierId as string, day };
@@ -163,36 +178,31 @@ function worth(entry: ClaimEntry, terms: ClaimTerms, room: (id: string) => Headr
     return { ...none, units: entry.concessionMinor, reason: 'no-rule' };
   const compensationId = row.compensation_id;
   const { times, unitsPerMinor } = factorOf(row);
-  const amount = basisOf(entry, row, tariff);
+  const amount = basisOf(entry, row, (mediaId) => tariff.priceOf(entry.fareProductId ?? '', mediaId));
   if (amount === null) {
     const units = entry.concessionMinor * times;
     return { ...none, compensationId, unitsPerMinor, units, reason: 'no-reference-price' };
   }
   const units = amount * times;
-  const funded = within(row, units, unitsPerMinor, room(compensationId));
+  const funded = limits.within(row, units, unitsPerMinor);
   const reason = funded < units ? ('limit' as const) : null;
   return { ...none, compensationId, unitsPerMinor, units, fundedUnits: funded, reason };
 }
 
-function within(row: CompensationRow, units: bigint, unitsPerMinor: bigint, room: Headroom): bigint {
-  const limit = row.monthly_limit_minor;
-  const left = limit === undefined ? units : room.left(BigInt(limit), unitsPerMinor);
-  const funded = units < left ? units : left;
-  room.use(funded, unitsPerMinor);
-  return funded;
-}
-
-/** Minor units before coefficient and VAT; `null` = the reference medium has no price. */
-function basisOf(entry: ClaimEntry, row: CompensationRow, tariff: ClaimPackage): bigint | null {
-  if (row.basis === 'fixed_monthly') return 0n;
-  if (row.basis === 'rate') return entry.claimRide ? BigInt(row.rate_minor as number) : 0n;
-  const { reference_media_id: reference } = row;
-  if (reference === undefined || !entry.claimRide) return entry.concessionMinor;
-  const product = entry.fareProductId ?? '';
-  const [theirs, own] = [tariff.priceOf(product, reference), tariff.priceOf(product, entry.fareMediaId)];
-  if (theirs === null || own === null) return null;
-  const amount = entry.concessionMinor + theirs - own;
-  return amount < 0n ? 0n : amount;
+/** What a line's rule compares of full prices: the reference medium's and the one that was used. */
+function pricesOf(
+  entry: ClaimEntry,
+  rule: CompensationRow | null,
+  packageHash: string | null,
+  terms: ClaimTerms,
+): ClaimPrice[] {
+  if (rule === null || packageHash === null || !comparesPrices(entry, rule)) return [];
+  const tariff = terms.packageOf(packageHash);
+  const fareProductId = entry.fareProductId ?? '';
+  return [rule.reference_media_id as string, entry.fareMediaId].map((fareMediaId) => {
+    const minor = tariff?.priceOf(fareProductId, fareMediaId) ?? null;
+    return { packageHash, fareProductId, fareMediaId, minor };
+  });
 }
 
 function count(line: OpenLine, { sign, claimRide, concessionMinor }: ClaimEntry, money: TakenMoney): void {
@@ -204,26 +214,34 @@ function count(line: OpenLine, { sign, claimRide, concessionMinor }: ClaimEntry,
   if (money.reason !== null) line.because.add(money.reason);
 }
 
-/** Sums a month belong to no ride: one line for each rule that holds at the month's end. */
+/**
+ * Sums a month belong to no ride: one line for each rule that holds on every fare day of the month, as the package in force at
+ * its end says it. A sum that begins or ends within the month is owed for no part of it.
+ */
 function addFixedSums(
   { period, last, currency }: ClaimTerms,
-  room: (id: string) => Headroom,
+  limits: Limits,
   lineOf: (party: Party, key: LineKey) => OpenLine,
 ): void {
   for (const row of last?.compensation ?? []) {
-    if (row.basis !== 'fixed_monthly' || row.agency_id === undefined || !holdsOn(row, period.fromDay))
-      continue;
+    if (row.basis !== 'fixed_monthly' || row.agency_id === undefined || !holdsAllMonth(row, period)) continue;
     const { times, unitsPerMinor } = factorOf(row);
     const units = BigInt(row.rate_minor as number) * times;
     const party = { carrierId: row.agency_id, fundingId: row.funding_id, currency };
     const concessionId = row.concession_id ?? null;
     const key = { origin: period.id, concessionId, riderCategoryId: null, routeId: null, unitsPerMinor };
     const line = lineOf(party, { ...key, packageHash: last?.hash ?? null, rule: row });
-    const funded = within(row, units, unitsPerMinor, room(row.compensation_id));
+    const funded = limits.within(row, units, unitsPerMinor);
+    limits.use(line.claimId, row, funded, unitsPerMinor);
+    line.fixedSum = true;
     line.units += units;
     line.fundedUnits += funded;
     if (funded < units) line.because.add('limit');
   }
+}
+
+function holdsAllMonth(row: CompensationRow, period: SettlementPeriod): boolean {
+  return holdsOn(row, period.fromDay) && holdsOn(row, lastDayOf(period));
 }
 
 function leaveOut(

@@ -80,11 +80,15 @@ export interface ClaimLine {
   /** VAT within what is asked for. */
   readonly vatMinor: bigint;
   readonly reasons: readonly UnfundedReason[];
+  /** The month's fixed sum of the rule is in it. */
+  readonly fixedSum: boolean;
 }
 
 export type ClaimRule = Pick<
   CompensationRow,
   | 'compensation_id'
+  | 'concession_id'
+  | 'agency_id'
   | 'basis'
   | 'reference_media_id'
   | 'rate_minor'
@@ -93,9 +97,27 @@ export type ClaimRule = Pick<
   | 'vat_bp'
   | 'round_mode'
   | 'monthly_limit_minor'
+  | 'valid_from'
+  | 'valid_to'
   | 'act'
   | 'article'
 >;
+
+/** A full price that a difference was taken to or from. */
+export interface ClaimPrice {
+  readonly packageHash: string;
+  readonly fareProductId: string;
+  readonly fareMediaId: string | null;
+  /** `null` = the product has none with this medium. */
+  readonly minor: bigint | null;
+}
+
+/** How much of a rule's limit the claims of other carriers use, in units of which so many make a minor unit. */
+export interface ClaimLimit {
+  readonly compensationId: string;
+  readonly elsewhereUnits: bigint;
+  readonly unitsPerMinor: bigint;
+}
 
 /** All lines of one carrier, payer and currency. */
 export interface ClaimDraft {
@@ -104,6 +126,8 @@ export interface ClaimDraft {
   readonly fundingId: string;
   readonly currency: string;
   readonly lines: readonly ClaimLine[];
+  readonly prices: readonly ClaimPrice[];
+  readonly limits: readonly ClaimLimit[];
 }
 
 /** Concession rides that no claim has, and why. */

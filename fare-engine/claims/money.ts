@@ -1,6 +1,6 @@
 /** Exact money of claims: units of a rule, limits as fractions, rounding once. */
 import { BP } from '#pricing/compensation.ts';
-import type { ClaimRule } from './model.ts';
+import type { ClaimEntry, ClaimRule } from './model.ts';
 
 /** How an amount of a rule becomes units. */
 export interface Factor {
@@ -31,6 +31,33 @@ export function roundUnits(
   return units < 0n ? -rounded : rounded;
 }
 
+/** What of a ride its worth depends on. */
+export type RideMoney = Pick<ClaimEntry, 'claimRide' | 'concessionMinor' | 'fareProductId' | 'fareMediaId'>;
+
+/**
+ * What a ride is worth by a rule, minor units before coefficient and VAT.
+ * @param priceOf full price of the ride's product with a medium; `null` = it has none
+ * @returns `null` = the reference medium, or the one that was used, has no price
+ */
+export function basisOf(
+  ride: RideMoney,
+  rule: ClaimRule,
+  priceOf: (fareMediaId: string | null) => bigint | null,
+): bigint | null {
+  if (rule.basis === 'fixed_monthly') return 0n;
+  if (rule.basis === 'rate') return ride.claimRide ? BigInt(rule.rate_minor as number) : 0n;
+  if (!comparesPrices(ride, rule)) return ride.concessionMinor;
+  const [theirs, own] = [priceOf(rule.reference_media_id as string), priceOf(ride.fareMediaId)];
+  if (theirs === null || own === null) return null;
+  const amount = ride.concessionMinor + theirs - own;
+  return amount < 0n ? 0n : amount;
+}
+
+/** Whether prices of media play a part in what a ride is worth. */
+export function comparesPrices({ claimRide }: Pick<RideMoney, 'claimRide'>, rule: ClaimRule): boolean {
+  return rule.reference_media_id !== undefined && claimRide;
+}
+
 /** VAT within an amount that is asked for. */
 export function vatWithin(claimedMinor: bigint, rule: ClaimRule): bigint {
   if (rule.vat !== 'included' && rule.vat !== 'added') return 0n;
@@ -56,6 +83,11 @@ export class Headroom {
       this.#units /= common;
       this.#unitsPerMinor /= common;
     }
+  }
+
+  /** What was used: so many units, so many of which make a minor unit. */
+  used(): { readonly units: bigint; readonly unitsPerMinor: bigint } {
+    return { units: this.#units, unitsPerMinor: this.#unitsPerMinor };
   }
 
   /** Whole units that may still be used under a limit; never below zero. */

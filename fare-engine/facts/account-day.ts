@@ -15,7 +15,7 @@ import type {
   PassHolding,
   PricedTap,
 } from './facts.ts';
-import { createMediaBook, type MediumSuccession } from './media-book.ts';
+import { createMediaBook, type MediaBook, type MediumSuccession } from './media-book.ts';
 
 /** Facts from which account-days are made; may hold more than one account's. */
 export interface Facts extends BreakdownFacts {
@@ -28,6 +28,16 @@ export interface Facts extends BreakdownFacts {
   readonly closes: readonly Close[];
   /** Absent = none. */
   readonly repairs?: readonly JourneyRepair[];
+}
+
+/** What of them an account-day is gathered from, beside the books of places, breakdowns and media. */
+export type DayFacts = Pick<Facts, 'taps' | 'entitlements' | 'revocations' | 'passes' | 'closes' | 'repairs'>;
+
+/** The books that many account-days share. */
+export interface DayBooks {
+  readonly places: PlaceBook;
+  readonly breakdowns: BreakdownBook;
+  readonly media: MediaBook;
 }
 
 /** An account-day ready to be priced, with what the ledger wants to know of its taps. */
@@ -49,7 +59,7 @@ export function closeOf(fareDay: string, closes: readonly Close[]): Close | null
 
 /**
  * Gathers one account-day. `facts.taps` may hold candidates that turn out to be another account's. `places` says where
- * taps were, `breakdowns` what befell their vehicles; whoever gathers many account-days makes both once for all of them.
+ * taps were, `breakdowns` what befell their vehicles.
  */
 export function accountDay(
   accountId: string,
@@ -58,9 +68,19 @@ export function accountDay(
   places: PlaceBook = createPlaceBook(facts),
   breakdowns: BreakdownBook = NO_BREAKDOWNS,
 ): ReadyDay {
+  const media = createMediaBook(facts.links, facts.successions);
+  return gatherDay(accountId, fareDay, facts, { places, breakdowns, media });
+}
+
+/** The same for whoever gathers many account-days, with books made once for all of them. */
+export function gatherDay(
+  accountId: string,
+  fareDay: string,
+  facts: DayFacts,
+  { places, breakdowns, media }: DayBooks,
+): ReadyDay {
   const close = closeOf(fareDay, facts.closes);
   const knownAsOfMs = close?.knownFromMs ?? null;
-  const media = createMediaBook(facts.links, facts.successions);
   const repairsOf = repairsByTap(facts.repairs ?? []);
   const taps = new Map<string, { tap: PricedTap; place: Place; mediumId: string }>();
   for (const tap of facts.taps) {
@@ -72,7 +92,7 @@ export function accountDay(
   const day: AccountDay = {
     accountId,
     fareDay,
-    taps: [...taps.values()].map(({ tap, place, mediumId }) => ({
+    taps: Array.from(taps.values(), ({ tap, place, mediumId }) => ({
       ...tapFact(tap, place, mediumId, breakdowns.of(tap, knownAsOfMs)),
       receivedAtMs: tap.receivedAtMs,
       ...repairsOf(tap.tapId),
@@ -112,22 +132,23 @@ export function tapFact(
   mediumId: string,
   breakdowns: readonly TapBreakdown[],
 ): TapFact {
-  return {
+  const fact: { -readonly [K in keyof TapFact]: TapFact[K] } = {
     tapId: tap.tapId,
     fareAtMs: tap.fareAtMs,
     uncertaintyMs: tap.uncertaintyMs,
     mediumKind: tap.mediumKind,
     direction: tap.direction,
     companions: tap.companions,
-    ...(tap.bags > 0 ? { bags: tap.bags } : {}),
     vehicleId: place.vehicleId,
     carrierId: place.carrierId,
     routeId: place.routeId,
     stopId: tap.stopId,
-    ...(tap.stopUnsure ? { stopUnsure: true } : {}),
     mediumId,
     deviceId: tap.deviceId,
     passBackOf: tap.passBackOf,
-    ...(breakdowns.length > 0 ? { breakdowns } : {}),
   };
+  if (tap.bags > 0) fact.bags = tap.bags;
+  if (tap.stopUnsure) fact.stopUnsure = true;
+  if (breakdowns.length > 0) fact.breakdowns = breakdowns;
+  return fact;
 }

@@ -2,17 +2,32 @@
  * Whose tap it is: the account linked to the medium at the fare instant, by the latest link known. A medium that nobody
  * linked has an account derived from its token, so that it can ride, owe and later be taken over.
  */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '#contracts/hash-chain.ts';
 import { covers, knownBy, type MediaLink } from './facts.ts';
 
 /** Account of a medium that nobody linked: `acc-` + 32 hex digits of the token's SHA-256. */
-export function derivedAccountId(tokenId: string): string {
-  return `acc-${createHash('sha256').update(`kvytok account of ${tokenId}`).digest('hex').slice(0, 32)}`;
-}
+export const derivedAccountId = remembering(
+  (tokenId) => `acc-${sha256Hex(`kvytok account of ${tokenId}`).slice(0, 32)}`,
+);
 
 /** A medium as pricing sees it: tells two of one account apart, and leads to no token outside (bundles carry it). */
-export function mediumIdOf(tokenId: string): string {
-  return `med-${createHash('sha256').update(`kvytok medium of ${tokenId}`).digest('hex').slice(0, 16)}`;
+export const mediumIdOf = remembering(
+  (tokenId) => `med-${sha256Hex(`kvytok medium of ${tokenId}`).slice(0, 16)}`,
+);
+
+const REMEMBERED_MAX = 20_000;
+
+/** The same function: a chunk asks for a token's names several times, and hashing costs more than looking up. */
+function remembering(nameOf: (tokenId: string) => string): (tokenId: string) => string {
+  const known = new Map<string, string>();
+  return (tokenId) => {
+    const before = known.get(tokenId);
+    if (before !== undefined) return before;
+    if (known.size >= REMEMBERED_MAX) known.clear();
+    const name = nameOf(tokenId);
+    known.set(tokenId, name);
+    return name;
+  };
 }
 
 /** The account of a medium at an instant. `links` may hold those of other media too. */

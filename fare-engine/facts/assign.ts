@@ -48,22 +48,106 @@ export function createPlaceBook(facts: PlaceFacts): PlaceBook {
   const routesOfVehicle = Map.groupBy(facts.routes, (fact) => fact.vehicleId);
   const routesOfDevice = Map.groupBy(facts.routes, (fact) => fact.deviceId);
   const shifts = createShiftBook(facts);
+  const spanOf = spansOf(facts);
+  // Of each device the last answer: until a fact of it or of its vehicles begins or ends, a tap like the last is where that was.
+  const answers = new Map<string, Answer>();
   return {
     place(tap, knownAsOfMs) {
-      const { deviceId, fareAtMs, belief } = tap;
-      const device = shifts.deviceAt(deviceId, fareAtMs, knownAsOfMs);
-      const vehicleId = device?.vehicleId ?? null;
-      const routes = [
-        ...(routesOfDevice.get(deviceId) ?? []),
-        ...(vehicleId === null ? [] : (routesOfVehicle.get(vehicleId) ?? [])),
-      ];
-      const carrier = latestOf(carriers.get(vehicleId ?? '') ?? [], fareAtMs, knownAsOfMs);
-      return {
-        vehicleId: vehicleId ?? belief.vehicleId,
-        carrierId: carrier?.carrierId ?? device?.carrierId ?? null,
-        ...routeOf(wordsOf(tap, { routes, shifts, device }, knownAsOfMs)),
-      };
+      const before = answers.get(tap.deviceId);
+      if (before !== undefined && isLike(before, tap, knownAsOfMs)) return before.place;
+      const place = find(tap, knownAsOfMs);
+      const { fareDay, belief } = tap;
+      answers.set(tap.deviceId, {
+        place,
+        fareDay,
+        belief,
+        knownAsOfMs,
+        ...spanOf(tap.deviceId, tap.fareAtMs),
+      });
+      return place;
     },
+  };
+
+  function find(tap: LocatedTap, knownAsOfMs: number | null): Place {
+    const { deviceId, fareAtMs, belief } = tap;
+    const device = shifts.deviceAt(deviceId, fareAtMs, knownAsOfMs);
+    const vehicleId = device?.vehicleId ?? null;
+    const routes = [
+      ...(routesOfDevice.get(deviceId) ?? []),
+      ...(vehicleId === null ? [] : (routesOfVehicle.get(vehicleId) ?? [])),
+    ];
+    const carrier = latestOf(carriers.get(vehicleId ?? '') ?? [], fareAtMs, knownAsOfMs);
+    return {
+      vehicleId: vehicleId ?? belief.vehicleId,
+      carrierId: carrier?.carrierId ?? device?.carrierId ?? null,
+      ...routeOf(wordsOf(tap, { routes, shifts, device }, knownAsOfMs)),
+    };
+  }
+}
+
+interface Span {
+  readonly fromMs: number;
+  /** Half-open. */
+  readonly untilMs: number;
+}
+
+interface Answer extends Span, Pick<LocatedTap, 'fareDay' | 'belief'> {
+  readonly place: Place;
+  readonly knownAsOfMs: number | null;
+}
+
+function isLike(
+  before: Answer,
+  { fareAtMs, fareDay, belief }: LocatedTap,
+  knownAsOfMs: number | null,
+): boolean {
+  const then = before.belief;
+  return (
+    fareAtMs >= before.fromMs &&
+    fareAtMs < before.untilMs &&
+    fareDay === before.fareDay &&
+    knownAsOfMs === before.knownAsOfMs &&
+    belief.vehicleId === then.vehicleId &&
+    belief.routeId === then.routeId &&
+    belief.tripId === then.tripId &&
+    belief.directionId === then.directionId
+  );
+}
+
+/** For a device and an instant the time around it in which no fact that may concern the device begins or ends. */
+function spansOf(facts: PlaceFacts): (deviceId: string, atMs: number) => Span {
+  const vehicles = Map.groupBy(facts.assignments, (fact) => fact.deviceId);
+  const mates = Map.groupBy(facts.assignments, (fact) => fact.vehicleId);
+  const ofVehicle = Map.groupBy([...facts.carriers, ...facts.routes], (fact) => fact.vehicleId);
+  const ofDevice = Map.groupBy(facts.routes, (fact) => fact.deviceId);
+  const shifts = Map.groupBy(facts.shifts, (shift) => shift.deviceId);
+  const edges = new Map<string, number[]>();
+  const edgesOf = (deviceId: string): number[] => {
+    const own = vehicles.get(deviceId) ?? [];
+    const vehicleIds = [...new Set(own.map(({ vehicleId }) => vehicleId))];
+    // A shift that a mate opened counts by where the mate was when it opened it.
+    const mateFacts = vehicleIds.flatMap((vehicleId) => mates.get(vehicleId) ?? []);
+    const deviceIds = [...new Set([deviceId, ...mateFacts.map((fact) => fact.deviceId)])];
+    const dated = [
+      ...own,
+      ...vehicleIds.flatMap((id) => ofVehicle.get(id) ?? []),
+      ...(ofDevice.get(deviceId) ?? []),
+    ];
+    return [
+      ...dated.flatMap(({ validFromMs, validUntilMs }) =>
+        validUntilMs === null ? [validFromMs] : [validFromMs, validUntilMs],
+      ),
+      ...deviceIds.flatMap((id) => shifts.get(id)?.map(({ atMs }) => atMs) ?? []),
+    ].sort((a, b) => a - b);
+  };
+  return (deviceId, atMs) => {
+    const sorted = edges.get(deviceId) ?? edgesOf(deviceId);
+    edges.set(deviceId, sorted);
+    const next = sorted.findIndex((edge) => edge > atMs);
+    return {
+      fromMs: sorted.at(next < 0 ? -1 : next - 1 < 0 ? sorted.length : next - 1) ?? Number.NEGATIVE_INFINITY,
+      untilMs: next < 0 ? Number.POSITIVE_INFINITY : (sorted[next] as number),
+    };
   };
 }
 

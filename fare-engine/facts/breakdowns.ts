@@ -97,19 +97,20 @@ export function createBreakdownBook(
 ): BreakdownBook {
   if (facts.breakdowns.length === 0) return NO_BREAKDOWNS;
   const shifts = createShiftBook(facts);
-  const known = new Map<number | null, readonly Located[]>();
-  const locatedAt = (knownAsOfMs: number | null): readonly Located[] => {
+  const known = new Map<number | null, ReadonlyMap<string, readonly Located[]>>();
+  const locatedAt = (knownAsOfMs: number | null): ReadonlyMap<string, readonly Located[]> => {
     const made = known.get(knownAsOfMs);
     if (made !== undefined) return made;
-    const located = facts.breakdowns.map((one) => locate(one, knownAsOfMs, { places, shifts, rules }));
+    const all = facts.breakdowns.map((one) => locate(one, knownAsOfMs, { places, shifts, rules }));
+    const located = Map.groupBy(all, (one) => one.rider);
     known.set(knownAsOfMs, located);
     return located;
   };
   return {
     of(tap, knownAsOfMs) {
       const rider = riderOf(shifts, tap.deviceId, tap.fareAtMs, knownAsOfMs);
-      const near = locatedAt(knownAsOfMs).filter(
-        (one) => one.rider === rider && mayFollow(tap, one) && isSameShift(tap, one, shifts, knownAsOfMs),
+      const near = (locatedAt(knownAsOfMs).get(rider) ?? []).filter(
+        (one) => mayFollow(tap, one) && isSameShift(tap, one, shifts, knownAsOfMs),
       );
       if (near.length === 0) return [];
       const { tripId } = places.place(tap, knownAsOfMs);

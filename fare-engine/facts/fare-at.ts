@@ -6,6 +6,7 @@
 
 import type { FlagCode } from '#contracts/reason-codes.ts';
 import type { ClockEvidence } from '#contracts/record.ts';
+import { FARE_AT_MS_MAX, FARE_AT_MS_MIN } from '#pricing/fare-day.ts';
 
 /** The city's numbers for clocks (`cities/<city>/city.yaml`, clock). */
 export interface ClockRules {
@@ -33,14 +34,12 @@ export interface FareInstant extends ClockReading {
   readonly flags: readonly FlagCode[];
 }
 
-// A calendar date must come out of any wall clock. What lies outside is no time of day but a broken clock; it is
-// flagged as far from receipt like every other wrong one.
-const EARLIEST_MS = Date.UTC(1970, 0, 2);
-const LATEST_MS = Date.UTC(9999, 11, 30);
-
-/** The nearest instant that has a calendar date of four-digit year in every zone. */
+/**
+ * The nearest instant that has a calendar date in every zone, for one must come out of any wall clock. What lies outside is no
+ * time of day but a broken clock; it is flagged as far from receipt like every other wrong one.
+ */
 export function calendarInstant(instantMs: number): number {
-  return Math.min(Math.max(instantMs, EARLIEST_MS), LATEST_MS);
+  return Math.min(Math.max(instantMs, FARE_AT_MS_MIN), FARE_AT_MS_MAX);
 }
 
 /** Derives the fare instant. Never refuses: bad time never quarantines a green. */

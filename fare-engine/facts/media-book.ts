@@ -43,6 +43,8 @@ export type MediumSuccession = TokenSuccession | CardReplacement | ParWord;
 
 /** Whose media are whose, as known at a close or now (`null`). */
 export interface MediaBook {
+  /** Whether a token is joined to no other: its medium's only one, in nobody's place, of no shared account. */
+  isPlain(tokenId: string): boolean;
   /** The oldest token of a token's medium. */
   rootOf(tokenId: string, knownAsOfMs: number | null): string;
   /** The account of a token's medium at an instant. */
@@ -59,8 +61,14 @@ export function createMediaBook(
   successions: readonly MediumSuccession[],
 ): MediaBook {
   const byToken = Map.groupBy(successions.filter(isTokenSuccession), (succession) => succession.tokenId);
-  const replacements = successions.filter((said) => 'replacesTokenId' in said);
-  const pars = successions.filter((said) => 'par' in said);
+  const replacements = Map.groupBy(
+    successions.filter((said) => 'replacesTokenId' in said),
+    (said) => said.tokenId,
+  );
+  const pars = Map.groupBy(
+    successions.filter((said) => 'par' in said),
+    (said) => said.tokenId,
+  );
   const linksByToken = Map.groupBy(links, (link) => link.tokenId);
   const kin = kinOf(successions);
 
@@ -87,7 +95,7 @@ export function createMediaBook(
     knownAsOfMs: number | null,
   ): CardReplacement | undefined {
     let last: CardReplacement | undefined;
-    for (const one of replacements) {
+    for (const one of kin(root).flatMap((token) => replacements.get(token) ?? [])) {
       if (one.validFromMs > atMs || rootOf(one.tokenId, knownAsOfMs) !== root) continue;
       if (!holds(one, knownAsOfMs)) continue;
       if (last === undefined || isAfter(one, last)) last = one;
@@ -122,7 +130,8 @@ export function createMediaBook(
 
   /** Media that share a PAR with this one, itself included: who was known first stands first. */
   function matesOf(root: string, knownAsOfMs: number | null): string[] {
-    const words = pars
+    const words = kin(root)
+      .flatMap((token) => pars.get(token) ?? [])
       .filter((word) => knownBy(word, knownAsOfMs))
       .map(({ tokenId, par, knownFromMs }) => ({ root: rootOf(tokenId, knownAsOfMs), par, knownFromMs }));
     const shared = new Set(words.filter((word) => word.root === root).map(({ par }) => par));
@@ -134,9 +143,10 @@ export function createMediaBook(
   }
 
   return {
+    isPlain: (tokenId) => kin(tokenId).length === 1,
     rootOf,
     accountOf: (tokenId, fareAtMs, knownAsOfMs) => {
-      if (successions.length === 0)
+      if (kin(tokenId).length === 1)
         return accountOf(tokenId, fareAtMs, linksByToken.get(tokenId) ?? [], knownAsOfMs);
       return ownerOf(tokenId, fareAtMs, knownAsOfMs, []);
     },
@@ -214,6 +224,7 @@ export function kinOf(successions: readonly MediumSuccession[]): (tokenId: strin
     join(other, said.tokenId);
   }
   return (tokenId) => {
+    if (!next.has(tokenId)) return [tokenId];
     const found = new Set([tokenId]);
     for (const token of found) for (const other of next.get(token) ?? []) found.add(other);
     return [...found];

@@ -29,6 +29,7 @@ export function createShiftBook({ assignments, shifts }: ShiftFacts): ShiftBook 
   const assignmentsOf = Map.groupBy(assignments, (fact) => fact.deviceId);
   const shiftsOfDay = Map.groupBy(shifts, (shift) => shift.fareDay);
   const sequences = new Map<string, Map<string, ShiftEvent[]>>();
+  let last: { fareDay: string; knownAsOfMs: number | null; grouped: Map<string, ShiftEvent[]> } | undefined;
   const deviceAt = (deviceId: string, atMs: number, knownAsOfMs: number | null): DeviceAssignment | null =>
     latestOf(assignmentsOf.get(deviceId) ?? [], atMs, knownAsOfMs);
   const riderOf = (deviceId: string, atMs: number, knownAsOfMs: number | null): string => {
@@ -36,9 +37,13 @@ export function createShiftBook({ assignments, shifts }: ShiftFacts): ShiftBook 
     return device === null ? `device:${deviceId}` : `vehicle:${device.vehicleId}`;
   };
   const sequencesOf = (fareDay: string, knownAsOfMs: number | null): Map<string, ShiftEvent[]> => {
+    if (last?.fareDay === fareDay && last.knownAsOfMs === knownAsOfMs) return last.grouped;
     const key = `${fareDay} ${knownAsOfMs}`;
     const made = sequences.get(key);
-    if (made !== undefined) return made;
+    if (made !== undefined) {
+      last = { fareDay, knownAsOfMs, grouped: made };
+      return made;
+    }
     const known = (shiftsOfDay.get(fareDay) ?? [])
       .filter((shift) => knownBy({ knownFromMs: shift.receivedAtMs }, knownAsOfMs))
       .sort(inSequence);

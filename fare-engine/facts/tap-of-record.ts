@@ -6,7 +6,7 @@ import { describeProblems } from '#contracts/parse.ts';
 import {
   type ClockEvidence,
   type JournalRecord,
-  parseRecord,
+  parseRecordText,
   type RefusedRecord,
   type ShiftRecord,
   type TapRecord,
@@ -96,7 +96,7 @@ export function isLate(
 
 /** @throws Error when the text is not a record: ingest has checked it, so this is a bug and the row is set aside. */
 export function factOfRecord(row: InboxRow, context: RecordContext): RecordFact {
-  const parsed = parseRecord(Buffer.from(row.record, 'utf8'));
+  const parsed = parseRecordText(row.record);
   if (!parsed.ok) throw new Error(`not a record: ${describeProblems(parsed.problems)}`);
   const record = parsed.value;
   if (record.kind === 'tap') {

@@ -7,7 +7,7 @@ export const IMPORT_PROBLEMS = {
   IMPORT_COLUMNS: 'a required column is missing, twice, or not known',
   IMPORT_REFERENCE: 'an account, product or concession that is listed nowhere',
   IMPORT_TWICE: 'two rows say something of the same thing',
-  IMPORT_USED: 'a holding whose use so far cannot be brought over',
+  IMPORT_USED: 'a holding whose rides are counted, without a word on whether and how often it was used',
   IMPORT_VALUE: 'a cell that is not of its column’s form',
 } as const;
 export type ImportProblemCode = keyof typeof IMPORT_PROBLEMS;
@@ -43,4 +43,9 @@ export function formatImportProblem(problem: ImportProblem): string {
   const { code, file, line, column, message, howToMend } = problem;
   const at = column === null ? '' : ` ${column}`;
   return `${file}:${line}${at}: ${message} → ${howToMend} [${code}]`;
+}
+
+/** A cell in a sentence, bounded. */
+export function shown(text: string): string {
+  return JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
 }

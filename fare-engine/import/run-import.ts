@@ -1,10 +1,11 @@
 /**
  * An import from first to last: files → stage → what the city knows → all of it, or nothing. The order is the promise: with
- * one problem nothing is written, and a run that is stopped leaves nothing behind.
+ * one problem no fact is written, and a run that is stopped has written none.
  */
 import { createHash } from 'node:crypto';
 import type { ImportFile, ImportRow, ImportTerms } from './import-files.ts';
-import { IMPORT_COLUMNS, IMPORT_FILES, readImportRow } from './import-files.ts';
+import { IMPORT_COLUMNS, IMPORT_FILES } from './import-files.ts';
+import { readImportRow } from './import-rows.ts';
 import { type ImportProblem, ProblemList } from './problems.ts';
 
 /** A file of the import that was read. */
@@ -40,20 +41,23 @@ export interface ImportReport {
   readonly problemCount: number;
 }
 
-/** Where the rows are staged, looked at and written; all of it within one transaction of its own. */
+/** Where the rows are staged and looked at while the city goes on, and written in one short transaction. */
 export interface ImportStage {
   add(rows: readonly ImportRow[]): Promise<void>;
-  /** Marks what is known, and finds what does not fit together or contradicts. */
+  /** Marks what is known by now, and finds what does not fit together or contradicts. */
   look(system: string, onProblem: (problem: ImportProblem) => void): Promise<void>;
   counts(): Promise<ReadonlyMap<ImportFile, { readonly new: number; readonly known: number }>>;
   sums(): Promise<readonly ImportSum[]>;
   /** Hash of the files of an import that was applied under this id. */
   appliedHash(importId: string): Promise<string | undefined>;
-  write(run: ImportRun): Promise<void>;
+  /** Nothing is written where the city came to know something of these rows since they were looked at: `changed`. */
+  write(run: ImportRun): Promise<'written' | 'changed'>;
 }
 
 /** What an import's facts are written with. */
 export interface ImportRun {
+  /** Of the command that it is, a UUID. */
+  readonly commandId: string;
   readonly importId: string;
   readonly system: string;
   readonly by: string;
@@ -63,6 +67,7 @@ export interface ImportRun {
 }
 
 export interface ImportRequest {
+  readonly commandId: string;
   readonly importId: string;
   readonly system: string;
   readonly by: string;
@@ -80,12 +85,17 @@ export interface ImportRequest {
 /** Rows that are staged at once. */
 const STAGED_AT_ONCE = 2000;
 
-/** Runs it on a stage. Other bytes under an id that was applied are an error of their own: `key-reused`. */
+/** So often it is looked again when the city came to know something meanwhile. */
+const LOOKS_MAX = 5;
+
+/**
+ * Runs it on a stage. Other bytes under an id that was applied are an error of their own (`key-reused`), and so is a city that
+ * comes to know something of these very rows each time (`city-changed`).
+ */
 export async function runImport(
   request: ImportRequest,
   stage: ImportStage,
-): Promise<ImportReport | 'key-reused' | 'no-files'> {
-  const { importId, system, by, apply } = request;
+): Promise<ImportReport | 'key-reused' | 'no-files' | 'city-changed'> {
   const problems = new ProblemList();
   const files: ReadFile[] = [];
   for (const file of IMPORT_FILES) {
@@ -93,8 +103,20 @@ export async function runImport(
     if (read !== undefined) files.push(read);
   }
   if (files.length === 0) return 'no-files';
+  for (let look = 1; look <= LOOKS_MAX; look++) {
+    const done = await lookAndWrite(request, stage, files, problems);
+    if (done !== 'changed') return done;
+  }
+  return 'city-changed';
+}
+
+async function lookAndWrite(
+  { commandId, importId, system, by, apply }: ImportRequest,
+  stage: ImportStage,
+  files: readonly ReadFile[],
+  problems: ProblemList,
+): Promise<ImportReport | 'key-reused' | 'changed'> {
   const inputSha256 = hashOf(system, files);
-  // Under its lock nobody else applies an import between this question and the answer.
   if (problems.count === 0) await stage.look(system, (problem) => problems.add(problem));
   const before = await stage.appliedHash(importId);
   if (before !== undefined && before !== inputSha256) return 'key-reused';
@@ -110,8 +132,8 @@ export async function runImport(
   if (before !== undefined) return { ...report, outcome: 'known' };
   if (problems.count > 0) return { ...report, outcome: 'refused' };
   if (!apply) return { ...report, outcome: 'checked' };
-  await stage.write({ importId, system, by, files, inputSha256 });
-  return { ...report, outcome: 'applied' };
+  const written = await stage.write({ commandId, importId, system, by, files, inputSha256 });
+  return written === 'changed' ? 'changed' : { ...report, outcome: 'applied' };
 }
 
 async function stageFile(

@@ -20,12 +20,33 @@ export const ACCOUNT_KINDS: readonly AccountKind[] = [
   {
     kind: 'till',
     normalSide: 'debit',
-    meaning: 'money taken in at a till or by a payment provider',
+    meaning:
+      'money taken in at a till or by a payment provider, as far as it is not booked as brought to the bank or paid out',
   },
   {
     kind: 'clearing',
     normalSide: 'debit',
-    meaning: 'what an acquirer has taken from bank cards and still owes the city',
+    meaning: 'what an acquirer has taken from bank cards, as far as its clearing files are not booked',
+  },
+  {
+    kind: 'payout',
+    normalSide: 'debit',
+    meaning: 'what an acquirer or payment provider says it pays out, and the bank of the city has not booked',
+  },
+  {
+    kind: 'bank',
+    normalSide: 'debit',
+    meaning: 'money of the city at its bank, as its statements say',
+  },
+  {
+    kind: 'fee',
+    normalSide: 'debit',
+    meaning: 'what acquirers and payment providers keep for their work',
+  },
+  {
+    kind: 'refund',
+    normalSide: 'credit',
+    meaning: 'what a payment provider took for the city and gives back: no debt stood against it any more',
   },
   {
     kind: 'rider',
@@ -70,6 +91,12 @@ export const ACCOUNT_KINDS: readonly AccountKind[] = [
       'penalties: of journeys without a tap on leaving, of riders without a ride; no fare, no carrier earned it',
   },
   {
+    kind: 'kept',
+    normalSide: 'credit',
+    meaning:
+      'what the city keeps of the price of passes: fees of those that were given back, what expired and no carrier earned',
+  },
+  {
     kind: 'suspense',
     normalSide: 'credit',
     meaning: 'what nobody can be named for: a carrier or a source of money is not known',
@@ -96,11 +123,17 @@ export const budgetAccount = (fundingId: string | null): string =>
 /** Money taken in: a till, a payment provider, the simulated top-up. */
 export const tillAccount = (source: string): string => `till:${source}`;
 
+/** Money at a payment provider that goes back to who paid it. */
+export const refundAccount = (providerId: string): string => `refund:${providerId}`;
+
 /** Rides whose records came too late to be charged to the rider: the city bears them (closing rule of the tariff). */
 export const LATE_TAP_LOSS = 'loss:late-tap';
 
 /** What riders paid for passes and carnets, owed to the carriers with whom they ride. */
 export const PASS_LIABILITY = 'liability:passes';
+
+/** What the city keeps of passes. */
+export const PASSES_KEPT = 'kept:passes';
 
 /** Prices of journeys without their tap on leaving: a penalty by the tariff, and no fare. */
 export const MISSING_TAP_PENALTY = 'penalty:missing-tap';
@@ -108,11 +141,26 @@ export const MISSING_TAP_PENALTY = 'penalty:missing-tap';
 /** What caps took off fares: carriers earn the fare before the cap, and share what it took off when the month is settled. */
 export const CAP_REBATE = 'rebate:caps';
 
-/** What an acquirer has taken from bank cards and still owes the city. */
+/** What an acquirer or payment provider says it pays out, on its way to the city's bank. */
+export const payoutAccount = (acquirerId: string): string => `payout:${acquirerId}`;
+
+/** What an acquirer or payment provider keeps. */
+export const feeAccount = (acquirerId: string): string => `fee:${acquirerId}`;
+
+/** What the city's bank has booked. */
+export const CITY_BANK = 'bank:city';
+
+/** What an acquirer has taken from bank cards and has not accounted for in a booked clearing file. */
 export const clearingAccount = (acquirerId: string): string => `clearing:${acquirerId}`;
 
 /** Rides with bank cards that nobody paid until they were written off; what is paid later comes back off it. */
 export const BANK_DEBT_LOSS = 'loss:bank-debt';
+
+/** What banks took back, and no payment of ours is known for. */
+export const BANK_CHARGEBACKS = 'suspense:bank-chargebacks';
+
+/** What banks took back, and an officer has said that nobody can be asked for it. */
+export const CHARGEBACK_LOSS = 'loss:chargebacks';
 
 /** What an earlier system had of riders when it was brought over, and has to hand over (docs/IMPORT.md). */
 export const openingAccount = (system: string): string => `opening:${system}`;

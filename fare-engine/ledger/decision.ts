@@ -1,5 +1,5 @@
 /** A decision: the price of one tap as it is written down, and what a later one must know of it. */
-import { createHash } from 'node:crypto';
+import { sha256Hex } from '#contracts/hash-chain.ts';
 import type { PricedLine } from '#pricing/model.ts';
 import type { Place } from '../facts/assign.ts';
 
@@ -108,6 +108,14 @@ export function lineSha256(planned: PlannedLine, steps: string): string {
     steps,
   ];
   // Lengths part the values, so that no two lines share a text.
-  const text = parts.map((part) => (part === null ? '-' : `${String(part).length}:${part}`)).join(' ');
-  return createHash('sha256').update(text).digest('hex');
+  let text = '';
+  for (const part of parts) {
+    if (text !== '') text += ' ';
+    if (part === null) text += '-';
+    else {
+      const said = typeof part === 'string' ? part : String(part);
+      text += `${said.length}:${said}`;
+    }
+  }
+  return sha256Hex(text);
 }

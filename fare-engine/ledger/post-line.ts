@@ -33,41 +33,56 @@ export interface Posting {
   readonly source: string | null;
   /** Posting that this one undoes. */
   readonly reverses: string | null;
+  /** Of a charge, the fare day with whose close it becomes final; a reversal goes with what it undoes. Absent = final at once. */
+  readonly fareDay?: string;
+}
+
+/** What a tap moves between two accounts. */
+export interface Due extends Pick<Posting, 'debitAccount' | 'creditAccount' | 'amountMinor'> {
+  readonly part: 'rider' | 'loss' | 'concession' | 'cap';
 }
 
 /**
- * Postings of a tap's decision.
+ * What a tap moves, in the order of its parts, without those that are nothing.
  * @throws RangeError for a negative amount or a loss above the rider's part: no tariff may pay riders.
  */
-export function postLine(tapId: string, revision: number, money: LineMoney): Posting[] {
+export function dueOf(tapId: string, money: LineMoney): Due[] {
   const { riderMinor, lossMinor, concessionMinor, capMinor } = money;
-  const least = [riderMinor, lossMinor, concessionMinor, capMinor].reduce((a, b) => (b < a ? b : a));
-  if (least < 0n || lossMinor > riderMinor) {
+  if (riderMinor < 0n || lossMinor < 0n || concessionMinor < 0n || capMinor < 0n || lossMinor > riderMinor) {
     throw new RangeError(
       `tap ${tapId}: amounts out of range (rider ${riderMinor}, loss ${lossMinor}, concession ${concessionMinor}, cap ${capMinor})`,
     );
   }
-  const revenue = revenueAccount(money.carrierId);
-  const asked = money.penalty ? MISSING_TAP_PENALTY : revenue;
-  const parts: [string, string, string, bigint][] = [
-    ['rider', riderAccount(money.accountId), asked, riderMinor - lossMinor],
-    ['loss', LATE_TAP_LOSS, asked, lossMinor],
-    ['concession', budgetAccount(money.fundingId), revenue, concessionMinor],
-    ['cap', CAP_REBATE, revenue, capMinor],
-  ];
-  return parts
-    .filter(([, , , amountMinor]) => amountMinor > 0n)
-    .map(([part, debitAccount, creditAccount, amountMinor]) => ({
-      postingId: `${tapId}#${revision}.${part}`,
-      debitAccount,
-      creditAccount,
-      amountMinor,
-      currency: money.currency,
-      tapId,
-      revision,
-      source: null,
-      reverses: null,
-    }));
+  const creditAccount = revenueAccount(money.carrierId);
+  const asked = money.penalty ? MISSING_TAP_PENALTY : creditAccount;
+  const due: Due[] = [];
+  const put = (part: Due['part'], debitAccount: string, to: string, amountMinor: bigint): void => {
+    due.push({ part, debitAccount, creditAccount: to, amountMinor });
+  };
+  if (riderMinor > lossMinor) put('rider', riderAccount(money.accountId), asked, riderMinor - lossMinor);
+  if (lossMinor > 0n) put('loss', LATE_TAP_LOSS, asked, lossMinor);
+  if (concessionMinor > 0n) put('concession', budgetAccount(money.fundingId), creditAccount, concessionMinor);
+  if (capMinor > 0n) put('cap', CAP_REBATE, creditAccount, capMinor);
+  return due;
+}
+
+/** Postings of a tap's decision. @throws RangeError as {@link dueOf} */
+export function postLine(
+  tapId: string,
+  revision: number,
+  money: LineMoney & { readonly fareDay: string },
+): Posting[] {
+  const { currency, fareDay } = money;
+  return dueOf(tapId, money).map(({ part, ...moved }) => ({
+    postingId: `${tapId}#${revision}.${part}`,
+    ...moved,
+    currency,
+    tapId,
+    revision,
+    source: null,
+    reverses: null,
+    fareDay,
+  }));
 }
 
 /** Undoes a posting: sides exchanged, the old one named. `revision` is the decision that asks for it. */

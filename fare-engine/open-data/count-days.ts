@@ -17,10 +17,18 @@ export interface CountedSpan {
   readonly otherCurrencies: readonly string[];
 }
 
-/** Boardings with their companions; who paid is counted as a person, whoever rides along is not known. */
+/**
+ * Boardings with their companions; who paid is counted as a person, whoever rides along is not known. A driver's word names routes,
+ * too: what is no route of the feed ($4) and looks like a formula to a spreadsheet is of no known route.
+ */
 const COUNT = `
-  SELECT d.fare_day::text AS day, coalesce(d.route_id, '') AS "routeId", sum(1 + t.companions)::float8 AS riders,
-         count(DISTINCT d.account_id)::float8 AS people, sum(d.rider_minor - d.loss_minor)::text AS amount,
+  SELECT d.fare_day::text AS day,
+         CASE WHEN d.route_id ~ '^[=+@\t\r-]' AND d.route_id <> ALL ($4::text[]) THEN '' ELSE coalesce(d.route_id, '') END
+           AS "routeId", sum(1 + t.companions)::float8 AS riders,
+         count(DISTINCT d.account_id)::float8 AS people,
+         (count(DISTINCT d.account_id) FILTER (WHERE d.rider_minor < d.gross_minor))::float8 AS "reducedPeople",
+         (count(DISTINCT d.account_id) FILTER (WHERE d.rider_minor >= d.gross_minor))::float8 AS "fullPeople",
+         sum(d.rider_minor - d.loss_minor)::text AS amount,
          array_agg(DISTINCT d.currency) FILTER (WHERE d.currency <> $3) AS others
   FROM fare.latest_decision d JOIN fare.tap t USING (tap_id)
   WHERE d.fare_day >= $1 AND d.fare_day <= $2 AND d.kind IN ('ride', 'transfer')
@@ -48,9 +56,11 @@ export async function countDays(
     routeId: string;
     riders: number;
     people: number;
+    reducedPeople: number;
+    fullPeople: number;
     amount: string;
     others: string[] | null;
-  }>(client, COUNT, [fromDay, last, wishes.currency]);
+  }>(client, COUNT, [fromDay, last, wishes.currency, wishes.routes]);
   const days = new Map<string, DayCell[]>();
   for (const [day, cells] of Map.groupBy(rows, (row) => row.day)) {
     const ridden = new Map(cells.map((cell) => [cell.routeId, cell]));
@@ -59,8 +69,8 @@ export async function countDays(
       day,
       [...routes].map((routeId) => {
         const cell = ridden.get(routeId);
-        const { riders = 0, people = 0, amount = '0' } = cell ?? {};
-        return { routeId, riders, people, amountMinor: BigInt(amount) };
+        const { riders = 0, people = 0, reducedPeople = 0, fullPeople = 0, amount = '0' } = cell ?? {};
+        return { routeId, riders, people, reducedPeople, fullPeople, amountMinor: BigInt(amount) };
       }),
     );
   }

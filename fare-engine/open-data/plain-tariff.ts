@@ -5,74 +5,9 @@
  */
 import { minorUnitDigits } from '#contracts/money.ts';
 import { parseCsvTable } from '#pricing/gtfs/csv-table.ts';
+import { FARE_COLUMNS } from '#pricing/gtfs/fare-columns.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import { csvText } from './csv-text.ts';
-
-/** Files and columns of the reference (gtfs.org/documentation/schedule/reference, 2026-04-27), in its order. */
-const COLUMNS: Readonly<Record<string, readonly string[]>> = {
-  'calendar.txt': [
-    'service_id',
-    'monday',
-    'tuesday',
-    'wednesday',
-    'thursday',
-    'friday',
-    'saturday',
-    'sunday',
-    'start_date',
-    'end_date',
-  ],
-  'calendar_dates.txt': ['service_id', 'date', 'exception_type'],
-  'fare_media.txt': ['fare_media_id', 'fare_media_name', 'fare_media_type'],
-  'fare_products.txt': [
-    'fare_product_id',
-    'fare_product_name',
-    'rider_category_id',
-    'fare_media_id',
-    'amount',
-    'currency',
-  ],
-  'rider_categories.txt': [
-    'rider_category_id',
-    'rider_category_name',
-    'is_default_fare_category',
-    'eligibility_url',
-  ],
-  'fare_leg_rules.txt': [
-    'leg_group_id',
-    'network_id',
-    'from_area_id',
-    'to_area_id',
-    'from_timeframe_group_id',
-    'to_timeframe_group_id',
-    'fare_product_id',
-    'rule_priority',
-  ],
-  'fare_leg_join_rules.txt': ['from_network_id', 'to_network_id', 'from_stop_id', 'to_stop_id'],
-  'fare_transfer_rules.txt': [
-    'from_leg_group_id',
-    'to_leg_group_id',
-    'transfer_count',
-    'duration_limit',
-    'duration_limit_type',
-    'fare_transfer_type',
-    'fare_product_id',
-  ],
-  'timeframes.txt': ['timeframe_group_id', 'start_time', 'end_time', 'service_id'],
-  'areas.txt': ['area_id', 'area_name'],
-  'stop_areas.txt': ['area_id', 'stop_id'],
-  'networks.txt': ['network_id', 'network_name'],
-  'route_networks.txt': ['network_id', 'route_id'],
-  'translations.txt': [
-    'table_name',
-    'field_name',
-    'language',
-    'translation',
-    'record_id',
-    'record_sub_id',
-    'field_value',
-  ],
-};
 
 /** What a package says and Fares v2 cannot. */
 export type NotExpressed =
@@ -99,7 +34,7 @@ export interface PlainTariff {
 /** Makes the plain feed of a package; `files` are the bytes that it was read from. */
 export function plainTariff(files: ReadonlyMap<string, Uint8Array>, read: TariffPackage): PlainTariff {
   const plain = new Map<string, string>();
-  for (const [name, columns] of Object.entries(COLUMNS)) {
+  for (const [name, columns] of Object.entries(FARE_COLUMNS)) {
     const bytes = files.get(name);
     if (name === 'fare_products.txt') plain.set(name, csvText([columns, ...productRows(read)]));
     else if (bytes !== undefined) plain.set(name, standardColumns(name, bytes, columns));

@@ -5,6 +5,7 @@ import { parseCsvTable } from '#pricing/gtfs/csv-table.ts';
 import { csvText } from './csv-text.ts';
 import type { OpenDataFile } from './open-data-file.ts';
 import { decimal } from './plain-tariff.ts';
+import { readmeText } from './readme-text.ts';
 import { correctDay, type DayCell, type PublishedDay, suppressDay } from './suppress.ts';
 
 /** Riders and amounts of closed days, by day. */
@@ -107,7 +108,7 @@ export function publicationFiles(
   about: OpenDataFile,
   place: {
     readonly cityId: string;
-    readonly cityName: string;
+    readonly cityNames: Parameters<typeof readmeText>[0];
     readonly currency: string;
     readonly version: number;
   },
@@ -146,14 +147,15 @@ export function publicationFiles(
   const descriptor = {
     profile: 'tabular-data-package',
     name: `${place.cityId}-rides`,
-    title: `${place.cityName}: ${tables[0]?.title}`,
-    description: `Sums over the rows of TIDES fare_transactions, in its terms. Cells of fewer than ${about.cellMin} riders or people are suppressed, with others that would tell them; see docs/OPEN-DATA.md of the project Kvytok.`,
+    title: `${place.cityNames.en}: ${tables[0]?.title}`,
+    description: `Sums over the rows of TIDES fare_transactions, in its terms. Cells of fewer than ${about.cellMin} riders or people are suppressed, with others that would tell them; see README.md.`,
     version: String(place.version),
     licenses: [about.licence],
     sources: [about.source],
     'kvytok-cell-min': about.cellMin,
     resources,
   };
+  files.set('README.md', readmeText(place.cityNames, about));
   files.set('datapackage.json', `${JSON.stringify(descriptor, null, 2)}\n`);
   return files;
 }

@@ -8,6 +8,9 @@
  *    stands only from 2 · `cellMin` on, and where a cell that is not small is in it.
  * 4. Where a cell is hidden, the day's amount is too: with prices known it would tell the riders.
  *
+ * 5. Whoever knows the price of a ride sees in an amount how many paid less (a concession, a transfer, a pass). So an amount stands only
+ *    where nobody did, or `cellMin` people did and as many paid in full; without it the day's amount is hidden, too.
+ *
  * So each small cell may be anything from 0 to `cellMin` - 1 for whoever knows the numbers published, the rule itself and which
  * routes did not run; tests try all days of a few routes. Who knows another hidden cell knows more: a carrier knows its own.
  */
@@ -17,10 +20,13 @@ export interface DayCell {
   readonly routeId: string;
   readonly riders: number;
   readonly people: number;
+  /** Of these, who paid less than the full price at least once, and who paid it at least once. */
+  readonly reducedPeople: number;
+  readonly fullPeople: number;
   readonly amountMinor: bigint;
 }
 
-/** A cell as it is published; `null` = hidden. Riders and amount are hidden together. */
+/** A cell as it is published; `null` = hidden. Without riders there is no amount. */
 export interface PublishedCell {
   readonly routeId: string;
   readonly riders: number | null;
@@ -48,11 +54,23 @@ export function suppressDay(day: string, cells: readonly DayCell[], cellMin: num
     cells: sorted.map(({ routeId, riders: count, amountMinor }, at) =>
       hidden.has(sorted[at] as DayCell)
         ? { routeId, riders: null, amountMinor: null }
-        : { routeId, riders: count, amountMinor },
+        : {
+            routeId,
+            riders: count,
+            amountMinor: amountTells(sorted[at] as DayCell, cellMin) ? null : amountMinor,
+          },
     ),
     riders: totalShown && sorted.length > 0 ? riders : null,
-    amountMinor: hidden.size === 0 ? sorted.reduce((sum, cell) => sum + cell.amountMinor, 0n) : null,
+    amountMinor:
+      hidden.size === 0 && !sorted.some((cell) => amountTells(cell, cellMin))
+        ? sorted.reduce((sum, cell) => sum + cell.amountMinor, 0n)
+        : null,
   };
+}
+
+/** Whether an amount says how few people paid less, or how few did not. */
+function amountTells({ reducedPeople, fullPeople }: DayCell, cellMin: number): boolean {
+  return reducedPeople > 0 && (reducedPeople < cellMin || fullPeople < cellMin);
 }
 
 function isSmall(cell: DayCell, cellMin: number): boolean {
@@ -85,10 +103,13 @@ export function correctDay(before: PublishedDay, now: readonly DayCell[], cellMi
         cellMin,
       ),
     ),
-    ...fresh.map(({ routeId, riders, amountMinor }) => ({ routeId, riders, amountMinor })),
+    ...fresh.map((cell) => {
+      const { routeId, riders, amountMinor } = cell;
+      return { routeId, riders, amountMinor: amountTells(cell, cellMin) ? null : amountMinor };
+    }),
   ].sort((a, b) => (a.routeId < b.routeId ? -1 : 1));
   const rest = correctRest(before, now, cells, cellMin);
-  const none = cells.every((cell) => cell.riders !== null);
+  const none = cells.every((cell) => cell.amountMinor !== null);
   return {
     day: before.day,
     cells,
@@ -100,7 +121,8 @@ export function correctDay(before: PublishedDay, now: readonly DayCell[], cellMi
 function correctCell(cell: PublishedCell, now: DayCell | undefined, cellMin: number): PublishedCell {
   if (cell.riders === null || now === undefined || isSmall(now, cellMin)) return cell;
   if (Math.abs(now.riders - cell.riders) < cellMin) return cell;
-  return { routeId: cell.routeId, riders: now.riders, amountMinor: now.amountMinor };
+  const withheld = cell.amountMinor === null || amountTells(now, cellMin);
+  return { routeId: cell.routeId, riders: now.riders, amountMinor: withheld ? null : now.amountMinor };
 }
 
 /** Riders of the hidden cells together: as before, unless they moved by enough and are still enough. */

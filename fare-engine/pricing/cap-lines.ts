@@ -3,6 +3,7 @@ import type { PricedBags } from './bags.ts';
 import type { Fare } from './cap-charge.ts';
 import type { DatedCap } from './cap-window.ts';
 import { applyCaps, type CapCut } from './caps.ts';
+import type { SpentElsewhere } from './elsewhere.ts';
 import { suspensionOf } from './emergency.ts';
 import { areasOf } from './fares-v2/leg-matcher.ts';
 import { inTimeframe } from './fares-v2/match-timeframe.ts';
@@ -28,24 +29,32 @@ export interface OpenLine {
 export function capLines(
   counts: readonly CapCount[],
   open: readonly OpenLine[],
+  elsewhere: readonly SpentElsewhere[],
 ): { lines: PricedLine[]; counts: readonly CapCount[] } {
   // The usual city has none.
   if (open.every(({ leg }) => leg === null || leg.tariff.caps.length === 0))
     return { lines: open.map(({ line }) => line), counts };
-  const capped = applyCaps(counts, open.map(fareOf));
+  const capped = applyCaps(
+    counts,
+    open.map((line) => fareOf(line, elsewhere)),
+  );
   const lines = open.map(({ line, tap }, i) => lowered(line, tap, capped.cuts[i] as readonly CapCut[]));
   return { lines, counts: capped.counts };
 }
 
-function fareOf({ line, leg, tap, holderMinor }: OpenLine): Fare {
+function fareOf({ line, leg, tap, holderMinor }: OpenLine, elsewhere: readonly SpentElsewhere[]): Fare {
   const companionsMinor = line.riderMinor - holderMinor;
-  const extensions = new Map<string, { productId: string; minor: bigint }>();
+  let extensions: Map<string, { productId: string; minor: bigint }> | undefined;
   const caps: DatedCap[] = [];
   // What came too late is never paid by the rider: no cap lowers it, and it brings no cap nearer.
   for (const cap of tap.late === true ? [] : (leg?.tariff.caps ?? [])) {
     const priced = leg as PricedLeg;
     if (priced.journey?.penalty === true && cap.includes_penalties !== true) continue;
-    if (suspensionOf(priced.tariff, 'caps', tap.fareAtMs, priced.networkId, cap.cap_id)) continue;
+    if (
+      priced.tariff.emergency.length > 0 &&
+      suspensionOf(priced.tariff, 'caps', tap.fareAtMs, priced.networkId, cap.cap_id)
+    )
+      continue;
     const beyond = cap.extensions?.find((e) => e.fare_product_id === priced.product.productId);
     if (beyond === undefined) {
       if (inScope(cap, line, priced, tap)) caps.push(cap);
@@ -54,12 +63,15 @@ function fareOf({ line, leg, tap, holderMinor }: OpenLine): Fare {
     const minor = extensionMinor(priced, beyond.extension_product_id);
     if (minor === undefined || minor >= holderMinor) continue;
     caps.push(cap);
-    extensions.set(cap.cap_id, { productId: beyond.extension_product_id, minor });
+    extensions = (extensions ?? new Map()).set(cap.cap_id, {
+      productId: beyond.extension_product_id,
+      minor,
+    });
   }
   const feed = leg?.tariff.pricer.feed;
   return {
     caps,
-    extensions,
+    extensions: extensions ?? NO_EXTENSIONS,
     inHours: ({ timeframe_group_id: group }, atMs) =>
       group === undefined || feed === undefined || inTimeframe(feed, group, tap.stopId, atMs),
     hoursWithin: ({ timeframe_group_id: group }, fromMs, untilMs) =>
@@ -68,12 +80,15 @@ function fareOf({ line, leg, tap, holderMinor }: OpenLine): Fare {
     uncertaintyMs: tap.uncertaintyMs,
     holderMinor,
     companionsMinor,
+    elsewhere,
   };
 }
 
+const NO_EXTENSIONS: Fare['extensions'] = new Map();
+
 function inScope(cap: DatedCap, line: PricedLine, { tariff, mediaId, networkId }: PricedLeg, tap: TapFact) {
-  const { feed } = tariff.pricer;
-  const areas = (ids: readonly string[]) => areasOf(feed, tap.stopId).some((id) => ids.includes(id));
+  const areas = (ids: readonly string[]) =>
+    areasOf(tariff.pricer.feed, tap.stopId).some((id) => ids.includes(id));
   return (
     names(cap.fare_media_ids, mediaId) &&
     names(cap.rider_category_ids, line.riderCategoryId) &&

@@ -4,7 +4,7 @@
  * whose scope it lies leaves. What was counted goes from day to day with the state, one count for a cap and window, so the
  * cost of a ride does not grow with a rider's history.
  */
-import { type Counts, capCharge, type Fare } from './cap-charge.ts';
+import { type Counts, capCharge, type Fare, putCount } from './cap-charge.ts';
 import type { DatedCap } from './cap-window.ts';
 import type { CapCount } from './model.ts';
 
@@ -42,15 +42,24 @@ export function applyCaps(counts: readonly CapCount[], fares: readonly Fare[]): 
  * the cheapest rides counted first, so that the dearest are free. The cheapest of all holds; in order of time is one of
  * them, so it is never dearer.
  */
-function alternatives(fares: readonly Fare[]): { split: string | null; cheapestFirst: boolean }[] {
+function alternatives(
+  fares: readonly Fare[],
+): readonly { readonly split: string | null; readonly cheapestFirst: boolean }[] {
+  // The plain way alone, which is reckoned already.
+  if (!fares.some(({ caps }) => caps.some(isOptimal))) return NO_OTHERS;
   const optimal = new Map<string, DatedCap>();
-  for (const { caps } of fares)
-    for (const cap of caps) if (cap.strategy === 'optimal') optimal.set(cap.cap_id, cap);
+  for (const { caps } of fares) for (const cap of caps) if (isOptimal(cap)) optimal.set(cap.cap_id, cap);
   const splits = [...optimal.values()].filter((cap) => cap.extensions !== undefined).map((cap) => cap.cap_id);
   const orders = [...optimal.values()].some((cap) => cap.basis === 'rides') ? [false, true] : [false];
   return [null, ...splits.sort()].flatMap((split) =>
     orders.map((cheapestFirst) => ({ split, cheapestFirst })),
   );
+}
+
+const NO_OTHERS: readonly never[] = [];
+
+function isOptimal({ strategy }: DatedCap): boolean {
+  return strategy === 'optimal';
 }
 
 function attempt(
@@ -59,18 +68,18 @@ function attempt(
   split: string | null,
   cheapestFirst: boolean,
 ): CappedDay & { readonly totalMinor: bigint } {
-  const counts: Counts = new Map(before.map((count) => [`${count.capId} ${count.from}`, count]));
-  const cuts: CapCut[][] = fares.map(() => []);
-  const order = [...fares.keys()];
+  const counts: Counts = [...before];
+  const cuts: (readonly CapCut[])[] = fares.map(() => NO_OTHERS);
+  const order = fares.map((_, index) => index);
   if (cheapestFirst) order.sort((a, b) => byAmount(fares[a] as Fare, fares[b] as Fare) || a - b);
   let totalMinor = 0n;
   for (const index of order) {
     const charge = capCharge(counts, fares[index] as Fare, split);
     cuts[index] = charge.cuts;
     totalMinor += charge.chargedMinor;
-    for (const count of charge.counted) counts.set(`${count.capId} ${count.from}`, count);
+    for (const count of charge.counted) putCount(counts, count);
   }
-  return { cuts, counts: [...counts.values()], totalMinor };
+  return { cuts, counts, totalMinor };
 }
 
 function byAmount(a: Fare, b: Fare): number {

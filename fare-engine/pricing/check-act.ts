@@ -51,6 +51,48 @@ export function unknownAct(file: YamlFile<unknown>, path: YamlPath, act: string)
   );
 }
 
+/**
+ * Rows by network: each network is there and has one row, and `rest` asks for one that holds for all others. Rows stand under
+ * `key` of the file.
+ */
+export function checkNetworkRows(
+  file: YamlFile<unknown>,
+  key: string,
+  rows: readonly { readonly network_id: string }[],
+  feed: FareFeed,
+  { rest }: { readonly rest: boolean },
+): FileProblem[] {
+  const networks = networkIds(feed);
+  const problems = rows.flatMap(({ network_id: id }, i) => {
+    const path = [key, i, 'network_id'];
+    const found: FileProblem[] = [];
+    if (id !== '' && !networks.has(id))
+      found.push(
+        file.problemAt(
+          'TARIFF_REFERENCE_UNKNOWN',
+          path,
+          `network ${id} is not in the feed`,
+          'Add it or correct it.',
+        ),
+      );
+    if (rows.findIndex((other) => other.network_id === id) !== i)
+      found.push(
+        file.problemAt('TARIFF_ID_TWICE', path, `a second row for network "${id}"`, 'Remove one of the two.'),
+      );
+    return found;
+  });
+  if (rest && !rows.some((row) => row.network_id === ''))
+    problems.push(
+      file.problemAt(
+        'TARIFF_REST_MISSING',
+        [key],
+        'no row for all other networks',
+        'Add a row with network_id: "" (it also holds for unknown routes).',
+      ),
+    );
+  return problems;
+}
+
 /** Networks that routes or rules name. */
 export function networkIds(feed: FareFeed): Set<string> {
   return new Set([

@@ -62,6 +62,13 @@ function checkForm(row: Cap, at: At): void {
       'extensions belong to strategy optimal and basis amount',
       'Set both, or leave extensions out.',
     );
+  if (row.strategy === 'optimal' && row.window !== 'day')
+    at(
+      'TARIFF_CAP_FORM',
+      'strategy',
+      'the best reckoning is one of a day: closed days of a longer window cannot become dearer',
+      'Leave strategy out, or set window: day.',
+    );
   if (row.strategy === 'optimal' && row.basis === 'amount' && row.extensions === undefined)
     at(
       'TARIFF_CAP_FORM',

@@ -1,5 +1,5 @@
 /** What `inspection.yaml` must hold beyond its form: acts, networks, a fare of which the penalty is a multiple. */
-import { networkIds, unknownAct } from './check-act.ts';
+import { checkNetworkRows, unknownAct } from './check-act.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import { lowestFullFareMinor } from './inspection.ts';
@@ -10,31 +10,16 @@ import type { YamlPath } from './yaml-file.ts';
 /** All problems of meaning; none where the package says nothing of inspection. */
 export function checkInspection(feed: FareFeed, { inspection, tariff }: PackageYaml): FileProblem[] {
   if (!inspection) return [];
-  const problems: FileProblem[] = [];
   const acts = new Set(tariff.value.acts.map((act) => act.act_id));
-  const networks = networkIds(feed);
   const media = new Set(feed.media.map((medium) => medium.mediaId));
   const rows = inspection.value.inspection;
+  const problems = checkNetworkRows(inspection, 'inspection', rows, feed, { rest: true });
   const at = (code: FileProblemCode, path: YamlPath, message: string, howToMend: string) =>
     problems.push(inspection.problemAt(code, path, message, howToMend));
   rows.forEach((row, i) => {
     const { network_id: id, penalty } = row;
     const path = ['inspection', i];
     if (!acts.has(row.act)) problems.push(unknownAct(inspection, [...path, 'act'], row.act));
-    if (id !== '' && !networks.has(id))
-      at(
-        'TARIFF_REFERENCE_UNKNOWN',
-        [...path, 'network_id'],
-        `network ${id} is not in the feed`,
-        'Add it or correct it.',
-      );
-    if (rows.findIndex((other) => other.network_id === id) !== i)
-      at(
-        'TARIFF_ID_TWICE',
-        [...path, 'network_id'],
-        `a second row for network "${id}"`,
-        'Remove one of the two.',
-      );
     if (!penalty) return;
     if (!acts.has(penalty.act))
       problems.push(unknownAct(inspection, [...path, 'penalty', 'act'], penalty.act));
@@ -54,12 +39,5 @@ export function checkInspection(feed: FareFeed, { inspection, tariff }: PackageY
         'A penalty is a multiple of a fare: name a medium that has one.',
       );
   });
-  if (!rows.some((row) => row.network_id === ''))
-    at(
-      'TARIFF_REST_MISSING',
-      ['inspection'],
-      'no row for all other networks',
-      'Add a row with network_id: "" (it also holds for unknown routes).',
-    );
   return problems;
 }

@@ -1,4 +1,6 @@
 /** What a package of our own must hold beyond the GTFS standard: acts, dates, references, one currency. */
+
+import { checkBankTerms } from './bank-terms.ts';
 import { checkDates, unknownAct } from './check-act.ts';
 import { checkBags } from './check-bags.ts';
 import { checkBreakdown } from './check-breakdown.ts';
@@ -36,6 +38,7 @@ export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml
     ...checkEmergency(feed, yaml),
     ...checkSplit(yaml),
     ...checkCompensation(new Set(feed.media.map((m) => m.mediaId)), yaml),
+    ...checkBankTerms(yaml),
     ...checkFares(files, feed, yaml),
     ...checkReach(files, feed, yaml.tapPolicy.value),
   ];

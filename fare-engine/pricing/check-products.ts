@@ -26,6 +26,8 @@ export function checkProducts(feed: FareFeed, { productTerms }: PackageYaml): Fi
     if (rows.findIndex((other) => other.fare_product_id === id) !== i)
       at('TARIFF_ID_TWICE', 'fare_product_id', `a second row for product ${id}`, 'Remove one of the two.');
     if (row.kind === 'pass' || row.kind === 'carnet') checkHeld(row, feed, at);
+    checkGiveBack(row, at);
+    checkEarned(row, at);
   });
   return problems;
 }
@@ -69,4 +71,36 @@ function checkHeld(row: ProductTerm, feed: FareFeed, at: At): void {
       'it covers no ride',
       'Name it in fare_leg_rules.txt for the rides that it covers.',
     );
+}
+
+function checkGiveBack(row: ProductTerm, at: At): void {
+  const { kind, rides, give_back: share, give_back_within_days: within, give_back_fee_minor: fee } = row;
+  if (share === undefined) {
+    const key = within !== undefined ? 'give_back_within_days' : 'give_back_fee_minor';
+    if (within !== undefined || fee !== undefined)
+      at('TARIFF_PRODUCT_TERMS', key, 'it belongs to give_back', 'Set give_back: whole, rides or days.');
+    return;
+  }
+  if (kind !== 'pass' && kind !== 'carnet')
+    at(
+      'TARIFF_PRODUCT_TERMS',
+      'give_back',
+      'only a pass or carnet is given back',
+      'Leave it out, or change kind.',
+    );
+  else if (share === 'rides' && rides === undefined)
+    at('TARIFF_PRODUCT_TERMS', 'give_back', 'no number of rides to be left', 'Set rides, or take days.');
+}
+
+function checkEarned({ kind, rides, earned_by: by }: ProductTerm, at: At): void {
+  if (by === undefined) return;
+  if (kind !== 'pass' && kind !== 'carnet')
+    at(
+      'TARIFF_PRODUCT_TERMS',
+      'earned_by',
+      'only a pass or carnet is paid ahead',
+      'Leave it out, or change kind.',
+    );
+  else if (by === 'rides' && rides === undefined)
+    at('TARIFF_PRODUCT_TERMS', 'earned_by', 'no number of rides to earn by', 'Set rides, or take days.');
 }

@@ -1,5 +1,5 @@
 /** What `tap-policy.yaml` must hold beyond its form: media, networks, and words of journeys that belong together. */
-import { networkIds } from './check-act.ts';
+import { checkNetworkRows } from './check-act.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { FileProblem } from './file-problem.ts';
 import type { FileProblemCode } from './problem-codes.ts';
@@ -14,7 +14,6 @@ export function checkTapPolicy(feed: FareFeed, { tapPolicy }: PackageYaml): File
   const problems: FileProblem[] = [];
   const at: At = (...problem) => problems.push(tapPolicy.problemAt(...problem));
   const media = new Set(feed.media.map((m) => m.mediaId));
-  const networks = networkIds(feed);
   const { medium_kinds, networks: rows } = tapPolicy.value;
   for (const [kind, mediaId] of Object.entries(medium_kinds)) {
     if (media.has(mediaId)) continue;
@@ -26,24 +25,11 @@ export function checkTapPolicy(feed: FareFeed, { tapPolicy }: PackageYaml): File
     );
   }
   rows.forEach((row, i) => {
-    const path = ['networks', i, 'network_id'];
-    const id = row.network_id;
-    if (id !== '' && !networks.has(id))
-      at('TARIFF_REFERENCE_UNKNOWN', path, `network ${id} is not in the feed`, 'Add it or correct it.');
-    if (rows.findIndex((r) => r.network_id === id) !== i)
-      at('TARIFF_ID_TWICE', path, `a second row for network "${id}"`, 'Remove one of the two.');
     checkJourneys(row, feed, (code, [key, ...rest], ...words) =>
       at(code, ['networks', i, key as string, ...rest], ...words),
     );
   });
-  if (!rows.some((row) => row.network_id === ''))
-    at(
-      'TARIFF_REST_MISSING',
-      ['networks'],
-      'no row for all other networks',
-      'Add a row with network_id: "" (it also holds for unknown routes).',
-    );
-  return problems;
+  return [...problems, ...checkNetworkRows(tapPolicy, 'networks', rows, feed, { rest: true })];
 }
 
 const OF_JOURNEYS = [

@@ -30,6 +30,8 @@ export interface ChargedLine {
 export interface ChargedDay {
   readonly lines: readonly ChargedLine[];
   readonly out: CarriedState;
+  /** From where a later tap of the day may be priced alone (PricedDay.running); `null` where the whole day has to be. */
+  readonly running: PricingState | null;
 }
 
 /** What the next day found for journeys that a day leaves open: with all its taps, and with those only that came in time. */
@@ -54,7 +56,17 @@ export function chargeDay(
   inTime: (tap: TapFact) => boolean,
   ahead: ExitsAhead = NOTHING_AHEAD,
 ): ChargedDay {
-  const marked = day.taps.every(inTime)
+  const isAllInTime = day.taps.every(inTime);
+  // The usual day: it is open, all that is known counts.
+  if (isAllInTime && day.knownAsOfMs === null && carried.base === null && ahead === NOTHING_AHEAD) {
+    const { lines, stateOut, running = null } = pricer.price(carried.state, day);
+    return {
+      lines: lines.map((line) => ({ line, lossMinor: 0n })),
+      out: { state: stateOut, base: null },
+      running,
+    };
+  }
+  const marked = isAllInTime
     ? day
     : { ...day, taps: day.taps.map((tap) => (inTime(tap) ? tap : { ...tap, late: true })) };
   const priced = pricer.price(carried.state, withExits(marked, ahead.exits));
@@ -67,7 +79,7 @@ export function chargeDay(
     exits.every((exit, i) => exit === ahead.exits[i]);
   if (all && carried.base === null) {
     const lines = priced.lines.map((line) => ({ line, lossMinor: 0n }));
-    return { lines, out: { state: priced.stateOut, base: null } };
+    return { lines, out: { state: priced.stateOut, base: null }, running: priced.running ?? null };
   }
   const base = pricer.price(carried.base ?? carried.state, withExits({ ...day, taps }, exits));
   // Open days are held to their base as well: what came too late on a closed day before must not raise them, and so
@@ -75,7 +87,7 @@ export function chargeDay(
   const bounds = new Map(base.lines.map((line) => [line.tapId, line.riderMinor]));
   const lines = priced.lines.map((line) => ({ line, lossMinor: above(line, bounds.get(line.tapId) ?? 0n) }));
   const same = pricer.stateText(base.stateOut) === pricer.stateText(priced.stateOut);
-  return { lines, out: { state: priced.stateOut, base: same ? null : base.stateOut } };
+  return { lines, out: { state: priced.stateOut, base: same ? null : base.stateOut }, running: null };
 }
 
 function withExits(day: AccountDay, exitsAhead: readonly JourneyExit[]): AccountDay {
@@ -91,6 +103,7 @@ function inBooks(exit: JourneyExit, { taps }: AccountDay, inTime: (tap: TapFact)
 
 /** The tap with what was known of it at its day's close; itself where that is all. */
 function knownAt(tap: TapFact, knownAsOfMs: number | null): TapFact {
+  if (tap.breakdowns === undefined && tap.repairs === undefined) return tap;
   const known = withBreakdownsKnownAt(tap, knownAsOfMs);
   const { repairs, ...rest } = known;
   if (repairs === undefined || knownAsOfMs === null) return known;

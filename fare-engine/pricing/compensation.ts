@@ -66,7 +66,10 @@ export function compensationRowOf(
 }
 
 /** Whether a row holds on a fare day. */
-export function holdsOn({ valid_from, valid_to }: CompensationRow, day: string): boolean {
+export function holdsOn(
+  { valid_from, valid_to }: Pick<CompensationRow, 'valid_from' | 'valid_to'>,
+  day: string,
+): boolean {
   return valid_from <= day && (valid_to === null || day < valid_to);
 }
 

@@ -3,14 +3,20 @@
  * then the smaller id. Concessions are never added up. Quotas, hours, residence and emergency rules narrow what a row gives.
  */
 import { discountedMinor } from './discount.ts';
+import { isCountedElsewhere, isKnown } from './elsewhere.ts';
 import { type DatedEmergency, suspensionOf } from './emergency.ts';
 import { inTimeframe } from './fares-v2/match-timeframe.ts';
 import type { EntitlementFact, PricingState } from './model.ts';
-import { quotaLeftMinor } from './quotas.ts';
+import { quotaLeftMinor, type UsedBefore, usedBefore } from './quotas.ts';
 import type { DatedConcession, TariffPackage } from './tariff-package.ts';
 
 /** An entitlement of this kind says where somebody lives: `residence:<id>`, as `resident_required` of a row names it. */
 export const RESIDENCE = 'residence:';
+
+/** Whether an entitlement is a right to a price, and not a word about its holder. */
+export function givesRides({ concessionId }: { readonly concessionId: string }): boolean {
+  return !concessionId.startsWith(RESIDENCE) && !isCountedElsewhere(concessionId);
+}
 
 export interface ConcessionQuestion {
   readonly atMs: number;
@@ -44,20 +50,16 @@ export function bestConcession(
   entitlements: readonly EntitlementFact[],
   question: ConcessionQuestion,
 ): { readonly given?: GivenConcession; readonly missed?: MissedConcession } {
+  if (entitlements.length === 0) return NOTHING;
   const held = entitlements.filter((e) => holds(e, question));
-  if (held.length === 0) return {};
+  if (held.length === 0) return NOTHING;
   const names = new Set(held.map((e) => e.concessionId));
-  // A right is one of the person, not of a row: one row of a category opens the others (pupils by network).
-  const categories = new Set<string>();
-  for (const row of tariff.concessions) {
-    if (names.has(row.concession_id) || names.has(row.rider_category_id))
-      categories.add(row.rider_category_id);
-  }
+  const used = usedBefore(tariff.concessions, held);
   let best: (GivenConcession & { readonly alone: bigint }) | undefined;
   let missed: MissedConcession | undefined;
-  for (const row of tariff.concessions) {
-    if (!categories.has(row.rider_category_id) || !applies(tariff, row, names, question)) continue;
-    const leftMinor = quotaLeftMinor(row, question.quotas, question.atMs);
+  for (const row of rowsOf(tariff, held)) {
+    if (!applies(tariff, row, { names, used }, question)) continue;
+    const leftMinor = quotaLeftMinor(row, question.quotas, question.atMs, used);
     const { atMs, networkId } = question;
     const suspendedBy = suspensionOf(tariff, 'concessions', atMs, networkId, row.concession_id) ?? null;
     if (suspendedBy !== null || leftMinor === 0n) {
@@ -78,7 +80,36 @@ export function bestConcession(
     }
   }
   if (best) return { given: best };
-  return missed && question.referenceMinor > 0n ? { missed } : {};
+  return missed && question.referenceMinor > 0n ? { missed } : NOTHING;
+}
+
+const NOTHING = {};
+/** Of a package and what somebody holds the rows of which one may apply. */
+const ROWS = new WeakMap<TariffPackage, Map<string, readonly DatedConcession[]>>();
+const HOLDINGS_MAX = 1000;
+
+/** A right is one of the person, not of a row: one row of a category opens the others (pupils by network). */
+function rowsOf(tariff: TariffPackage, held: readonly EntitlementFact[]): readonly DatedConcession[] {
+  let found = ROWS.get(tariff);
+  if (found === undefined) {
+    found = new Map();
+    ROWS.set(tariff, found);
+  }
+  const [first] = held;
+  const key =
+    held.length === 1 && first ? first.concessionId : JSON.stringify(held.map((e) => e.concessionId));
+  let rows = found.get(key);
+  if (rows === undefined) {
+    const names = new Set(held.map((e) => e.concessionId));
+    const named = tariff.concessions.filter(
+      (row) => names.has(row.concession_id) || names.has(row.rider_category_id),
+    );
+    const categories = new Set(named.map((row) => row.rider_category_id));
+    rows = tariff.concessions.filter((row) => categories.has(row.rider_category_id));
+    if (found.size >= HOLDINGS_MAX) found.clear();
+    found.set(key, rows);
+  }
+  return rows;
 }
 
 /** A price no lower than what is left of a quota of money allows. */
@@ -89,14 +120,13 @@ function atLeast(minor: bigint, fullMinor: bigint, leftMinor: bigint | null): bi
 /** Valid in the world at the ride, and known to the city when the day was closed (or now, while it is open). */
 function holds(e: EntitlementFact, { atMs, knownAsOfMs }: ConcessionQuestion): boolean {
   if (atMs < e.validFromMs || (e.validUntilMs !== null && atMs >= e.validUntilMs)) return false;
-  if (knownAsOfMs === null) return e.knownUntilMs === null;
-  return e.knownFromMs <= knownAsOfMs && (e.knownUntilMs === null || knownAsOfMs < e.knownUntilMs);
+  return isKnown(e, knownAsOfMs);
 }
 
 function applies(
   tariff: TariffPackage,
   row: DatedConcession,
-  names: ReadonlySet<string>,
+  { names, used }: { readonly names: ReadonlySet<string>; readonly used: UsedBefore },
   question: ConcessionQuestion,
 ): boolean {
   const { atMs, networkId, mediaId, stopId } = question;
@@ -108,7 +138,7 @@ function applies(
     (row.resident_required === undefined || names.has(`${RESIDENCE}${row.resident_required}`)) &&
     (row.timeframe_group_id === undefined ||
       inTimeframe(tariff.pricer.feed, row.timeframe_group_id, stopId, atMs)) &&
-    isDue(tariff, row, question)
+    isDue(tariff, row, used, question)
   );
 }
 
@@ -116,11 +146,12 @@ function applies(
 function isDue(
   tariff: TariffPackage,
   { after }: DatedConcession,
+  used: UsedBefore,
   { quotas, atMs }: ConcessionQuestion,
 ): boolean {
   if (after.length === 0) return true;
   return tariff.concessions.some(
-    (row) => after.includes(row.concession_id) && quotaLeftMinor(row, quotas, atMs) === 0n,
+    (row) => after.includes(row.concession_id) && quotaLeftMinor(row, quotas, atMs, used) === 0n,
   );
 }
 

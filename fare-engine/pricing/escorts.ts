@@ -11,7 +11,7 @@ export function escortRightOf(leg: PricedLeg): EscortRight | null {
   const row = leg.concession?.row;
   const left = leg.pass ? (leg.pass.term.max_companions ?? 0) : (row?.escort_allowed ?? 0);
   if (left === 0 || leg.breakdown !== undefined) return null;
-  const { transfer, referenceMinor, riderMinor } = leg;
+  const { transfer, referenceMinor, riderMinor, notOwedMinor = 0n } = leg;
   return {
     left,
     packageHash: leg.tariff.hash,
@@ -26,7 +26,7 @@ export function escortRightOf(leg: PricedLeg): EscortRight | null {
       act: transfer.rule.act,
       article: transfer.rule.article,
     },
-    referenceMinor: referenceMinor.toString(),
+    referenceMinor: (referenceMinor - notOwedMinor).toString(),
     riderMinor: riderMinor.toString(),
   };
 }
@@ -45,8 +45,9 @@ export function addEscorts(
   tariff: TariffPackage | undefined,
 ): PricedLine {
   const count = BigInt(escorts);
-  const each = base.afterMinor - base.beforeMinor;
   const reference = BigInt(right.referenceMinor);
+  // Without a transfer an escort rides for what the holder's own ride stands for, whatever a later touch would cost.
+  const each = right.transfer ? base.afterMinor - base.beforeMinor : reference;
   const rider = BigInt(right.riderMinor);
   const steps = [...line.steps];
   let reached = line.riderMinor;

@@ -6,12 +6,11 @@
  */
 import { type Static, Type } from 'typebox';
 import { FeedId, InstantMs } from '#contracts/ids.ts';
-import { keyed, PRINTABLE_NAME } from '#contracts/keyed.ts';
 import { decodeJsonText, describeProblems, parserOf } from '#contracts/parse.ts';
 import { MediumKind } from '#contracts/record.ts';
+import { BUNDLE_LINE_CHARS_MAX, openBundleHeader } from './bundle-header.ts';
 import { type CarriedState, type ExitsAhead, NOTHING_AHEAD } from './close-rules.ts';
-import { createFareCalendar, type FareCalendar } from './fare-day.ts';
-import { formatFileProblem } from './file-problem.ts';
+import { FARE_AT_MS_MAX, FARE_AT_MS_MIN, type FareCalendar } from './fare-day.ts';
 import { parseIsoDate } from './gtfs/cells.ts';
 import {
   type EntitlementFact,
@@ -23,11 +22,15 @@ import {
   type TapRepair,
 } from './model.ts';
 import { parseStateText } from './state-text.ts';
-import { hashPackage, readTariffPackage, type TariffPackage } from './tariff-package.ts';
-import { type Activations, createTariffTimeline, type TariffTimeline } from './tariff-timeline.ts';
+import type { TariffTimeline } from './tariff-timeline.ts';
 
-/** Longest line in characters: the header carries whole tariffs. */
-export const BUNDLE_LINE_CHARS_MAX = 128 * 1024 * 1024;
+export {
+  BUNDLE_LINE_CHARS_MAX,
+  type BundleWithdrawal,
+  formatBundleHeader,
+  readBundleHeader,
+} from './bundle-header.ts';
+
 const FACT_LINE_CHARS_MAX = 1024 * 1024;
 /** A state holds at most 64 caps with 31 days each, and what quotas and holdings count. */
 const STATE_CHARS_MAX = 384 * 1024;
@@ -46,31 +49,11 @@ const Instant = InstantMs;
 const Day = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' });
 const Account = Type.String({ minLength: 1, maxLength: 200 });
 
-export const BundleHeader = Type.Object({
-  kind: Type.Literal('kvytok-facts'),
-  v: Type.Literal(1),
-  zone: Type.String({ minLength: 1, maxLength: 64 }),
-  dayStart: Type.String({ pattern: '^[0-2][0-9]:[0-5][0-9]$' }),
-  tariffs: Type.Array(
-    Type.Object({
-      hash: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-      /** File name → base64 of its bytes. */
-      files: keyed(PRINTABLE_NAME, Type.String(), { maxProperties: 1000 }),
-      /** Its activation: days closed before keep what was known then. Absent = always known. */
-      knownFromMs: Type.Optional(InstantMs),
-      /** What officers signed for it (contracts/tariff-approval.ts): proves the activation, changes no price. */
-      approvals: Type.Optional(Type.Array(Type.String({ maxLength: 8192 }), { maxItems: 20 })),
-    }),
-    { maxItems: 500 },
-  ),
-});
-export type BundleHeader = Static<typeof BundleHeader>;
-
 const TapLine = Type.Object({
   kind: Type.Literal('tap'),
   accountId: Account,
   tapId: Type.String({ minLength: 1, maxLength: 200 }),
-  fareAtMs: Instant,
+  fareAtMs: Type.Integer({ minimum: FARE_AT_MS_MIN, maximum: FARE_AT_MS_MAX }),
   uncertaintyMs: Type.Integer({ minimum: 0, maximum: 8.64e15 }),
   mediumKind: MediumKind,
   /** `null` = the validator could not know. */
@@ -205,11 +188,6 @@ export interface BundleProblem {
   readonly message: string;
 }
 
-const parseHeader = parserOf(BundleHeader);
-
-/** Reads a header alone: packages, activations and what was signed for them. */
-export const readBundleHeader = parseHeader;
-
 const parsers = {
   tap: parserOf(TapLine),
   entitlement: parserOf(EntitlementLine),
@@ -262,30 +240,10 @@ export class FactBundleReader {
   }
 
   #addHeader(value: unknown): string | undefined {
-    const header = parseHeader(value);
-    if (!header.ok) return `header: ${describeProblems(header.problems)}`;
-    try {
-      this.#calendar = createFareCalendar(header.value.zone, header.value.dayStart);
-    } catch (error) {
-      return `header: ${(error as Error).message}`;
-    }
-    const packages: TariffPackage[] = [];
-    const activations = new Map<string, number>();
-    for (const { hash, files, knownFromMs } of header.value.tariffs) {
-      const bytes = new Map(
-        Object.entries(files).map(([name, text]) => [name, Buffer.from(text, 'base64')] as const),
-      );
-      const actual = hashPackage(bytes);
-      if (actual !== hash) return `header: tariff ${hash} has the hash ${actual}: its bytes were changed`;
-      const read = readTariffPackage(bytes);
-      if (!read.ok)
-        return `header: tariff ${hash}: ${read.problems.slice(0, 3).map(formatFileProblem).join('; ')}`;
-      packages.push(read.package);
-      if (knownFromMs !== undefined) activations.set(hash, knownFromMs);
-    }
-    const { timeline, problems } = createTariffTimeline(packages, activations);
-    if (problems[0]) return `header: ${formatFileProblem(problems[0])}`;
-    this.#tariffs = timeline;
+    const read = openBundleHeader(value);
+    if (!read.ok) return `header: ${read.message}`;
+    this.#calendar = read.calendar;
+    this.#tariffs = read.tariffs;
     return undefined;
   }
 
@@ -355,41 +313,6 @@ export function parseFactBundle(
     if (problem) return { ok: false, problem };
   }
   return reader.end();
-}
-
-/** Header line of an export. `files` are the packages' bytes; their hashes are computed here. */
-export function formatBundleHeader(
-  zone: string,
-  dayStart: string,
-  packages: readonly ReadonlyMap<string, Uint8Array>[],
-  activations: Activations = new Map(),
-  approvals: ReadonlyMap<string, readonly string[]> = new Map(),
-): string {
-  const header: BundleHeader = {
-    kind: 'kvytok-facts',
-    v: 1,
-    zone,
-    dayStart,
-    tariffs: packages.map((files) => tariffOf(files, activations, approvals)),
-  };
-  return JSON.stringify(header);
-}
-
-function tariffOf(
-  files: ReadonlyMap<string, Uint8Array>,
-  activations: Activations,
-  approvals: ReadonlyMap<string, readonly string[]>,
-): BundleHeader['tariffs'][number] {
-  const hash = hashPackage(files);
-  const knownFromMs = activations.get(hash);
-  return {
-    hash,
-    files: Object.fromEntries(
-      [...files].map(([name, bytes]) => [name, Buffer.from(bytes).toString('base64')]),
-    ),
-    ...(knownFromMs === undefined ? {} : { knownFromMs }),
-    ...(approvals.has(hash) && { approvals: [...(approvals.get(hash) ?? [])] }),
-  };
 }
 
 /** One line of an export. */

@@ -8,6 +8,10 @@ import { dayOfWall, getZone } from './local-time.ts';
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
+/** First and last instant at which a fare may be due: with a date of four-digit year in every zone. */
+export const FARE_AT_MS_MIN = Date.UTC(1970, 0, 2);
+export const FARE_AT_MS_MAX = Date.UTC(9999, 11, 30);
+
 /** A city's calendar of fare days. */
 export interface FareCalendar {
   readonly zone: string;
@@ -21,6 +25,13 @@ export interface FareCalendar {
   endOfMs(fareDay: string): number;
 }
 
+interface DaySpan {
+  readonly fareDay: string;
+  readonly startMs: number;
+  /** Half-open. */
+  readonly endMs: number;
+}
+
 const DAY_START = /^([01]\d|2[0-3]):([0-5]\d)$/;
 
 /** Makes a calendar. Throws a RangeError for an unknown zone or a day start that is not `HH:MM`. */
@@ -30,15 +41,24 @@ export function createFareCalendar(zoneName: string, dayStart: string): FareCale
   const startMs = (Number(match[1]) * 60 + Number(match[2])) * MINUTE_MS;
   const zone = getZone(zoneName);
   const startOfDayMs = (day: number) => zone.instantMs(day * DAY_MS + startMs);
+  // The day whose borders were asked for last: most taps that come lie in it.
+  let last: DaySpan = { fareDay: '', startMs: 0, endMs: 0 };
   const numberOf = (fareDay: string) => {
     const day = parseIsoDate(fareDay);
     if (day === undefined) throw new RangeError(`not a fare day: ${JSON.stringify(fareDay)}`);
     return day;
   };
+  const spanOf = (fareDay: string): DaySpan => {
+    if (fareDay === last.fareDay) return last;
+    const day = numberOf(fareDay);
+    last = { fareDay, startMs: startOfDayMs(day), endMs: startOfDayMs(day + 1) };
+    return last;
+  };
   return {
     zone: zoneName,
     dayStart,
     fareDayOf(instantMs) {
+      if (instantMs >= last.startMs && instantMs < last.endMs) return last.fareDay;
       // Decided by the borders themselves, so that the repeated hour of autumn never jumps back into yesterday.
       const guess = dayOfWall(zone.wallMs(instantMs) - startMs);
       const day =
@@ -49,8 +69,8 @@ export function createFareCalendar(zoneName: string, dayStart: string): FareCale
             : guess;
       return formatIsoDate(day);
     },
-    startOfMs: (fareDay) => startOfDayMs(numberOf(fareDay)),
-    endOfMs: (fareDay) => startOfDayMs(numberOf(fareDay) + 1),
+    startOfMs: (fareDay) => spanOf(fareDay).startMs,
+    endOfMs: (fareDay) => spanOf(fareDay).endMs,
   };
 }
 

@@ -45,6 +45,12 @@ export function journeyStep(tap: TapFact, leg: PricedLeg, note: JourneyNote): Pr
   return stepOf(policy, leg.grossMinor, params);
 }
 
+/** What no budget owes of a concession, because a tap of the journey is missing; before the concession's own step. */
+export function notOwedStep(leg: PricedLeg, { policy }: JourneyNote, afterMinor: bigint): PriceStep {
+  const step = stepOf(policy, afterMinor, { state: 'not-owed' });
+  return { ...step, beforeMinor: leg.referenceMinor };
+}
+
 function stepOf(policy: NetworkTapPolicy, minor: bigint, params: PriceStep['params']): PriceStep {
   return {
     kind: 'journey',

@@ -36,6 +36,8 @@ const uk: Texts = {
       : flat(x)
         ? `Вхід не зареєстровано: ${x.after}${x.act}`
         : `Вхід не зареєстровано: найдорожча поїздка сюди, ${x.after}${x.act}`,
+  'not-owed': (x) =>
+    `Частина пільги, якої бюджет не відшкодовує, бо поїздка не повна: далі ${x.after}${x.act}`,
   exit: (x) => `Реєстрація виходу, поїздка тривала ${x.p['minutes']} хв, без оплати`,
   cancelled: (x) =>
     `Без оплати: вихід на тій самій зупинці через ${x.p['seconds']} с (дозволено ${x.p['limitSeconds']} с)${x.act}`,
@@ -61,6 +63,8 @@ const en: Texts = {
       : flat(x)
         ? `No tap on entering: ${x.after}${x.act}`
         : `No tap on entering: the dearest journey to here, ${x.after}${x.act}`,
+  'not-owed': (x) =>
+    `The part of the concession that no budget pays, as the journey is not whole: ${x.after} remains${x.act}`,
   exit: (x) => `Tap on leaving, the journey lasted ${x.p['minutes']} min, no charge`,
   cancelled: (x) =>
     `Not charged: left at the same stop after ${x.p['seconds']} s (${x.p['limitSeconds']} s allowed)${x.act}`,
@@ -87,6 +91,8 @@ const de: Texts = {
       : flat(x)
         ? `Keine Anmeldung: ${x.after}${x.act}`
         : `Keine Anmeldung: die teuerste Fahrt hierher, ${x.after}${x.act}`,
+  'not-owed': (x) =>
+    `Der Teil der Ermäßigung, den kein Haushalt trägt, weil die Fahrt nicht vollständig ist: es bleiben ${x.after}${x.act}`,
   exit: (x) => `Abmeldung, die Fahrt dauerte ${x.p['minutes']} Min., ohne Berechnung`,
   cancelled: (x) =>
     `Nicht berechnet: an derselben Haltestelle nach ${x.p['seconds']} s verlassen (erlaubt ${x.p['limitSeconds']} s)${x.act}`,
@@ -113,6 +119,8 @@ const pl: Texts = {
       : flat(x)
         ? `Brak rejestracji wejścia: ${x.after}${x.act}`
         : `Brak rejestracji wejścia: najdroższy przejazd dotąd, ${x.after}${x.act}`,
+  'not-owed': (x) =>
+    `Część ulgi, której nie zwraca żaden budżet, bo przejazd jest niepełny: pozostaje ${x.after}${x.act}`,
   exit: (x) => `Rejestracja wyjścia, przejazd trwał ${x.p['minutes']} min, bez opłaty`,
   cancelled: (x) =>
     `Bez opłaty: wyjście na tym samym przystanku po ${x.p['seconds']} s (dozwolone ${x.p['limitSeconds']} s)${x.act}`,

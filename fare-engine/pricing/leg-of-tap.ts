@@ -4,6 +4,7 @@
  */
 import { rideOn } from './breakdown-rides.ts';
 import { candidateStops } from './candidate-stops.ts';
+import type { Elsewhere } from './elsewhere.ts';
 import { type DatedEmergency, suspensionOf } from './emergency.ts';
 import type { JourneyEnd, JourneyRole } from './journeys.ts';
 import type { AccountDay, PricingState, TapFact } from './model.ts';
@@ -18,7 +19,7 @@ import {
   type UnpricedReason,
   type Way,
 } from './price-leg.ts';
-import { chargedMinor, type DoubtNotes } from './priced-line.ts';
+import { chargedMinor, companionsOf, type DoubtNotes } from './priced-line.ts';
 import { UNCERTAINTY_MS_MAX } from './reach.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { NetworkTapPolicy } from './tariff-schema.ts';
@@ -32,6 +33,8 @@ export interface Presented {
   readonly tariffs: TariffTimeline;
   /** First instant of the fare day. */
   readonly startMs: number;
+  /** What an earlier system counted. */
+  readonly elsewhere: Elsewhere;
   /** Its part in a journey, where leaving is tapped; absent = only boarding is. */
   readonly journey?: Extract<JourneyRole, { kind: 'entry' | 'lone-exit' }> | undefined;
 }
@@ -76,13 +79,15 @@ function cheaperStop(state: PricingState, presented: Presented, nominal: NotedLe
 /** The leg at an instant: a transfer by the tariff of the run's first tap, else a ride by the tariff in force. */
 function priceAt(
   state: PricingState,
-  { day, tap, tariffs, startMs }: Presented,
+  { day, tap, tariffs, startMs, elsewhere }: Presented,
   atMs: number,
   slackMs: number,
   way?: Way,
 ): PricedLeg | UnpricedReason {
-  const boarding = { tap, day, atMs, slackMs, way, dayStartMs: startMs, counted: state, tariffs };
-  const run = state.transferRun;
+  const { uses: usesElsewhere } = elsewhere;
+  const [dayStartMs, counted] = [startMs, state];
+  const boarding = { tap, day, atMs, slackMs, way, dayStartMs, counted, usesElsewhere, tariffs };
+  const run = runWithin(state, Math.min(tap.fareAtMs, way?.arrivalMs ?? tap.fareAtMs), tariffs, slackMs);
   const runTariff = run?.packageHash === undefined ? undefined : tariffs.byHash(run.packageHash);
   const transfer = run && runTariff ? priceTransfer(runTariff, boarding, run) : undefined;
   const suspended = run && transfer ? suspendedTransfer(transfer, run) : undefined;
@@ -92,6 +97,23 @@ function priceAt(
   const usual = transfer && !suspended ? transfer : noted;
   const placed = { tap, placeId: placeOf(tap) };
   return rideOn(state, placed, tariffs, usual, (broken) => priceRide(broken, boarding));
+}
+
+/**
+ * The run of legs, where a rule may still make a leg that begins and ends at an instant or later a transfer in it: no rule's duration
+ * is shorter than from the run's last instant to that one.
+ */
+function runWithin(
+  { transferRun: run }: PricingState,
+  atMs: number,
+  tariffs: TariffTimeline,
+  slackMs: number,
+): PricingState['transferRun'] {
+  const tariff = run?.packageHash === undefined ? undefined : tariffs.byHash(run.packageHash);
+  if (run === null || tariff === undefined) return null;
+  const { startedAtMs, lastLegAtMs, startedArrivalMs = startedAtMs, lastArrivalMs = lastLegAtMs } = run;
+  const lastMs = Math.max(startedAtMs, lastLegAtMs, startedArrivalMs, lastArrivalMs);
+  return atMs - lastMs - slackMs > tariff.transferReachMs ? null : run;
 }
 
 /** By the rule of the run's first tap, as all of a journey; where its clock is not sure, only if the rule held throughout. */
@@ -110,13 +132,17 @@ function cheaperSide(
   presented: Presented,
   nominal: PricedLeg,
 ): { leg: PricedLeg; uncertaintyMs: number } {
-  const { tap } = presented;
+  const { tap, tariffs } = presented;
   const own = uncertaintyOf(tap);
   const slackMs = own + (state.transferRun?.uncertaintyMs ?? 0) + exitUncertaintyOf(presented);
   let leg = nominal;
   if (slackMs <= 0 || chargedMinor(tap, leg) <= 0n) return { leg, uncertaintyMs: slackMs };
   const arrivals = possibleArrivals(presented);
-  for (const atMs of possibleInstants(presented)) {
+  const instants = possibleInstants(presented);
+  // Slack alone reaches further for a transfer only.
+  const run = presented.journey ? state.transferRun : runWithin(state, tap.fareAtMs, tariffs, slackMs);
+  if (instants.length === 1 && arrivals.length === 1 && run === null) return { leg, uncertaintyMs: slackMs };
+  for (const atMs of instants) {
     for (const arrivalMs of arrivals) {
       if (chargedMinor(tap, leg) <= 0n) break;
       const other = legAt(state, presented, atMs, slackMs, arrivalMs);
@@ -127,7 +153,7 @@ function cheaperSide(
 }
 
 /** One instant for each stretch of equal prices that the tap may have been in; its own first. */
-function possibleInstants({ day, tap, tariffs }: Presented): number[] {
+function possibleInstants({ day, tap, tariffs }: Presented): readonly number[] {
   const reachMs = Math.min(tap.uncertaintyMs, BOUNDARY_REACH_MS_MAX);
   if (reachMs <= 0) return [tap.fareAtMs];
   const firstMs = tap.fareAtMs - reachMs;
@@ -140,11 +166,13 @@ function exitUncertaintyOf({ journey }: Presented): number {
   return journey?.kind === 'entry' ? (journey.end?.uncertaintyMs ?? 0) : 0;
 }
 
+const AS_IT_IS: readonly undefined[] = [undefined];
+
 /** As `possibleInstants`, of the exit; `undefined` = as it is. */
-function possibleArrivals({ day, tariffs, journey }: Presented): (number | undefined)[] {
+function possibleArrivals({ day, tariffs, journey }: Presented): readonly (number | undefined)[] {
   const end = journey?.kind === 'entry' ? journey.end : null;
   const reachMs = Math.min(end?.uncertaintyMs ?? 0, BOUNDARY_REACH_MS_MAX);
-  if (!end || reachMs <= 0) return [undefined];
+  if (!end || reachMs <= 0) return AS_IT_IS;
   const firstMs = end.atMs - reachMs;
   return [
     undefined,
@@ -178,13 +206,43 @@ function legAt(
   }
   // No transfer leads to a journey that is not whole.
   const ways = possibleWays(presented, tariff, networkId, atMs);
-  const dearest = best(ways.map(priceWay({ ...state, transferRun: null })), (a, b) => isDearer(tap, a, b));
+  const legs = ways.map(priceWay({ ...state, transferRun: null }));
+  return legOfMissing(tap, legs, missingNote(tariff.policyOf(networkId), journey.kind, atMs));
+}
+
+/**
+ * What a missing tap costs the rider: the dearest of all ways after his rights, or the tariff's one price. Who would have paid nothing,
+ * wherever the journey went, owes nothing for the tap; whoever rides along in full pays as any rider without rights does.
+ */
+function legOfMissing(
+  tap: TapFact,
+  ways: readonly (PricedLeg | UnpricedReason)[],
+  journey: JourneyNote,
+): PricedLeg | UnpricedReason {
+  const dearest = best(ways, isDearer);
   if (typeof dearest === 'string') return dearest;
-  const policy = tariff.policyOf(networkId);
-  const note = missingNote(policy, journey.kind, atMs);
-  // Who would have paid nothing, wherever the journey went, owes nothing for the tap; whoever rides along pays the dearest way.
-  const flat = policy.missing_tap === 'flat' && dearest.riderMinor > 0n && !dearest.breakdown;
-  return flat ? priceFlat(dearest, policy, note) : { ...dearest, journey: note };
+  const { policy } = journey;
+  const flat = policy.missing_tap === 'flat' && !dearest.breakdown;
+  if (flat && dearest.riderMinor > 0n) return priceFlat(dearest, policy, journey);
+  const notOwedMinor = owedMinor(dearest) - owedAtMost(ways, journey);
+  const leg = { ...dearest, journey, ...(notOwedMinor > 0n ? { notOwedMinor } : {}) };
+  if (companionsOf(tap, leg).paying === 0) return leg;
+  const along = flat
+    ? priceFlat(dearest, policy, journey)
+    : best(ways, (a, b) => a.grossMinor > b.grossMinor);
+  return typeof along === 'string' ? leg : { ...leg, along };
+}
+
+/** By its budget, for the holder. */
+function owedMinor({ concession, referenceMinor, riderMinor }: PricedLeg): bigint {
+  return concession ? referenceMinor - riderMinor : 0n;
+}
+
+/** No budget owes for a missing exit more than for the least of all ways; an exit without its entry is no ride to claim for. */
+function owedAtMost(ways: readonly (PricedLeg | UnpricedReason)[], { state }: JourneyNote): bigint {
+  if (state === 'no-entry') return 0n;
+  const owed = ways.flatMap((leg) => (typeof leg === 'string' ? [] : [owedMinor(leg)]));
+  return owed.reduce((least, minor) => (minor < least ? minor : least));
 }
 
 /** The leg that stands before all others, or why none has a price. */
@@ -198,10 +256,10 @@ function best(
   });
 }
 
-/** For the rider; of equal charges the one that others owe less for. */
-function isDearer(tap: TapFact, leg: PricedLeg, than: PricedLeg): boolean {
-  const [mine, other] = [chargedMinor(tap, leg), chargedMinor(tap, than)];
-  return mine === other ? leg.grossMinor < than.grossMinor : mine > other;
+/** For the holder; of equal charges the one that others owe less for. */
+function isDearer(leg: PricedLeg, than: PricedLeg): boolean {
+  if (leg.riderMinor !== than.riderMinor) return leg.riderMinor > than.riderMinor;
+  return leg.grossMinor < than.grossMinor;
 }
 
 function waysTo(

@@ -332,4 +332,9 @@ export interface PricedLine {
 export interface PricedDay {
   readonly lines: readonly PricedLine[];
   readonly stateOut: PricingState;
+  /**
+   * State after the last tap of an open day: a tap after it may be priced from here, and comes out as if the whole day had been
+   * priced again. Absent where a later tap may change what an earlier one costs.
+   */
+  readonly running?: PricingState;
 }

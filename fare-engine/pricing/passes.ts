@@ -3,6 +3,7 @@
  * how often is said by the terms of its product, as they stood at the sale. The first use is derived from taps alone, so a late tap moves
  * it while a day is open.
  */
+import { holdsAt, type UsesElsewhere } from './elsewhere.ts';
 import { selectProduct } from './fares-v2/select-product.ts';
 import { compareText } from './file-problem.ts';
 import { formatIsoDate } from './gtfs/cells.ts';
@@ -32,6 +33,8 @@ export interface Cover {
 export interface PassQuestion {
   readonly day: Pick<AccountDay, 'passes' | 'knownAsOfMs'>;
   readonly uses: PricingState['passes'];
+  /** What an earlier system counted of them. */
+  readonly usesElsewhere: readonly UsesElsewhere[];
   readonly tap: TapFact;
   readonly atMs: number;
   readonly mediaId: string;
@@ -58,8 +61,20 @@ export function coversOf(tariff: TariffPackage, question: PassQuestion): Cover[]
   );
 }
 
-function isNew({ passId, use }: Cover, { uses }: PassQuestion): boolean {
-  return use !== null && !uses.some((one) => one.passId === passId);
+function isNew({ passId, use }: Cover, question: PassQuestion): boolean {
+  const isOf = (one: { readonly passId: string }) => one.passId === passId;
+  return use !== null && !question.uses.some(isOf) && before(passId, question) === undefined;
+}
+
+/** What was used of a holding elsewhere; where several words say something, they are added up. */
+function before(passId: string, { usesElsewhere, atMs }: PassQuestion) {
+  if (usesElsewhere.length === 0) return undefined;
+  const words = usesElsewhere.filter((one) => one.passId === passId && holdsAt(one, atMs));
+  if (words.length === 0) return undefined;
+  return {
+    startMs: Math.min(...words.map(({ fromMs }) => fromMs)),
+    rides: words.reduce((sum, { rides }) => sum + rides, 0),
+  };
 }
 
 function isSold({ pricer }: TariffPackage, productId: string, mediaId: string): boolean {
@@ -67,25 +82,19 @@ function isSold({ pricer }: TariffPackage, productId: string, mediaId: string): 
   return selectProduct(pricer.feed, productId, { mediaId, categoryIds }) !== undefined;
 }
 
-function coverOf(
-  pass: PassFact,
-  term: ProductTerm,
-  zone: string,
-  { uses, tap, atMs }: PassQuestion,
-): Cover | undefined {
-  const used = uses.find((one) => one.passId === pass.passId);
+function coverOf(pass: PassFact, term: ProductTerm, zone: string, question: PassQuestion): Cover | undefined {
+  const { uses, tap, atMs } = question;
+  const own = uses.find((one) => one.passId === pass.passId);
+  const elsewhere = before(pass.passId, question);
+  const used = own && elsewhere && own.startMs < elsewhere.startMs ? own : (elsewhere ?? own);
   const onFirstUse = term.activation === 'first_use';
-  const startMs = onFirstUse ? (used?.startMs ?? atMs) : pass.validFromMs;
-  const endMs = endOf(term, startMs, zone);
-  const waitsUntilMs = onFirstUse
-    ? pass.validFromMs + (term.activate_within_days ?? ACTIVATE_WITHIN_DAYS) * DAY_MS
-    : endMs;
+  const { startMs, endMs, waitsUntilMs } = timeOfHolding(term, pass.validFromMs, used?.startMs ?? atMs, zone);
   // On an unsure clock the rider has the benefit on either border.
   const slackMs = Math.min(tap.uncertaintyMs, BOUNDARY_REACH_MS_MAX);
   if (atMs + slackMs < pass.validFromMs + (term.usable_after_s ?? 0) * 1000) return undefined;
   if (atMs - slackMs >= Math.min(endMs, pass.validUntilMs ?? Number.POSITIVE_INFINITY)) return undefined;
   if (used === undefined && atMs - slackMs >= waitsUntilMs) return undefined;
-  const rides = used?.rides ?? 0;
+  const rides = (own?.rides ?? 0) + (elsewhere?.rides ?? 0);
   if (term.rides !== undefined && rides >= term.rides) return undefined;
   const counts = onFirstUse || term.rides !== undefined;
   return {
@@ -94,9 +103,32 @@ function coverOf(
     endMs,
     ridesLeft: term.rides === undefined ? null : term.rides - rides,
     use: counts
-      ? { passId: pass.passId, startMs, rides: rides + 1, untilMs: Math.max(endMs, waitsUntilMs) }
+      ? { passId: pass.passId, startMs, rides: (own?.rides ?? 0) + 1, untilMs: Math.max(endMs, waitsUntilMs) }
       : null,
   };
+}
+
+/** When a holding counts. */
+export interface HoldingTime {
+  readonly startMs: number;
+  /** First instant at which it covers no more. */
+  readonly endMs: number;
+  /** Until when its first use may come, where its time begins with that; else as its end. */
+  readonly waitsUntilMs: number;
+}
+
+/** By its terms, for a sale and a first use. `firstUseMs` plays no part where the time begins with the sale or on a date. */
+export function timeOfHolding(
+  term: ProductTerm,
+  validFromMs: number,
+  firstUseMs: number,
+  zone: string,
+): HoldingTime {
+  const onFirstUse = term.activation === 'first_use';
+  const startMs = onFirstUse ? firstUseMs : validFromMs;
+  const endMs = endOf(term, startMs, zone);
+  const waitsMs = (term.activate_within_days ?? ACTIVATE_WITHIN_DAYS) * DAY_MS;
+  return { startMs, endMs, waitsUntilMs: onFirstUse ? validFromMs + waitsMs : endMs };
 }
 
 /** First instant after the time that terms give. */

@@ -9,14 +9,16 @@ export interface Period {
   readonly untilMs: number;
 }
 
-const calendars = new Map<string, FareCalendar>();
+const calendars = new Map<string, Map<string, FareCalendar>>();
 
 /** A calendar whose days begin at a wall time (`HH:MM`); each is made once. */
 export function calendarOf(zone: string, dayStart: string): FareCalendar {
-  const key = `${zone} ${dayStart}`;
-  const known = calendars.get(key) ?? createFareCalendar(zone, dayStart);
-  calendars.set(key, known);
-  return known;
+  const known = calendars.get(zone)?.get(dayStart);
+  if (known !== undefined) return known;
+  const made = createFareCalendar(zone, dayStart);
+  const ofZone = calendars.get(zone) ?? new Map<string, FareCalendar>();
+  calendars.set(zone, ofZone.set(dayStart, made));
+  return made;
 }
 
 /** Days since 1970-01-01 of a date that a calendar gave. */
@@ -32,13 +34,29 @@ export function daysFrom(calendar: FareCalendar, firstDay: number, length: numbe
   };
 }
 
+type Window = 'day' | 'week' | 'month';
+
+interface Span extends Period {
+  readonly fromMs: number;
+}
+
+// The window that was asked for last, of each sort: what is asked for next nearly always lies in it.
+const lastSpans = new WeakMap<FareCalendar, Map<number, Span>>();
+
 /** The day, week or month in which an instant lies. @param weekStart 0 = Monday */
-export function periodAt(
-  calendar: FareCalendar,
-  window: 'day' | 'week' | 'month',
-  atMs: number,
-  weekStart = 0,
-): Period {
+export function periodAt(calendar: FareCalendar, window: Window, atMs: number, weekStart = 0): Period {
+  const spans = lastSpans.get(calendar) ?? new Map<number, Span>();
+  const sort = window === 'week' ? weekStart : window === 'day' ? 7 : 8;
+  const last = spans.get(sort);
+  if (last !== undefined && atMs >= last.fromMs && atMs < last.untilMs) return last;
+  const period = findPeriod(calendar, window, atMs, weekStart);
+  const span = { ...period, fromMs: calendar.startOfMs(period.from) };
+  if (!lastSpans.has(calendar)) lastSpans.set(calendar, spans);
+  spans.set(sort, span);
+  return span;
+}
+
+function findPeriod(calendar: FareCalendar, window: Window, atMs: number, weekStart: number): Period {
   const date = calendar.fareDayOf(atMs);
   const day = dayNumber(date);
   if (window === 'day') return daysFrom(calendar, day, 1);

@@ -5,6 +5,7 @@
 import { type Beside, bagsOf, NOTHING_BESIDE, type PricedBags, withBags } from './bags.ts';
 import { brokenAfterTouch, laterCompanions, openBroken } from './breakdown-rides.ts';
 import { capLines, type OpenLine } from './cap-lines.ts';
+import { countedElsewhere } from './elsewhere.ts';
 import { escortsOf } from './escorts.ts';
 import type { FareCalendar } from './fare-day.ts';
 import { compareText } from './file-problem.ts';
@@ -23,6 +24,7 @@ import {
   type Repeated,
   withEscorts,
 } from './priced-line.ts';
+import { withRideElsewhere } from './run-elsewhere.ts';
 import { nextState } from './state-after.ts';
 import { trimState } from './state-text.ts';
 import type { TariffPackage } from './tariff-package.ts';
@@ -40,29 +42,74 @@ export function priceAccountDay(
   const known = tariffs.asKnownAt(day.knownAsOfMs);
   const open: OpenLine[] = [];
   const taps = inOrder(day.taps);
-  const { journeys = [], closed: _, ...rest } = stateIn;
-  const { roles, left, closed } = pairJourneys(journeys, taps, known, day.exitsAhead ?? []);
-  let state: PricingState = rest;
+  const { journeys = NOTHING } = stateIn;
+  const { roles, left, closed } = pairJourneys(journeys, taps, known, day.exitsAhead ?? NOTHING);
+  const elsewhere = countedElsewhere(day.entitlements, day.knownAsOfMs);
+  let state = withoutJourneys(stateIn);
   for (const tap of taps) {
     if (tap.fareAtMs < startMs || tap.fareAtMs >= endMs) {
       throw new RangeError(`tap ${tap.tapId} is not of fare day ${day.fareDay}`);
     }
-    const priced = priceTap(state, { day, tap, tariffs: known, startMs }, roles);
-    open.push({ ...priced, tap });
-    state = priced.state;
+    const {
+      state: after,
+      line,
+      leg,
+      bags,
+      holderMinor,
+    } = priceTap(state, { day, tap, tariffs: known, startMs, elsewhere }, roles);
+    open.push({ line, leg, bags, holderMinor, tap });
+    state = after;
   }
-  const { lines: capped, counts } = capLines(state.caps, open);
+  const { lines: capped, counts } = capLines(state.caps, open, elsewhere.spent);
   const lines = open.map(({ tap, leg, bags }, i) => withBags(capped[i] as PricedLine, tap, leg, bags));
   const out = { ...state, caps: counts, ...(left.length > 0 ? { journeys: left } : {}) };
   const stateOut = trimState(out, tariffs, endMs);
+  if (journeys.length === 0 && mayGoOn(day, known)) return { lines, stateOut, running: out };
   return { lines, stateOut: closed.length > 0 ? { ...stateOut, closed } : stateOut };
 }
 
+const NOTHING: readonly never[] = [];
+
+function withoutJourneys(state: PricingState): PricingState {
+  if (state.journeys === undefined && state.closed === undefined) return state;
+  const { journeys: _, closed: __, ...rest } = state;
+  return rest;
+}
+
+const FOLDED = new WeakMap<TariffTimeline, boolean>();
+
+/**
+ * Whether taps are priced one after the other, none by a later one: not where journeys are paired, where a cap looks for the
+ * cheapest way to reckon a day, or where a device names a tap that may come later.
+ */
+function mayGoOn(day: AccountDay, known: TariffTimeline): boolean {
+  if (day.knownAsOfMs !== null || day.exitsAhead !== undefined) return false;
+  let folded = FOLDED.get(known);
+  if (folded === undefined) {
+    folded = known.packages.every(
+      ({ tapsOut, caps }) => !tapsOut && caps.every(({ strategy }) => strategy !== 'optimal'),
+    );
+    FOLDED.set(known, folded);
+  }
+  return folded && day.taps.every(({ passBackOf = null }) => passBackOf === null);
+}
+
 /** By time, then id; the same tap given twice counts once. */
-function inOrder(taps: readonly TapFact[]): TapFact[] {
+function inOrder(taps: readonly TapFact[]): readonly TapFact[] {
+  if (isInOrder(taps)) return taps;
   const sorted = [...taps].sort((a, b) => a.fareAtMs - b.fareAtMs || compareText(a.tapId, b.tapId));
   const seen = new Set<string>();
   return sorted.filter((tap) => !seen.has(tap.tapId) && seen.add(tap.tapId));
+}
+
+/** Nearly always they come so, none of them twice. */
+function isInOrder(taps: readonly TapFact[]): boolean {
+  for (let i = 1; i < taps.length; i++) {
+    const [before, tap] = [taps[i - 1] as TapFact, taps[i] as TapFact];
+    if (before.fareAtMs > tap.fareAtMs) return false;
+    if (before.fareAtMs === tap.fareAtMs && compareText(before.tapId, tap.tapId) >= 0) return false;
+  }
+  return true;
 }
 
 /** A line before caps. */
@@ -72,22 +119,21 @@ interface PricedTap extends Omit<OpenLine, 'tap'> {
 
 type Roles = ReadonlyMap<string, JourneyRole>;
 
-function priceTap(state: PricingState, presented: Presented, roles: Roles): PricedTap {
+function priceTap(before: PricingState, presented: Presented, roles: Roles): PricedTap {
   const { day, tap, tariffs } = presented;
+  const state = withRideElsewhere(before, presented);
   const tariff = tariffs.at(tap.fareAtMs) ?? null;
-  const unpriced = (reason: UnpricedReason): PricedTap => ({
-    ...notCharged(lineOfUnpriced(tap, day.fareDay, tariff, currencyOf(tariffs), reason)),
-    state,
-  });
+  const unpriced = (reason: UnpricedReason): PricedTap =>
+    notCharged(lineOfUnpriced(tap, day.fareDay, tariff, currencyOf(tariffs), reason), state);
   if (!tariff) return unpriced('no-tariff');
   const networkId = networkOf(tariff, tap);
   const role = roles.get(tap.tapId);
   if (role?.kind === 'exit' || role?.kind === 'cancelled')
-    return { ...notCharged(lineOfJourneyTap(tap, day.fareDay, tariff, networkId, role)), state };
+    return notCharged(lineOfJourneyTap(tap, day.fareDay, tariff, networkId, role), state);
   if (role?.kind === 'again') {
     const journey = endOfAgain(role.of, roles);
     if (journey === undefined)
-      return { ...notCharged(lineOfSameRide(tap, day.fareDay, tariff, networkId, role.of)), state };
+      return notCharged(lineOfSameRide(tap, day.fareDay, tariff, networkId, role.of), state);
     return repeatedTap(state, { ...presented, journey }, tariff, networkId, role.of);
   }
   if (role === undefined) {
@@ -95,7 +141,7 @@ function priceTap(state: PricingState, presented: Presented, roles: Roles): Pric
     const touch = recordedTouch(state, day, tap) ?? findTouch(state, tap, tariff, networkId);
     if (touch) return repeatedTap(state, presented, tariff, networkId, touch);
   }
-  const found = legOfTap(state, { ...presented, journey: role });
+  const found = legOfTap(state, role === undefined ? presented : { ...presented, journey: role });
   if (typeof found === 'string') return unpriced(found);
   const { leg, notes } = found;
   const line = lineOfLeg(tap, day.fareDay, leg, notes);
@@ -103,19 +149,22 @@ function priceTap(state: PricingState, presented: Presented, roles: Roles): Pric
   return { line, leg, bags, holderMinor: leg.riderMinor, state: nextState(state, tap, leg, beside) };
 }
 
+const ALONE = { bags: undefined, beside: NOTHING_BESIDE };
+
 /** What pays beside the holder by one touch; `before` did already. */
 function besideOf(
   tap: TapFact,
   leg: PricedLeg,
   before: Beside = NOTHING_BESIDE,
 ): { bags: PricedBags | undefined; beside: Beside } {
+  if (tap.companions === 0 && !tap.bags) return ALONE;
   const companions = companionsOf(tap, leg, before).paying;
   const bags = bagsOf(tap, leg, { ...before, companions: before.companions + companions });
   return { bags, beside: { companions, bags: bags?.paying ?? 0 } };
 }
 
-function notCharged(line: PricedLine): Omit<PricedTap, 'state'> {
-  return { line, leg: null, holderMinor: 0n };
+function notCharged(line: PricedLine, state: PricingState): PricedTap {
+  return { line, leg: null, holderMinor: 0n, state };
 }
 
 /**
@@ -139,12 +188,15 @@ function repeatedTap(
   const tap = { ...presented.tap, companions: presented.tap.companions - escorts };
   const { companions, bags: given = 0, passBackOf } = presented.tap;
   const asked = companions + given > 0 && passBackOf !== undefined && passBackOf !== null;
-  if (!asked) return { ...notCharged(line), state };
+  if (!asked) return notCharged(line, state);
   // Full price: without the holder's rights and without a transfer.
   const alone = { ...presented, tap, day: { ...day, entitlements: [], passes: [] } };
   const { broken: _, ...fresh } = { ...state, transferRun: null };
   const found = legOfTap(fresh, alone);
-  if (typeof found === 'string') return { ...notCharged(line), state };
+  if (typeof found === 'string') {
+    const named = lineOfSameRide(presented.tap, day.fareDay, tariff, networkId, touch, found);
+    return notCharged(named, state);
+  }
   const before = { companions: begun?.companions ?? 0, bags: begun?.bags ?? 0 };
   const { leg: full } = found;
   const breakdown = laterCompanions(state, { tap, placeId }, presented.tariffs);

@@ -27,22 +27,38 @@ export function boundariesWithin(
   stopId: string | null,
   fromMs: number,
   untilMs: number,
-): number[] {
-  const found = new Set<number>();
+): readonly number[] {
+  let found: Set<number> | undefined;
   const add = (ms: number | null): void => {
-    if (ms !== null && ms > fromMs && ms <= untilMs) found.add(ms);
+    if (ms !== null && ms > fromMs && ms <= untilMs) found = (found ?? new Set()).add(ms);
   };
   for (const tariff of packages) {
     const { dates, seconds } = edgesOf(tariff);
-    for (const ms of dates) add(ms);
+    // Ascending: nearly always the first that is not before is behind.
+    for (let i = firstAfter(dates, fromMs); i < dates.length && (dates[i] as number) <= untilMs; i++)
+      add(dates[i] as number);
     const zone = seconds.length === 0 ? null : zoneOfEvent(tariff.pricer.feed, stopId);
     if (zone !== null) timeframeEdges(zone, seconds, fromMs, untilMs).forEach(add);
   }
-  for (const fact of [...entitlements, ...passes]) {
-    add(fact.validFromMs);
-    add(fact.validUntilMs);
+  for (const facts of [entitlements, passes])
+    for (const fact of facts) {
+      add(fact.validFromMs);
+      add(fact.validUntilMs);
+    }
+  return found === undefined ? NOWHERE : [...found].sort((a, b) => a - b);
+}
+
+const NOWHERE: readonly never[] = [];
+
+/** Where the first instant after another one stands in an ascending list. */
+function firstAfter(instants: readonly number[], atMs: number): number {
+  let [low, high] = [0, instants.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((instants[middle] as number) > atMs) high = middle;
+    else low = middle + 1;
   }
-  return [...found].sort((a, b) => a - b);
+  return low;
 }
 
 /** Instants in `(fromMs, untilMs]` at which a timeframe of a group begins or ends, or its services change. */
@@ -76,7 +92,7 @@ function edgesOf(tariff: TariffPackage): Edges {
   const dates = [tariff, ...tariff.concessions, ...tariff.emergency].flatMap(
     ({ validFromMs, validUntilMs }) => (validUntilMs === null ? [validFromMs] : [validFromMs, validUntilMs]),
   );
-  const made = { dates: [...new Set(dates)], seconds: secondsOf(tariff) };
+  const made = { dates: [...new Set(dates)].sort((a, b) => a - b), seconds: secondsOf(tariff) };
   edges.set(tariff, made);
   return made;
 }

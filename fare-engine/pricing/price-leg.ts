@@ -4,6 +4,7 @@
  */
 import type { BreakdownRide } from './breakdown-rides.ts';
 import { bestConcession, type GivenConcession, type MissedConcession } from './concessions.ts';
+import type { UsesElsewhere } from './elsewhere.ts';
 import type { DatedEmergency } from './emergency.ts';
 import type { LegRule, ProductRow, TransferRule } from './fares-v2/fare-feed.ts';
 import { selectProduct } from './fares-v2/select-product.ts';
@@ -50,6 +51,10 @@ export interface PricedLeg {
   /** The pass or carnet that pays for it, instead of a concession. */
   readonly pass: Cover | null;
   readonly riderMinor: bigint;
+  /** Of what the concession takes off, what no budget owes: a tap of the journey is missing. Absent = it owes all of it. */
+  readonly notOwedMinor?: bigint;
+  /** What those pay for who ride along in full, where a tap is missing; absent = the leg's own price. */
+  readonly along?: PricedLeg;
   /** The instant at which rules were looked up. */
   readonly atMs: number;
   /** Emergency rule but for which it would have been a transfer. */
@@ -90,6 +95,8 @@ export interface Boarding {
   readonly dayStartMs: number;
   /** What was counted before: quotas and holdings. */
   readonly counted: Pick<PricingState, 'quotas' | 'passes'>;
+  /** What an earlier system counted of holdings. */
+  readonly usesElsewhere: readonly UsesElsewhere[];
   /** For the terms under which a pass was sold. */
   readonly tariffs: TariffTimeline;
 }
@@ -163,7 +170,21 @@ interface FoundLeg {
   readonly heldIds: ReadonlySet<string>;
 }
 
-function findOptions(tariff: TariffPackage, { tap, atMs, way }: Boarding): FoundLeg | UnpricedReason {
+/** The leg group of a ride of which only the boarding is known; `undefined` = no rule fits it. */
+export function legGroupOf(
+  tariff: TariffPackage,
+  tap: Pick<TapFact, 'routeId' | 'stopId' | 'mediumKind'>,
+  atMs: number,
+): string | undefined {
+  const found = findOptions(tariff, { tap, atMs });
+  return typeof found === 'string' ? undefined : found.options[0]?.rule.legGroupId;
+}
+
+interface Presence extends Pick<Boarding, 'atMs' | 'way'> {
+  readonly tap: Pick<TapFact, 'routeId' | 'stopId' | 'mediumKind'>;
+}
+
+function findOptions(tariff: TariffPackage, { tap, atMs, way }: Presence): FoundLeg | UnpricedReason {
   const { feed, legs } = tariff.pricer;
   const networkId = tap.routeId === null ? undefined : feed.networkOfRoute?.get(tap.routeId);
   if (networkId === undefined) return 'unknown-route';
@@ -178,6 +199,24 @@ function findOptions(tariff: TariffPackage, { tap, atMs, way }: Boarding): Found
     arrivalMs: way?.arrivalMs ?? atMs,
   });
   if (rules.length === 0) return 'no-leg-rule';
+  const found = FOUND.get(rules) ?? new Map<string, FoundLeg>();
+  const known = found.get(mediaId);
+  if (known !== undefined) return known;
+  const made = makeOptions(tariff, rules, networkId, mediaId);
+  FOUND.set(rules, found.set(mediaId, made));
+  return made;
+}
+
+// Rules that are the same array are those of one feed, network and place: what they offer was looked up before.
+const FOUND = new WeakMap<readonly LegRule[], Map<string, FoundLeg>>();
+
+function makeOptions(
+  tariff: TariffPackage,
+  rules: readonly LegRule[],
+  networkId: string,
+  mediaId: string,
+): FoundLeg {
+  const { feed } = tariff.pricer;
   const payer = { mediaId, categoryIds: [tariff.defaultCategoryId] };
   const byGroup = new Map<string, Option>();
   const heldIds = new Set<string>();
@@ -291,9 +330,10 @@ function withConcession(
  * pass goes before a concession, and a concession before a ride of a carnet.
  */
 function cheapestWithPass(leg: PricedLeg, boarding: Boarding, productIds: ReadonlySet<string>): PricedLeg {
-  const { day, tap, atMs, counted, tariffs } = boarding;
+  const { day, tap, atMs, counted, usesElsewhere, tariffs } = boarding;
   const { tariff, mediaId } = leg;
-  const covers = coversOf(tariff, { day, uses: counted.passes, tap, atMs, mediaId, productIds, tariffs });
+  const uses = counted.passes;
+  const covers = coversOf(tariff, { day, uses, usesElsewhere, tap, atMs, mediaId, productIds, tariffs });
   const held = (pass: Cover): PricedLeg => ({ ...leg, concession: null, missed: null, pass, riderMinor: 0n });
   const unlimited = covers.filter(({ ridesLeft }) => ridesLeft === null).map(held);
   const limited = covers.filter(({ ridesLeft }) => ridesLeft !== null).map(held);

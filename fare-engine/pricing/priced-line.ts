@@ -2,7 +2,7 @@
 import { type Beside, bagsMinor, bagsOf, leftBeside, NOTHING_BESIDE, unpricedBags } from './bags.ts';
 import type { BreakdownRide } from './breakdown-rides.ts';
 import { addEscorts, escortRightOf, escortsOf } from './escorts.ts';
-import { journeyStep } from './journey-lines.ts';
+import { journeyStep, notOwedStep } from './journey-lines.ts';
 import type { EscortRight, PricedLine, PriceStep, TapFact } from './model.ts';
 import type { PricedLeg, UnpricedReason } from './price-leg.ts';
 import { missedStep, passStep, suspendedStep } from './right-steps.ts';
@@ -31,6 +31,7 @@ export function companionsOf(
   leg: PricedLeg,
   before: Beside = NOTHING_BESIDE,
 ): { paying: number; rest: number } {
+  if (tap.companions === 0) return { paying: 0, rest: 0 };
   const left = leftBeside(leg.tariff.policyOf(leg.networkId), before).companions;
   const others = tap.companions - escortsOf(tap, escortRightOf(leg));
   const paying = Math.min(others, left);
@@ -47,6 +48,7 @@ function freeCompanions(leg: PricedLeg, paying: number): number {
  * concession or transfer, and bags their own.
  */
 export function chargedMinor(tap: TapFact, leg: PricedLeg): bigint {
+  if (tap.companions === 0 && !tap.bags) return leg.riderMinor;
   const escorts = escortsOf(tap, escortRightOf(leg));
   const bags = bagsOf(tap, leg, { companions: companionsOf(tap, leg).paying, bags: 0 });
   return ownAndCompanionsMinor(tap, leg) + BigInt(escorts) * leg.riderMinor + bagsMinor(bags);
@@ -54,7 +56,17 @@ export function chargedMinor(tap: TapFact, leg: PricedLeg): bigint {
 
 function ownAndCompanionsMinor(tap: TapFact, leg: PricedLeg): bigint {
   const { paying } = companionsOf(tap, leg);
-  return leg.riderMinor + BigInt(paying - freeCompanions(leg, paying)) * leg.grossMinor;
+  return leg.riderMinor + BigInt(paying - freeCompanions(leg, paying)) * alongMinor(leg);
+}
+
+/** What each companion pays for. */
+function alongMinor(leg: PricedLeg): bigint {
+  return (leg.along ?? leg).grossMinor;
+}
+
+/** What the holder's line stands for: his price, without what nobody owes. */
+function standsForMinor({ referenceMinor, notOwedMinor = 0n }: PricedLeg): bigint {
+  return referenceMinor - notOwedMinor;
 }
 
 /** Line of a ride or transfer. */
@@ -69,7 +81,8 @@ export function lineOfLeg(
   if (leg.suspended) steps.push(suspendedStep(leg.suspended, leg.grossMinor));
   if (leg.transfer) steps.push(transferStep(leg));
   if (leg.breakdown) steps.push(breakdownStep(tap, leg.breakdown, leg.grossMinor, 0n, {}));
-  if (leg.concession && leg.riderMinor !== leg.referenceMinor) steps.push(concessionStep(leg));
+  if (leg.journey && leg.notOwedMinor) steps.push(notOwedStep(leg, leg.journey, standsForMinor(leg)));
+  if (leg.concession && leg.riderMinor !== standsForMinor(leg)) steps.push(concessionStep(leg));
   if (leg.missed) steps.push(missedStep(leg.missed, leg.riderMinor));
   if (leg.pass) steps.push(passStep(leg, leg.pass));
   const unsure = clock ?? leg.breakdown?.doubt;
@@ -77,23 +90,30 @@ export function lineOfLeg(
   if (stop) steps.push(stopStep(leg.riderMinor, stop.nominalMinor, tap));
   const { paying, rest } = companionsOf(tap, leg);
   const riderMinor = ownAndCompanionsMinor(tap, leg);
-  const full = leg.riderMinor + BigInt(paying) * leg.grossMinor;
+  const full = leg.riderMinor + BigInt(paying) * alongMinor(leg);
   if (paying > 0) steps.push(companionsStep(tap, leg, paying, full));
   const free = freeCompanions(leg, paying);
   if (leg.breakdown && free > 0) steps.push(companionsRideOn(tap, leg.breakdown, full, riderMinor, free));
   if (rest > 0) steps.push(unpricedCompanions(tap, riderMinor, rest, 'companions-over-max'));
   const row = leg.concession?.row;
   const line: PricedLine = {
-    ...emptyLine(tap, fareDay, leg.transfer || leg.breakdown ? 'transfer' : 'ride', leg.tariff),
+    tapId: tap.tapId,
+    fareDay,
+    kind: leg.transfer || leg.breakdown ? 'transfer' : 'ride',
+    packageHash: leg.tariff.hash,
     fareMediaId: leg.mediaId,
     fareProductId: leg.product.productId,
     riderCategoryId: row?.rider_category_id ?? leg.tariff.defaultCategoryId,
     networkId: leg.networkId,
-    grossMinor: leg.grossMinor * BigInt(1 + paying),
+    carrierId: tap.carrierId,
+    routeId: tap.routeId,
+    currency: leg.tariff.tariff.currency,
+    grossMinor: leg.grossMinor - (leg.notOwedMinor ?? 0n) + alongMinor(leg) * BigInt(paying),
     riderMinor,
-    transferMinor: leg.grossMinor - leg.referenceMinor + BigInt(free) * leg.grossMinor,
-    concessionMinor: leg.pass ? 0n : leg.referenceMinor - leg.riderMinor,
+    transferMinor: leg.grossMinor - leg.referenceMinor + BigInt(free) * alongMinor(leg),
+    concessionMinor: leg.pass ? 0n : standsForMinor(leg) - leg.riderMinor,
     passMinor: leg.pass ? leg.referenceMinor - leg.riderMinor : 0n,
+    capMinor: 0n,
     concessionId: row?.concession_id ?? null,
     fundingId: row?.funding_id ?? null,
     // On a transfer the concession is only presented: no ride to claim for. After a breakdown the first ride was claimed. An
@@ -101,6 +121,7 @@ export function lineOfLeg(
     claimRide: row !== undefined && !leg.transfer && !leg.breakdown && leg.journey?.state !== 'no-entry',
     steps,
   };
+  if (tap.companions === 0) return line;
   const right = escortRightOf(leg);
   const escorts = escortsOf(tap, right);
   return right && escorts > 0 ? withEscorts(line, tap, leg, right, escorts, leg.tariff) : line;
@@ -163,7 +184,7 @@ function baseStep(tap: TapFact, { rule, product, grossMinor, mediaId, networkId 
 }
 
 function companionsStep(tap: TapFact, leg: PricedLeg, paying: number, afterMinor: bigint): PriceStep {
-  const base = baseStep(tap, leg);
+  const base = baseStep(tap, leg.along ?? leg);
   return {
     ...base,
     beforeMinor: leg.riderMinor,
@@ -234,15 +255,15 @@ function companionsRideOn(
   return breakdownStep(tap, breakdown, beforeMinor, afterMinor, { companions: String(companions) });
 }
 
-function concessionStep({ concession, referenceMinor, riderMinor }: PricedLeg): PriceStep {
-  const { row } = concession as NonNullable<typeof concession>;
+function concessionStep(leg: PricedLeg): PriceStep {
+  const { row } = leg.concession as NonNullable<typeof leg.concession>;
   return {
     kind: 'concession',
     ruleId: row.concession_id,
     act: row.act,
     article: row.article,
-    beforeMinor: referenceMinor,
-    afterMinor: riderMinor,
+    beforeMinor: standsForMinor(leg),
+    afterMinor: leg.riderMinor,
     params: {
       concession: row.concession_id,
       category: row.rider_category_id,
@@ -322,13 +343,14 @@ export function lineOfLaterCompanions(
   };
 }
 
-/** Line of a touch that repeats an earlier one. */
+/** Line of a touch that repeats an earlier one; `unpriced` = why who was asked for by it has no price. */
 export function lineOfSameRide(
   tap: TapFact,
   fareDay: string,
   tariff: TariffPackage,
   networkId: string | null,
   first: Repeated,
+  unpriced?: UnpricedReason,
 ): PricedLine {
   const policy = tariff.policyOf(networkId);
   // Clocks may put a repetition before what it repeats, when the device itself says which was first.
@@ -350,8 +372,9 @@ export function lineOfSameRide(
   };
   const steps = [step];
   // Whether they are others than at the first touch nobody can tell: they are named, not charged.
-  if (tap.companions > 0) steps.push(unpricedCompanions(tap, 0n, tap.companions, 'companions-same-ride'));
-  if (tap.bags) steps.push(unpricedBags(tap, 0n, tap.bags, 'bags-same-ride'));
+  if (tap.companions > 0)
+    steps.push(unpricedCompanions(tap, 0n, tap.companions, unpriced ?? 'companions-same-ride'));
+  if (tap.bags) steps.push(unpricedBags(tap, 0n, tap.bags, unpriced ?? 'bags-same-ride'));
   return { ...emptyLine(tap, fareDay, 'same-ride', tariff), networkId, steps };
 }
 

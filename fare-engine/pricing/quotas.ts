@@ -2,6 +2,7 @@
  * Quotas of concessions: so many rides, or so much money, within a calendar day, week or month (from 00:00 wall time); what
  * is left at its end is not carried over. Rows of one stack group share what they count: who has two rights has not twice the quota.
  */
+import { USED } from './elsewhere.ts';
 import type { PricingState, QuotaCount } from './model.ts';
 import { calendarOf, type Period, periodAt } from './period.ts';
 import type { DatedConcession } from './tariff-package.ts';
@@ -10,6 +11,34 @@ import type { DatedConcession } from './tariff-package.ts';
 function quotaIdOf(row: DatedConcession): string | null {
   if (row.quota_window === undefined) return null;
   return row.stack_group === undefined ? row.concession_id : `group/${row.stack_group}`;
+}
+
+const USED_FORM = /^used:(.+):(\d{1,6}):(\d{1,12})$/;
+
+/** What was used of quotas elsewhere, by quota. */
+export type UsedBefore = ReadonlyMap<string, { readonly rides: number; readonly takenMinor: bigint }>;
+const NOTHING_USED: UsedBefore = new Map();
+
+/** Of entitlements that hold at an instant. What names no quota of the tariff counts for none. */
+export function usedBefore(
+  rows: readonly DatedConcession[],
+  held: readonly { readonly concessionId: string }[],
+): UsedBefore {
+  let used: Map<string, { rides: number; takenMinor: bigint }> | undefined;
+  for (const { concessionId } of held) {
+    if (!concessionId.startsWith(USED)) continue;
+    const [, id, rides, minor] = USED_FORM.exec(concessionId) ?? [];
+    const row = id === undefined ? undefined : rows.find((one) => one.concession_id === id);
+    const quotaId = row === undefined ? null : quotaIdOf(row);
+    if (quotaId === null) continue;
+    used ??= new Map();
+    const before = used.get(quotaId);
+    used.set(quotaId, {
+      rides: (before?.rides ?? 0) + Number(rides),
+      takenMinor: (before?.takenMinor ?? 0n) + BigInt(minor as string),
+    });
+  }
+  return used ?? NOTHING_USED;
 }
 
 interface Found {
@@ -31,13 +60,16 @@ export function quotaLeftMinor(
   row: DatedConcession,
   counts: PricingState['quotas'],
   atMs: number,
+  used: UsedBefore = NOTHING_USED,
 ): bigint | null {
   const found = find(row, counts, atMs);
   if (found === undefined) return null;
   const { count } = found;
-  if (row.quota_rides !== undefined && (count?.rides ?? 0) >= row.quota_rides) return 0n;
+  const before = used.get(found.quotaId);
+  const rides = (count?.rides ?? 0) + (before?.rides ?? 0);
+  if (row.quota_rides !== undefined && rides >= row.quota_rides) return 0n;
   if (row.quota_minor === undefined) return null;
-  const left = BigInt(row.quota_minor) - BigInt(count?.takenMinor ?? 0);
+  const left = BigInt(row.quota_minor) - BigInt(count?.takenMinor ?? 0) - (before?.takenMinor ?? 0n);
   return left > 0n ? left : 0n;
 }
 

@@ -4,6 +4,7 @@ import { decodeJsonText, describeProblems, parserOf } from '#contracts/parse.ts'
 import type { FareFeed } from './fares-v2/fare-feed.ts';
 import type { RideLeg } from './fares-v2/join-legs.ts';
 import { zoneOfEvent } from './fares-v2/match-timeframe.ts';
+import { parseIsoDate } from './gtfs/cells.ts';
 
 /** Longest request line in bytes. */
 export const QUOTE_LINE_BYTES_MAX = 256 * 1024;
@@ -11,6 +12,7 @@ export const QUOTE_LINE_BYTES_MAX = 256 * 1024;
 export const QUOTE_LEGS_MAX = 100;
 
 const Id = Type.String({ minLength: 1, maxLength: 1000 });
+const NumberId = Type.Number({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER });
 
 export const QuoteLeg = Type.Object({
   routeId: Id,
@@ -22,8 +24,8 @@ export const QuoteLeg = Type.Object({
 });
 
 export const QuoteRequest = Type.Object({
-  /** Given back as it came. */
-  id: Type.Optional(Type.Union([Type.String({ maxLength: 1000 }), Type.Number(), Type.Null()])),
+  /** Given back as it came: a number that would come back rounded is refused, so that two ids never become one. */
+  id: Type.Optional(Type.Union([Type.String({ maxLength: 1000 }), NumberId, Type.Null()])),
   legs: Type.Array(QuoteLeg, { minItems: 1, maxItems: QUOTE_LEGS_MAX }),
   fareMediaId: Type.Optional(Type.Union([Type.String({ maxLength: 1000 }), Type.Null()])),
   riderCategoryId: Type.Optional(Type.Union([Id, Type.Null()])),
@@ -61,7 +63,8 @@ export function parseQuoteLine(line: string): QuoteRequest | QuoteError {
   const request = parseRequest(json.value);
   if (request.ok) return request.value;
   const id = (json.value as { id?: unknown } | null)?.id;
-  const known = typeof id === 'string' || typeof id === 'number' ? id : null;
+  const exact = typeof id === 'number' && Math.abs(id) <= Number.MAX_SAFE_INTEGER;
+  const known = typeof id === 'string' || exact ? id : null;
   return quoteError(known, 'QUOTE_BAD_REQUEST', describeProblems(request.problems.slice(0, 5)));
 }
 
@@ -115,19 +118,19 @@ export function readLegs(feed: FareFeed, request: QuoteRequest): RideLeg[] | Quo
 }
 
 const ISO =
-  /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
+  /^(\d{4}-\d{2}-\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
 
 /** An instant: with an offset as it says, without one wall time of the place. */
 export function readInstant(feed: FareFeed, text: string, stopId: string): number | undefined {
   const match = ISO.exec(text.trim());
   if (!match) return undefined;
-  const [, year, month, day, hour, minute, second = '0', fraction = '', offset] = match;
+  const [, date = '', hour, minute, second = '0', fraction = '', offset] = match;
   if (Number(hour) > 24 || Number(minute) > 59 || Number(second) > 59) return undefined;
   if (Number(hour) === 24 && (Number(minute) > 0 || Number(second) > 0)) return undefined;
-  const date = Date.UTC(Number(year), Number(month) - 1, Number(day));
-  if (new Date(date).getUTCDate() !== Number(day) || Number(month) > 12) return undefined;
+  const day = parseIsoDate(date);
+  if (day === undefined) return undefined;
   const wallMs =
-    date +
+    day * 86_400_000 +
     Number(hour) * 3_600_000 +
     Number(minute) * 60_000 +
     Number(second) * 1000 +

@@ -18,16 +18,21 @@ export function nextState(state: PricingState, tap: TapFact, leg: PricedLeg, bes
   );
   const lastTouches =
     placeId === null ? others : [...others, touchOf(tap, placeId, beside, escortsLeft(tap, leg))];
-  const broken = brokenAfter(state, { tap, placeId }, leg, beside);
-  const { broken: _, ...rest } = state;
   const transferRun = nextRun(state, tap, leg);
   const row = leg.concession?.row;
-  const taken = leg.referenceMinor - leg.riderMinor;
-  const isRide = leg.journey?.state !== 'no-entry';
-  const quotas = row && isRide ? quotaAfter(row, state.quotas, leg.atMs, taken) : state.quotas;
+  const takenMinor = leg.referenceMinor - leg.riderMinor - (leg.notOwedMinor ?? 0n);
+  const quotas = row ? quotaAfter(row, state.quotas, leg.atMs, takenMinor) : state.quotas;
   const passes = usesAfter(state.passes, leg.pass?.use);
-  return { ...rest, quotas, passes, transferRun, lastTouches, ...openBroken(broken, tap.fareAtMs) };
+  const { journeys, closed, caps } = state;
+  const next: Mutable<PricingState> = { v: 2, transferRun, lastTouches, caps, quotas, passes };
+  if (journeys !== undefined) next.journeys = journeys;
+  if (closed !== undefined) next.closed = closed;
+  if (state.broken === undefined && tap.breakdowns === undefined) return next;
+  const broken = brokenAfter(state, { tap, placeId }, leg, beside);
+  return Object.assign(next, openBroken(broken, tap.fareAtMs));
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** The right to escorts, as far as it is not used by those who touched with the holder. */
 function escortsLeft(tap: TapFact, leg: PricedLeg): EscortRight | null {
@@ -44,16 +49,13 @@ function touchOf(
 ): Touch {
   const { mediumId, fareAtMs, tapId } = tap;
   const uncertaintyMs = uncertaintyOf(tap);
-  return {
-    placeId,
-    ...(mediumId === undefined ? {} : { mediumId }),
-    atMs: fareAtMs,
-    tapId,
-    ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
-    ...(companions > 0 ? { companions } : {}),
-    ...(bags > 0 ? { bags } : {}),
-    ...(escort === null ? {} : { escort }),
-  };
+  const touch: Mutable<Touch> = { placeId, atMs: fareAtMs, tapId };
+  if (mediumId !== undefined) touch.mediumId = mediumId;
+  if (uncertaintyMs > 0) touch.uncertaintyMs = uncertaintyMs;
+  if (companions > 0) touch.companions = companions;
+  if (bags > 0) touch.bags = bags;
+  if (escort !== null) touch.escort = escort;
+  return touch;
 }
 
 function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingState['transferRun'] {
@@ -74,7 +76,7 @@ function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingStat
   const uncertaintyMs = Math.max(uncertaintyOf(tap), before?.uncertaintyMs ?? 0);
   const lastArrivalMs = leg.journey?.arrivalMs;
   const startedArrivalMs = !counted ? lastArrivalMs : goesOn ? before.startedArrivalMs : before.lastArrivalMs;
-  return {
+  const run: Mutable<NonNullable<PricingState['transferRun']>> = {
     startedAtMs: !counted ? tap.fareAtMs : goesOn ? before.startedAtMs : before.lastLegAtMs,
     lastLegAtMs: tap.fareAtMs,
     lastLegGroupId: groupId,
@@ -83,8 +85,9 @@ function nextRun(state: PricingState, tap: TapFact, leg: PricedLeg): PricingStat
     transferCount: !counted ? 0 : goesOn ? before.transferCount + 1 : 1,
     firstTapId: before?.firstTapId ?? tap.tapId,
     packageHash: leg.tariff.hash,
-    ...(uncertaintyMs > 0 ? { uncertaintyMs } : {}),
-    ...(startedArrivalMs === undefined ? {} : { startedArrivalMs }),
-    ...(lastArrivalMs === undefined ? {} : { lastArrivalMs }),
   };
+  if (uncertaintyMs > 0) run.uncertaintyMs = uncertaintyMs;
+  if (startedArrivalMs !== undefined) run.startedArrivalMs = startedArrivalMs;
+  if (lastArrivalMs !== undefined) run.lastArrivalMs = lastArrivalMs;
+  return run;
 }

@@ -19,6 +19,17 @@ import type { TariffTimeline } from './tariff-timeline.ts';
 
 /** Canonical text: fixed order of keys, touches by place and medium, counts by what they count. */
 export function stateText(state: PricingState): string {
+  return isEmpty(state) ? NOTHING : textOf(state);
+}
+
+/** Most days hand nothing on. */
+function isEmpty(state: PricingState): boolean {
+  const { transferRun, lastTouches, broken = [], journeys = [], closed = [], caps, quotas, passes } = state;
+  if (transferRun !== null || lastTouches.length > 0 || caps.length > 0) return false;
+  return [broken, journeys, closed, quotas, passes].every(({ length }) => length === 0);
+}
+
+function textOf(state: PricingState): string {
   const run = state.transferRun;
   return JSON.stringify({
     v: 2,
@@ -35,9 +46,7 @@ export function stateText(state: PricingState): string {
       startedArrivalMs: run.startedArrivalMs,
       lastArrivalMs: run.lastArrivalMs,
     },
-    lastTouches: [...state.lastTouches]
-      .sort((a, b) => compareText(a.placeId, b.placeId) || compareText(a.mediumId ?? '', b.mediumId ?? ''))
-      .map(touchRow),
+    lastTouches: touchesInOrder(state).map(touchRow),
     broken: brokenRows(state.broken),
     journeys: journeyRows(state.journeys),
     closed: exitRows(state.closed),
@@ -59,6 +68,17 @@ export function stateText(state: PricingState): string {
       .sort((a, b) => compareText(a.passId, b.passId))
       .map(({ passId, startMs, rides, untilMs }) => ({ passId, startMs, rides, untilMs })),
   });
+}
+
+/** Text of the state that hands nothing on. */
+export const NOTHING = textOf(INITIAL_STATE);
+
+/** Touches by place and medium, as each text has them. */
+export function touchesInOrder({ lastTouches }: PricingState): readonly Touch[] {
+  if (lastTouches.length < 2) return lastTouches;
+  return [...lastTouches].sort(
+    (a, b) => compareText(a.placeId, b.placeId) || compareText(a.mediumId ?? '', b.mediumId ?? ''),
+  );
 }
 
 /** Absent where there is none: such a state has the text that it always had. */
@@ -174,7 +194,7 @@ export function parseStateText(text: string): PricingState {
   const lists = v === 1 ? ['lastTouches'] : ['lastTouches', 'caps', 'quotas', 'passes'];
   if ((v !== 1 && v !== 2) || lists.some((key) => !Array.isArray(state[key])))
     throw new SyntaxError('not a pricing state of version 1 or 2');
-  return { ...INITIAL_STATE, ...state, v: 2 } as PricingState;
+  return (v === 2 ? state : { ...INITIAL_STATE, ...state, v: 2 }) as unknown as PricingState;
 }
 
 /** Drops what no tap from `nextDayStartMs` on can meet any more. */
@@ -188,16 +208,20 @@ export function trimState(
   // A rule without a limit would hold a run open for ever: it ends with the fare day (price-leg.ts), which an unsure
   // clock may have misplaced by its uncertainty. The others go on for their window.
   const reach = (window ?? 0) + (run?.uncertaintyMs ?? 0) + UNCERTAINTY_MS_MAX;
-  return {
+  const trimmed: PricingState = {
     v: 2,
     transferRun: run && nextDayStartMs - (run.lastArrivalMs ?? run.lastLegAtMs) <= reach ? run : null,
     lastTouches: recentTouches(state, nextDayStartMs),
-    ...openBroken(state.broken, nextDayStartMs),
-    ...openJourneys(state.journeys, tariffs, nextDayStartMs),
     // Caps look at every window within a tap's uncertainty.
     caps: state.caps.filter((count) => count.untilMs + BOUNDARY_REACH_MS_MAX > nextDayStartMs),
     quotas: state.quotas.filter((count) => count.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
     passes: state.passes.filter((use) => use.untilMs + UNCERTAINTY_MS_MAX > nextDayStartMs),
+  };
+  if (state.broken === undefined && state.journeys === undefined) return trimmed;
+  return {
+    ...trimmed,
+    ...openBroken(state.broken, nextDayStartMs),
+    ...openJourneys(state.journeys, tariffs, nextDayStartMs),
   };
 }
 

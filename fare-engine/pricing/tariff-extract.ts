@@ -10,6 +10,7 @@ import { findZone } from './local-time.ts';
 import type { TariffPackage } from './tariff-package.ts';
 import type { NetworkTapPolicy } from './tariff-schema.ts';
 import { createTariffTimeline, type TariffTimeline } from './tariff-timeline.ts';
+import { longestReachMs } from './transfer-reach.ts';
 
 /** Extracts of all packages that are in force at some time; drafts price nothing. */
 export function extractTariffs(
@@ -136,6 +137,7 @@ function packageOf(extract: PackageExtract): TariffPackage {
       act: '',
       acts: [],
     },
+    bankTerms: null,
     // An extract has no files.
     placeOf: () => ({ line: 1, column: 1 }),
     validFromMs,
@@ -146,6 +148,7 @@ function packageOf(extract: PackageExtract): TariffPackage {
     funding: [],
     productTerms: [],
     inspection: [],
+    breakdownRules: [],
     breakdownRuleOf: () => undefined,
     caps: [],
     heldTerms: new Map(),
@@ -162,6 +165,7 @@ function packageOf(extract: PackageExtract): TariffPackage {
       0,
       ...extract.transferRules.map(({ durationLimitS }) => (durationLimitS ?? 0) * 1000),
     ),
+    transferReachMs: longestReachMs(extract.transferRules),
   };
 }
 

@@ -4,6 +4,7 @@
  */
 import { sha256Hex } from '#contracts/hash-chain.ts';
 import type { MediumKind } from '#contracts/record.ts';
+import { BankTermsFile } from './bank-terms.ts';
 import { CapsFile } from './cap-schema.ts';
 import type { DatedCap } from './cap-window.ts';
 import { WINDOW_ORDER } from './check-caps.ts';
@@ -34,6 +35,7 @@ import {
   TapPolicyFile,
   TariffFile,
 } from './tariff-schema.ts';
+import { longestReachMs } from './transfer-reach.ts';
 import { readYamlFile, type YamlFile, type YamlPath } from './yaml-file.ts';
 
 /** A row of law with its dates as instants. */
@@ -65,6 +67,8 @@ export interface TariffPackage {
   readonly heldTerms: ReadonlyMap<string, ProductTerm>;
   /** What inspectors may ask, by network; empty = no inspection.yaml. */
   readonly inspection: readonly InspectionRow[];
+  /** Who rides on free after a breakdown, as breakdown.yaml has it; empty = no such file. */
+  readonly breakdownRules: readonly BreakdownRow[];
   /** Who rides on free after a breakdown, in a network; `undefined` = the package says nothing of it. */
   breakdownRuleOf(networkId: string | null): BreakdownRow | undefined;
   /** In the order in which they are applied: short windows first, then by id; empty = no caps.yaml. */
@@ -73,6 +77,8 @@ export interface TariffPackage {
   readonly revenueSplit: readonly SplitRule[];
   /** What budgets pay carriers for concession rides; empty = no compensation.yaml. */
   readonly compensation: readonly CompensationRow[];
+  /** On which terms banks are asked for the money of bank cards; null = no bank-terms.yaml. */
+  readonly bankTerms: BankTermsFile | null;
   /** By id; empty = no emergency.yaml. */
   readonly emergency: readonly DatedEmergency[];
   readonly mediaOfKind: Readonly<Partial<Record<MediumKind, string>>>;
@@ -88,6 +94,8 @@ export interface TariffPackage {
   readonly lateTapAcceptSMax: number;
   /** Longest limited window in which a leg may still be followed by a transfer; unlimited rules end with the fare day. */
   readonly transferWindowMsMax: number;
+  /** The same; infinite where a rule has no limit. */
+  readonly transferReachMs: number;
 }
 
 export type ReadPackage =
@@ -113,6 +121,7 @@ export interface PackageYaml {
   readonly emergency: YamlFile<EmergencyFile> | undefined;
   readonly split: YamlFile<SplitFile> | undefined;
   readonly compensation: YamlFile<CompensationFile> | undefined;
+  readonly bankTerms: YamlFile<BankTermsFile> | undefined;
 }
 
 /** Reads a package from its files. With one error it is not usable at all: a tariff is whole or it is none. */
@@ -159,6 +168,7 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
   const compensation = files.has('compensation.yaml')
     ? open('compensation.yaml', CompensationFile)
     : undefined;
+  const bankTerms = files.has('bank-terms.yaml') ? open('bank-terms.yaml', BankTermsFile) : undefined;
   return tariff && concessions && funding && tapPolicy
     ? {
         tariff,
@@ -172,6 +182,7 @@ function readYaml(files: FeedFiles, problems: FileProblem[]): PackageYaml | unde
         emergency,
         split,
         compensation,
+        bankTerms,
       }
     : undefined;
 }
@@ -213,10 +224,12 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
         .map((term) => [term.fare_product_id, term]),
     ),
     inspection: yaml.inspection?.value.inspection ?? [],
+    breakdownRules: yaml.breakdown?.value.breakdown ?? [],
     breakdownRuleOf: (networkId) => breakdowns.get(networkId ?? '') ?? breakdowns.get(''),
     caps: capsOf(yaml, tariff.zone),
     revenueSplit: yaml.split?.value.revenue_split ?? [],
     compensation: yaml.compensation?.value.compensation ?? [],
+    bankTerms: yaml.bankTerms?.value ?? null,
     emergency: emergencyOf(yaml, instant),
     mediaOfKind: yaml.tapPolicy.value.medium_kinds as Partial<Record<MediumKind, string>>,
     tapPolicies: yaml.tapPolicy.value.networks,
@@ -225,6 +238,7 @@ function assemble(hash: string, feed: FareFeed, yaml: PackageYaml): TariffPackag
     passBackMsMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.passback_s)) * 1000,
     lateTapAcceptSMax: Math.max(...yaml.tapPolicy.value.networks.map((p) => p.late_tap_accept_s)),
     transferWindowMsMax: longestWindowMs(feed.transferRules),
+    transferReachMs: longestReachMs(feed.transferRules),
   };
 }
 

@@ -182,6 +182,17 @@ export const ProductTerm = strict({
   activate_within_days: Type.Optional(Type.Integer({ minimum: 1, maximum: 366 })),
   rides: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
   max_companions: Type.Optional(Type.Integer({ minimum: 0, maximum: 20 })),
+  /** With what its price is earned; absent = `rides` of a carnet, else the fare `days` on which it counts. */
+  earned_by: Type.Optional(oneOf('days', 'rides')),
+  /**
+   * What comes back of the price when it is given back: all as long as no ride was made, or the share of rides or of fare days that
+   * are left. Absent = it is never given back.
+   */
+  give_back: Type.Optional(oneOf('whole', 'rides', 'days')),
+  /** So long after `validFromMs` of its sale it may be given back; absent = as long as it holds. */
+  give_back_within_days: Type.Optional(Type.Integer({ minimum: 1, maximum: 366 })),
+  /** The city keeps so much of each. */
+  give_back_fee_minor: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000_000_000 })),
   act: Id,
   article: Text,
 });

@@ -1,6 +1,6 @@
 /** One YAML file checked against its schema, with the place of each problem. */
 import type { Static, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile, type Validator } from 'typebox/compile';
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { FileProblem } from './file-problem.ts';
 import type { FileProblemCode } from './problem-codes.ts';
@@ -125,8 +125,19 @@ function decode(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: false }).decode(bytes);
 }
 
+/** Compiled once for each schema: a city has many files of few kinds. */
+const validators = new WeakMap<TSchema, Validator>();
+
+function validatorOf(schema: TSchema): Validator {
+  const known = validators.get(schema);
+  if (known !== undefined) return known;
+  const validator: Validator = Compile(schema);
+  validators.set(schema, validator);
+  return validator;
+}
+
 function check(schema: TSchema, value: unknown): { path: (string | number)[]; message: string }[] {
-  const validator = Compile(schema);
+  const validator = validatorOf(schema);
   if (validator.Check(value)) return [];
   const found: { path: (string | number)[]; message: string }[] = [];
   for (const error of validator.Errors(value)) {

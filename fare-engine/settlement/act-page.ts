@@ -61,15 +61,7 @@ td.n,th.n{text-align:right;white-space:nowrap}tr.sum{font-weight:bold}dl{display
 export function actPage(shown: ShownAct, language: Language, zone: string): string {
   const { act, sha256 } = shown;
   const words = ACT_WORDS[language];
-  const month = new Intl.DateTimeFormat(language, { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(
-    new Date(`${act.fromDay}T00:00:00Z`),
-  );
-  const facts: [string, string][] = [
-    [words.period, `${month} (${act.fromDay} – ${act.untilDay})`],
-    [words.department, act.department.names[language]],
-    [words.carrier, `${act.carrier.names[language]} (${act.carrier.id})`],
-    [words.closed, `${instantText(act.closedAtMs, language, zone)}, ${act.closedBy}`],
-  ];
+  const facts = actFacts(act, language, zone);
   const list = facts.map(([name, text]) => `<dt>${esc(name)}</dt><dd>${esc(text)}</dd>`).join('');
   const sides = (['department', 'carrier'] as const).map((side) =>
     signatureHtml(shown, side, language, zone),
@@ -85,6 +77,35 @@ ${act.sums.map((sum) => sumTable(sum, language)).join('\n')}
 `;
 }
 
+/** Whom an act is between, and of when it is. */
+export function actFacts(act: SettlementAct, language: Language, zone: string): [string, string][] {
+  const words = ACT_WORDS[language];
+  const month = new Intl.DateTimeFormat(language, { month: 'long', year: 'numeric', timeZone: 'UTC' }).format(
+    new Date(`${act.fromDay}T00:00:00Z`),
+  );
+  return [
+    [words.period, `${month} (${act.fromDay} – ${act.untilDay})`],
+    [words.department, act.department.names[language]],
+    [words.carrier, `${act.carrier.names[language]} (${act.carrier.id})`],
+    [words.closed, `${instantText(act.closedAtMs, language, zone)}, ${act.closedBy}`],
+  ];
+}
+
+/** Figures beside the lines. */
+export function sumFigures(sum: SettlementAct['sums'][number], language: Language): [string, string][] {
+  const words = ACT_WORDS[language];
+  const money = (minor: string) =>
+    formatMoney({ amountMinor: BigInt(minor), currency: sum.currency }, language);
+  return [
+    [words.transfers, String(sum.transfers)],
+    [words.claimRides, String(sum.claimRides)],
+    [words.gross, money(sum.grossMinor)],
+    [words.transferFree, money(sum.transferMinor)],
+    [words.passCovered, money(sum.passMinor)],
+    [words.penalties, money(sum.penaltyMinor)],
+  ];
+}
+
 function sumTable(sum: SettlementAct['sums'][number], language: Language): string {
   const words = ACT_WORDS[language];
   const money = (minor: string) =>
@@ -94,14 +115,7 @@ function sumTable(sum: SettlementAct['sums'][number], language: Language): strin
   const lines = sum.lines.map(({ kind, ref, origin, rides, minor }) =>
     row([lineName(kind, ref, language), origin, rides === 0 ? '' : String(rides), money(minor)]),
   );
-  const figures: [string, string][] = [
-    [words.transfers, String(sum.transfers)],
-    [words.claimRides, String(sum.claimRides)],
-    [words.gross, money(sum.grossMinor)],
-    [words.transferFree, money(sum.transferMinor)],
-    [words.passCovered, money(sum.passMinor)],
-    [words.penalties, money(sum.penaltyMinor)],
-  ];
+  const figures = sumFigures(sum, language);
   const heads = [words.line, words.origin, words.rides, words.amount].map(
     (head, i) => `<th scope="col"${i >= 2 ? ' class="n"' : ''}>${esc(head)}</th>`,
   );
@@ -112,18 +126,21 @@ function sumTable(sum: SettlementAct['sums'][number], language: Language): strin
   );
 }
 
-function signatureHtml(shown: ShownAct, side: ActSide, language: Language, zone: string): string {
+/** What a side has signed, in words. */
+export function signatureWords(shown: ShownAct, side: ActSide, language: Language, zone: string): string {
   const words = ACT_WORDS[language];
-  const party = side === 'department' ? shown.act.department : shown.act.carrier;
   const signature = shown.signatures.find((other) => other.side === side);
-  const said =
-    signature === undefined
-      ? words.notSigned
-      : [
-          `${words.signed}: ${signature.name}, ${instantText(signature.signedAtMs, language, zone)}`,
-          ...(signature.qualified ? [] : [words.notQualified]),
-          ...(signature.objections ? [`${words.objections}: ${signature.note ?? ''}`] : []),
-        ].join('; ');
+  if (signature === undefined) return words.notSigned;
+  return [
+    `${words.signed}: ${signature.name}, ${instantText(signature.signedAtMs, language, zone)}`,
+    ...(signature.qualified ? [] : [words.notQualified]),
+    ...(signature.objections ? [`${words.objections}: ${signature.note ?? ''}`] : []),
+  ].join('; ');
+}
+
+function signatureHtml(shown: ShownAct, side: ActSide, language: Language, zone: string): string {
+  const party = side === 'department' ? shown.act.department : shown.act.carrier;
+  const said = signatureWords(shown, side, language, zone);
   return `<div><strong>${esc(party.names[language])}</strong><p>${esc(said)}</p><p class="line">${esc(party.signs?.[language] ?? '')}</p></div>`;
 }
 

@@ -3,6 +3,7 @@
  * every charge of a fare day before the period's end that no settlement before has taken in. Money is in minor units,
  * signed: a correction takes back what an earlier settlement has counted.
  */
+import type { PassMonth } from './earn.ts';
 import type { SettlementPeriod } from './period.ts';
 
 /** Rides and amounts of one carrier, from decisions. `null` = nobody knows whose vehicle it was. */
@@ -47,11 +48,16 @@ export interface Boardings extends SplitItem {
   readonly ownMinor: bigint;
 }
 
-/** Money of passes to be shared out: sold in the window, and what the settlement before could give nobody. */
+/** Money of passes to be shared out. */
 export interface PassPool {
   readonly fareProductId: string;
   readonly currency: string;
-  readonly minor: bigint;
+  /** Earned in the window (earn.ts). */
+  readonly freshMinor: bigint;
+  /** What the settlement before could give nobody. */
+  readonly waitedMinor: bigint;
+  /** Holdings of the product have more to earn. */
+  readonly open: boolean;
 }
 
 /** What postings of the window made of an account: credits less debits. */
@@ -75,6 +81,8 @@ export interface SettlementFacts {
   readonly movements: readonly Movement[];
   readonly boardings: readonly Boardings[];
   readonly pools: readonly PassPool[];
+  /** What the window makes of each holding; the pools are their sums. */
+  readonly passMonths: readonly PassMonth[];
   /** Charges alone: riders as one account `rider:*`. */
   readonly ledger: readonly LedgerSum[];
   readonly others: readonly OtherSum[];

@@ -9,6 +9,7 @@ import {
   LATE_TAP_LOSS,
   MISSING_TAP_PENALTY,
   PASS_LIABILITY,
+  PASSES_KEPT,
   revenueAccount,
 } from '../ledger/chart-of-accounts.ts';
 import type { Posting } from '../ledger/post-line.ts';
@@ -67,8 +68,8 @@ export interface Settlement {
   readonly shares: readonly ShareRow[];
   /** What the shares move. */
   readonly postings: readonly Posting[];
-  /** Money of passes that nobody rode with: it waits for the next period. */
-  readonly carried: readonly { fareProductId: string; currency: string; minor: bigint }[];
+  /** Money of passes that nobody rode with: it waits for the next period. What has waited, and nobody can earn any more, the city keeps. */
+  readonly carried: readonly PassMoney[];
 }
 
 /** An account of which decisions and ledger say different sums. */
@@ -87,8 +88,11 @@ export type Settled =
 export function settle(facts: SettlementFacts, rules: readonly SplitRule[]): Settled {
   const differences = compareWithLedger(facts);
   if (differences.length > 0) return { ok: false, differences };
-  const { shares, carried } = shareOut(facts, rules);
-  const postings = shares.flatMap((share) => postingsOf(facts.period.id, share));
+  const { shares, carried, kept } = shareOut(facts, rules);
+  const postings = [
+    ...shares.flatMap((share) => postingsOf(facts.period.id, share)),
+    ...kept.map((pool) => keptPosting(facts.period.id, pool)),
+  ];
   const carriers = carriersOf(facts, shares);
   const rows = shares.flatMap(({ item, method, parts }) =>
     [...parts].map(([carrierId, { minor, rides }]) => {
@@ -154,14 +158,19 @@ function unnamedRebates(movements: readonly Movement[], boardings: readonly Boar
 function shareOut(facts: SettlementFacts, rules: readonly SplitRule[]) {
   const items = Map.groupBy(facts.boardings, (row) => keyOf(row.kind, row.id, row.currency));
   const shares: ItemShares[] = [];
-  const carried: { fareProductId: string; currency: string; minor: bigint }[] = [];
-  for (const pool of [...facts.pools].sort(byPool)) {
-    if (pool.minor === 0n) continue;
-    const item = { kind: 'pass' as const, id: pool.fareProductId, currency: pool.currency };
+  const carried: PassMoney[] = [];
+  const kept: PassMoney[] = [];
+  for (const { fareProductId, currency, freshMinor, waitedMinor, open } of [...facts.pools].sort(byPool)) {
+    const minor = freshMinor + waitedMinor;
+    const item = { kind: 'pass' as const, id: fareProductId, currency };
     const rows = items.get(keyOf('pass', item.id, item.currency)) ?? [];
-    const share = shareOf(item, pool.minor, rows, rules);
-    if (share === undefined) carried.push(pool);
-    else shares.push(share);
+    const share = minor === 0n ? undefined : shareOf(item, minor, rows, rules);
+    if (share !== undefined) shares.push(share);
+    if (share !== undefined || minor === 0n) continue;
+    // Rides of its last month may still come in the next one; what has waited for them goes to nobody.
+    const waits = open ? minor : freshMinor;
+    if (waits !== 0n) carried.push({ fareProductId, currency, minor: waits });
+    if (minor !== waits) kept.push({ fareProductId, currency, minor: minor - waits });
   }
   for (const key of [...items.keys()].sort()) {
     const [kind, id, currency] = JSON.parse(key) as ['pass' | 'cap', string, string];
@@ -175,11 +184,36 @@ function shareOut(facts: SettlementFacts, rules: readonly SplitRule[]) {
     );
     if (share !== undefined) shares.push(share);
   }
-  return { shares, carried };
+  return { shares, carried, kept };
 }
 
 const byPool = (a: { fareProductId: string; currency: string }, b: typeof a): number =>
   keyOf(a.fareProductId, a.currency) < keyOf(b.fareProductId, b.currency) ? -1 : 1;
+
+/** Money of a product. */
+interface PassMoney {
+  readonly fareProductId: string;
+  readonly currency: string;
+  readonly minor: bigint;
+}
+
+/** Money of passes that no carrier earned: from the liability to the city. */
+function keptPosting(period: string, { fareProductId, currency, minor }: PassMoney): Posting {
+  const postingId = `settle:${period}:kept:${fareProductId}:${currency}`;
+  const [debitAccount, creditAccount] =
+    minor < 0n ? [PASSES_KEPT, PASS_LIABILITY] : [PASS_LIABILITY, PASSES_KEPT];
+  return {
+    postingId,
+    debitAccount,
+    creditAccount,
+    amountMinor: minor < 0n ? -minor : minor,
+    currency,
+    tapId: null,
+    revision: null,
+    source: postingId,
+    reverses: null,
+  };
+}
 
 /** Passes: from the liability to revenue. Caps: from revenue, which had the fare before the cap, to the rebate. */
 function postingsOf(period: string, { item, parts }: ItemShares): Posting[] {

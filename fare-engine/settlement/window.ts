@@ -1,7 +1,7 @@
 /** Which charges a settlement takes in, as conditions of SQL, and the sums over them. Read by who closes and by who previews. */
 import { type Queryable, rowsOf } from '../database-reader.ts';
-import { PASS_LIABILITY } from '../ledger/chart-of-accounts.ts';
-import type { Boardings, LedgerSum, Movement, OtherSum, PassPool, SettlementFacts } from './facts.ts';
+import type { Boardings, LedgerSum, Movement, OtherSum, SettlementFacts } from './facts.ts';
+import { type PassTerms, readPassMonths } from './pass-months.ts';
 import type { SettlementPeriod } from './period.ts';
 
 /** A settlement that was closed. */
@@ -37,8 +37,9 @@ function valuesOf({ period, untilMs, before, cutXact }: SettlementWindow): unkno
   ];
 }
 
+/** In the words of the indexes: a window is read between its transactions, whatever came before and after. */
 const WRITTEN = (xact: string): string =>
-  `($3::xid8 IS NULL OR ${xact} < $3::xid8) AND (${xact}::text)::bigint >= $7::bigint`;
+  `(${xact}::text)::bigint < coalesce(($3::xid8::text)::bigint, 9223372036854775807) AND (${xact}::text)::bigint >= $7::bigint`;
 /** Of charges, by the fare day with whose close they become final. */
 const CHARGED = (xact: string, day: string): string =>
   `${day} < $1::date AND ${WRITTEN(xact)} AND NOT ($4::date IS NOT NULL AND ${day} < $4::date AND ${xact} < $6::xid8)`;
@@ -130,20 +131,6 @@ const LEDGER = `
   WHERE p.tap_id IS NOT NULL AND ${CHARGED('p.xact', 'p.fare_day')}
   GROUP BY 1, 2`;
 
-/** Sold in the window, and what the settlement before could give nobody. */
-const POOLS = `
-  WITH ${TYPED}, money AS (
-    SELECT coalesce(h.fare_product_id, '') AS product, p.currency,
-           CASE WHEN p.credit_account = '${PASS_LIABILITY}' THEN p.amount_minor ELSE -p.amount_minor END AS minor
-    FROM fare.posting p LEFT JOIN fare.pass_holding h ON p.source = 'pass:' || h.pass_id
-    WHERE p.tap_id IS NULL AND (p.credit_account = '${PASS_LIABILITY}' OR p.debit_account = '${PASS_LIABILITY}')
-      AND p.source NOT LIKE 'settle:%' AND ${POSTED}
-    UNION ALL
-    SELECT item->>'fareProductId', item->>'currency', (item->>'minor')::bigint
-    FROM fare.settlement s CROSS JOIN LATERAL json_array_elements(s.rest->'carried') AS c (item)
-    WHERE s.until_day = $4::date)
-  SELECT product AS "fareProductId", currency, sum(minor)::text AS minor FROM money GROUP BY 1, 2`;
-
 const OTHERS = `
   WITH ${TYPED}
   SELECT substring(account FROM 9) AS "carrierId", currency, split_part(source, ':', 1) AS sort, sum(minor)::text AS minor
@@ -172,10 +159,11 @@ const MOVED_MINOR = [
   'capMinor',
 ] as const;
 
-/** Sums over a window. The caller sees to it that all of them are read at one moment: a snapshot, or the gate of facts. */
+/** Sums over a window; `terms` say what it earns of passes. The caller sees to it that all of them are read at one moment: a snapshot, or the gate of facts. */
 export async function readSettlementFacts(
   client: Queryable,
   window: SettlementWindow,
+  terms: PassTerms,
 ): Promise<SettlementFacts> {
   const values = valuesOf(window);
   const read = <R>(text: string): Promise<R[]> => rowsOf<R>(client, text, values);
@@ -184,7 +172,8 @@ export async function readSettlementFacts(
     ...(await read<Texts<Boardings, 'ownMinor'>>(PASS_BOARDINGS)),
     ...(await read<Texts<Boardings, 'ownMinor'>>(CAP_BOARDINGS)),
   ];
-  const pools = await read<Texts<PassPool, 'minor'>>(POOLS);
+  const sql = { typed: TYPED, moved: MOVED, posted: POSTED };
+  const passes = await readPassMonths(client, window, sql, values, terms);
   const ledger = await read<Texts<LedgerSum, 'minor'>>(LEDGER);
   const others = await read<Texts<OtherSum, 'minor'>>(OTHERS);
   return {
@@ -197,7 +186,7 @@ export async function readSettlementFacts(
       >),
     })),
     boardings: boardings.map((row) => ({ ...row, ownMinor: BigInt(row.ownMinor) })),
-    pools: pools.map((row) => ({ ...row, minor: BigInt(row.minor) })),
+    ...passes,
     ledger: ledger.map((row) => ({ ...row, minor: BigInt(row.minor) })),
     others: others.map((row) => ({ ...row, minor: BigInt(row.minor) })),
   };
@@ -224,21 +213,40 @@ export async function settlementBefore(
   return row ?? null;
 }
 
+/** What a claim has to know of a decision. */
+const ENTRY_COLUMNS = [
+  ...[
+    'tap_id',
+    'revision',
+    'carrier_id',
+    'funding_id',
+    'currency',
+    'concession_id',
+    'rider_category_id',
+    'route_id',
+  ],
+  ...['fare_product_id', 'fare_media_id', 'package_hash', 'fare_day', 'claim_ride', 'concession_minor'],
+]
+  .map((column) => `d.${column}`)
+  .join(', ');
+const CLAIMED = "d.kind <> 'withdrawn' AND (d.concession_minor <> 0 OR d.claim_ride)";
+
 /**
  * Concession rides of a window in the order of claims, as a query without parameters, for cursors take none: what came in, and what
  * superseded goes out, with what an earlier claim had of it. A decision that came and went within the window is not there.
  */
 export function windowEntries(window: SettlementWindow): string {
   return inlined(
-    `WITH moved AS (
-       SELECT d.tap_id, d.revision, 1 AS sign FROM fare.decision d
-        WHERE ${CHARGED('d.xact', 'd.fare_day')} AND d.kind <> 'withdrawn'
+    `WITH net AS (
+       SELECT ${ENTRY_COLUMNS}, 1 AS sign FROM fare.decision d
+        WHERE ${CHARGED('d.xact', 'd.fare_day')} AND ${CLAIMED}
+          AND NOT EXISTS (SELECT FROM fare.decision n WHERE n.tap_id = d.tap_id AND n.revision > 1 AND n.supersedes = d.revision
+            AND ${CHARGED('n.xact', 'd.fare_day')})
        UNION ALL
-       SELECT d.tap_id, d.revision, -1 FROM fare.decision n
+       SELECT ${ENTRY_COLUMNS}, -1 FROM fare.decision n
          JOIN fare.decision d ON d.tap_id = n.tap_id AND d.revision = n.supersedes
-        WHERE ${CHARGED('n.xact', 'd.fare_day')} AND d.kind <> 'withdrawn'),
-     net AS (SELECT tap_id, revision, sum(sign)::int AS sign FROM moved GROUP BY 1, 2 HAVING sum(sign) <> 0)
-     SELECT d.tap_id AS "tapId", d.revision, net.sign, d.carrier_id AS "carrierId", d.funding_id AS "fundingId", d.currency,
+        WHERE n.revision > 1 AND ${CHARGED('n.xact', 'd.fare_day')} AND ${CLAIMED} AND NOT (${CHARGED('d.xact', 'd.fare_day')}))
+     SELECT d.tap_id AS "tapId", d.revision, d.sign, d.carrier_id AS "carrierId", d.funding_id AS "fundingId", d.currency,
        d.concession_id AS "concessionId", d.rider_category_id AS "riderCategoryId", d.route_id AS "routeId",
        d.fare_product_id AS "fareProductId", d.fare_media_id AS "fareMediaId", d.package_hash AS "packageHash",
        d.fare_day::text AS "fareDay", t.fare_at_ms::float8 AS "fareAtMs", d.claim_ride AS "claimRide",
@@ -246,10 +254,9 @@ export function windowEntries(window: SettlementWindow): string {
        CASE WHEN c.claim_id IS NOT NULL THEN json_build_object('claimId', c.claim_id, 'compensationId', c.compensation_id,
          'packageHash', c.package_hash, 'unitsPerMinor', c.units_per_minor::text, 'units', c.units::text,
          'fundedUnits', c.funded_units::text, 'reason', c.reason) END AS earlier
-     FROM net JOIN fare.decision d USING (tap_id, revision) JOIN fare.tap t USING (tap_id)
-     LEFT JOIN fare.claim_tap c ON net.sign < 0 AND c.tap_id = net.tap_id AND c.revision = net.revision AND c.direction = 1
-     WHERE d.concession_minor <> 0 OR d.claim_ride
-     ORDER BY net.sign, t.fare_at_ms, d.tap_id, d.revision`,
+     FROM net AS d JOIN fare.tap t USING (tap_id)
+     LEFT JOIN fare.claim_tap c ON d.sign < 0 AND c.tap_id = d.tap_id AND c.revision = d.revision AND c.direction = 1
+     ORDER BY d.sign, t.fare_at_ms, d.tap_id, d.revision`,
     window,
   );
 }

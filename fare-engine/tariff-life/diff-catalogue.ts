@@ -2,7 +2,7 @@
 import type { Language } from '#contracts/reason-codes.ts';
 import type { Subject } from './compare.ts';
 
-type Words = readonly [uk: string, en: string, de: string, pl: string];
+export type Words = readonly [uk: string, en: string, de: string, pl: string];
 const COLUMN: Readonly<Record<Language, 0 | 1 | 2 | 3>> = { uk: 0, en: 1, de: 2, pl: 3 };
 
 /** The word of a row in a language. */
@@ -31,110 +31,18 @@ export const SUBJECT_WORDS: Readonly<Record<Subject, Words>> = {
   inspection: ['Контроль', 'Inspection', 'Kontrolle', 'Kontrola'],
   breakdown: ['Поломка транспорту', 'Breakdown', 'Panne', 'Awaria pojazdu'],
   'product-terms': ['Умови квитка', 'Terms of a product', 'Bedingungen des Fahrscheins', 'Warunki biletu'],
-};
-
-/** Fields by name; one that is not here is shown by its name in the file. */
-export const FIELD_WORDS: Readonly<Record<string, Words>> = {
-  valid_from: ['діє з', 'holds from', 'gilt ab', 'obowiązuje od'],
-  valid_to: ['діє до', 'holds until', 'gilt bis', 'obowiązuje do'],
-  status: ['стан', 'status', 'Stand', 'stan'],
-  currency: ['валюта', 'currency', 'Währung', 'waluta'],
-  zone: ['часовий пояс', 'time zone', 'Zeitzone', 'strefa czasowa'],
-  act: ['акт', 'act', 'Rechtsakt', 'akt prawny'],
-  article: ['стаття', 'article', 'Artikel', 'artykuł'],
-  level: ['рівень', 'level', 'Ebene', 'poziom'],
-  discount_kind: ['вид знижки', 'kind of discount', 'Art der Ermäßigung', 'rodzaj ulgi'],
-  discount_bp: ['знижка', 'discount', 'Ermäßigung', 'ulga'],
-  discount_minor: ['знижка', 'discount', 'Ermäßigung', 'ulga'],
-  round_minor: ['округлення до', 'rounded to', 'gerundet auf', 'zaokrąglenie do'],
-  round_mode: ['спосіб округлення', 'way of rounding', 'Rundungsart', 'sposób zaokrąglenia'],
-  network_id: ['мережа', 'network', 'Netz', 'sieć'],
-  network_ids: ['мережі', 'networks', 'Netze', 'sieci'],
-  media_required: ['лише з носієм', 'only with medium', 'nur mit Medium', 'tylko z nośnikiem'],
-  fare_media_ids: ['носії', 'media', 'Medien', 'nośniki'],
-  priority: ['пріоритет', 'priority', 'Vorrang', 'priorytet'],
-  rule_priority: [
-    'місце за пріоритетом',
-    'rank by priority',
-    'Rang nach Vorrang',
-    'miejsce według priorytetu',
+  'medium-kind': ['Картка виду', 'Card of kind', 'Karte der Art', 'Karta rodzaju'],
+  emergency: ['Надзвичайне правило', 'Emergency rule', 'Notregel', 'Reguła nadzwyczajna'],
+  compensation: ['Компенсація', 'Compensation', 'Ausgleich', 'Rekompensata'],
+  'revenue-split': ['Поділ виручки', 'Revenue split', 'Einnahmenaufteilung', 'Podział przychodów'],
+  'bank-terms': [
+    'Умови банківських карток',
+    'Terms of bank cards',
+    'Bedingungen für Bankkarten',
+    'Warunki kart bankowych',
   ],
-  rider_category_id: ['категорія', 'category', 'Personengruppe', 'kategoria'],
-  rider_category_ids: ['категорії', 'categories', 'Personengruppen', 'kategorie'],
-  funding_id: ['хто компенсує', 'funding', 'Kostenträger', 'finansowanie'],
-  budget_level: ['рівень бюджету', 'budget level', 'Haushaltsebene', 'poziom budżetu'],
-  fare_product_id: ['квиток', 'product', 'Fahrschein', 'bilet'],
-  leg_group_id: ['група поїздок', 'leg group', 'Fahrtgruppe', 'grupa przejazdów'],
-  transfer_count: ['кількість пересадок', 'number of transfers', 'Zahl der Umstiege', 'liczba przesiadek'],
-  duration_limit_s: ['час на пересадку', 'time for transfers', 'Zeit zum Umsteigen', 'czas na przesiadkę'],
-  fare_transfer_type: [
-    'спосіб оплати пересадки',
-    'how transfers are paid',
-    'Berechnung des Umstiegs',
-    'sposób opłaty przesiadki',
-  ],
-  passback_s: ['повторне прикладання', 'pass-back', 'erneutes Vorhalten', 'ponowne przyłożenie'],
-  companion_max: [
-    'супутників щонайбільше',
-    'companions at most',
-    'Mitfahrende höchstens',
-    'osób towarzyszących najwyżej',
-  ],
-  bag_product_id: ['квиток на багаж', 'baggage product', 'Gepäckfahrschein', 'bilet na bagaż'],
-  bag_max: ['багажу щонайбільше', 'bags at most', 'Gepäckstücke höchstens', 'sztuk bagażu najwyżej'],
-  extra_max: [
-    'супутників і багажу разом щонайбільше',
-    'companions and bags together at most',
-    'Mitfahrende und Gepäck zusammen höchstens',
-    'osób towarzyszących i bagażu razem najwyżej',
-  ],
-  mode: ['де прикладають картку', 'where cards are tapped', 'wo angemeldet wird', 'gdzie się rejestruje'],
-  max_journey_s: ['найдовша поїздка', 'longest journey', 'längste Fahrt', 'najdłuższy przejazd'],
-  same_stop_cancel_s: [
-    'вихід на тій самій зупинці без оплати',
-    'left at the same stop without a charge',
-    'Verlassen an derselben Haltestelle ohne Berechnung',
-    'wyjście na tym samym przystanku bez opłaty',
-  ],
-  missing_tap: ['незареєстрований вихід', 'missing tap', 'fehlende Abmeldung', 'brak rejestracji wyjścia'],
-  penalty_product_id: [
-    'ціна незареєстрованого виходу',
-    'price of a missing tap',
-    'Preis einer fehlenden Abmeldung',
-    'cena braku rejestracji wyjścia',
-  ],
-  completion: ['звичайні поїздки', 'usual journeys', 'übliche Fahrten', 'zwykłe przejazdy'],
-  repair: [
-    'виправлення пасажиром',
-    'repairs by passengers',
-    'Nachträge durch Fahrgäste',
-    'poprawki pasażera',
-  ],
-  late_tap_accept_s: [
-    'прийом запізнілих записів',
-    'late taps taken',
-    'verspätete Anmeldungen',
-    'przyjmowanie spóźnionych rejestracji',
-  ],
-  same_vehicle_transfer: [
-    'пересадка в той самий транспорт',
-    'transfer to the same vehicle',
-    'Umstieg ins selbe Fahrzeug',
-    'przesiadka do tego samego pojazdu',
-  ],
-  ride_window_s: ['поїздка чинна', 'a ride stands for', 'Fahrt gilt', 'przejazd ważny'],
-  next_window_s: [
-    'час на наступний транспорт',
-    'time for the next vehicle',
-    'Zeit bis zum nächsten Fahrzeug',
-    'czas na następny pojazd',
-  ],
-  penalty: ['штраф', 'penalty', 'Bußgeld', 'kara'],
-  window: ['період', 'window', 'Zeitraum', 'okres'],
-  cap_minor: ['межа', 'limit', 'Grenze', 'limit'],
-  cap_rides: ['межа поїздок', 'limit of rides', 'Grenze der Fahrten', 'limit przejazdów'],
-  areas: ['зони', 'areas', 'Zonen', 'strefy'],
-  times: ['час', 'times', 'Zeiten', 'czas'],
+  'bank-code': ['Відповідь банку', 'Answer of a bank', 'Antwort einer Bank', 'Odpowiedź banku'],
+  file: ['Файл', 'File', 'Datei', 'Plik'],
 };
 
 export const SENTENCES = {
@@ -176,6 +84,12 @@ export const SENTENCES = {
     'kein Preis mehr (bisher {before}) für: {who}',
     'nie ma już ceny {before} dla: {who}',
   ],
+  rewritten: [
+    'записано інакше (порядок рядків, примітки, дати й акт самого пакета); більше для пасажира нічого не змінюється',
+    'is written otherwise (order of rows, remarks, dates and act of the package itself); nothing else changes for a rider',
+    'ist anders geschrieben (Reihenfolge, Anmerkungen, Daten und Akt des Pakets selbst); sonst ändert sich für Fahrgäste nichts',
+    'zapisano inaczej (kolejność wierszy, uwagi, daty i akt samego pakietu); poza tym dla pasażera nic się nie zmienia',
+  ],
   nothing: [
     'для пасажира нічого не змінюється',
     'nothing changes for a rider',
@@ -186,4 +100,6 @@ export const SENTENCES = {
   anyMedium: ['будь-який носій', 'any medium', 'jedes Medium', 'dowolny nośnik'],
   rest: ['решта', 'all others', 'alle übrigen', 'pozostałe'],
   none: ['немає', 'none', 'keine', 'brak'],
+  yes: ['так', 'yes', 'ja', 'tak'],
+  no: ['ні', 'no', 'nein', 'nie'],
 } as const satisfies Readonly<Record<string, Words>>;

@@ -1,11 +1,13 @@
 /** The sentence of a change between two tariffs, in four languages. */
 import { formatMoney } from '#contracts/money.ts';
-import type { Language } from '#contracts/reason-codes.ts';
+import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
 import { articleText } from '#pricing/article-text.ts';
 import { packageNames } from '#pricing/name-book.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffChange } from './compare.ts';
-import { FIELD_WORDS, SENTENCES, SUBJECT_WORDS, word } from './diff-catalogue.ts';
+import { SENTENCES, SUBJECT_WORDS, word } from './diff-catalogue.ts';
+import { VALUE_WORDS } from './diff-values.ts';
+import { FIELD_WORDS } from './diff-words.ts';
 
 type NamesById = Readonly<Record<string, string | Readonly<Record<Language, string>>>>;
 
@@ -16,7 +18,7 @@ interface Words {
   name(id: string, ...kinds: Book[]): string;
 }
 
-type Book = 'acts' | 'concessions' | 'funding' | 'caps' | 'media' | 'categories' | 'products';
+type Book = 'acts' | 'concessions' | 'funding' | 'caps' | 'emergency' | 'media' | 'categories' | 'products';
 
 /** All changes, one sentence each; one sentence where there are none. */
 export function diffTexts(
@@ -45,28 +47,33 @@ export function diffTexts(
   return changes.map((change) => sentence(change, words));
 }
 
-const BOOKS: Readonly<Partial<Record<TariffChange['subject'], Book>>> = {
-  act: 'acts',
-  medium: 'media',
-  category: 'categories',
-  product: 'products',
-  funding: 'funding',
-  concession: 'concessions',
-  cap: 'caps',
-  price: 'products',
-  'product-terms': 'products',
+const BOOKS: Readonly<Partial<Record<TariffChange['subject'], readonly Book[]>>> = {
+  act: ['acts'],
+  medium: ['media'],
+  category: ['categories'],
+  product: ['products'],
+  funding: ['funding'],
+  concession: ['concessions'],
+  cap: ['caps'],
+  emergency: ['emergency'],
+  price: ['products'],
+  'product-terms': ['products'],
+  'revenue-split': ['products', 'caps'],
 };
 
 function sentence(change: TariffChange, words: Words): string {
   const { language } = words;
-  const { subject, id } = change;
-  const book = BOOKS[subject];
-  const ofNetwork = subject === 'tap-policy' || subject === 'inspection' || subject === 'breakdown';
-  const name =
-    subject === 'tariff'
-      ? ''
-      : ` ${id === '' && ofNetwork ? word(SENTENCES.rest, language) : subject === 'leg-rule' ? placeText(id) : book ? words.name(id, book) : id}`;
+  const { subject } = change;
+  const name = subject === 'tariff' || subject === 'bank-terms' ? '' : ` ${nameText(change, words)}`;
   return `${word(SUBJECT_WORDS[subject], language)}${name}${priceScope(change, words)}: ${told(change, words)}${law(change, words)}`;
+}
+
+function nameText({ subject, id, row }: TariffChange, { language, name }: Words): string {
+  const ofNetwork = subject === 'tap-policy' || subject === 'inspection' || subject === 'breakdown';
+  if (id === '' && ofNetwork) return word(SENTENCES.rest, language);
+  if (subject === 'leg-rule') return placeText(id);
+  if (subject === 'file') return row ? `${id} (${row})` : id;
+  return name(id, ...(BOOKS[subject] ?? []));
 }
 
 function priceScope({ subject, mediaId, place }: TariffChange, { language, name }: Words): string {
@@ -99,13 +106,34 @@ function told(change: TariffChange, words: Words): string {
     });
   }
   const field = change.field ?? '';
-  const label = FIELD_WORDS[field];
   const plain = change.change === 'renamed';
+  const [before, after] =
+    isNames(change.before) || isNames(change.after)
+      ? namesText(change.before, change.after, words)
+      : [change.before, change.after].map((v) => (plain ? String(v) : valueText(field, v, words)));
   return fill(word(SENTENCES[change.change as 'changed'], language), {
-    field: label ? word(label, language) : field,
-    before: plain ? String(change.before) : valueText(field, change.before, words),
-    after: plain ? String(change.after) : valueText(field, change.after, words),
+    field: fieldText(field, language),
+    before: before ?? '',
+    after: after ?? '',
   });
+}
+
+type Names = Readonly<Record<Language, string>>;
+
+function isNames(value: unknown): value is Names {
+  return value !== null && typeof value === 'object' && LANGUAGES.every((language) => language in value);
+}
+
+/** Names in the reader's language, or, where they are the same, in those in which they differ. */
+function namesText(before: unknown, after: unknown, words: Words): [string, string] {
+  const [was, is] = [before, after].map((value) => (isNames(value) ? value : null));
+  const differ = LANGUAGES.filter((language) => was?.[language] !== is?.[language]);
+  const shown = differ.includes(words.language) ? [words.language] : differ;
+  const text = (names: Names | null | undefined) =>
+    names
+      ? shown.map((l) => (l === words.language ? names[l] : `${names[l]} (${l})`)).join(', ')
+      : word(SENTENCES.none, words.language);
+  return [text(was), text(is)];
 }
 
 function byText({ before, after }: TariffChange, { currency, language }: Words): string {
@@ -122,14 +150,16 @@ function law({ subject, act, article, field }: TariffChange, { language, name }:
 /** A value as people read it: the field's name says what it is. */
 function valueText(field: string, value: unknown, words: Words): string {
   const { language, currency } = words;
-  if (value === null || value === undefined || value === '') return word(SENTENCES.none, language);
+  if (value === null || value === undefined || value === '' || (Array.isArray(value) && value.length === 0))
+    return word(SENTENCES.none, language);
   if (typeof value === 'bigint' || (typeof value === 'number' && field.endsWith('_minor')))
     return formatMoney({ amountMinor: BigInt(value), currency }, language);
+  if (typeof value === 'boolean') return word(value ? SENTENCES.yes : SENTENCES.no, language);
   if (typeof value === 'number') {
     if (field.endsWith('_bp')) return `${value / 100} %`;
     return field.endsWith('_s') ? `${value} s` : String(value);
   }
-  if (Array.isArray(value)) return value.map((item) => valueText(field, item, words)).join(', ');
+  if (Array.isArray(value)) return value.map((item) => valueText(field, item, words)).join('; ');
   if (typeof value === 'object') {
     const parts = Object.entries(value as Record<string, unknown>);
     return parts
@@ -137,7 +167,18 @@ function valueText(field: string, value: unknown, words: Words): string {
       .join(', ');
   }
   if (field === 'article') return articleText(String(value), language);
-  return words.name(String(value), 'acts', 'media', 'categories', 'products', 'funding', 'caps');
+  const known = VALUE_WORDS[field]?.[String(value)];
+  if (known) return word(known, language);
+  return words.name(
+    String(value),
+    'acts',
+    'media',
+    'categories',
+    'products',
+    'funding',
+    'caps',
+    'concessions',
+  );
 }
 
 function fieldText(field: string, language: Language): string {

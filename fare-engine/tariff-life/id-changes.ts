@@ -66,7 +66,8 @@ function match(older: Signs, newer: Signs): Map<string, string> {
   return found;
 }
 
-type Translate = (kind: IdKind, id: string) => string;
+/** An id in the newer package's words. */
+export type Translate = (kind: IdKind, id: string) => string;
 
 function signsOf(tariff: TariffPackage, kind: IdKind, translate: Translate): Signs {
   const { feed } = tariff.pricer;

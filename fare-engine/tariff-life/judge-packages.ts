@@ -51,14 +51,14 @@ export function judgePackages(
     if (p.tariff.status === 'draft') return true;
     if (known.withdrawn.has(p.hash)) return false;
     const active = known.activated.has(p.hash);
-    const withdrawn = verdictOn(p, 'withdraw', judge, active ? nowMs : null);
+    const withdrawn = verdictOn(p, 'withdraw', judge, nowMs, active);
     if (withdrawn?.ok) {
       if (active) withdrawals.set(p.hash, withdrawn.approvals);
       return false;
     }
     if (withdrawn?.ok === false) refused.push(refusal(p, 'withdraw', withdrawn.problems));
     if (active) return true;
-    const signed = verdictOn(p, 'activate', judge, nowMs);
+    const signed = verdictOn(p, 'activate', judge, nowMs, true);
     if (signed?.ok) approvals.set(p.hash, signed.approvals);
     else refused.push(refusal(p, 'activate', signed?.problems ?? []));
     return signed?.ok === true;
@@ -74,17 +74,22 @@ function refusal(
   return { versionId: tariff.version_id, packageHash: hash, act, problems };
 }
 
-/** `nowMs` null: as of the last signature, for what was taken back before this database knew of it. */
+/**
+ * `asOfNow` false: what was taken back before this database knew of the package is judged as of its last signature. A key
+ * that was revoked until now signs nothing even so: whoever has it could write any date.
+ */
 function verdictOn(
   { hash, validFromMs }: TariffPackage,
   act: TariffStatement['act'],
   { city, officers, statements }: PackageJudge,
-  nowMs: number | null,
+  nowMs: number,
+  asOfNow: boolean,
 ): ApprovalVerdict | null {
   const envelopes = statements(hash, act);
   if (envelopes === null) return null;
   const subject = { act, city, packageHash: hash, validFromMs, leadSlackMs: LEAD_SLACK_MS };
-  return verifyApproval(envelopes, subject, officers, nowMs ?? signedAtMs(envelopes));
+  const asOfMs = asOfNow ? nowMs : Math.min(nowMs, signedAtMs(envelopes));
+  return verifyApproval(envelopes, subject, officers, asOfMs, nowMs);
 }
 
 /** When the last of them was signed, as they say. */

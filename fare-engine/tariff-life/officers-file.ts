@@ -4,6 +4,7 @@ import { type Static, Type } from 'typebox';
 import { keyed } from '#contracts/keyed.ts';
 import { describeProblems, parserOf } from '#contracts/parse.ts';
 import { OFFICER_ID, OfficerRole } from '#contracts/tariff-approval.ts';
+import { parseZonedInstant } from '#pricing/gtfs/cells.ts';
 import type { Officer, Officers } from './verify-approval.ts';
 
 const Instant = Type.String({ pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2})$' });
@@ -46,8 +47,8 @@ export function parseOfficers(value: unknown): Officers {
 
 function officerOf(officerId: string, row: OfficersFile['officers'][string]): Officer {
   const instant = (name: string, text: string): number => {
-    const ms = Date.parse(text);
-    if (Number.isNaN(ms)) throw new Error(`${officerId}: ${name} is no instant: ${text}`);
+    const ms = parseZonedInstant(text);
+    if (ms === undefined) throw new Error(`${officerId}: ${name} is no instant: ${text}`);
     return ms;
   };
   const publicKey = publicKeyOf(officerId, row.public_key);

@@ -4,6 +4,8 @@
  *
  * The draft is taken as if it had always been in force, with the rows of law of its first day.
  */
+
+import { givesRides } from '#pricing/concessions.ts';
 import type { FactBundle } from '#pricing/fact-bundle.ts';
 import { compareText } from '#pricing/file-problem.ts';
 import type { PricedLine } from '#pricing/model.ts';
@@ -11,18 +13,20 @@ import { type RepricedLine, repriceBundle } from '#pricing/reprice-bundle.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 
-/** Fewer riders than this are never told of on their own. */
+/** Fewer riders than this are not told of on their own outside the department. */
 export const CELL_RIDERS_MIN = 10;
 
-/** Sums of one category, route or carrier; amounts are what riders are charged. */
+/** Sums of one category, route, carrier or payer; amounts are what riders are charged, or what the payer owes. */
 export interface Cell {
   readonly id: string;
   rides: number;
   riders: number;
-  /** Who they are, as long as they are too few to be shown; empty from then on. */
+  /** Who they are, as long as they are few; empty from then on. Numbers by the order of accounts, never an account. */
   readonly few: Set<number>;
   beforeMinor: bigint;
   afterMinor: bigint;
+  /** What is paid more for each of its riders in this group under the draft, in no order; negative = less. */
+  readonly differencesMinor: bigint[];
 }
 
 export const DIMENSIONS = ['category', 'route', 'carrier', 'funding'] as const;
@@ -33,8 +37,8 @@ export interface Simulation {
   readonly cells: Readonly<Record<Dimension, ReadonlyMap<string, Cell>>>;
   /** All rides; what riders are charged. */
   readonly total: Cell;
-  /** What each rider pays more under the draft, least first; negative = less. */
-  readonly differencesMinor: readonly bigint[];
+  /** What the budgets owe for all of these rides, together. */
+  readonly owed: { readonly beforeMinor: bigint; readonly afterMinor: bigint };
   /** Taps that have a price now and none under the draft. */
   readonly unpricedTaps: number;
   /** Concessions that riders hold and that the draft does not know. */
@@ -70,12 +74,12 @@ export function* simulateDraft(
     const accounts = new Map([[accountId, facts]]);
     const after = new Map([...repriceBundle({ ...under, accounts })].map((l) => [l.line.tapId, l]));
     addRider(tally, rider++, [...repriceBundle({ ...bundle, accounts })], after, scope);
-    for (const { concessionId } of facts.entitlements) if (!known.has(concessionId)) lost.add(concessionId);
+    for (const right of facts.entitlements)
+      if (givesRides(right) && !known.has(right.concessionId)) lost.add(right.concessionId);
     yield rider;
   }
   return {
     ...tally,
-    differencesMinor: tally.differencesMinor.sort((a, b) => (a < b ? -1 : a > b ? 1 : 0)),
     lostConcessions: [...lost].sort(compareText),
   };
 }
@@ -106,17 +110,18 @@ interface Tally {
   readonly currency: string;
   readonly cells: Record<Dimension, Map<string, Cell>>;
   readonly total: Cell;
-  readonly differencesMinor: bigint[];
+  readonly owed: { beforeMinor: bigint; afterMinor: bigint };
   unpricedTaps: number;
 }
 
 function newTally(currency: string): Tally {
   const cells = { category: new Map(), route: new Map(), carrier: new Map(), funding: new Map() };
-  return { currency, cells, total: newCell(''), differencesMinor: [], unpricedTaps: 0 };
+  const owed = { beforeMinor: 0n, afterMinor: 0n };
+  return { currency, cells, total: newCell(''), owed, unpricedTaps: 0 };
 }
 
 function newCell(id: string): Cell {
-  return { id, rides: 0, riders: 0, few: new Set(), beforeMinor: 0n, afterMinor: 0n };
+  return { id, rides: 0, riders: 0, few: new Set(), beforeMinor: 0n, afterMinor: 0n, differencesMinor: [] };
 }
 
 function addRider(
@@ -126,19 +131,13 @@ function addRider(
   after: ReadonlyMap<string, RepricedLine>,
   { fromDay, untilDay }: SimulationScope,
 ): void {
-  const seen = new Set<Cell>();
+  const differences = new Map<Cell, bigint>();
   const add = (cell: Cell, ride: boolean, beforeMinor: bigint, afterMinor: bigint) => {
-    if (!seen.has(cell)) {
-      seen.add(cell);
-      cell.riders++;
-      if (cell.riders < CELL_RIDERS_MIN) cell.few.add(rider);
-      else cell.few.clear();
-    }
     if (ride) cell.rides++;
     cell.beforeMinor += beforeMinor;
     cell.afterMinor += afterMinor;
+    differences.set(cell, (differences.get(cell) ?? 0n) + afterMinor - beforeMinor);
   };
-  let differenceMinor = 0n;
   for (const old of before) {
     const { line } = old;
     const draft = after.get(line.tapId);
@@ -151,17 +150,28 @@ function addRider(
     const [was, is] = [chargedOf(old), chargedOf(draft)];
     const ride = isRide(line) || isRide(draft.line);
     if (isRide(line) && draft.line.kind === 'unpriced') tally.unpricedTaps++;
-    differenceMinor += is - was;
     add(tally.total, ride, was, is);
     for (const [dimension, id] of placesOf(line, draft.line))
       add(cellOf(tally.cells[dimension], id), ride, was, is);
-    for (const id of new Set([line.fundingId, draft.line.fundingId])) {
-      if (id === null) continue;
-      const owed = (l: PricedLine) => (l.fundingId === id ? l.concessionMinor : 0n);
+    tally.owed.beforeMinor += line.concessionMinor;
+    tally.owed.afterMinor += draft.line.concessionMinor;
+    for (const id of payersOf(line, draft.line)) {
+      const owed = (l: PricedLine) => ((l.fundingId ?? '') === id ? l.concessionMinor : 0n);
       add(cellOf(tally.cells.funding, id), ride, owed(line), owed(draft.line));
     }
   }
-  if (seen.has(tally.total)) tally.differencesMinor.push(differenceMinor);
+  for (const [cell, differenceMinor] of differences) {
+    cell.riders++;
+    cell.differencesMinor.push(differenceMinor);
+    if (cell.riders < CELL_RIDERS_MIN) cell.few.add(rider);
+    else cell.few.clear();
+  }
+}
+
+/** Who owes something for a ride, now or under the draft; '' where a right names nobody. */
+function payersOf(line: PricedLine, draft: PricedLine): Set<string> {
+  const owing = [line, draft].filter((l) => l.fundingId !== null || l.concessionMinor !== 0n);
+  return new Set(owing.map((l) => l.fundingId ?? ''));
 }
 
 function placesOf(line: PricedLine, draft: PricedLine): [Dimension, string][] {

@@ -1,6 +1,23 @@
-/** A simulation as tables in which no small group stands alone, and the numbers of riders who pay more or less. */
+/**
+ * A simulation as tables: for the department with every group, adding up exactly; to be handed out with no small group alone.
+ */
 import { compareText } from '#pricing/file-problem.ts';
 import { CELL_RIDERS_MIN, type Cell, DIMENSIONS, type Dimension, type Simulation } from './simulate.ts';
+
+/** How the change is spread over the riders of a group. */
+export interface Spread {
+  readonly more: number;
+  readonly less: number;
+  readonly same: number;
+  /** What those pay more who pay more, and those less who pay less (a negative sum). */
+  readonly moreMinor: bigint;
+  readonly lessMinor: bigint;
+  /** Of all its riders, by nearest rank. */
+  readonly medianMinor: bigint;
+  /** Largest rise, and largest fall (negative); 0 where nobody's rises or falls. */
+  readonly riseMinor: bigint;
+  readonly fallMinor: bigint;
+}
 
 /** One line of a table. */
 export interface Row {
@@ -13,6 +30,8 @@ export interface Row {
   readonly riders: number | null;
   readonly beforeMinor: bigint;
   readonly afterMinor: bigint;
+  /** `null` where groups are taken together, and in all tables that are handed out. */
+  readonly spread: Spread | null;
 }
 
 /** How many riders pay more, less, the same; `null` = fewer than ten, or derivable from such. */
@@ -31,31 +50,85 @@ export interface SimulationTables {
     readonly rides: number;
     readonly beforeMinor: bigint;
     readonly afterMinor: bigint;
+    readonly spread: Spread | null;
   };
+  readonly owed: Simulation['owed'];
   readonly tables: Readonly<Record<Dimension, readonly Row[]>>;
   readonly riders: Riders;
-  /** What a rider pays more, by share of riders in percent; `null` where too few. */
+  /** What a rider pays more, by share of riders in percent. */
   readonly quantilesMinor: Readonly<Record<string, bigint>>;
   readonly unpricedTaps: number;
   readonly lostConcessions: readonly string[];
+  /** To be handed out: groups of fewer than ten riders stand together. */
+  readonly suppressed: boolean;
 }
 
-/** `null` where all riders together are fewer than ten: then nothing may be told. */
-export function tablesOf(simulation: Simulation): SimulationTables | null {
-  const { total, differencesMinor, currency, unpricedTaps, lostConcessions } = simulation;
-  if (total.riders < CELL_RIDERS_MIN) return null;
-  const { riders, rides, beforeMinor, afterMinor } = total;
+/** Everything, for who may see each tap anyway. */
+export function wholeTables(simulation: Simulation): SimulationTables {
+  const { differencesMinor } = simulation.total;
+  const { more, less, same } = spreadOf(differencesMinor);
+  return tables(simulation, wholeRows, { more, less, same }, false);
+}
+
+/** To be handed out; `null` where all riders together are fewer than ten: then nothing may be told. */
+export function publicTables(simulation: Simulation): SimulationTables | null {
+  if (simulation.total.riders < CELL_RIDERS_MIN) return null;
+  return tables(simulation, rowsOf, ridersOf(simulation.total.differencesMinor), true);
+}
+
+function tables(
+  { total, owed, cells, currency, unpricedTaps, lostConcessions }: Simulation,
+  rows: (cells: readonly Cell[]) => Row[],
+  riders: Riders,
+  suppressed: boolean,
+): SimulationTables {
+  const { rides, beforeMinor, afterMinor, differencesMinor } = total;
+  const sorted = inOrder(differencesMinor);
+  const spread = suppressed ? null : spreadOf(differencesMinor);
   return {
     currency,
-    total: { riders, rides, beforeMinor, afterMinor },
+    total: { riders: total.riders, rides, beforeMinor, afterMinor, spread },
+    owed,
     tables: Object.fromEntries(
-      DIMENSIONS.map((dimension) => [dimension, rowsOf([...simulation.cells[dimension].values()])]),
+      DIMENSIONS.map((dimension) => [dimension, rows([...cells[dimension].values()])]),
     ) as Record<Dimension, Row[]>,
-    riders: ridersOf(differencesMinor),
-    quantilesMinor: Object.fromEntries(QUANTILES.map((q) => [`p${q}`, quantile(differencesMinor, q)])),
+    riders,
+    quantilesMinor: Object.fromEntries(QUANTILES.map((q) => [`p${q}`, quantile(sorted, q)])),
     unpricedTaps,
     lostConcessions,
+    suppressed,
   };
+}
+
+function wholeRows(cells: readonly Cell[]): Row[] {
+  return [...cells]
+    .sort((a, b) => compareText(a.id, b.id))
+    .map((cell) => ({ ...rowOf(cell), spread: spreadOf(cell.differencesMinor) }));
+}
+
+function rowOf({ id, rides, riders, beforeMinor, afterMinor }: Cell): Row {
+  return { id, groups: 1, rides, riders, beforeMinor, afterMinor, spread: null };
+}
+
+/** Exact sums: `moreMinor + lessMinor` is what the group pays more. */
+export function spreadOf(differences: readonly bigint[]): Spread {
+  const sorted = inOrder(differences);
+  const [up, down] = [sorted.filter((d) => d > 0n), sorted.filter((d) => d < 0n)];
+  const sum = (list: readonly bigint[]) => list.reduce((all, d) => all + d, 0n);
+  return {
+    more: up.length,
+    less: down.length,
+    same: sorted.length - up.length - down.length,
+    moreMinor: sum(up),
+    lessMinor: sum(down),
+    medianMinor: quantile(sorted, 50),
+    riseMinor: up.at(-1) ?? 0n,
+    fallMinor: down[0] ?? 0n,
+  };
+}
+
+function inOrder(differences: readonly bigint[]): bigint[] {
+  return [...differences].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
 /**
@@ -73,18 +146,7 @@ export function rowsOf(cells: readonly Cell[]): Row[] {
     if (!next) return [];
     small.push(next);
   }
-  const rows = shown
-    .sort((a, b) => compareText(a.id, b.id))
-    .map(
-      ({ id, rides, riders, beforeMinor, afterMinor }): Row => ({
-        id,
-        groups: 1,
-        rides,
-        riders,
-        beforeMinor,
-        afterMinor,
-      }),
-    );
+  const rows = shown.sort((a, b) => compareText(a.id, b.id)).map(rowOf);
   if (small.length === 0) return rows;
   const sum = (of: (cell: Cell) => bigint) => small.reduce((all, cell) => all + of(cell), 0n);
   return [
@@ -96,16 +158,14 @@ export function rowsOf(cells: readonly Cell[]): Row[] {
       riders: null,
       beforeMinor: sum((cell) => cell.beforeMinor),
       afterMinor: sum((cell) => cell.afterMinor),
+      spread: null,
     },
   ];
 }
 
 function ridersOf(differences: readonly bigint[]): Riders {
-  const counts = {
-    more: differences.filter((d) => d > 0n).length,
-    less: differences.filter((d) => d < 0n).length,
-    same: differences.filter((d) => d === 0n).length,
-  };
+  const { more, less, same } = spreadOf(differences);
+  const counts = { more, less, same };
   const entries = Object.entries(counts) as [keyof Riders, number][];
   const hidden = new Set(entries.filter(([, n]) => n > 0 && n < CELL_RIDERS_MIN).map(([key]) => key));
   if (hidden.size === 1) {
@@ -117,7 +177,7 @@ function ridersOf(differences: readonly bigint[]): Riders {
   return { more: shown('more'), less: shown('less'), same: shown('same') };
 }
 
-/** Nearest rank of a list that is not empty and in order. */
+/** Nearest rank of a list in order; 0 of an empty one. */
 function quantile(sorted: readonly bigint[], percent: number): bigint {
   return sorted[Math.max(0, Math.ceil((sorted.length * percent) / 100) - 1)] ?? 0n;
 }

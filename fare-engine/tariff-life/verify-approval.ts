@@ -80,17 +80,22 @@ export type ApprovalVerdict =
 /** How far the clock of who signs may be ahead. */
 const CLOCK_AHEAD_MS = 300_000;
 
-/** Judges signed statements about one package as of an instant. Statements beyond a pair do no harm if they hold. */
+/**
+ * Judges signed statements about one package as of an instant. Statements beyond a pair do no harm if they hold.
+ * @param revokedByMs keys revoked until then sign nothing; default `nowMs`. Whoever judges as of an instant that the
+ * statements themselves name hands in the present: a key that was taken could write any date.
+ */
 export function verifyApproval(
   envelopes: readonly string[],
   subject: ApprovalSubject,
   officers: Officers,
   nowMs: number,
+  revokedByMs: number = nowMs,
 ): ApprovalVerdict {
   const problems: ApprovalProblem[] = [];
   const approvals: Approval[] = [];
   for (const envelope of envelopes) {
-    const judged = judgeOne(envelope, subject, officers, nowMs);
+    const judged = judgeOne(envelope, subject, officers, nowMs, revokedByMs);
     if ('codes' in judged)
       problems.push(
         ...judged.codes.map((code) => ({ code, ...(judged.officer && { officer: judged.officer }) })),
@@ -106,6 +111,7 @@ function judgeOne(
   subject: ApprovalSubject,
   { byId }: Officers,
   nowMs: number,
+  revokedByMs: number,
 ): Approval | { codes: ApprovalRefusal[]; officer?: string } {
   const bytes = Buffer.from(envelope, 'utf8');
   const read = readTariffStatement(bytes);
@@ -126,7 +132,7 @@ function judgeOne(
   if (atMs > nowMs + CLOCK_AHEAD_MS) codes.push('APPROVAL_FROM_FUTURE');
   // Also now: who has left office, or whose key was taken, could give any date.
   if (!inOffice(atMs) || !inOffice(nowMs)) codes.push('APPROVAL_OFFICER_EXPIRED');
-  if (officer.revokedFromMs !== null && nowMs >= officer.revokedFromMs)
+  if (officer.revokedFromMs !== null && revokedByMs >= officer.revokedFromMs)
     codes.push('APPROVAL_OFFICER_REVOKED');
   if (codes.length > 0) return { codes, officer: id };
   return { ...statement, person: officer.person, envelope };

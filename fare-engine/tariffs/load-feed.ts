@@ -19,15 +19,20 @@ type Files = Map<string, Uint8Array>;
 
 /**
  * Reads a feed for quotes. `path` may be one of our packages (then its concession rows are made as well) or any GTFS
- * feed; files that it lacks come from `gtfsPath`. Each is a folder or a zip archive.
+ * feed; files that it lacks come from `gtfsPath`: places, routes and calendars, and fares only where it has no leg rules of
+ * its own, for products of one tariff and transfers of another make a third that nobody decided. Each is a folder or a zip
+ * archive.
  */
 export async function loadFeed(path: string, gtfsPath?: string): Promise<LoadedFeed> {
-  const files: Files = new Map();
-  // The second one first, so that the tariff's own files stand above it.
-  for (const source of gtfsPath === undefined ? [path] : [gtfsPath, path]) {
-    const read = await readSource(source);
-    if ('problem' in read) return { ok: false, problems: [read.problem] };
-    for (const [name, bytes] of read.files) files.set(name, bytes);
+  const own = await readSource(path);
+  if ('problem' in own) return { ok: false, problems: [own.problem] };
+  const { files } = own;
+  if (gtfsPath !== undefined) {
+    const other = await readSource(gtfsPath);
+    if ('problem' in other) return { ok: false, problems: [other.problem] };
+    const hasFares = files.has('fare_leg_rules.txt') || files.has('tariff.yaml');
+    for (const [name, bytes] of other.files)
+      if (!files.has(name) && !(hasFares && isTariffFile(name))) files.set(name, bytes);
   }
   if (!files.has('tariff.yaml')) {
     const { feed, problems } = readFeed(files);
@@ -88,6 +93,11 @@ async function readArchive(path: string): Promise<Source> {
 
 function isRead(name: string): boolean {
   return FARE_FILES.includes(name) || (name.endsWith('.yaml') && !name.startsWith('.'));
+}
+
+/** Files that say what rides cost, and nothing of the network. */
+function isTariffFile(name: string): boolean {
+  return name.startsWith('fare_') || name === 'rider_categories.txt' || name.endsWith('.yaml');
 }
 
 function problem(

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { writeFileAtomic } from '../atomic-file.ts';
 import { OperatorError, systemCode } from '../errors.ts';
 import type { Logger } from '../logger.ts';
+import { pause } from '../pause.ts';
 import { noProbe, type Probe } from '../probe.ts';
 import type { Role } from '../role.ts';
 import {
@@ -98,7 +99,7 @@ async function keepGoing(options: BackupServiceOptions, stop: AbortSignal): Prom
       said = detail;
       await options.onState({ state: 'failing', detail, baseAtMs: session.newestBaseAtMs() }).catch(() => {});
     }
-    await delay(pauseMs, undefined, { signal: stop }).catch(() => {});
+    await pause(pauseMs, stop);
     pauseMs = Math.min(2 * pauseMs, PAUSE_MS.max);
   }
 }
@@ -178,7 +179,7 @@ class Session {
       await this.turn(work);
       work.onWorks();
       if (this.stop.aborted) return this.lastTurn(work);
-      await delay(everyMs, undefined, { signal: this.stop }).catch(() => {});
+      await pause(everyMs, this.stop);
     }
   }
 

@@ -195,7 +195,8 @@ const ms = (value: unknown): number => Number(value ?? 0);
 const maybeMs = (value: unknown): number | null =>
   value === null || value === undefined ? null : Number(value);
 
-function tapRow(raw: Raw): TapRow {
+/** A row of `published_tap`, from its columns or as JSON. */
+export function tapRow(raw: Raw): TapRow {
   return {
     tapId: sure(raw['tap_id']),
     deviceId: sure(raw['device_id']),
@@ -227,7 +228,8 @@ function tapRow(raw: Raw): TapRow {
   };
 }
 
-function explanationRow(raw: Raw): ExplanationRow {
+/** A row of `published_explanation`. */
+export function explanationRow(raw: Raw): ExplanationRow {
   return {
     revision: Number(raw['revision'] ?? 0),
     fareDay: sure(raw['fare_day']),

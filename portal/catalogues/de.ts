@@ -290,6 +290,74 @@ export const de: Catalogue = {
 
   'step.unpriced': 'Keine Regel passt',
 
+  'debt.title': 'Schuld für Fahrten mit einer Bankkarte',
+  'debt.lead':
+    'Wenn ein Entwerter Ihre Bankkarte nicht annimmt, steht hier warum, wie viel offen ist und für welche Fahrten. Sie können sofort bezahlen.',
+  'debt.label': 'Code vom Bildschirm des Entwerters',
+  'debt.hint':
+    '16 Zeichen, zum Beispiel {example}. Kyrillisch oder lateinisch, Leerzeichen und Großschreibung sind egal.',
+  'debt.find': 'Anzeigen',
+  'debt.malformed':
+    'Das ist kein Schuldcode, oder ein Zeichen ist falsch. Bitte vergleichen Sie ihn mit dem Bildschirm des Entwerters.',
+  'debt.cardNumber':
+    'Das sieht nach einer Kartennummer aus. Geben Sie sie hier nie ein: gebraucht wird der Code vom Bildschirm des Entwerters.',
+  'debt.where':
+    'Der Entwerter zeigt den Code, wenn er eine Karte nicht annimmt; auch eine Servicestelle nennt ihn. Wir kennen weder Kartennummer noch Namen und fragen nicht danach.',
+  'debt.total': 'Offen',
+  'debt.none': 'Unter diesem Code ist nichts offen',
+  'debt.noneText':
+    'Entweder ist die Schuld schon bezahlt, oder es gibt diesen Code nicht. Wird die Karte weiter nicht angenommen, wenden Sie sich an eine Servicestelle.',
+  'debt.otherReason':
+    'Die Karte ist aus einem anderen Grund gesperrt: bitte wenden Sie sich an eine Servicestelle.',
+  'debt.unconfirmed':
+    'Es ist nichts offen, aber die Bank hat die Karte noch nicht bestätigt. Danach gilt die Karte wieder.',
+  'debt.refused':
+    'Die Bank der Karte hat die Zahlung am {date} abgelehnt. Bis die Schuld bezahlt ist, gilt die Karte nicht.',
+  'debt.asking': 'Die Bank der Karte wird gerade gefragt.',
+  'debt.looksAgain': 'Diese Seite sieht von selbst wieder nach.',
+  'debt.lookLater': 'Bitte laden Sie die Seite in einer Minute neu.',
+  'debt.why': 'Wofür',
+  'debt.day': 'Tag',
+  'debt.ride': 'Fahrt',
+  'debt.time': 'Zeit',
+  'debt.line': 'Linie',
+  'debt.amount': 'Betrag',
+  'debt.explain': 'Warum so viel',
+  'debt.rest': 'Der Rest des Tages wurde früher bezahlt oder gutgeschrieben.',
+  'debt.pay': '{amount} bezahlen',
+  'debt.continue': 'Zahlung fortsetzen',
+  'debt.held': 'Eine Zahlung wurde begonnen. Sie können sie auf der Zahlungsseite beenden oder abbrechen.',
+  'debt.private': 'Das sieht nur, wer den Code hat. Links zu Fahrten sagen nichts über Sie.',
+  'debt.paying': 'Schuld bezahlen',
+  'debt.preparing': 'Die Zahlung wird vorbereitet…',
+  'debt.preparingText': 'Diese Seite lädt sich gleich von selbst neu.',
+  'debt.ready': 'Bereit zur Zahlung',
+  'debt.readyText': 'Zu zahlen: {amount}. Der Zahlungsdienst fragt nach einer Karte; wir sehen sie nie.',
+  'debt.toProvider': 'Zur Zahlung',
+  'debt.checking': 'Die Zahlung wird geprüft…',
+  'debt.checkingText':
+    'Wir fragen den Zahlungsdienst. Die Seite lädt sich von selbst neu; haben Sie noch nicht bezahlt, gehen Sie zurück zur Zahlung.',
+  'debt.paid': 'Bezahlt, danke',
+  'debt.paidText': 'Die Schuld von {amount} ist beglichen.',
+  'debt.free': 'Die Entwerter wissen es schon: die Karte gilt wieder.',
+  'debt.soon': 'In einer Minute wissen es alle Entwerter mit Netz, und die Karte gilt wieder.',
+  'debt.over': 'Das Geld geht zurück',
+  'debt.overText':
+    'Diese Schuld wurde inzwischen anders bezahlt, oder der Betrag war ein anderer. Der Zahlungsdienst gibt Ihnen {amount} zurück.',
+  'debt.overDone': 'Der Zahlungsdienst hat Ihnen {amount} zurückgegeben.',
+  'debt.stuck': '{amount} konnten wir nicht selbst zurückgeben: bitte wenden Sie sich an eine Servicestelle.',
+  'debt.ended.failed': 'Die Zahlung ist gescheitert',
+  'debt.ended.cancelled': 'Die Zahlung wurde abgebrochen',
+  'debt.ended.expired': 'Die Zeit zum Bezahlen ist um',
+  'debt.ended.refused': 'Der Zahlungsdienst nimmt gerade keine Zahlung an',
+  'debt.endedText':
+    'Es wurde kein Geld genommen, die Schuld besteht weiter. Sie können es noch einmal versuchen.',
+  'debt.again': 'Zur Schuld',
+  'debt.busy': 'Zu viele Anfragen auf einmal',
+  'debt.busyText': 'Nichts ist verloren. Bitte versuchen Sie es in einer Minute noch einmal.',
+  'debt.nothingBegun':
+    'Es wurde keine Zahlung begonnen: öffnen Sie erst die Schuld und drücken Sie auf „bezahlen“.',
+
   'problem.404': 'Diese Seite gibt es nicht',
   'problem.404.text':
     'Die Adresse ist vertippt oder die Seite ist umgezogen. Ihren Daten ist nichts geschehen.',

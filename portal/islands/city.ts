@@ -5,7 +5,7 @@ import type { CityMap } from './city-map.ts';
 import { startLiveTaps } from './live-taps.ts';
 import type { Plots } from './plots.ts';
 import { startSheet } from './sheet.ts';
-import { onStream, showConnection } from './stream.ts';
+import { keepConnecting, onStream, showConnection } from './stream.ts';
 
 /** A tap as the stream tells it to the map. */
 export interface Pulse {
@@ -29,6 +29,7 @@ let pace = { ...first.pace, speed: Number(document.getElementById('city-time')?.
 const clock = startCityClock();
 startSheet();
 showConnection();
+keepConnecting(Math.random);
 startLiveTaps();
 
 onStream<{ nowMs: number; speed: number }>('clock', (now) => clock.set(now));

@@ -9,6 +9,40 @@ export function onStream<T>(name: string, listener: (data: T) => void): void {
   });
 }
 
+/** First pause before the first connection is tried again, and the longest one; each is twice the one before. */
+const RETRY_MS = 1000;
+const RETRY_MS_MAX = 60_000;
+
+/**
+ * Calls back whenever a request of the stream has ended before there was ever a connection: no answer, an error, and an answer
+ * that is no stream, as the page of a hotel's network or of a server that is only half up.
+ */
+function onNoConnection(callback: () => void): void {
+  const element = document.getElementById('stream');
+  let connected = false;
+  element?.addEventListener('htmx:sse:after:connection', () => {
+    connected = true;
+  });
+  element?.addEventListener('htmx:finally:request', () => {
+    if (!connected) callback();
+  });
+}
+
+/**
+ * htmx tries again what it has lost, but not what it never had: the first connection is repeated here.
+ *
+ * @param chance from 0 to below 1; spreads the pauses of many pages
+ */
+export function keepConnecting(chance: () => number): void {
+  const element = document.getElementById('stream');
+  let pauseMs = RETRY_MS;
+  onNoConnection(() => {
+    // Not all at once: whom a restart of the portal has met come back one by one.
+    setTimeout(() => element?.dispatchEvent(new Event('kvytok:connect')), pauseMs * (0.7 + 0.6 * chance()));
+    pauseMs = Math.min(RETRY_MS_MAX, 2 * pauseMs);
+  });
+}
+
 /** Keeps the sign in the header honest: live, or trying again. */
 export function showConnection(): void {
   const sign = document.getElementById('live');
@@ -22,5 +56,7 @@ export function showConnection(): void {
   };
   document.addEventListener('htmx:sse:after:connection', () => show(true));
   document.addEventListener('htmx:sse:after:message', () => show(true));
-  document.addEventListener('htmx:sse:error', () => show(false));
+  for (const lost of ['htmx:sse:error', 'htmx:error', 'htmx:response:error'])
+    document.addEventListener(lost, () => show(false));
+  onNoConnection(() => show(false));
 }

@@ -116,7 +116,7 @@ export function cityPage(city: CityWire, wording: Wording): string {
   <div class="scroll" role="region" aria-labelledby="devices-title" tabindex="0" id="devices">!${inner('devices')}</div>
 </section>
 <dialog class="sheet" id="sheet" aria-labelledby="sheet-title" data-loading="${t('explain.loading')}" data-failed="${t('explain.failed')}" data-close="${t('explain.close')}" data-title="${t('explain.title')}"></dialog>
-<div hidden id="stream" hx-sse:connect="/events?lang=${wording.language}" hx-swap="none"></div>
+<div hidden id="stream" hx-sse:connect="/events?lang=${wording.language}" hx-swap="none" hx-trigger="load, kvytok:connect"></div>
 <script type="application/json" id="snapshot">!${inlineJson({ vehicles: city.vehicles, pace: city.pace })}</script>`;
   return page(wording, {
     title: t('app.title', { city: wording.city() }),

@@ -14,6 +14,8 @@ export interface PageOptions {
   /** Islands of this page, as file names without ending. */
   readonly islands?: readonly string[];
   readonly live?: boolean;
+  /** The page is loaded anew by itself: for who has no scripts, while something is awaited. */
+  readonly refresh?: { readonly afterS: number; readonly url: string };
 }
 
 /** Bare module names → our own addresses. Inline by necessity; its hash stands in the CSP (security.ts). */
@@ -27,6 +29,13 @@ export const IMPORT_MAP = JSON.stringify({
  */
 const HTMX_CONFIG = JSON.stringify({ extensions: 'sse', includeIndicatorCSS: false, history: false });
 
+/**
+ * At the end of the body and neither deferred nor modules: htmx looks at the page once, when all of it is read, and only what is
+ * registered then is used. A stream's script that came later than htmx would never be.
+ */
+const LIVE_SCRIPTS = `<script src="/vendor/htmx/htmx.min.js"></script>
+<script src="/vendor/htmx/ext/hx-sse.min.js"></script>`;
+
 /** A whole HTML document. */
 export function page(wording: Wording, options: PageOptions): string {
   const { t } = wording;
@@ -38,6 +47,7 @@ export function page(wording: Wording, options: PageOptions): string {
 <meta name="color-scheme" content="light dark">
 <meta name="theme-color" content="#f4f6f4" media="(prefers-color-scheme: light)">
 <meta name="theme-color" content="#0f1514" media="(prefers-color-scheme: dark)">
+!${options.refresh ? html`<meta http-equiv="refresh" content="${options.refresh.afterS}; url=${options.refresh.url}">` : ''}
 <title>${options.title}</title>
 <link rel="icon" href="/assets/favicon.svg" type="image/svg+xml">
 <link rel="stylesheet" href="/assets/portal.css">
@@ -64,6 +74,7 @@ export function page(wording: Wording, options: PageOptions): string {
   <p>${t('app.footer')}</p>
   <p><a href="/api/v1/openapi.json">${t('app.api')}</a></p>
 </footer>
+!${options.live ? LIVE_SCRIPTS : ''}
 </body>
 </html>
 `;
@@ -74,8 +85,6 @@ function liveHead(): string {
 <script type="importmap">!${IMPORT_MAP}</script>
 <link rel="stylesheet" href="/vendor/maplibre-gl/maplibre-gl.css">
 <link rel="stylesheet" href="/vendor/uplot/uPlot.min.css">
-<script defer src="/vendor/htmx/htmx.min.js"></script>
-<script defer src="/vendor/htmx/ext/hx-sse.min.js"></script>
 <script defer src="/vendor/uplot/uPlot.iife.min.js"></script>`;
 }
 

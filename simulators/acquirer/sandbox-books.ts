@@ -46,6 +46,16 @@ export class SandboxBooks {
     this.feePermille = feePermille;
   }
 
+  /** How many refunds to come it declines, whatever was taken. */
+  refundsToDecline = 0;
+  /** Its first chargeback has the number after this one. */
+  chargebacksBefore = 0;
+
+  /** Misbehaves: loses its log, and with it what was done under which key. */
+  forgetKeys(): void {
+    this.done.clear();
+  }
+
   /** What was answered to a key; `undefined` = nothing was asked under it. */
   find(key: string): AcquirerReply | undefined {
     return this.done.get(key)?.reply;
@@ -90,6 +100,10 @@ export class SandboxBooks {
     return this.once(key, JSON.stringify(request), () => {
       const taken = this.taken.get(request.reference);
       const amountMinor = BigInt(request.amountMinor);
+      if (this.refundsToDecline > 0) {
+        this.refundsToDecline -= 1;
+        return { outcome: 'declined', code: '57' };
+      }
       if (taken === undefined || taken.leftMinor < amountMinor || taken.currency !== request.currency)
         return { outcome: 'declined', code: '12' };
       taken.leftMinor -= amountMinor;
@@ -100,14 +114,20 @@ export class SandboxBooks {
     });
   }
 
-  /** A cardholder disputes a clearing: the bank takes it back, perhaps weeks later. */
-  chargeBack(reference: string, today: string): void {
+  /** A cardholder disputes a clearing: the bank takes it back, or a part of it, perhaps weeks later. */
+  chargeBack(reference: string, today: string, partMinor?: bigint): void {
     const taken = this.taken.get(reference);
-    if (taken === undefined || taken.leftMinor === 0n)
+    const amountMinor = partMinor ?? taken?.leftMinor ?? 0n;
+    if (taken === undefined || amountMinor <= 0n || taken.leftMinor < amountMinor)
       throw new Error(`nothing to charge back: ${reference}`);
-    this.issuer.giveBack(taken.account, taken.leftMinor);
-    this.line('chargeback', reference, taken.leftMinor, taken.currency, today);
-    taken.leftMinor = 0n;
+    this.issuer.giveBack(taken.account, amountMinor);
+    this.line('chargeback', reference, amountMinor, taken.currency, today);
+    taken.leftMinor -= amountMinor;
+  }
+
+  /** Misbehaves: charges back what it never took. */
+  inventChargeback(reference: string, amountMinor: bigint, currency: string, today: string): void {
+    this.line('chargeback', reference, amountMinor, currency, today);
   }
 
   /** Chargebacks after the n-th, as the API gives them. */
@@ -115,9 +135,11 @@ export class SandboxBooks {
     return this.lines
       .filter(({ kind }) => kind === 'chargeback')
       .map(({ reference, amountMinor, currency }, at) => ({
-        ...{ n: at + 1, reference, code: '13', amountMinor: amountMinor.toString(), currency },
+        ...{ n: this.chargebacksBefore + at + 1, reference, code: '13' },
+        ...{ amountMinor: amountMinor.toString(), currency },
       }))
-      .slice(after, after + 100);
+      .filter(({ n }) => n > after)
+      .slice(0, 100);
   }
 
   /** The file of a day, CSV. */

@@ -33,6 +33,8 @@ export interface AcquirerMisbehaviour {
   garble: number;
   /** Says that it is overloaded. */
   overload: number;
+  /** Says of requests that do something that it will never do them. */
+  refuse: number;
 }
 
 export interface SandboxAcquirer {
@@ -82,6 +84,7 @@ export async function startSandboxAcquirer(options: SandboxOptions): Promise<San
     cutRequests: 0,
     garble: 0,
     overload: 0,
+    refuse: 0,
   };
   remember(options, books);
   let requests = 0;
@@ -124,6 +127,7 @@ async function serve(request: IncomingMessage, response: ServerResponse, desk: D
   const body = await bodyOf(request);
   if (misbehaviour.latencyMs > 0) await delay(misbehaviour.latencyMs);
   if (takeOne(misbehaviour, 'overload')) return end(response, 503, '{}');
+  if (request.method === 'POST' && takeOne(misbehaviour, 'refuse')) return end(response, 422, '{}');
   let status = 200;
   let text: string;
   try {

@@ -7,6 +7,7 @@ import type { Clock } from '#platform/clock.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { Probe } from '#platform/probe.ts';
 import type { Role } from '#platform/role.ts';
+import { whileItShrinks } from '#platform/while-it-shrinks.ts';
 import { createInProcessCardReader } from '../../edge-agent/adapters/in-process-card-reader.ts';
 import { type EdgeRole, startEdge } from '../../edge-agent/main.ts';
 import type { DesfireMasterKeys } from '../cards/desfire/issue-desfire.ts';
@@ -56,8 +57,8 @@ export interface FleetOptions {
   readonly healthIntervalMs?: number;
   /** Real milliseconds between two steps of the simulation. */
   readonly tickMs?: number;
-  /** Longest wait of `stop` for journals to be receipted, real milliseconds. */
-  readonly drainMsMax?: number;
+  /** Without any receipt for so long `stop` waits no more for journals to be receipted, real milliseconds. */
+  readonly drainIdleMsMax?: number;
   readonly probe?: Probe;
   /** Hears the record of every green, for whoever reconciles them afterwards. */
   readonly onGreen?: (recordId: string) => void;
@@ -74,8 +75,11 @@ export interface FleetRole extends Role {
 const OUTAGE_CHANCE = 0.05;
 const HEALTH_INTERVAL_MS = 1000;
 const TICK_MS = 250;
-/** A validator whose offer met a dead database waits its pause before the next. */
-const DRAIN_MS_MAX = 25_000;
+/**
+ * A slow machine may need most of a minute until its database is back; who waits longer without one receipt waits in vain.
+ * Validators would pause longer between tries (`UPLOAD_LIMITS`, `FLEET_BACKOFF`), so they are told not to.
+ */
+const DRAIN = { idleMsMax: 60_000, nudgeEveryMs: 5_000, everyMs: 50 };
 const CARD_DAYS_BEFORE = 180;
 const DAY_MS = 86_400_000;
 
@@ -245,13 +249,17 @@ function drive(
   let stopping: Promise<void> | undefined;
   const stop = async () => {
     await quiet();
-    const untilMs = performance.now() + (options.drainMsMax ?? DRAIN_MS_MAX);
     // The journals' last records; what does not get through stays in them. Riders who still wait to top up come again
     // after the next start: they need not keep the city open.
-    while (unreceipted() > 0 && performance.now() < untilMs)
-      await new Promise((resolve) => setTimeout(resolve, 50));
+    const recordsLeft = await whileItShrinks(unreceipted, {
+      ...DRAIN,
+      idleMsMax: options.drainIdleMsMax ?? DRAIN.idleMsMax,
+      nudge: () => {
+        for (const { agent } of garage.edges) if (agent.health().journal.unreceipted > 0) agent.deliver();
+      },
+    });
     await garage.close();
-    log.info({ ...fleet.stats(), commandsLeft: clerk.waiting }, 'fleet.stopped');
+    log.info({ ...fleet.stats(), recordsLeft, commandsLeft: clerk.waiting }, 'fleet.stopped');
   };
   return {
     name: 'fleet',

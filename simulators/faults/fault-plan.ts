@@ -63,15 +63,18 @@ export function planFaults(world: FaultWorld, kills: number, random: Random): Ro
   return rounds;
 }
 
-/** Every named point of every process once, each after a kill at an instant nobody chose. */
+/** So many named points kill a process one after another before the city catches up. */
+const POINTS_A_ROUND = 2;
+
+/** Every named point of every process once; each round begins with a kill at an instant nobody chose. */
 export function planMatrix(world: FaultWorld, random: Random): Round[] {
   const columns = Object.entries(world.points);
-  const rows = Math.max(...columns.map(([, points]) => points.length));
-  return Array.from({ length: rows }, (_, row) => ({
+  const rounds = Math.ceil(Math.max(...columns.map(([, points]) => points.length)) / POINTS_A_ROUND);
+  return Array.from({ length: rounds }, (_, n) => ({
     kills: columns.flatMap(([name, points]): Kill[] => {
-      const point = points[row];
-      if (point === undefined) return row < 2 && points.length === 0 ? [{ process: name, at: null }] : [];
-      return [{ process: name, at: null }, armedAt(world, name, point, random)];
+      const mine = points.slice(n * POINTS_A_ROUND, (n + 1) * POINTS_A_ROUND);
+      if (mine.length === 0 && (points.length > 0 || n > 0)) return [];
+      return [{ process: name, at: null }, ...mine.map((point) => armedAt(world, name, point, random))];
     }),
     faults: [],
   }));

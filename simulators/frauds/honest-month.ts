@@ -137,7 +137,9 @@ function people({ seed, riders, concessions }: MonthPlan): SimAccount[] {
       concessionId,
       taps: [],
       rights:
-        concessionId === null ? [] : [{ concessionId, validFromMs: 0, validUntilMs: null, endReason: null }],
+        concessionId === null
+          ? []
+          : [{ concessionId, validFromMs: 0, validUntilMs: null, endReason: null, deathMs: null }],
     };
   });
 }

@@ -125,9 +125,14 @@ function endRight(
   const endMs = found.tap.atMs + 1000;
   const after = found.account.taps.filter((tap) => tap.claimed && tap.atMs - tap.uncertaintyMs >= endMs);
   if (after.filter((tap) => tap.atMs >= endMs + afterMs).length < 2) return null;
-  found.account.rights.splice(0, 1, { ...right, validUntilMs: endMs, endReason });
+  found.account.rights.splice(0, 1, {
+    ...right,
+    validUntilMs: endMs,
+    endReason,
+    deathMs: endReason === 'death' ? endMs : null,
+  });
   // Nobody else's fraud is planted on this account: a second right, long over, marks it as taken.
-  found.account.rights.push({ ...right, validFromMs: 0, validUntilMs: 1, endReason: null });
+  found.account.rights.push({ ...right, validFromMs: 0, validUntilMs: 1, endReason: null, deathMs: null });
   return { ruleId, tapIds: new Set(after.map((tap) => tap.tapId)) };
 }
 
@@ -161,7 +166,7 @@ function stackOfCards(month: Month, random: Random): Planted | null {
 }
 
 function cardOfStack(month: Month, vehicleId: string, concessionId: string, n: number): SimAccount {
-  const right = { concessionId, validFromMs: 0, validUntilMs: null, endReason: null };
+  const right = { concessionId, validFromMs: 0, validUntilMs: null, endReason: null, deathMs: null };
   const account: SimAccount = {
     accountId: `stack-${vehicleId}-${concessionId}-${n}`,
     tokenId: `k1.stack${vehicleId}${n}`,

@@ -1,216 +1,52 @@
 /** Runs the cases of `tests/cases/<city>/*.yaml` against the city's tariff packages. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { type Static, Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import { describeProblems, parserOf } from '#contracts/parse.ts';
-import { MediumKind } from '#contracts/record.ts';
-import { chargeDays } from '#pricing/charge-days.ts';
-import { createFareCalendar, startOfLocalDateMs } from '#pricing/fare-day.ts';
-import { compareText } from '#pricing/file-problem.ts';
 import { parseAmount } from '#pricing/gtfs/cells.ts';
-import { getZone } from '#pricing/local-time.ts';
-import {
-  type AccountDay,
-  INITIAL_STATE,
-  type PricedLine,
-  type PricingState,
-  type TapFact,
-} from '#pricing/model.ts';
-import { packageNames } from '#pricing/name-book.ts';
-import { priceAccountDay } from '#pricing/price-account-day.ts';
-import { stateText } from '#pricing/state-text.ts';
-import { stepText } from '#pricing/step-text.ts';
-import type { TariffPackage } from '#pricing/tariff-package.ts';
-import { createTariffTimeline, type TariffTimeline } from '#pricing/tariff-timeline.ts';
+import type { PricedLine } from '#pricing/model.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
-import { entitlement, tap } from '../support/tariff.ts';
+import {
+  type Border,
+  bordersOf,
+  DAY_MS,
+  idsOf,
+  missing,
+  rulesOf,
+  type Touched,
+} from '../support/case-rules.ts';
+import {
+  CASES_DIR,
+  type Case,
+  expand,
+  explain,
+  instant,
+  priceCase,
+  readCases,
+} from '../support/fare-cases.ts';
+import { returnsOf } from '../support/return-cases.ts';
 
-const Case = Type.Object(
-  {
-    name: Type.String(),
-    entitlements: Type.Optional(
-      Type.Array(
-        Type.Object(
-          { concession: Type.String(), from: Type.String(), until: Type.Optional(Type.String()) },
-          { additionalProperties: false },
-        ),
-      ),
-    ),
-    /** What drivers declare; a vehicle's breakdown is that of its rides before. */
-    breakdowns: Type.Optional(
-      Type.Array(
-        Type.Object(
-          { at: Type.String(), vehicle: Type.String(), unsure_s: Type.Optional(Type.String()) },
-          { additionalProperties: false },
-        ),
-      ),
-    ),
-    /** Instead of the packages' own, in all of them. */
-    companion_max: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
-    /** `from` is the wall time of the sale, or the chosen date. */
-    passes: Type.Optional(
-      Type.Array(
-        Type.Object({ product: Type.String(), from: Type.String() }, { additionalProperties: false }),
-      ),
-    ),
-    rides: Type.Array(
-      Type.Object(
-        {
-          at: Type.String(),
-          /** The same ride again: so many times in all, so many minutes apart. */
-          times: Type.Optional(Type.String({ pattern: '^[1-9][0-9]?$' })),
-          every_min: Type.Optional(Type.String({ pattern: '^[1-9][0-9]{0,4}$' })),
-          medium: MediumKind,
-          route: Type.String(),
-          vehicle: Type.Optional(Type.String()),
-          /** Where leaving is tapped: at which stop, which way (absent = the validator cannot know), at a gate of its own. */
-          stop: Type.Optional(Type.String()),
-          way: Type.Optional(Type.Union([Type.Literal('in'), Type.Literal('out'), Type.Literal('any')])),
-          unsure_s: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
-          /** What the passenger told of its end. */
-          repaired: Type.Optional(
-            Type.Object({ at: Type.String(), stop: Type.String() }, { additionalProperties: false }),
-          ),
-          companions: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
-          bags: Type.Optional(Type.String({ pattern: '^[0-9]+$' })),
-          pays: Type.String({ pattern: '^[0-9]+\\.[0-9]{2}$' }),
-          claim: Type.Optional(Type.Union([Type.Literal('yes'), Type.Literal('no')])),
-          because: Type.Optional(Type.String()),
-        },
-        { additionalProperties: false },
-      ),
-      { minItems: 1 },
-    ),
-  },
-  { additionalProperties: false },
-);
-type Case = Static<typeof Case>;
-const parseCases = parserOf(Type.Array(Case, { minItems: 1 }));
+/** Cities of which every rule has cases on both sides of its dates. */
+const WHOLE = ['ternopil', 'lviv-like', 'chortkiv-like'];
 
-const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-/** Wall time without an offset, an instant with one. */
-function instant(text: string, zone: string): number {
-  const iso = text.replace(' ', 'T');
-  return /[+-]\d\d:\d\d$|Z$/.test(iso) ? Date.parse(iso) : getZone(zone).instantMs(Date.parse(`${iso}Z`));
-}
-
-/** The same packages that allow so many companions. */
-function withCompanions(tariffs: TariffTimeline, max: string | undefined): TariffTimeline {
-  if (max === undefined) return tariffs;
-  const changed = tariffs.packages.map((p) => ({
-    ...p,
-    policyOf: (networkId: string | null) => ({ ...p.policyOf(networkId), companion_max: Number(max) }),
-  }));
-  return createTariffTimeline(changed).timeline;
-}
-
-/** Rides one by one. */
-function expand(rides: Case['rides']): (Case['rides'][number] & { afterMs: number })[] {
-  return rides.flatMap((ride) =>
-    Array.from({ length: Number(ride.times ?? 1) }, (_, i) => ({
-      ...ride,
-      afterMs: i * Number(ride.every_min ?? 0) * 60_000,
-    })),
+for (const city of readdirSync(CASES_DIR, { withFileTypes: true }).filter((e) => e.isDirectory())) {
+  const read = await loadTariffTimeline(
+    fileURLToPath(new URL(`../../cities/${city.name}/tariff`, import.meta.url)),
   );
-}
-
-/** Prices all rides of a case, day after day. */
-function price(example: Case, given: TariffTimeline): PricedLine[] {
-  const tariffs = withCompanions(given, example.companion_max);
-  const { zone } = (tariffs.packages[0] as TariffPackage).tariff;
-  const calendar = createFareCalendar(zone, '04:00');
-  const entitlements = (example.entitlements ?? []).map((e) =>
-    entitlement(e.concession, {
-      validFromMs: startOfLocalDateMs(e.from, zone) as number,
-      validUntilMs: e.until === undefined ? null : (startOfLocalDateMs(e.until, zone) as number),
-    }),
-  );
-  const passes = (example.passes ?? []).map(({ product, from }, i) => ({
-    passId: `pass-${i}`,
-    fareProductId: product,
-    validFromMs: instant(from, zone),
-    validUntilMs: null,
-    knownFromMs: 0,
-  }));
-  const byDay = new Map<string, TapFact[]>();
-  const breakdowns = (example.breakdowns ?? []).map(({ at, vehicle, unsure_s }, i) => {
-    const atMs = instant(at, zone);
-    return {
-      vehicle,
-      said: {
-        breakdownId: `breakdown-${i}`,
-        atMs,
-        uncertaintyMs: Number(unsure_s ?? 0) * 1000,
-        receivedAtMs: atMs,
-      },
-    };
-  });
-  for (const [i, ride] of expand(example.rides).entries()) {
-    const broken = breakdowns.filter(({ vehicle }) => vehicle === ride.vehicle).map(({ said }) => said);
-    const fact = tap(instant(ride.at, zone) + ride.afterMs, {
-      tapId: String(i).padStart(3, '0'),
-      mediumKind: ride.medium,
-      routeId: ride.route,
-      ...(ride.way === undefined
-        ? { vehicleId: ride.vehicle ?? `own-${i}` }
-        : { direction: ride.way === 'any' ? null : ride.way, vehicleId: ride.vehicle ?? null }),
-      stopId: ride.stop ?? null,
-      deviceId: `gate-${ride.stop}`,
-      uncertaintyMs: Number(ride.unsure_s ?? 0) * 1000,
-      ...(ride.repaired && {
-        repairs: [
-          {
-            repairId: `repair-${i}`,
-            atMs: instant(ride.repaired.at, zone),
-            stopId: ride.repaired.stop,
-            knownFromMs: 0,
-          },
-        ],
-      }),
-      companions: Number(ride.companions ?? 0),
-      bags: Number(ride.bags ?? 0),
-      ...(broken.length > 0 && { breakdowns: broken }),
-    });
-    const day = calendar.fareDayOf(fact.fareAtMs);
-    byDay.set(day, [...(byDay.get(day) ?? []), fact]);
-  }
-  const days = [...byDay.keys()].sort().map((fareDay) => {
-    const taps = byDay.get(fareDay) as TapFact[];
-    return { accountId: 'case', fareDay, taps, entitlements, passes, knownAsOfMs: null };
-  });
-  const pricer = {
-    price: (state: PricingState, day: AccountDay) => priceAccountDay(state, day, tariffs, calendar),
-    stateText,
-  };
-  const charged = [...chargeDays({ state: INITIAL_STATE, base: null }, days, pricer, () => true)];
-  const lines = charged.flatMap((day) => day.lines.map(({ line }) => line));
-  return lines.sort((a, b) => compareText(a.tapId, b.tapId));
-}
-
-/** The explanation in Ukrainian. */
-function explain(line: PricedLine, tariffs: TariffTimeline): string {
-  const tariff = line.packageHash === null ? undefined : tariffs.byHash(line.packageHash);
-  const names = tariff && packageNames(tariff);
-  return line.steps.map((s) => stepText(s, { language: 'uk', currency: line.currency, names })).join('; ');
-}
-
-for (const city of readdirSync(here('.'), { withFileTypes: true }).filter((e) => e.isDirectory())) {
-  const read = await loadTariffTimeline(here(`../../cities/${city.name}/tariff`));
-  for (const file of readdirSync(here(city.name)).sort()) {
-    const text = readFileSync(here(`${city.name}/${file}`), 'utf8');
-    // Everything is read as text: 0.00 and "no" must not become a number and a truth value.
-    const cases = parseCases(parse(text, { schema: 'failsafe' }));
+  const touched: Touched[][] = [];
+  for (const file of readdirSync(`${CASES_DIR}${city.name}`).sort()) {
+    const { cases, problems } = readCases(readFileSync(`${CASES_DIR}${city.name}/${file}`, 'utf8'));
     describe(`${city.name}/${file}`, () => {
       it('is well formed', () => {
-        expect(cases.ok ? '' : describeProblems(cases.problems)).toBe('');
+        expect(problems).toBe('');
         expect(read.problems).toEqual([]);
       });
-      for (const example of cases.ok ? cases.value : []) {
+      for (const example of cases) {
         it(example.name, () => {
           if (!read.ok) throw new Error('the tariff has errors');
-          const lines = price(example, read.timeline);
+          const lines = priceCase(example, read.timeline);
+          touched.push(touchedBy(example, lines));
+          for (const { returned, found } of returnsOf(example, lines, read.timeline))
+            expect(found, `given back ${returned.at}`).toEqual(returned.refused ?? returned.back);
           for (const [i, ride] of expand(example.rides).entries()) {
             const line = lines[i] as PricedLine;
             const expected = parseAmount(ride.pays, line.currency);
@@ -225,4 +61,35 @@ for (const city of readdirSync(here('.'), { withFileTypes: true }).filter((e) =>
       }
     });
   }
+  // Last in its city: the cases above have been priced.
+  if (!WHOLE.includes(city.name)) continue;
+  it(`every rule of ${city.name} has cases on both sides of its dates`, () => {
+    if (!read.ok) throw new Error('the tariff has errors');
+    const { packages } = read.timeline;
+    const borders = bordersOf(
+      packages.flatMap((p, i) => rulesOf(p, p.validUntilMs ?? packages[i + 1]?.validFromMs ?? null)),
+    );
+    expect(borders.length).toBeGreaterThan(5);
+    expect(missing(borders, touched)).toEqual([]);
+    // It can fail: without the cases each border lacks one.
+    expect(missing(borders, [])).toHaveLength(borders.length);
+  });
 }
+
+function touchedBy(example: Case, lines: readonly PricedLine[]): Touched[] {
+  return expand(example.rides).map((ride, i) => ({
+    atMs: instant(ride.at, 'Europe/Kyiv') + ride.afterMs,
+    ids: idsOf(lines[i]),
+  }));
+}
+
+it('no rule is counted as met beside its date, or on one side only', () => {
+  const border: Border = { id: 'r', atMs: 10 * DAY_MS, before: true, after: false };
+  const ride = (days: number, ...ids: string[]): Touched => ({ atMs: days * DAY_MS, ids: new Set(ids) });
+  const lacks = (...rides: Touched[]) => missing([border], [rides]).length === 1;
+  expect(lacks(ride(9, 'r'), ride(10))).toBe(false);
+  expect(lacks(ride(8.9, 'r'), ride(10))).toBe(true);
+  expect(lacks(ride(9), ride(10, 'r'))).toBe(true);
+  expect(lacks(ride(9, 'r'), ride(11))).toBe(true);
+  expect(lacks(ride(9, 'r'))).toBe(true);
+});

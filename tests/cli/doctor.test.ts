@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { OperatorError } from '#platform/errors.ts';
 import { run } from '../../cli/commands/doctor.ts';
 import type { Finding } from '../../cli/doctor/examine.ts';
 import { type Machine, thisMachine } from '../../cli/doctor/machine.ts';
@@ -18,6 +19,7 @@ const healthy: Machine = {
   loadSmartcard: async () => {},
   portFree: async () => true,
   checkBroker: async () => undefined,
+  checkDatabase: async () => false,
   missingPackages: async () => [],
 };
 
@@ -36,6 +38,15 @@ describe('the doctor', () => {
     const { code, of } = await examine(thisMachine(process.env));
     expect(code).toBe(0);
     expect(of('postgres')).toMatchObject({ ok: true, found: expect.stringMatching(/PostgreSQL\) 18\./) });
+  });
+
+  test('says what a database that is named lacks, and what to type', async () => {
+    const behind = new OperatorError({ code: 'X', happened: 'It is behind.', kept: '', todo: 'Raise it.' });
+    const ill = await examine({ ...healthy, checkDatabase: () => Promise.reject(behind) });
+    expect(ill.of('database')).toMatchObject({ ok: false, found: 'It is behind.', todo: 'Raise it.' });
+    const away = await examine({ ...healthy, checkDatabase: () => Promise.reject(new Error('refused')) });
+    expect(away.of('database')).toMatchObject({ ok: false, found: 'database: refused' });
+    expect(away.fit).toBe(true);
   });
 
   test('a machine without cards is fit; the lack has a price and a line to type', async () => {

@@ -13,7 +13,7 @@ import * as price from '../../cli/commands/price.ts';
 import * as quote from '../../cli/commands/quote.ts';
 import * as tariff from '../../cli/commands/tariff.ts';
 import { runCommand } from '../support/command-io.ts';
-import { filesOf, leg } from '../support/fare-feed.ts';
+import { BASE_FEED, filesOf, leg } from '../support/fare-feed.ts';
 import { sharedData } from '../support/shared-data.ts';
 import { entitlement, PACKAGE, tap } from '../support/tariff.ts';
 import { zipArchive } from '../support/zip-archive.ts';
@@ -62,6 +62,18 @@ describe('kvytok quote', () => {
       { id: '1' },
       { id: null, error: { code: 'QUOTE_LINE_TOO_LONG' } },
       { id: 'після', currency: 'UAH' },
+    ]);
+  });
+
+  it('takes a byte order mark before the first line, and refuses a line that is not UTF-8 for itself', async () => {
+    const latin = Buffer.from(`${journey({ id: 'é' })}\n`, 'latin1');
+    const chunks = [Buffer.from(`\ufeff${journey()}\n`), latin, Buffer.from(journey({ id: 'é' }))];
+    const { code, stdout } = await runCommand(quote, ['--tariff', dir], chunks, root);
+    expect(code).toBe(0);
+    expect(jsonLines(stdout)).toMatchObject([
+      { id: '1', totals: { social_card: '1200' } },
+      { id: null, error: { code: 'QUOTE_NOT_JSON', message: 'not UTF-8' } },
+      { id: 'é', totals: { social_card: '1200' } },
     ]);
   });
 
@@ -146,6 +158,35 @@ describe('kvytok tariff check', () => {
     expect(code).toBe(0);
   });
 
+  it('takes feeds of strangers, folders and archives, and says where they have no fares', async () => {
+    const check = async (path: string) => {
+      const { code, stdout } = await runCommand(tariff, ['check', path], '', root);
+      return `${code} ${stdout.trim()}`;
+    };
+    const feed = { ...BASE_FEED, 'fare_products.txt': 'fare_product_id,amount,currency\nride,8.00,UAH\n' };
+    const priced = { ...feed, 'fare_leg_rules.txt': 'network_id,fare_product_id\nbus,ride\n' };
+    const zip = (name: string, files: Readonly<Record<string, string>>, folder = '') => {
+      const entries = Object.entries(files).map(([file, text]) => ({
+        name: `${folder}${file}`,
+        content: text.trimStart(),
+      }));
+      writeFileSync(join(root, name), zipArchive(entries));
+      return name;
+    };
+    const good = '0 GTFS feed with Fares v2, no errors';
+    expect(await check(write('stranger', priced))).toBe(good);
+    expect(await check(zip('top.zip', priced))).toBe(good);
+    expect(await check(zip('inside.zip', priced, 'gtfs/'))).toBe(good);
+    expect(await check(write('no-fares', feed))).toMatch(
+      /^0 fare_leg_rules\.txt:1:1: warning: .*\nGTFS feed without Fares v2: no ride has a price$/,
+    );
+    expect(await check(zip('semi.zip', { ...priced, 'routes.txt': 'route_id;network_id\n1;bus\n' }))).toMatch(
+      /^1 routes\.txt:1:9: error: values are separated by ;/m,
+    );
+    writeFileSync(join(root, 'no.zip'), 'PK, and nothing more');
+    expect(await check('no.zip')).toMatch(/^1 .*no\.zip:1:1: error: .*\[TARIFF_ARCHIVE_UNREADABLE\]$/);
+  });
+
   it('wants a folder', async () => {
     await expect(runCommand(tariff, ['check'])).rejects.toThrow(UsageError);
     await expect(runCommand(tariff, ['mend', 'x'])).rejects.toThrow(UsageError);
@@ -166,6 +207,7 @@ describe('kvytok price', () => {
     writeFileSync(join(root, 'facts.jsonl'), bundle);
     const one = await runCommand(price, ['--facts', 'facts.jsonl'], '', root);
     const two = await runCommand(price, ['--facts', '-'], bundle, root);
+    expect(one.stderr).toContain('pricing 100 %');
     expect(one.code).toBe(0);
     expect(two.stdout).toBe(one.stdout);
     expect(jsonLines(one.stdout)).toMatchObject([

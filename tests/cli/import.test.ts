@@ -1,4 +1,5 @@
 /** `kvytok import` on real PostgreSQL: all or nothing, once, and a period beside the system before. */
+import { randomUUID } from 'node:crypto';
 import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -6,6 +7,8 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { run } from '../../cli/commands/import.ts';
+import { emptyImportStage, openImportStage } from '../../fare-engine/adapters/import-store.ts';
+import type { ImportFile, ImportRow } from '../../fare-engine/import/import-files.ts';
 import { createPricer } from '../../fare-engine/main.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
@@ -15,6 +18,7 @@ import { tapRow, token } from '../fare-engine/support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
 import { command } from '../fare-engine/support/submit.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
 
 const CITIES = fileURLToPath(new URL('../../cities', import.meta.url));
 const folder = tempFolder('import');
@@ -22,6 +26,9 @@ const cityDir = join(folder.path, 'city');
 const TOKEN_KEY = Buffer.alloc(32, 7);
 const NUMBER = '00112233445566778899aabbccddeeff';
 const NOON = Date.parse('2025-10-14T12:00:00+03:00');
+const FILES_READ = (['accounts.csv', 'media.csv', 'passes.csv'] as const).map((file) => ({
+  ...{ file, rows: 1, sha256: '' },
+}));
 let engine: EngineDatabase;
 
 beforeAll(async () => {
@@ -52,7 +59,9 @@ const FILES = {
   'balances.csv': 'account_id;amount\np-1;125,50\np-2;-17,00\n',
   'passes.csv':
     'pass_id,account_id,fare_product_id,valid_from,prepaid\npass-1,p-1,pass-30,2025-10-13 09:00,600.00\n',
-  'entitlements.csv': `entitlement_id,account_id,concession_id,valid_from,valid_until,evidence_sha256\nent-2,p-2,student,2025-09-01,2026-07-01,${'cd'.repeat(32)}\n`,
+  'entitlements.csv': `entitlement_id,account_id,concession_id,valid_from,valid_until,evidence_sha256\nent-2,p-2,student,2025-09-01,2026-07-01,${'cd'.repeat(32)}\nent-1,p-1,pensioner,2025-09-01,,${'ef'.repeat(32)}\n`,
+  'quotas.csv': 'account_id,concession_id,period_from,rides\np-1,pensioner,2025-10-01,59\n',
+  'denials.csv': `token_id,reason,scope,valid_from\n${token(90)},lost,,2025-10-01\n${token(91)},debt,paid,2025-10-01\n`,
 };
 function files(name: string, change: Partial<Record<keyof typeof FILES, string>> = {}): string {
   const dir = join(folder.path, name);
@@ -67,7 +76,10 @@ const count = async (table: string) =>
   (await engine.admin.query(`SELECT count(*)::int AS n FROM fare.${table}`)).rows[0].n as number;
 const counts = () =>
   Promise.all(
-    ['media_link', 'posting', 'pass_holding', 'entitlement', 'audit_leaf', 'import_row'].map(count),
+    [
+      ...['media_link', 'posting', 'pass_holding', 'entitlement', 'deny_entry', 'audit_leaf'],
+      ...['import_row', 'import_leaf'],
+    ].map(count),
   );
 
 test('with one bad row nothing is written, and every one is named', async () => {
@@ -79,6 +91,8 @@ test('with one bad row nothing is written, and every one is named', async () => 
     'passes.csv':
       'pass_id,account_id,fare_product_id,valid_from\na,p-1,pass-30,2025-10-13\na,p-1,pass-30,2025-10-14\n',
     'entitlements.csv': FILES['entitlements.csv'].replaceAll('p-2', 'p-1'),
+    'quotas.csv': `${FILES['quotas.csv']}p-1,pensioner,2025-10-01,3\n`,
+    'denials.csv': `${FILES['denials.csv']}${token(90)},fraud,all,2025-10-02\n`,
   });
   const { code, said } = await apply(dir, 'bad');
   expect(code).toBe(65);
@@ -88,6 +102,10 @@ test('with one bad row nothing is written, and every one is named', async () => 
     'accounts.csv:3 account_id',
     '[IMPORT_TWICE]',
     'passes.csv:3 pass_id',
+    '[IMPORT_TWICE]',
+    'quotas.csv:3 concession_id',
+    '[IMPORT_TWICE]',
+    'denials.csv:4 token_id',
     '[IMPORT_TWICE]',
     'media.csv:3 token_id',
     '[IMPORT_TWICE]',
@@ -153,9 +171,17 @@ test('a check counts and writes nothing; apply writes all of it, and rides of be
   expect([opening?.postedDebitMinor, opening?.postedCreditMinor]).toEqual([12_550n + 60_000n, 1_700n]);
   expect((await reconcile(engine.admin)).problems).toEqual([]);
   const kept = await engine.admin.query(
-    "SELECT encode(evidence_sha256, 'hex') AS hash FROM fare.entitlement",
+    "SELECT encode(evidence_sha256, 'hex') AS hash FROM fare.entitlement WHERE entitlement_id = 'ent-2'",
   );
   expect(kept.rows).toEqual([{ hash: 'cd'.repeat(32) }]);
+  const denied = await engine.admin.query(
+    'SELECT token_id, action, reason, scope FROM fare.deny_entry ORDER BY token_id',
+  );
+  expect(denied.rows.map((row) => Object.values(row).join(' '))).toEqual([
+    `${token(90)} deny lost all`,
+    `${token(91)} deny debt paid`,
+  ]);
+  expect(await count('deny_queue')).toBe(2);
   const leaf = await engine.admin.query(`SELECT bytes FROM fare.audit_leaf WHERE bytes LIKE '%"files":%'`);
   expect(JSON.parse(leaf.rows[0].bytes)).toMatchObject({
     kind: 'import',
@@ -167,6 +193,82 @@ test('a check counts and writes nothing; apply writes all of it, and rides of be
         { file: 'passes.csv', rows: 1, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
       ]),
     },
+  });
+  const named = await engine.admin.query(
+    `SELECT fact->>'entitlementId' AS id, fact->>'concessionId' AS concession
+     FROM fare.audit_leaf CROSS JOIN LATERAL json_array_elements(bytes::json->'inputs'->'facts') AS f (fact)
+     WHERE bytes LIKE '%"facts":%' AND fact->>'entitlementId' IS NOT NULL ORDER BY 1`,
+  );
+  expect(named.rows).toEqual([
+    { id: 'ent-1', concession: 'pensioner' },
+    { id: 'ent-2', concession: 'student' },
+    { id: expect.stringMatching(/^quota-/), concession: 'used:pensioner:59:0' },
+  ]);
+  expect(await counts()).toMatchObject({ 6: 0, 7: 0 });
+});
+
+test('nothing waits while an import reads and looks, and what becomes known meanwhile is looked at again', async () => {
+  const client = await engine.pool.connect();
+  const stage = await openImportStage(client, engine.clock);
+  if (stage === undefined) throw new Error('the stage is taken');
+  try {
+    const nobodys = {
+      currency: null,
+      evidenceSha256: null,
+      reason: null,
+      scope: null,
+      untilMs: null,
+      fromMs: 0,
+    };
+    const row = (file: ImportFile, more: Partial<ImportRow>): ImportRow => ({
+      ...{ ...nobodys, file, line: 2, id: null, accountId: 'p-7', ref: null, amountMinor: null, ...more },
+    });
+    await stage.add([
+      row('accounts.csv', { fromMs: null }),
+      row('media.csv', { ref: token(70) }),
+      row('passes.csv', { id: 'pass-7', ref: 'pass-30' }),
+    ]);
+    const problems: string[] = [];
+    const look = () => stage.look('old', ({ file }) => problems.push(file));
+    await look();
+    // What the sequencer of the audit log and settlements wait for, and what pricing does.
+    const held = await engine.admin.query(
+      `SELECT backend_xid IS NULL AND state = 'idle' AS free FROM pg_stat_activity WHERE query LIKE '%enable_nestloop%'
+       AND pid <> pg_backend_pid()`,
+    );
+    expect(held.rows).toEqual([{ free: true }]);
+    await expect(kvytokImport('check', files('good'), ...options('x'))).rejects.toMatchObject({
+      code: 'IMPORT_RUNNING',
+    });
+    const before = await counts();
+    const write = (importId: string) =>
+      stage.write({
+        ...{ commandId: randomUUID(), importId, system: 'old', by: 'w' },
+        files: FILES_READ,
+        inputSha256: 'aa',
+      });
+    const sale = {
+      fareProductId: 'pass-30',
+      validFromMs: 0,
+      amountMinor: '0',
+      currency: 'UAH',
+      source: 'till',
+    };
+    await command(engine, 'sell-pass', { passId: 'pass-7', accountId: 'p-8', ...sale });
+    expect(await write('i-1')).toBe('changed');
+    await command(engine, 'link-medium', { tokenId: token(70), accountId: 'p-8', validFromMs: 0 });
+    expect(await write('i-2')).toBe('changed');
+    await look();
+    expect(problems.sort()).toEqual(['media.csv', 'passes.csv']);
+    // The commands' own facts and leaves, and nothing of the import.
+    expect((await counts()).map((n, i) => n - (before[i] as number)).slice(0, 6)).toEqual([1, 0, 1, 0, 0, 2]);
+  } finally {
+    client.release(true);
+  }
+  // Its rows are left, as when a process dies; the next start of an engine takes them away.
+  await until(async () => {
+    await emptyImportStage(engine.pool);
+    return (await count('import_row')) === 0;
   });
 });
 
@@ -183,6 +285,8 @@ test('the same files again change nothing; other bytes under the id are refused;
     'balances.csv': 'account_id,amount\np-1,126.00\n',
     'passes.csv': FILES['passes.csv'].replace('2025-10-13', '2025-10-12'),
     'entitlements.csv': FILES['entitlements.csv'].replace('2026-07-01', '2027-07-01'),
+    'quotas.csv': FILES['quotas.csv'].replace(',59', ',58'),
+    'denials.csv': FILES['denials.csv'].replace('lost', 'fraud'),
   });
   const { code, said } = await apply(contradicting, 'third');
   expect(code).toBe(65);
@@ -191,13 +295,24 @@ test('the same files again change nothing; other bytes under the id are refused;
     'balances.csv',
     'passes.csv',
     'entitlements.csv',
+    'quotas.csv',
+    'denials.csv',
   ]);
   await expect(kvytokImport('check', folder.path, ...options('none'))).rejects.toMatchObject({
     code: 'IMPORT_FOLDER_EMPTY',
   });
   // The link of the test, and the leaves of it and of the second import, which had nothing new.
   const after = await counts();
-  expect(after.map((n, i) => n - (before[i] as number))).toEqual([1, 0, 0, 0, 2, 0]);
+  expect(after.map((n, i) => n - (before[i] as number))).toEqual([1, 0, 0, 0, 0, 2, 0, 0]);
+});
+
+test('the samples of docs/IMPORT.md are good', async () => {
+  const sample = fileURLToPath(new URL('../../docs/import-sample', import.meta.url));
+  const { code, said } = await kvytokImport('check', sample, ...options('sample'));
+  expect([code, said.match(/ \d+ known/g)?.length]).toEqual([0, 8]);
+  const days = ['--from', '2025-12-01T00:00', '--until', '2026-01-01T00:00'];
+  const compared = await kvytokImport('compare', join(sample, 'parallel/old-charges.csv'), ...days);
+  expect(compared).toMatchObject({ code: 1, said: expect.stringMatching(/missing here +2 rides/) });
 });
 
 test('a period of parallel running is compared ride by ride', async () => {

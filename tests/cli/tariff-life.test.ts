@@ -66,22 +66,29 @@ describe('kvytok tariff simulate', () => {
   };
   const run = (args: string[]) => runCommand(tariff, ['simulate', '--draft', draft, ...args], '', root);
 
-  it('prints tables, writes a picture beside the bundle, tells how far it is', async () => {
+  it('prints tables, writes a page beside the bundle, tells how far it is', async () => {
     const facts = bundle('taps.ndjson', 250);
     const { code, stdout, stderr } = await run(['--facts', facts, '--lang', 'en']);
     expect(code).toBe(0);
     expect(stdout).toContain('In all: 250 riders, 250 rides; now ₴3,000.00, draft ₴3,250.00');
     expect(stderr.match(/ % of 250 accounts/g)).toHaveLength(10);
-    expect(readFileSync(join(root, 'taps.ndjson.simulation.svg'), 'utf8')).toMatch(/^<svg /);
-    const json = await run(['--facts', facts, '--json', '--picture', 'other.svg']);
-    expect(JSON.parse(json.stdout)).toMatchObject({ total: { afterMinor: '325000' }, riders: { more: 250 } });
-    expect(existsSync(join(root, 'other.svg'))).toBe(true);
+    expect(readFileSync(join(root, 'taps.ndjson.simulation.html'), 'utf8')).toMatch(
+      /^<!doctype html>[\s\S]*<svg /,
+    );
+    const json = await run(['--facts', facts, '--json', '--picture', 'other.svg', '--report', 'other.html']);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      total: { afterMinor: '325000', spread: { medianMinor: '100' } },
+      riders: { more: 250 },
+    });
+    expect(readFileSync(join(root, 'other.svg'), 'utf8')).toMatch(/^<svg /);
+    expect(existsSync(join(root, 'other.html'))).toBe(true);
   });
 
-  it('shows nothing of nine riders, and refuses what is not whole', async () => {
-    const few = await run(['--facts', bundle('few.ndjson', 9), '--lang', 'en']);
+  it('shows nine riders to the department and nothing of them to others, and refuses what is not whole', async () => {
+    const few = await run(['--facts', bundle('few.ndjson', 9), '--lang', 'en', '--public']);
     expect(few.stdout).toBe('Fewer than 10 riders: nothing is shown.\n');
-    expect(existsSync(join(root, 'few.ndjson.simulation.svg'))).toBe(false);
+    expect(existsSync(join(root, 'few.ndjson.simulation.html'))).toBe(false);
+    expect((await run(['--facts', 'few.ndjson', '--lang', 'en'])).stdout).toContain('In all: 9 riders');
     writeFileSync(join(root, 'torn.ndjson'), '{"kind":"kvytok-facts"');
     expect(await run(['--facts', 'torn.ndjson'])).toMatchObject({ code: 65, stdout: '' });
     expect((await run(['--facts', 'absent.ndjson'])).stderr).toMatch(

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadCity } from '#platform/city-data.ts';
 import { createLogger } from '#platform/logger.ts';
+import { parseFactBundle } from '#pricing/fact-bundle.ts';
 import { officerKeyFile, simulateOfficers } from '../../cli/city/simulated-officers.ts';
 import * as tariff from '../../cli/commands/tariff.ts';
 import { type LiveTariffs, openLiveTariffs } from '../../fare-engine/adapters/live-tariffs.ts';
@@ -93,6 +94,19 @@ test('one signature is none, another date neither; two make it count in the runn
   expect(versions()).toEqual(SHIPPED);
   expect(existsSync(join(cityDir, 'tariff', 'tomorrow'))).toBe(false);
   expect((await say('activate', draft, '--date', tomorrow)).code).toBe(0);
+  // Still being copied; then the database goes away; then this machine's clock is a day behind the officers'.
+  const products = join(cityDir, 'tariff', 'tomorrow', 'fare_products.txt');
+  const whole = readFileSync(products);
+  writeFileSync(products, whole.subarray(0, 40));
+  await live.refresh();
+  writeFileSync(products, whole);
+  await engine.admin.query('ALTER TABLE fare.known_clock RENAME TO away');
+  await expect(live.refresh()).rejects.toThrow(/known_clock/);
+  await engine.admin.query('ALTER TABLE fare.away RENAME TO known_clock');
+  clock.setWall(clock.nowMs() - 86_400_000);
+  await live.refresh();
+  expect(versions()).toEqual(SHIPPED);
+  clock.setWall(clock.nowMs() + 86_400_000);
   await live.refresh();
   expect(versions()).toEqual([...SHIPPED, 'ternopil-tomorrow']);
   expect(await live.told()).toHaveLength(4);
@@ -133,9 +147,10 @@ test('a draft, a taken folder and a broken package are refused before anything i
   await expect(sign(other, 'simulated-author', 'author')).rejects.toMatchObject({ code: 'TARIFF_INVALID' });
 });
 
-test('what was exported proves itself without a database', async () => {
+/** A day's bundle with these packages at hand, as a file. */
+async function exported(...names: string[]): Promise<{ bundle: string; lines: string[] }> {
   const files = [];
-  for (const name of ['2018-11-01', '2021-10-01', '2024-08-01', 'tomorrow']) {
+  for (const name of names) {
     const read = await readPackageFiles(join(cityDir, 'tariff', name));
     if ('files' in read) files.push(read.files);
   }
@@ -148,6 +163,11 @@ test('what was exported proves itself without a database', async () => {
   );
   const bundle = join(folder.path, 'bundle.ndjson');
   writeFileSync(bundle, `${lines.join('\n')}\n`);
+  return { bundle, lines };
+}
+
+test('what was exported proves itself without a database', async () => {
+  const { bundle, lines } = await exported('2018-11-01', '2021-10-01', '2024-08-01', 'tomorrow');
   const whole = await say('approvals', '--facts', bundle);
   expect([whole.code, whole.stdout.match(/: holds$/gm)?.length]).toEqual([0, 4]);
   writeFileSync(
@@ -187,4 +207,15 @@ test('it takes two to withdraw, before the date; then it never prices, here and 
   clock.setWall(Date.now() + 10 * 86_400_000);
   live = await open();
   expect(versions()).toEqual(SHIPPED);
+});
+
+test('an export tells of the withdrawal: it proves itself, and nothing in it is priced by the package', async () => {
+  for (const last of [['tomorrow'], []]) {
+    const { bundle, lines } = await exported('2018-11-01', '2021-10-01', '2024-08-01', ...last);
+    const told = await say('approvals', '--facts', bundle);
+    expect([told.code, told.stdout.match(/withdraw: .*: holds$/gm)?.length]).toEqual([0, 1]);
+    const read = parseFactBundle(lines);
+    const priced = read.ok ? read.bundle.tariffs.packages.map((p) => p.tariff.version_id) : read.problem;
+    expect(priced).toEqual(SHIPPED);
+  }
 });

@@ -14,7 +14,7 @@ const folder = new URL('../../contracts/examples/', import.meta.url);
 const bytesOf = (name: string) => readFileSync(new URL(name, folder));
 const keys = JSON.parse(bytesOf('keys.json').toString('utf8')) as Record<string, string>;
 const pinned = new Map(
-  ['city-1', 'city-2', 'city-3', 'city-4'].map((id) => [id, createPublicKey(keys[id] as string)]),
+  ['city-1', 'city-2', 'city-3', 'city-4', 'city-5'].map((id) => [id, createPublicKey(keys[id] as string)]),
 );
 const offline = new Map([['generation-1', createPublicKey(keys['generation-1'] as string)]]);
 

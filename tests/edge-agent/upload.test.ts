@@ -61,6 +61,24 @@ describe('the upload', () => {
     expect(rig.sent.length - afterLoss).toBe(1);
   });
 
+  it('whoever waits for an empty journal ends the pause, not the time for an answer', async () => {
+    const { receiptTimeoutMs, pauseMsMax } = UPLOAD_LIMITS;
+    const rig = await startRig({ connected: true });
+    // Silent for long: the pauses have grown to a minute.
+    for (let round = 0; round < 10; round++) rig.timers.advance(receiptTimeoutMs + pauseMsMax);
+    rig.timers.advance(receiptTimeoutMs);
+    const offered = rig.sent.length;
+    rig.agent.deliver();
+    expect(rig.sent).toHaveLength(offered + 1);
+    rig.agent.deliver();
+    expect(rig.sent).toHaveLength(offered + 1);
+    await rig.receiptAll();
+    expect(rig.agent.health().journal.unreceipted).toBeLessThanOrEqual(1);
+    rig.lose();
+    rig.agent.deliver();
+    expect(rig.hurried()).toBe(1);
+  });
+
   it('long records fill a batch by bytes before they fill it by number', async () => {
     const rig = await startRig();
     rig.agent.setWhereabouts({ routeId: 'й'.repeat(128), tripId: 'ї'.repeat(128), stopId: 'є'.repeat(128) });

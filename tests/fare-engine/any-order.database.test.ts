@@ -1,9 +1,12 @@
 /** The same property as in memory, on real PostgreSQL with two workers at once. */
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { NOTHING } from '#pricing/state-text.ts';
+import { lockAccounts } from '../../fare-engine/adapters/account-statements.ts';
 import type { Pricer } from '../../fare-engine/ports.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
 import { workInbox, workQueue } from '../../fare-engine/work-chunk.ts';
+import { until } from '../support/until.ts';
 import { type RowWish, tapRow, token } from './support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 import { standInPricer } from './support/stand-in-pricer.ts';
@@ -46,6 +49,15 @@ async function outcomeOf(prefix: string) {
   );
   return rows;
 }
+
+const whole = (state: string): string => `CASE ${state} WHEN '-' THEN '${NOTHING}' ELSE ${state} END`;
+/** Newest days beside their accounts that are not what is stored of those days. */
+const WRONG_HEADS = `
+  SELECT a.account_id, a.head_day FROM fare.account AS a LEFT JOIN LATERAL (SELECT * FROM fare.account_day AS d
+    WHERE d.account_id = a.account_id ORDER BY d.fare_day DESC LIMIT 1) AS d ON true
+   WHERE a.head_day IS NOT NULL AND (a.head_day, ${whole('a.head_in')}, ${whole('a.head_out')})
+      IS DISTINCT FROM (d.fare_day, d.state_in, d.state_out)
+      OR d.base_in IS NOT NULL AND a.head_day IS NOT NULL`;
 
 test.each([
   ['the stand-in tariff', standInPricer()],
@@ -104,5 +116,61 @@ test.each([
       { numRuns: 12 },
     );
     expect((await reconcile(engine.admin)).problems).toEqual([]);
+    const { rows } = await engine.admin.query(WRONG_HEADS);
+    expect(rows).toEqual([]);
   },
 );
+
+const WAITING = `SELECT FROM pg_stat_activity
+  WHERE datname = current_database() AND application_name = 'test-fare' AND wait_event_type = 'Lock'`;
+
+test('who loses the race for a new account begins anew and holds what the other has made', async () => {
+  const accounts = [{ accountId: 'acc-raced', derivedTokenId: null }];
+  const first = await engine.pool.connect();
+  try {
+    await first.query('BEGIN');
+    expect((await lockAccounts(first, accounts))?.get('acc-raced')).toMatchObject({
+      version: 1n,
+      head: null,
+    });
+    let runs = 0;
+    // As whoever prices does: an error comes out named, in one of its own.
+    const second = engine.deps().store.pricing((tx) => {
+      runs += 1;
+      return tx.lockAccounts(accounts).catch((cause: unknown) => {
+        throw new Error('rows', { cause });
+      });
+    });
+    await until(async () => ((await engine.admin.query(WAITING)).rowCount ?? 0) > 0, { what: 'the second' });
+    await first.query('UPDATE fare.account SET version = 7 WHERE account_id = $1', ['acc-raced']);
+    await first.query('COMMIT');
+    expect((await second).get('acc-raced')).toBe(8n);
+    expect(runs).toBe(2);
+    // A row that is there is waited for and read as it was left.
+    await first.query('BEGIN');
+    await lockAccounts(first, accounts);
+    const third = engine.deps().store.pricing((tx) => tx.lockAccounts(accounts));
+    await until(async () => ((await engine.admin.query(WAITING)).rowCount ?? 0) > 0, { what: 'the third' });
+    await first.query('UPDATE fare.account SET version = 11 WHERE account_id = $1', ['acc-raced']);
+    await first.query('COMMIT');
+    expect((await third).get('acc-raced')).toBe(12n);
+  } finally {
+    first.release(true);
+  }
+});
+
+test('an account learns the token that it is derived from, and is held where it lies then', async () => {
+  const client = await engine.pool.connect();
+  try {
+    const found = await lockAccounts(client, [{ accountId: 'acc-bare', derivedTokenId: null }]);
+    const derived = [{ accountId: 'acc-bare', derivedTokenId: 'k1.bare' }];
+    const again = await lockAccounts(client, derived);
+    const { rows } = await client.query(
+      "SELECT ctid::text AS place, derived_token_id FROM fare.account WHERE account_id = 'acc-bare'",
+    );
+    expect(rows).toEqual([{ place: again?.get('acc-bare')?.place, derived_token_id: 'k1.bare' }]);
+    expect(found?.get('acc-bare')?.place).not.toBe(again?.get('acc-bare')?.place);
+  } finally {
+    client.release(true);
+  }
+});

@@ -1,4 +1,5 @@
 /** Facts have no UPDATE, DELETE or TRUNCATE grant, for no runtime role; asked of PostgreSQL itself. */
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { RUNTIME_ROLES } from '#platform/database.ts';
 import { createPool } from '#platform/postgres.ts';
@@ -25,6 +26,33 @@ test('every table says in its comment whether it is a fact, a queue or a project
     expect([name, sort]).toEqual([name, expect.stringMatching(/^(fact|queue|projection)$/)]);
 });
 
+/** Tries each statement, all in one round trip; which of them were not refused for want of a privilege? */
+async function notDenied(pool: pg.Pool, statements: readonly string[]): Promise<string[]> {
+  const list = statements.map((statement) => pg.escapeLiteral(statement)).join(', ');
+  let told = '';
+  const client = await pool.connect();
+  client.once('notice', (notice) => {
+    told = notice.message ?? '';
+  });
+  try {
+    await client.query(`DO $try$
+      DECLARE statement text; allowed text[] := '{}';
+      BEGIN
+        FOREACH statement IN ARRAY ARRAY[${list}] LOOP
+          BEGIN
+            EXECUTE statement;
+            allowed := allowed || statement;
+          EXCEPTION WHEN insufficient_privilege THEN NULL;
+          END;
+        END LOOP;
+        RAISE NOTICE '%', to_json(allowed);
+      END $try$`);
+  } finally {
+    client.release();
+  }
+  return JSON.parse(told) as string[];
+}
+
 describe.each(RUNTIME_ROLES)('%s', (role) => {
   test('is denied UPDATE, DELETE and TRUNCATE on every fact table', async () => {
     const facts = tables.filter(({ sort }) => sort === 'fact').map(({ name }) => name);
@@ -33,24 +61,21 @@ describe.each(RUNTIME_ROLES)('%s', (role) => {
     );
     const pool = createPool({ url: engine.database.url(role), applicationName: 'test-role', max: 1 });
     try {
-      for (const table of facts) {
-        const column = (
-          await engine.admin.query<{ name: string }>(
-            "SELECT attname AS name FROM pg_attribute WHERE attrelid = ('fare.' || $1)::regclass AND attnum > 0 AND attidentity = '' ORDER BY attnum LIMIT 1",
-            [table],
-          )
-        ).rows[0]?.name;
-        for (const statement of [
-          `UPDATE fare.${table} SET ${column} = ${column}`,
-          `DELETE FROM fare.${table}`,
-          `TRUNCATE fare.${table}`,
-        ]) {
-          // 42501 insufficient_privilege
-          await expect(pool.query(statement), `${role}: ${statement}`).rejects.toMatchObject({
-            code: '42501',
-          });
-        }
-      }
+      const { rows } = await engine.admin.query<{ table: string; column: string }>(
+        `SELECT DISTINCT ON (t.name) t.name AS table, attname AS column FROM unnest($1::text[]) AS t (name)
+         JOIN pg_attribute ON attrelid = ('fare.' || t.name)::regclass AND attnum > 0 AND attidentity = ''
+         ORDER BY t.name, attnum`,
+        [facts],
+      );
+      expect(rows.length).toBe(facts.length);
+      const statements = rows.flatMap(({ table, column }) => [
+        `UPDATE fare.${table} SET ${column} = ${column}`,
+        `DELETE FROM fare.${table}`,
+        `TRUNCATE fare.${table}`,
+      ]);
+      expect(await notDenied(pool, statements)).toEqual([]);
+      // The question itself can be answered with yes.
+      expect(await notDenied(pool, ['SELECT 1'])).toEqual(['SELECT 1']);
     } finally {
       await pool.end();
     }
@@ -80,7 +105,7 @@ test('ingest may put records into the inbox, tell marks of journals, witness wha
   }
 });
 
-test('the portal reads published views, submits commands and sees no account and no token', async () => {
+test('the portal reads published views, hands in no command and sees no account and no token', async () => {
   const pool = createPool({
     url: engine.database.url('portal_runtime'),
     applicationName: 'test-role',
@@ -97,9 +122,10 @@ test('the portal reads published views, submits commands and sees no account and
       ),
     );
     expect(shown).not.toMatch(/acc-/);
-    await pool.query(
+    const command = pool.query(
       "INSERT INTO fare.command_inbox (command_id, kind, payload, submitted_by, submitted_at_ms) VALUES (gen_random_uuid(), 'allow-medium', '{}', 'test', 0)",
     );
+    await expect(command).rejects.toMatchObject({ code: '42501' });
     for (const { name } of tables)
       await expect(pool.query(`SELECT FROM fare.${name}`), name).rejects.toMatchObject({ code: '42501' });
   } finally {

@@ -19,6 +19,7 @@ import {
 import { inOneGo, outcome } from './support/any-order-run.ts';
 import { closeOf, doorsOf, factsOf, history, rowsOf } from './support/breakdown-scenario.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
+import { repriceBooks } from './support/reprice-books.ts';
 import { CITY_DIR } from './support/running-engine.ts';
 import { command } from './support/submit.ts';
 import { ternopilPricer } from './support/ternopil-pricer.ts';
@@ -235,6 +236,8 @@ test('an export carries what befell the taps, and a stranger reaches the same li
   ]);
   expect(repriced.sort()).toEqual(decided.sort());
   expect(repriced.filter(([, , kinds]) => String(kinds).includes('breakdown')).length).toBeGreaterThan(3);
+  const again = await repriceBooks(engine, `${CITY_DIR}/tariff`, request, 1);
+  expect(again).toMatchObject({ stoppedAt: null, differing: 0, differences: [], taps: repriced.length });
   expect((await reconcile(engine.admin)).problems).toEqual([]);
 });
 

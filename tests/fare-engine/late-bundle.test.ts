@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Role } from '#platform/role.ts';
 import { run as runAudit } from '../../cli/commands/audit.ts';
 import * as price from '../../cli/commands/price.ts';
@@ -118,4 +118,72 @@ test('a bundle that begins later starts from what the day before handed on', asy
   const text = await readFile(join(folder, '2025-10-15.ndjson'), 'utf8');
   expect(text).toContain('"kind":"state"');
   expect(text).not.toContain(token(1));
+});
+
+describe('kvytok audit reprice', () => {
+  async function reprice(...args: string[]) {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    const env = { KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'), KVYTOK_CITY_DIR: CITY_DIR };
+    const said = ['reprice', '--until', '2025-10-19', ...args];
+    const code = await runAudit(said, { stdin: new PassThrough(), stdout, stderr, env, cwd: folder });
+    const answer = JSON.parse(String(stdout.read()));
+    return { code, answer, found: answer.differences as { tapId: string; what: string }[], stderr };
+  }
+
+  test('the books of late and closed days are the same again, in one thread and in several', async () => {
+    const one = await reprice('--from', '2025-10-14', '--workers', '1', '--reasons');
+    expect(one).toMatchObject({
+      code: 0,
+      answer: { complete: true, taps: TAPS, decisions: TAPS, differing: 0, differences: [] },
+    });
+    const loss = [...(await decided('2025-10-14')).values()].reduce(
+      (sum, [, , minor]) => sum + Number(minor),
+      0,
+    );
+    expect(one.answer.totals).toMatchObject([{ currency: 'UAH', taps: TAPS, lossMinor: String(loss) }]);
+    expect(String(one.stderr.read())).toContain('re-pricing 100 %');
+    expect((await reprice('--from', '2025-10-14', '--workers', '2')).answer).toEqual(one.answer);
+    // It may begin later, from what the day before handed on.
+    expect((await reprice('--from', '2025-10-15', '--workers', '1')).code).toBe(0);
+  });
+
+  test('Ctrl-C stops it: it says up to where its answer holds, fails, and leaves nothing behind', async () => {
+    const before = process.listenerCount('SIGINT');
+    // At once, so that no machine is so fast that it has finished before.
+    const stop = (event: string | symbol, handler: (signal: string) => void): void => {
+      if (event === 'SIGINT') handler('SIGINT');
+    };
+    process.on('newListener', stop);
+    const { code, answer, stderr } = await reprice('--from', '2025-10-14', '--workers', '2');
+    process.off('newListener', stop);
+    expect(code).toBe(1);
+    expect(answer).toMatchObject({ complete: false, untilDay: '2025-10-14', taps: 0, differing: 0 });
+    expect(String(stderr.read())).toContain(
+      'Stopped. What is said holds for the fare days before 2025-10-14 alone',
+    );
+    expect(process.listenerCount('SIGINT')).toBe(before);
+  });
+
+  test('whatever was changed in the books is named', async () => {
+    const { rows } = await engine.admin.query(
+      `SELECT tap_id FROM fare.posting WHERE tap_id IN (SELECT tap_id FROM fare.decision WHERE revision = 1)
+       GROUP BY tap_id HAVING count(*) = 1 ORDER BY tap_id LIMIT 5`,
+    );
+    const [dearer, moved, gone, undecided, extra] = rows.map((row) => row.tap_id as string);
+    const change = (sql: string, tapId: unknown) => engine.admin.query(sql, [tapId]);
+    await change('UPDATE fare.posting SET amount_minor = amount_minor + 1 WHERE tap_id = $1', dearer);
+    await change("UPDATE fare.posting SET credit_account = 'revenue:friend' WHERE tap_id = $1", moved);
+    await change('DELETE FROM fare.posting WHERE tap_id = $1', gone);
+    await change('DELETE FROM fare.decision WHERE tap_id = $1', undecided);
+    await change('DELETE FROM fare.tap WHERE tap_id = $1', extra);
+    const { code, answer, found } = await reprice('--from', '2025-10-14', '--workers', '1');
+    expect(code).toBe(1);
+    const what = new Map(found.map((one) => [one.tapId, one.what]));
+    expect(what.get(dearer as string)).toMatch(/^posting (rider|budget|loss):.* UAH$/);
+    expect(what.get(moved as string)).toMatch(/^posting suspense:no-carrier/);
+    expect(what.get(gone as string)).toMatch(/^posting /);
+    expect(what.get(undecided as string)).toBe('decision');
+    expect(what.get(extra as string)).toBe('tap');
+    expect(answer.differing).toBeGreaterThanOrEqual(5);
+  });
 });

@@ -148,6 +148,52 @@ test('rides of the same chunk on three days carry their state forward, whatever 
   await expectReconciled();
 });
 
+test('nights of the clock change and hours past midnight: the fare day, and the transfer that wall time would deny', async () => {
+  const { device, card } = own();
+  // 26 October 2025: at 04:00 summer time it is 03:00 again; the day of the 25th has 25 hours, and ends at 04:00 (02:00 UTC).
+  const night = Date.UTC(2025, 9, 26, 0, 40);
+  const times = [night, night + 25 * MINUTE_MS, night + 80 * MINUTE_MS - 1, night + 80 * MINUTE_MS];
+  await engine.deliver(
+    times.map((atMs, i) => tapRow({ device, seq: i + 1, atMs, token: card, vehicleId: `night-${i}` })),
+  );
+  // 30 March: at 03:00 it is 04:00, and the day of the 29th ends with its 23rd hour.
+  const spring = Date.UTC(2025, 2, 30, 1, 0);
+  const early = own();
+  await engine.deliver(
+    [spring - 1, spring].map((atMs, i) =>
+      tapRow({ ...early, seq: i + 1, atMs, token: early.card, vehicleId: `s-${i}` }),
+    ),
+  );
+  await engine.drain();
+  const { rows } = await engine.admin.query(
+    'SELECT fare_day::text AS day FROM fare.latest_decision WHERE tap_id LIKE $1 OR tap_id LIKE $2 ORDER BY tap_id',
+    [`${device}.%`, `${early.device}.%`],
+  );
+  expect(rows.map(({ day }) => day)).toEqual([
+    ...['2025-10-25', '2025-10-25', '2025-10-25', '2025-10-26'],
+    ...['2025-03-29', '2025-03-30'],
+  ]);
+  // 03:40 summer time and 03:05 winter time are 25 minutes apart, not minus 35.
+  expect((await latest(device)).slice(0, 2).map(({ kind }) => kind)).toEqual(['ride', 'transfer']);
+  await expectReconciled();
+});
+
+test('a clock that is 150 s ahead and was told so counts with the true time', async () => {
+  const { device, card } = own();
+  const trueMs = Date.UTC(2025, 9, 21, 1, 0) - 1; // 03:59:59.999: the last instant of the 20th's fare day.
+  const bootId = 'b'.repeat(32);
+  const sync = { serverMs: trueMs - 10_000, monoMs: 5000, bootId, rttMs: 200 };
+  const clock = { wallMs: trueMs + 150_000, monoMs: 15_000, bootId, sync };
+  await engine.deliver([tapRow({ device, seq: 1, atMs: trueMs, token: card, clock })]);
+  await engine.drain();
+  const { rows } = await engine.admin.query(
+    `SELECT d.fare_day::text AS day, t.fare_at_ms::float8 AS at, t.uncertainty_ms < 2000 AS sure
+     FROM fare.latest_decision d JOIN fare.timed_tap t USING (tap_id) WHERE d.tap_id = $1`,
+    [tapIdOf(device, 1)],
+  );
+  expect(rows).toEqual([{ day: '2025-10-20', at: trueMs, sure: true }]);
+});
+
 test('after a close facts known later change nothing, in time taps are charged, late taps are a loss', async () => {
   const { device, card, person } = own();
   const day = Date.UTC(2025, 10, 4, 6);
@@ -218,7 +264,7 @@ test('the explanation keeps the exact steps that the audit leaf has hashed', asy
   const { rows } = await engine.admin.query(
     `SELECT count(*) AS n, count(*) FILTER (WHERE encode(sha256(convert_to(d.steps::text, 'UTF8')), 'hex')
               = l.bytes::json ->> 'steps') AS same
-     FROM fare.decision d JOIN fare.audit_leaf l ON l.ref = d.tap_id || '#' || d.revision`,
+     FROM fare.decision d JOIN fare.audit_leaf l ON l.kind = 'decision' AND l.ref = d.tap_id || '#' || d.revision`,
   );
   expect(rows[0].n).toBeGreaterThan(5n);
   expect(rows[0].same).toBe(rows[0].n);

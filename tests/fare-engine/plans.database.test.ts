@@ -1,7 +1,7 @@
 /** Statements that ask for some taps find them by index, however many there are. On real PostgreSQL, with many taps. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ENQUEUE } from '../../fare-engine/adapters/postgres-commands.ts';
 import { ENQUEUE_SHIFTS } from '../../fare-engine/adapters/shift-queue.ts';
+import { ENQUEUE } from '../../fare-engine/adapters/touched-days.ts';
 import { LATEST_SQL, PACE_SQL } from '../../portal/adapters/postgres-views.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 

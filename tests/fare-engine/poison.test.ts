@@ -1,7 +1,8 @@
 /** What cannot be worked off is set aside, counted and shown; the others go on; a new start tries it again. */
-import { setTimeout as delay } from 'node:timers/promises';
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createLogger } from '#platform/logger.ts';
+import { pause } from '#platform/pause.ts';
 import { requeueStuck } from '../../fare-engine/adapters/postgres-start.ts';
 import { DEFAULT_LIMITS } from '../../fare-engine/config.ts';
 import { derivedAccountId } from '../../fare-engine/facts/account-of.ts';
@@ -67,7 +68,8 @@ test('a row that is no record is found among good ones and set aside by the work
   const worker = startWorker({
     tasks: pricingTasks(deps, { ...DEFAULT_LIMITS, inboxRowsMax: 16 }),
     log: createLogger({ component: 'test', level: 'silent' }),
-    wait: (ms, signal) => delay(Math.min(ms, 5), undefined, { signal }).catch(() => {}),
+    // The worker's own pauses, as they are made in the engine, but short.
+    wait: (ms, signal) => pause(Math.min(ms, 5), signal),
   });
   try {
     await until(async () => (await reconcile(engine.admin)).taps === 23);

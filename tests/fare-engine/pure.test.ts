@@ -124,6 +124,7 @@ test('a revocation splits what the city knew into a time before and after it', (
 
 describe('postings', () => {
   const money = {
+    fareDay: '2025-10-14',
     accountId: 'p',
     carrierId: 'c',
     fundingId: 'f',

@@ -19,6 +19,7 @@ import type { SettlementTerms } from '../../fare-engine/settle-commands.ts';
 import { loadTariffTimeline, readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
 import { tapIdOf, tapRow, token } from './support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
+import { repriceBooks } from './support/reprice-books.ts';
 import { signedJudge } from './support/signed-judge.ts';
 import { submit } from './support/submit.ts';
 
@@ -205,6 +206,30 @@ describe('a repair', () => {
       [tapId(40)],
     );
     expect(rows).toEqual([{ closed: '2025-10-15', loss: 0 }]);
+    const waiting = async (...more: string[]) => {
+      const role = io('auditor_runtime');
+      expect(await runRepair(['list', ...more], role)).toBe(0);
+      role.stdout.end();
+      role.stderr.end();
+      const lines = (await text(role.stdout)).trim().split('\n').filter(Boolean);
+      return { lines: lines.map((line) => JSON.parse(line)), told: await text(role.stderr) };
+    };
+    const one = await waiting('--limit', '1');
+    expect(one.lines).toMatchObject([{ queued_for: 'OFTEN', age_h: expect.any(Number) }]);
+    expect(one.told).toMatch(/^1 of 2, the oldest of \d+ h\. Go on: --after [0-9a-f-]{36}\n$/);
+    const rest = await waiting('--after', one.lines[0].repair_id);
+    expect(rest).toMatchObject({
+      lines: [{ queued_for: 'NO_RULE' }],
+      told: expect.not.stringContaining('Go on'),
+    });
+    expect((await waiting('--reason', 'NO_RULE')).lines).toHaveLength(1);
+    expect(await waiting('--reason', 'AMOUNT')).toEqual({ lines: [], told: 'None.\n' });
+    for (const bad of [
+      ['--limit', '1001'],
+      ['--after', 'x'],
+      ['--reason', 'seen'],
+    ])
+      await expect(runRepair(['list', ...bad], io('auditor_runtime'))).rejects.toThrow(/takes/);
     const auditor = io('auditor_runtime');
     expect(await runRepair(['list', '--state', 'granted'], auditor)).toBe(0);
     auditor.stdout.end();
@@ -233,4 +258,17 @@ test('whoever has the bundle alone comes to the same prices, also where the exit
   }
   const books = await reconcile(engine.admin);
   expect(books.problems ?? []).toEqual([]);
+  // The same from the database itself, the journey over a day's end and the repairs among it, whoever prices which account.
+  for (const workers of [1, 2]) {
+    const days = { fromDay: '2025-10-13', untilDay: '2025-10-16' };
+    const again = await repriceBooks(engine, TARIFF, days, workers);
+    expect(again).toMatchObject({ stoppedAt: null, differing: 0, differences: [] });
+    expect(again.taps).toBeGreaterThan(5);
+  }
+  // Stopped after the day that waits for the next one to end its journey: as if that day alone had been asked for.
+  const day = { fromDay: '2025-10-14', untilDay: '2025-10-15' };
+  const alone = await repriceBooks(engine, TARIFF, day, 1);
+  expect(alone).toMatchObject({ stoppedAt: null, differing: 0, accountDays: 1, taps: 1 });
+  const stopped = await repriceBooks(engine, TARIFF, { ...day, untilDay: '2025-10-16' }, 1, 1);
+  expect(stopped).toEqual({ ...alone, stoppedAt: '2025-10-15' });
 });

@@ -1,5 +1,5 @@
 /** A token key rotates while buses are in the city, away and late: accounts and denials stay, in any order. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
 import { advanceDenyList } from '../../fare-engine/adapters/postgres-deny-list.ts';
 import { derivedAccountId } from '../../fare-engine/facts/account-of.ts';
 import { showDenials } from '../../fare-engine/show-denials.ts';
@@ -130,4 +130,31 @@ describe('a medium that is read under a new key', () => {
     expect(await owners(successor.device)).toEqual([derivedAccountId(medium.old)]);
     expect(await denied(medium.old)).toBe(true);
   });
+});
+
+test('a succession is known at a close for which its record still waited', async () => {
+  const medium = own();
+  const { device, old, now } = medium;
+  await engine.deliver([tapRow({ device, seq: 2, atMs: MORNING + 2 * HOUR_MS, token: now })]);
+  await engine.drain();
+  expect(await owners(medium.device)).toEqual([derivedAccountId(medium.now)]);
+  await engine.deliver([
+    tapRow({ device, seq: 3, atMs: MORNING + 4 * HOUR_MS, token: now, formerToken: old }),
+  ]);
+  engine.clock.setWall(MORNING + 90 * HOUR_MS);
+  await command(engine, 'close-day', { fareDay: '2025-10-14' });
+  await engine.drain();
+  expect(await owners(medium.device)).toEqual([derivedAccountId(medium.old)]);
+  // Said after the close: what rode on the closed day stays.
+  const other = own();
+  await engine.deliver([tapRow({ device: other.device, seq: 1, atMs: MORNING, token: other.now })]);
+  await engine.drain();
+  const afterMs = MORNING + 100 * HOUR_MS;
+  await engine.deliver([
+    tapRow({ device: other.device, seq: 2, atMs: afterMs, token: other.now, formerToken: other.old }),
+  ]);
+  await engine.drain();
+  expect((await owners(other.device)).sort()).toEqual(
+    [derivedAccountId(other.now), derivedAccountId(other.old)].sort(),
+  );
 });

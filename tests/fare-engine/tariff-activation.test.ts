@@ -9,6 +9,7 @@ import { repriceBundle } from '#pricing/reprice-bundle.ts';
 import { createPostgresFareStore } from '../../fare-engine/adapters/postgres-fare-store.ts';
 import { exportFacts } from '../../fare-engine/export-facts.ts';
 import { readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
+import { until } from '../support/until.ts';
 import { tapIdOf, tapRow, token } from './support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 import { CITY_DIR, settled, startEngine } from './support/running-engine.ts';
@@ -155,4 +156,26 @@ test('a superseded package may not leave the folder while its time is in the boo
   // The books begin in 2025: the package that ended in 2021 priced nothing here.
   rmSync(tariff('2018-11-01'), { recursive: true });
   await start();
+});
+
+test('a ride whose clock is days off is priced again when a package begins that it may have been in', async () => {
+  await start();
+  await engine.deliver([ride(5, MORNING + 2 * DAY_MS)]);
+  await settled(engine, 5);
+  await command(engine, 'correct-clock', {
+    deviceId: 'val-1',
+    validFromMs: MORNING + 2 * DAY_MS,
+    validUntilMs: MORNING + 3 * DAY_MS,
+    offsetMs: 0,
+    uncertaintyMs: 5 * DAY_MS,
+    reason: 'its clock stood still',
+  });
+  await until(async () => (await engine.admin.query('SELECT FROM fare.tap_time')).rowCount === 1);
+  await role?.stop();
+  cpSync(tariff('2024-08-01'), tariff('2025-10-20'), { recursive: true });
+  edit('2025-10-20', 'tariff.yaml', 'version_id: ternopil-2024-08-01', 'version_id: ternopil-2025-10-20');
+  edit('2025-10-20', 'tariff.yaml', 'valid_from: 2024-08-01', 'valid_from: 2025-10-20');
+  edit('2025-10-20', 'fare_products.txt', ',12.00,', ',5.00,');
+  await start();
+  await until(async () => (await prices())[tapIdOf('val-1', 5)] === 500n);
 });

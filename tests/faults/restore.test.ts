@@ -98,7 +98,7 @@ async function goOn(env?: Record<string, string>): Promise<void> {
 }
 
 beforeAll(async () => {
-  rig = await openCityRig({ folder: place.path, validators: 3, cards: 200, everyMs: 50, seed: 1 });
+  rig = await openCityRig({ folder: place.path, validators: 3, cards: 200, everyMs: 120, seed: 1 });
   for (const name of ['broker', 'backup', 'ingest-1', 'fare-engine-1', 'validators'] as const)
     await start(name);
   await untilMoreDecided();

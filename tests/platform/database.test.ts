@@ -71,6 +71,9 @@ describe('the bootstrapped database', () => {
 
 describe('a second bootstrap', () => {
   const secretsFile = `${folder.path}/secrets.json`;
+  /** Bootstraps of one server wait for each other on its maintenance database: those of other files run at the same time. */
+  const maintenanceUrl = (): string =>
+    Object.assign(new URL(database.adminUrl), { pathname: '/postgres' }).href;
 
   test('changes nothing and hands out the same addresses, and the file with them is private', async () => {
     // A database name of its own; the roles belong to the whole server, so they get this file's passwords for a moment
@@ -81,7 +84,7 @@ describe('a second bootstrap', () => {
       JSON.stringify({ v: 1, passwords: { ...passwordsOf(database), fare_runtime: shared } }),
       { mode: 0o600 },
     );
-    const options = { adminUrl: database.adminUrl, database: database.name, secretsFile };
+    const options = { adminUrl: maintenanceUrl(), database: database.name, secretsFile };
     const first = await bootstrapDatabase(options);
     const second = await bootstrapDatabase(options);
     expect(second.migratorUrl).toBe(first.migratorUrl);
@@ -92,7 +95,7 @@ describe('a second bootstrap', () => {
 
   test('finishes what an interrupted one began: a schema that is missing is made', async () => {
     await ask(database.adminUrl, 'DROP SCHEMA portal');
-    await bootstrapDatabase({ adminUrl: database.adminUrl, database: database.name, secretsFile });
+    await bootstrapDatabase({ adminUrl: maintenanceUrl(), database: database.name, secretsFile });
     await ask(database.migratorUrl, 'BEGIN; SET LOCAL ROLE portal_owner; CREATE TABLE portal.x (); ROLLBACK');
   });
 

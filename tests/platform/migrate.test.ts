@@ -1,9 +1,13 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import pg from 'pg';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { MigrationSet } from '#platform/migrate.ts';
+import { createLogger } from '#platform/logger.ts';
+import { type MigrationSet, migrate } from '#platform/migrate.ts';
+import { createPool } from '#platform/postgres.ts';
+import { closeSchema, schemaFence } from '#platform/schema-fence.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { until } from '../support/until.ts';
 
 const folder = tempFolder('migrate');
 let database: TestDatabase;
@@ -48,6 +52,94 @@ describe('migrations', () => {
   test('started twice at once run once', async () => {
     const [a, b] = await Promise.all([database.migrate([set]), database.migrate([set])]);
     expect([a.length, b.length].sort()).toEqual([0, 2]);
+  });
+
+  test('change nothing under a process at work, which works no more after a change', async () => {
+    await database.migrate([set]);
+    const old = createPool({
+      url: database.url('fare_runtime'),
+      applicationName: 'kvytok-old-engine',
+      max: 2,
+      verify: schemaFence({ schema: 'fare', dir }),
+    });
+    const both = await Promise.all([old.connect(), old.connect()]);
+    const log = createLogger({ component: 'test', level: 'silent' });
+    const change = () => migrate({ url: database.migratorUrl, sets: [set], log, stopMsMax: 50 });
+    // Nothing is missing: nobody is disturbed.
+    expect(await change()).toEqual([]);
+    writeFileSync(`${dir}/003-third.sql`, 'CREATE TABLE third ();');
+    const refused = {
+      code: 'MIGRATION_WHILE_RUNNING',
+      happened: expect.stringContaining('kvytok-old-engine work'),
+    };
+    await expect(change()).rejects.toMatchObject(refused);
+    both[0]?.release(true);
+    // One connection left is a process at work.
+    await expect(change()).rejects.toMatchObject(refused);
+    both[1]?.release(true);
+    expect(await database.migrate([set])).toEqual(['fare/003-third.sql']);
+    await expect(old.query('SELECT 1')).rejects.toMatchObject({
+      code: 'SCHEMA_OTHER_VERSION',
+      happened: expect.stringContaining(
+        'at change 003-third.sql; this version of Kvytok works at 002-second.sql',
+      ),
+    });
+    await old.end();
+    const fresh = createPool({
+      url: database.url('fare_runtime'),
+      applicationName: 'kvytok-engine',
+      max: 1,
+      verify: schemaFence({ schema: 'fare', dir }),
+    });
+    expect((await fresh.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    await fresh.end();
+  });
+
+  test('are missed by who comes before the first of them, who says so', async () => {
+    const early = new pg.Client({ connectionString: database.url('fare_runtime') });
+    await early.connect();
+    await expect(schemaFence({ schema: 'fare', dir })(early)).rejects.toMatchObject({
+      code: 'SCHEMA_OTHER_VERSION',
+      happened: expect.stringContaining('at change none'),
+    });
+    await early.end();
+  });
+
+  test('are waited for by who comes meanwhile, and then it looks', async () => {
+    await database.migrate([set]);
+    const old = schemaFence({ schema: 'fare', dir });
+    const migrator = new pg.Client({ connectionString: database.migratorUrl });
+    const comer = new pg.Client({ connectionString: database.url('fare_runtime') });
+    await Promise.all([migrator.connect(), comer.connect()]);
+    await closeSchema(migrator, 'fare', 1000);
+    // Told of before it can happen: a refusal that comes while the migrator leaves is heard, too.
+    const refused = expect(old(comer)).rejects.toMatchObject({ code: 'SCHEMA_OTHER_VERSION' });
+    await migrator.query(
+      "INSERT INTO platform.migration (schema, number, name, sha256) VALUES ('fare', 3, '003-x.sql', '')",
+    );
+    await migrator.end();
+    await refused;
+    await comer.end();
+  });
+
+  test('close schemas in the order in which a writer holds them: who comes between two waits, and nobody in a circle', async () => {
+    const ingest = `${folder.path}/ingest`;
+    mkdirSync(ingest);
+    writeFileSync(`${ingest}/001-first.sql`, 'CREATE TABLE record ();');
+    await database.migrate([set, { schema: 'ingest', owner: 'ingest_owner', dir: ingest }]);
+    const migrator = new pg.Client({ connectionString: database.migratorUrl });
+    const comer = new pg.Client({ connectionString: database.url('fare_runtime') });
+    await Promise.all([migrator.connect(), comer.connect()]);
+    await closeSchema(migrator, 'fare', 1000);
+    const looked = schemaFence({ schema: 'ingest', dir: ingest, alsoIn: ['fare'] })(comer);
+    await until(async () => {
+      const waiting = await ask("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+      return waiting.length > 0 ? true : null;
+    });
+    await closeSchema(migrator, 'ingest', 50);
+    await migrator.end();
+    await looked;
+    await comer.end();
   });
 
   test('one that fails is undone as a whole, names its file and line, and can be mended', async () => {

@@ -43,13 +43,13 @@ async function startBroker(port: number): Promise<{ aedes: Aedes; cut(): void; s
   return { aedes, cut, stop };
 }
 
-function connection(port: number, clientId: string): MqttConnection {
+function connection(port: number, clientId: string, backoff = { firstMs: 10, maxMs: 50 }): MqttConnection {
   const made = connectMqtt({
     url: `mqtt://127.0.0.1:${port}`,
     clientId,
     secret: 'secret-of-a-test',
     log,
-    backoff: { firstMs: 10, maxMs: 50 },
+    backoff,
   });
   cleanups.push(() => made.stop());
   return made;
@@ -92,6 +92,23 @@ describe('a connection to the broker', () => {
     await client.publish('t', 'again', { qos: 1 });
     await until(() => got.length === 1);
     expect(got).toEqual(['again']);
+  });
+
+  test('in a hurry tries at once, however long it meant to wait', async () => {
+    const port = await freePort();
+    const weeks = 2_000_000_000;
+    const client = connection(port, 'patient', { firstMs: weeks, maxMs: weeks });
+    await until(() => lines.some((line) => line.includes('mqtt.lost')));
+    const broker = await startBroker(port);
+    cleanups.push(broker.stop);
+    client.hurry();
+    await client.whenConnected();
+    // Connected, or stopped, there is nothing to hurry.
+    client.hurry();
+    expect(client.connected).toBe(true);
+    await client.stop();
+    client.hurry();
+    expect(client.connected).toBe(false);
   });
 
   test('hears no more of what it has unsubscribed from, also after a cut', async () => {

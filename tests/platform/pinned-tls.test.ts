@@ -29,7 +29,7 @@ async function serverFrom(
   servers.push(server);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, timeoutMs: 5000 };
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port, timeoutMs: 20_000 };
 }
 
 const cameThrough = async (target: Awaited<ReturnType<typeof serverFrom>>, tls: TlsIdentity) => {

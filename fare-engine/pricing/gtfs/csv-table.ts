@@ -103,14 +103,60 @@ function problem(
 }
 
 function decode(file: string, bytes: Uint8Array, problems: FileProblem[]): string | undefined {
+  let text: string;
   try {
-    return utf8.decode(bytes);
+    text = utf8.decode(bytes);
   } catch {
+    const { line, column } = firstOutsideUtf8(bytes);
+    const mend = 'Save it as UTF-8: it may be in Windows-1251, UTF-16 or another code.';
     problems.push(
-      problem('TARIFF_FILE_NOT_UTF8', file, 1, 1, 'error', 'the file is not UTF-8', 'Save it as UTF-8.'),
+      problem('TARIFF_FILE_NOT_UTF8', file, line, column, 'error', 'the file is not UTF-8', mend),
     );
     return undefined;
   }
+  return isTable(file, text, problems) ? text : undefined;
+}
+
+/** Where the first bytes stand that are no UTF-8; both from 1. */
+function firstOutsideUtf8(bytes: Uint8Array): { line: number; column: number } {
+  let start = 0;
+  for (let line = 1; ; line++) {
+    const end = bytes.indexOf(0x0a, start);
+    const part = bytes.subarray(start, end < 0 ? bytes.length : end);
+    try {
+      utf8.decode(part);
+    } catch {
+      return { line, column: Math.max(0, Buffer.from(part).toString('utf8').indexOf('\ufffd')) + 1 };
+    }
+    if (end < 0) return { line: 1, column: 1 };
+    start = end + 1;
+  }
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f]/;
+
+/** Text that could be a table: without characters that no text has, its values separated by commas. */
+function isTable(file: string, text: string, problems: FileProblem[]): boolean {
+  const at = text.search(CONTROL);
+  if (at >= 0) {
+    const before = text.slice(0, at).split('\n');
+    const column = (before.at(-1)?.length ?? 0) + 1;
+    const code = text.charCodeAt(at).toString(16).padStart(4, '0');
+    const message = `a character that no text has: U+${code.toUpperCase()}`;
+    const mend = 'Remove it; the file may be damaged, or none of text.';
+    problems.push(problem('TARIFF_FILE_LINE', file, before.length, column, 'error', message, mend));
+    return false;
+  }
+  const header = text.trimStart().split(/[\r\n]/, 1)[0] ?? '';
+  // Between two names: spaces and tabs around the only column of a file are around it, with or without quotes.
+  const names = header.replace(/[\s"]+$/, '');
+  const separator = names.includes(',') ? null : /[;\t|]/.exec(names)?.[0];
+  if (!separator) return true;
+  const message = `values are separated by ${separator === '\t' ? 'tabs' : separator}`;
+  const mend = 'Separate them by commas.';
+  problems.push(problem('TARIFF_FILE_LINE', file, 1, header.indexOf(separator) + 1, 'error', message, mend));
+  return false;
 }
 
 interface CsvParseError {

@@ -10,6 +10,7 @@ import { compareFileProblems, type FileProblem } from '../file-problem.ts';
 import { findZone, type Zone } from '../local-time.ts';
 import { parseGtfsDate, parseLocalTimeS } from './cells.ts';
 import { checkDefaultCategories } from './check-categories.ts';
+import { checkColumns } from './check-columns.ts';
 import { checkReferences } from './check-references.ts';
 import { readCategories, readLegRules, readMedia, readProducts, readTransferRules } from './read-fares.ts';
 import { readTranslations } from './read-translations.ts';
@@ -84,6 +85,7 @@ export function readFeed(
     problems.push(fileMissing('fare_products.txt', 'Add the products that leg rules name.'));
   checkIds(files, 'areas.txt', 'area_id', problems);
   checkIds(files, 'networks.txt', 'network_id', problems);
+  checkColumns(files, problems);
   checkDefaultCategories(feed, problems);
   checkReferences(files, feed, problems);
   const judged = options.strict ? problems.map((p) => ({ ...p, severity: 'error' as const })) : problems;

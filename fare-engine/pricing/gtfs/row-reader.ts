@@ -47,14 +47,15 @@ export function openTable(
   const missing = requiredColumns.filter((column) => !table.columns.has(column));
   if (table.columns.size > 0) {
     for (const column of missing) {
+      const alike = [...table.columns.keys()].find((name) => name.toLowerCase() === column);
       problems.push(
         table.problemAt(
           'TARIFF_FILE_COLUMN_MISSING',
           null,
-          null,
+          alike ?? null,
           'error',
           `column ${column} is missing`,
-          `Add the column ${column}.`,
+          alike === undefined ? `Add the column ${column}.` : `Write ${alike} in small letters.`,
         ),
       );
     }

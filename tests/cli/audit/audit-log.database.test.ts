@@ -15,6 +15,7 @@ import { createPool } from '#platform/postgres.ts';
 import type { Role } from '#platform/role.ts';
 import { run as runAudit } from '../../../cli/commands/audit.ts';
 import { run as runPrice } from '../../../cli/commands/price.ts';
+import { importLeaves } from '../../../fare-engine/import/import-leaves.ts';
 import { createPublishedLog } from '../../../portal/adapters/postgres-audit-log.ts';
 import { auditLogRoutes } from '../../../portal/routes/audit-log.ts';
 import { tapIdOf, tapRow, token } from '../../fare-engine/support/a-record.ts';
@@ -43,6 +44,8 @@ beforeAll(async () => {
     validFromMs: MORNING,
     validUntilMs: MORNING + 3_600_000,
   });
+  await brought('entitlements.csv', 'e-7', 'pensioner');
+  await brought('passes.csv', 'pass-7', 'pass-30');
   await ride(0, 300);
   await sealed();
 });
@@ -51,6 +54,24 @@ afterAll(async () => {
   await engine.close();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** The leaf of a right or a pass that an import brings over. */
+async function brought(file: 'entitlements.csv' | 'passes.csv', id: string, ref: string): Promise<void> {
+  const run = {
+    commandId: 'c-7',
+    importId: 'i-7',
+    system: 'old',
+    by: 'the office',
+    files: [],
+    inputSha256: '',
+  };
+  const nothing = { untilMs: null, amountMinor: null, currency: null, evidenceSha256: null };
+  const row = { file, line: 2, id, accountId: 'p-7', ref, fromMs: 0, reason: null, scope: null, ...nothing };
+  for (const bytes of importLeaves(run, file, [row], 0))
+    await engine.pool.query(`INSERT INTO fare.audit_leaf (kind, ref, bytes) VALUES ('command', 'c-7', $1)`, [
+      bytes,
+    ]);
+}
 
 async function ride(from: number, until_: number): Promise<void> {
   const rows = Array.from({ length: until_ - from }, (_, i) => {
@@ -109,8 +130,10 @@ test('an export verifies on its own, and holds leaves of every kind of this engi
   const found = JSON.parse(said);
   expect(found).toMatchObject({ origin: ORIGIN, keys: 'given' });
   expect(Object.keys(found.kinds)).toEqual([
+    'concession',
     'decision',
     'grant-entitlement',
+    'import',
     'link-medium',
     'tariff-activation',
   ]);
@@ -188,6 +211,20 @@ test('the proof of one tap is checked with a key alone', async () => {
     );
   }
   expect(await refused(audit('prove', '--export', 'one', '--tap', 'no-such-tap', '--out', 'x'))).toBe(
+    'AUDIT_LEAF_UNKNOWN',
+  );
+  for (const [option, id, kind] of [
+    ['--entitlement', 'e-1', 'grant-entitlement'],
+    ['--entitlement', 'e-7', 'import'],
+    ['--pass', 'pass-7', 'import'],
+  ] as const) {
+    const right = await audit('prove', '--export', 'one', option, id, '--out', 'right.tlog-proof');
+    expect(JSON.parse(right.said)).toMatchObject({ kind });
+    const checked = await audit('verify', '--proof', 'right.tlog-proof', '--key', KEY);
+    expect(JSON.parse(checked.said).entry).toContain(`"${id}"`);
+  }
+  // What stands in somebody's words is no right.
+  expect(await refused(audit('prove', '--export', 'one', '--pass', 'e-7', '--out', 'x'))).toBe(
     'AUDIT_LEAF_UNKNOWN',
   );
   expect((await audit('prove', '--export', 'one', '--leaf', '0', '--out', 'first.tlog-proof')).code).toBe(0);

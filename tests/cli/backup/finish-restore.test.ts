@@ -6,6 +6,7 @@ import { createPool } from '#platform/postgres.ts';
 import { finishRestore } from '../../../cli/backup/finish-restore.ts';
 import { markArchive } from '../../../cli/backup/mark-archive.ts';
 import { missingCommands } from '../../../cli/backup/missing-commands.ts';
+import { thisMachine } from '../../../cli/doctor/machine.ts';
 import { openDatabaseLife } from '../../../ingest/adapters/database-life.ts';
 import { MIGRATIONS } from '../../ingest/harness.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/test-database.ts';
@@ -57,6 +58,21 @@ describe('finishing a restore', () => {
     });
     await ingest.end();
     expect(await lives()).toHaveLength(1);
+  });
+
+  test('is refused where transaction numbers begin anew, until the counter is raised', async () => {
+    await admin.query("UPDATE fare.audit_tree SET last_xact = '12884901895'");
+    await expect(finish({ evenSo: true })).rejects.toMatchObject({
+      code: 'TRANSACTIONS_BEHIND',
+      todo: expect.stringContaining('pg_resetwal -e 4 '),
+    });
+    expect(await lives()).toHaveLength(1);
+    const { KVYTOK_DOCTOR_POSTGRES_URL: _, ...env } = process.env;
+    const named = { ...env, KVYTOK_DOCTOR_POSTGRES_URL: database.url('fare_runtime') };
+    await expect(thisMachine(named).checkDatabase()).rejects.toMatchObject({ code: 'TRANSACTIONS_BEHIND' });
+    expect(await thisMachine(env).checkDatabase()).toBe(false);
+    await admin.query("UPDATE fare.audit_tree SET last_xact = '0'");
+    expect(await thisMachine(named).checkDatabase()).toBe(true);
   });
 
   test('begins a life, raises the list and takes every promise back, in one step', async () => {

@@ -72,6 +72,33 @@ describe('kvytok bench', () => {
     expect(stdout).toContain('3 taps are missing');
   });
 
+  it.each(['ends', 'fails'])(
+    'is stopped by Ctrl-C, says so in a line, and leaves nothing, where a benchmark %s of it',
+    async (how) => {
+      const { entry, folders } = standIn();
+      const interrupted: BenchEntry = {
+        ...entry,
+        load: async () => {
+          const { usage, run } = await entry.load();
+          return {
+            usage,
+            run: async (args, context) => {
+              const aborted = new Promise((resolve) => context.signal.addEventListener('abort', resolve));
+              process.emit('SIGINT');
+              await aborted;
+              if (how === 'fails') throw new Error('a connection is gone');
+              return run(args, context);
+            },
+          };
+        },
+      };
+      const { code, stdout, stderr } = await call(interrupted, ['stand-in']);
+      expect([code, stdout]).toEqual([EXIT.failed, '']);
+      expect(stderr).toBe('stopped: nothing was measured, and its folder is removed\n');
+      expect(folders.map((folder) => existsSync(folder))).toEqual(how === 'fails' ? [] : [false]);
+    },
+  );
+
   it.each([
     [[], 'which one? stand-in'],
     [['stand-im'], 'was stand-in meant?'],

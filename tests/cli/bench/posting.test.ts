@@ -4,13 +4,14 @@ import * as posting from '../../../cli/bench/posting.ts';
 import { findingsOf } from './findings.ts';
 
 describe('kvytok bench posting', () => {
-  it('prices and posts what is in the inbox, exactly, beside pgbench on the same server', async () => {
+  it('prices and posts what is in the inbox, writes what was recorded, exactly, beside pgbench on the same server', async () => {
     const { result, rate } = await findingsOf((context: BenchContext) =>
-      posting.run(['--taps', '600', '--pgbench', '1'], context),
+      posting.run(['--taps', '600', '--alone', '300', '--rows', '100', '--pgbench', '1'], context),
     );
     expect(result.exact, result.notes.join('; ')).toBe(true);
-    expect(result.setting).toMatchObject({ taps: 600, workers: 2 });
+    expect(result.setting).toMatchObject({ taps: 600, alone: 300, workers: 2 });
     expect(rate('priced and posted')).toBeGreaterThan(0);
+    expect(rate('posted alone')).toBeGreaterThan(0);
   });
 
   it('refuses sizes out of bounds by name', async () => {

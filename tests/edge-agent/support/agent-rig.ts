@@ -90,6 +90,8 @@ export interface Rig {
   readonly lists: Map<string, Uint8Array>;
   /** Topics of the lists that were asked for, in order. */
   readonly asked: string[];
+  /** How often the agent asked for another try to connect at once. */
+  readonly hurried: () => number;
   records(): JournalRecord[];
 }
 
@@ -135,6 +137,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
   let onCard: ((visit: CardVisit) => Promise<void>) | undefined;
   const settledEntries: CardLogEntry[] = [];
   const asked: string[] = [];
+  let hurried = 0;
   const lists = new Map<string, Uint8Array>();
   const folder = tempFolder('rig');
   const deny = openDenyStore(folder.path, { rest: timers.rest });
@@ -160,6 +163,9 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     fetchList: async (topic) => {
       asked.push(topic);
       return lists.get(topic) ?? null;
+    },
+    hurry: () => {
+      hurried++;
     },
     stop: async () => {},
   };
@@ -267,6 +273,7 @@ export async function startRig(options: RigOptions = {}): Promise<Rig> {
     denyManifest: (payload) => handlers?.onDenyManifest(payload),
     lists,
     asked,
+    hurried: () => hurried,
     records: () => allRecords(store),
   };
 }

@@ -13,29 +13,9 @@ import {
   metresBetween,
   twoVehiclesAtOnce,
 } from '../../../fare-engine/anomalies/travel-rules.ts';
+import { later, T0, tap } from './hunt-taps.ts';
 import { RULES, RULES_FILE } from './ternopil-rules.ts';
 
-const T0 = Date.UTC(2025, 9, 14, 6);
-let number = 0;
-const tap = (changes: Partial<HuntTap> = {}): HuntTap => ({
-  tapId: `val-1.e.${String(++number).padStart(6, '0')}`,
-  fareDay: '2025-10-14',
-  atMs: T0,
-  uncertaintyMs: 0,
-  deviceId: 'val-1',
-  vehicleId: 'bus-1',
-  carrierId: 'tet',
-  routeId: 'T2',
-  tripId: 'trip-1',
-  stopId: 'a',
-  tokenId: 'k1.a',
-  ride: true,
-  concessionId: 'pensioner',
-  claimed: true,
-  ...changes,
-});
-const later = (seconds: number, changes: Partial<HuntTap> = {}) =>
-  tap({ atMs: T0 + seconds * 1000, ...changes });
 /** Two stops 5.3 km apart less the slack of 0.3: 5,000 m and some. */
 const PLACES = new Map([
   ['a', { lat: 49.5, lon: 25.6 }],
@@ -122,6 +102,11 @@ describe('series on a vehicle', () => {
     expect(series(4, 590, { uncertaintyMs: 16_000 })).toEqual([]);
     expect(series(4, 590, { uncertaintyMs: 15_000 })).toHaveLength(1);
   });
+  test('a ride whose time is not sure is none of a window, whoever rode after it', () => {
+    const rides = [0, 300, 600, 900].map((s, n) => later(s, { uncertaintyMs: n === 1 ? 1_800_000 : 0 }));
+    expect(seriesOnVehicle(rides, rule)).toEqual([]);
+    expect(seriesOnVehicle([...rides, later(1200)], rule)[0]?.evidence).toMatchObject({ ridesInWindow: 4 });
+  });
   test('a finding names a hundred taps and counts all', () => {
     const [found] = series(130, 60);
     expect([found?.tapIds.length, found?.taps]).toEqual([100, 130]);
@@ -134,9 +119,10 @@ describe('rights that have ended', () => {
     validFromMs: 0,
     validUntilMs: T0,
     endReason: null,
+    deathMs: null,
     ...changes,
   });
-  const dead = [right({ endReason: 'death' })];
+  const dead = [right({ deathMs: T0 })];
   const graceS = RULES['use-after-death'].graceS;
   test('after death and a day and a half of grace, one finding for each day', () => {
     const used = (...taps: HuntTap[]) => useAfterDeath(taps, dead, RULES['use-after-death']);
@@ -152,9 +138,12 @@ describe('rights that have ended', () => {
       [2, 1],
       [1, 1],
     ]);
-    expect(useAfterDeath([later(graceS)], [right({ endReason: 'moved' })], RULES['use-after-death'])).toEqual(
-      [],
-    );
+    expect(useAfterDeath([later(graceS)], [right()], RULES['use-after-death'])).toEqual([]);
+  });
+  test('a right that had ended long before does not date the death', () => {
+    const pupil = right({ concessionId: 'pupil', validUntilMs: 0, deathMs: T0 });
+    const used = (at: number) => useAfterDeath([later(at)], [pupil], RULES['use-after-death']).length;
+    expect([used(graceS - 1), used(graceS)]).toEqual([0, 1]);
   });
   const claimed = (rights: RightSpan[], ...taps: HuntTap[]) =>
     claimAfterEnd(taps, rights, RULES['claim-after-end']).length;
@@ -166,6 +155,12 @@ describe('rights that have ended', () => {
   test('a prolonged right, another right, a death and a full fare are other matters', () => {
     expect(claimed([right(), right({ validFromMs: T0, validUntilMs: null })], later(10))).toBe(0);
     expect(claimed([right({ concessionId: 'student' })], later(10))).toBe(0);
+    // A right of one row opens the others of its category: whoever holds another one may ride by it.
+    expect(
+      claimed([right(), right({ concessionId: 'pensioner-trolley', validUntilMs: null })], later(10)),
+    ).toBe(0);
+    for (const nothing of ['residence:ternopil', 'used:pensioner:3:0'])
+      expect(claimed([right(), right({ concessionId: nothing, validUntilMs: null })], later(10))).toBe(1);
     expect(claimed(dead, later(10))).toBe(0);
     expect(claimed([right()], later(10, { claimed: false }))).toBe(0);
     expect(claimed([], later(10))).toBe(0);
@@ -268,6 +263,8 @@ describe('a silent validator', () => {
   test('a group is one boarding, a tap of its own ends the silence, one that may lie in it too', () => {
     expect(silent(neighbour(200, 60))).toEqual([]);
     expect(silent([...neighbour(60), later(30 * 61, { tapId: 'own' })])).toEqual([]);
+    // A repeated touch is no ride, and yet it was seen.
+    expect(silent([...neighbour(60), later(30 * 61, { ride: false })])).toEqual([]);
     expect(silent([...neighbour(60), later(40_000, { uncertaintyMs: 61_000 })])).toEqual([]);
   });
   test('nobody is accused without a share, and a share is known of other days only', () => {
@@ -280,6 +277,7 @@ describe('a silent validator', () => {
     expect(silent(neighbour(200), today)).toEqual([]);
   });
   test('service is the shift that a driver opened, on the vehicle that the city has assigned', () => {
+    const heard = new Map(['val-1', 'val-2'].map((id): [string, number] => [id, T0 + 90_000_000]));
     const bounds = { startOfMs: () => T0, endOfMs: () => T0 + 86_400_000 };
     const fact = (deviceId: string, vehicleId: string, validFromMs: number, validUntilMs: number | null) => ({
       ...{
@@ -297,13 +295,23 @@ describe('a silent validator', () => {
       ...{ directionId: null, fareDay: '2025-10-14', atMs, receivedAtMs: atMs },
     });
     const places = [fact('val-1', 'bus-1', 0, null), fact('val-2', 'bus-1', 0, T0 + 5000)];
-    const book = createServiceBook(places, [shift('open', T0 + 1000), shift('close', T0 + 9000)], bounds);
+    const book = createServiceBook(
+      places,
+      [shift('open', T0 + 1000), shift('close', T0 + 9000)],
+      bounds,
+      heard,
+    );
     expect(book.onRoute('T2', '2025-10-14')).toEqual([
       { deviceId: 'val-1', fromMs: T0 + 1000, untilMs: T0 + 9000 },
       { deviceId: 'val-2', fromMs: T0 + 1000, untilMs: T0 + 5000 },
     ]);
     expect([...book.severalDevices]).toEqual(['bus-1']);
-    const planned = createServiceBook(places, [shift('open', T0, 'plan')], bounds);
+    // Records of one may still be on their way, the other never told anything.
+    const late = createServiceBook(places, [shift('open', T0)], bounds, new Map([['val-1', T0 + 4000]]));
+    expect(late.onVehicle('bus-1', '2025-10-14')).toEqual([
+      { deviceId: 'val-1', fromMs: T0, untilMs: T0 + 4000 },
+    ]);
+    const planned = createServiceBook(places, [shift('open', T0, 'plan')], bounds, heard);
     expect(planned.onRoute('T2', '2025-10-14')).toEqual([]);
   });
 });

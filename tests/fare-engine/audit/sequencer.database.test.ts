@@ -7,6 +7,7 @@ import { formatVerifier, noteVerifier, parseNote, verifyNote } from '#contracts/
 import { createPool } from '#platform/postgres.ts';
 import { beginAuditLife } from '../../../fare-engine/adapters/audit-life.ts';
 import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequencer.ts';
+import { requireTransactionOrder } from '../../../fare-engine/adapters/transaction-order.ts';
 import { leafHash, rootOver } from '../../../fare-engine/audit/merkle.ts';
 import { exportLog } from '../../../fare-engine/export-log.ts';
 import { until } from '../../support/until.ts';
@@ -112,6 +113,49 @@ test('numbers what is committed and signs the root; nothing new, nothing signed'
   expect(last?.note).toContain(`\n301\n${rootOf([...leaves, 'later'])}\n`);
 });
 
+test('a server whose transaction numbers begin anew under a log that was copied into it is refused, not passed by', async () => {
+  const one = sequencer();
+  await writeAndSettle(['sealed']);
+  await one.turn();
+  // What a dump brings: the log stands where another server's counter was.
+  const copied = (2n ** 32n * 3n + 7n).toString();
+  await engine.admin.query('UPDATE fare.audit_tree SET last_xact = $1::text::xid8', [copied]);
+  await write(['never sealed before']);
+  const behind = { code: 'TRANSACTIONS_BEHIND', todo: expect.stringContaining('pg_resetwal -e 4 ') };
+  await expect(one.turn()).rejects.toMatchObject(behind);
+  await expect(requireTransactionOrder(one.pool)).rejects.toMatchObject(behind);
+  // Leaves that nobody has numbered yet bear numbers too.
+  await engine.admin.query("UPDATE fare.audit_tree SET last_xact = '0'");
+  await engine.admin.query("UPDATE fare.audit_leaf SET xact = $1::text::xid8 WHERE ref = 'sealed'", [copied]);
+  await expect(requireTransactionOrder(one.pool)).rejects.toMatchObject(behind);
+});
+
+test('whoever waited for the tree while another numbered goes on from there, and takes no number for one of another server', async () => {
+  const one = sequencer();
+  const other = new pg.Client({ connectionString: engine.database.url('fare_runtime') });
+  await other.connect();
+  try {
+    await other.query('BEGIN');
+    await other.query('SELECT FROM fare.audit_tree FOR UPDATE');
+    const turn = one.turn();
+    await until(async () => {
+      const waiting = await engine.admin.query(
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'test-audit' AND wait_event_type = 'Lock'",
+      );
+      return waiting.rowCount === 1 ? true : null;
+    });
+    // What the other numbers has committed after the first began to wait.
+    await write(['meanwhile']);
+    await other.query(
+      'UPDATE fare.audit_tree SET (last_xact, last_leaf_id) = (SELECT xact, leaf_id FROM fare.audit_leaf)',
+    );
+    await other.query('COMMIT');
+    expect(await turn).toBe(0);
+  } finally {
+    await other.end();
+  }
+});
+
 test('a leaf of a transaction that commits late is not skipped, and never gets an earlier number', async () => {
   const one = sequencer();
   const late = new pg.Client({ connectionString: engine.database.url('fare_runtime') });
@@ -197,6 +241,48 @@ test('portions of any size give the same tree', async () => {
     [1, '0', 2],
   ]);
 });
+
+test('two that lead at once, one of them given up in the midst of its turn, number each leaf once', async () => {
+  const [one, other] = [sequencer(), sequencer()];
+  await writeAndSettle(['first']);
+  expect(await one.turn()).toBe(1);
+  await writeAndSettle(texts('o', 300));
+  // The row of the tree is held: the leader's turn stands in its transaction, when its session of the lock dies.
+  const held = new pg.Client({ connectionString: engine.database.adminUrl });
+  await held.connect();
+  await held.query('BEGIN; SELECT * FROM fare.audit_tree FOR UPDATE');
+  try {
+    const turns = [one.turn()];
+    await waiting(1);
+    const { rowCount } = await engine.admin.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks
+       WHERE locktype = 'advisory' AND objid = $1 AND granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+      [0x6b76_6175],
+    );
+    expect(rowCount).toBe(1);
+    turns.push(other.turn());
+    await waiting(2);
+    await held.query('COMMIT');
+    expect((await Promise.all(turns)).toSorted((a, b) => a - b)).toEqual([0, 300]);
+  } finally {
+    await held.end();
+  }
+  const notes = await signed();
+  expect(notes.map(({ size }) => size)).toEqual([1, 301]);
+  expect(notes.at(-1)?.note).toContain(`\n301\n${rootOf(['first', ...texts('o', 300)])}\n`);
+});
+
+/** Until so many turns wait for the row of the tree. */
+async function waiting(many: number): Promise<void> {
+  await until(async () => {
+    const { rows } = await engine.admin.query<{ many: number }>(
+      `SELECT count(*)::int AS many FROM pg_stat_activity
+       WHERE datname = current_database() AND application_name = 'test-audit' AND wait_event_type = 'Lock'`,
+    );
+    return rows[0]?.many === many ? true : null;
+  });
+}
 
 test('one of two leads; when its session dies the other follows and numbers nothing twice', async () => {
   const [one, two] = [sequencer(), sequencer()];

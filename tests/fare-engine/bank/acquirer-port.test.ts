@@ -18,7 +18,7 @@ let overHttp: Acquirer;
 beforeAll(async () => {
   const keys = new Map([[ACQUIRER_KEY_ID, privateKey]]);
   sandbox = await startSandboxAcquirer({ keys, token: 'a-token', nowMs: () => NOW });
-  overHttp = createHttpAcquirer({ url: sandbox.url, token: sandbox.token, timeoutMs: 2000 });
+  overHttp = createHttpAcquirer({ url: sandbox.url, token: sandbox.token, timeoutMs: 20_000 });
 });
 afterAll(() => sandbox.stop());
 
@@ -120,14 +120,26 @@ test('answers without their form, cut wires, overload and a wrong login are told
   expect(await overHttp.status('bad-2')).toBeNull();
   sandbox.misbehaviour.overload = 1;
   await expect(overHttp.authorise(charge('bad-3'))).rejects.toBeInstanceOf(AcquirerSilent);
-  const stranger = createHttpAcquirer({ url: sandbox.url, token: 'another', timeoutMs: 2000 });
+  const stranger = createHttpAcquirer({ url: sandbox.url, token: 'another', timeoutMs: 20_000 });
   const refusal = await stranger.authorise(charge('bad-4')).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(AcquirerRefused);
   expect(String(refusal)).not.toContain('another');
+  // What was done before the login went wrong is not taken for never done: nobody gives it back a second time.
+  await overHttp.authorise(charge('bad-6'));
+  await expect(stranger.status('bad-6')).rejects.toBeInstanceOf(AcquirerSilent);
   const hasty = createHttpAcquirer({ url: sandbox.url, token: sandbox.token, timeoutMs: 20 });
   sandbox.misbehaviour.latencyMs = 200;
   await expect(hasty.authorise(charge('bad-5'))).rejects.toBeInstanceOf(AcquirerSilent);
   sandbox.misbehaviour.latencyMs = 0;
+});
+
+test('a list of chargebacks that is longer than any may be is named, the others are read', async () => {
+  for (let n = 0; n < 100; n += 1)
+    sandbox.books.inventChargeback('r'.repeat(n === 99 ? 130_000 : 9), 5n, 'UAH', '2025-10-14');
+  expect((await overHttp.chargebacks(0)).unread?.problem).toBe(
+    'the list after 0 is longer than 131072 bytes',
+  );
+  expect(await overHttp.chargebacks(100)).toEqual({ chargebacks: [], malformed: [], full: false });
 });
 
 test('data that were sealed for another, or changed, are refused; an expired card is code 54; the bank tells the PAR', async () => {
@@ -153,7 +165,7 @@ test('a sandbox with a journal knows in its next life what it did in this one', 
     journalFile: join(folder.path, 'acquirer.jsonl'),
   };
   const first = await startSandboxAcquirer(options);
-  const ask = (at: SandboxAcquirer) => createHttpAcquirer({ url: at.url, token: 'j', timeoutMs: 2000 });
+  const ask = (at: SandboxAcquirer) => createHttpAcquirer({ url: at.url, token: 'j', timeoutMs: 20_000 });
   const answer = await ask(first).authorise(charge('life-1'));
   await first.stop();
   const second = await startSandboxAcquirer(options);

@@ -30,15 +30,7 @@ const FIRST = Date.UTC(2025, 9, 14, 6);
 const dayOf = (n: number): string => new Date(FIRST + n * DAY_MS).toISOString().slice(0, 10);
 const at = (day: number, hour = 0): number => FIRST + day * DAY_MS + hour * HOUR_MS;
 
-async function denied(n: number): Promise<string> {
-  const { rows } = await rig.engine.admin.query<{ word: string }>(
-    `SELECT action || ' ' || coalesce(reason, '') AS word FROM fare.deny_entry WHERE token_id = $1
-     ORDER BY known_from_ms DESC LIMIT 1`,
-    [token(n)],
-  );
-  return rows[0]?.word.trim() ?? 'never';
-}
-
+const denied = (n: number): Promise<string> => rig.denied(n);
 const rider = (n: number): Promise<bigint> => rig.balance(`rider:${derivedAccountId(token(n))}`);
 
 test('a day of rides is asked about at once, charged once after its close, and stands at the acquirer in the ledger', async () => {

@@ -100,6 +100,41 @@ describe('the acquirer', () => {
   });
 });
 
+test('lines of several files say in which they stand; parts that were charged back are told apart by their amount', () => {
+  const back = (at: number, minor: bigint) => clearing(at, 'c1', minor, 0n, 'chargeback');
+  const ledger = {
+    ...LEDGER,
+    clearing: [move('c1', 300n, { kind: 'chargeback' }), move('c1', 200n, { kind: 'chargeback' })],
+  };
+  expect(reasons(ledger, { clearing: [back(2, 200n), back(3, 300n)] })).toEqual([]);
+  const found = reconcileMoney(
+    ledger,
+    {
+      clearing: [
+        { ...back(2, 200n), file: 'a.csv' },
+        { ...back(2, 301n), file: 'b.csv' },
+      ],
+    },
+    RULES,
+  );
+  expect(found).toEqual([
+    {
+      ...{ book: 'clearing', file: 'b.csv', line: 2, reference: 'c1', reason: 'amount' },
+      ...{ expectedMinor: 300n, foundMinor: 301n },
+    },
+  ]);
+});
+
+test('a payout is held against a file that was given, and against no other', () => {
+  const { statement, provider, tills } = FILES;
+  const wrong = statement.map((one) => ({ ...one, amountMinor: one.amountMinor + 1n }));
+  expect(reasons(LEDGER, { provider, tills, statement })).toEqual([]);
+  expect(reasons(LEDGER, { statement: wrong })).toEqual([]);
+  expect(reasons(LEDGER, { provider, statement: wrong })).toEqual([
+    'statement:3 payout-amount pay-2025-10-14 4950/4951',
+  ]);
+});
+
 test('provider, tills and statement: missing, other sums, twice', () => {
   const [top] = FILES.provider as [(typeof FILES.provider)[number]];
   expect(reasons(LEDGER, { provider: [] })).toEqual(['provider:null missing-in-file top-1 5000/null']);
@@ -110,7 +145,7 @@ test('provider, tills and statement: missing, other sums, twice', () => {
         { ...top, line: 3 },
       ],
     }),
-  ).toEqual(['provider:2 amount top-1 5000/5001', 'provider:3 duplicate top-1 null/5000']);
+  ).toEqual(['provider:2 duplicate top-1 null/5001']);
   const [till] = FILES.tills as [(typeof FILES.tills)[number]];
   expect(reasons(LEDGER, { tills: [{ ...till, amountMinor: 9_900n }] })).toEqual([
     'tills:2 amount kiosk-7 10000/9900',
@@ -164,7 +199,7 @@ test('files are read as they are documented; a line without its form is named', 
     expect(
       readTills(write('t.csv', `till,day,amount_minor,currency\nkiosk-7,${DAY},-5,UAH\n`))[0]?.amountMinor,
     ).toBe(-5n);
-    expect(readStatement(write('s.csv', 'booked_on,reference,amount_minor,currency\n'))).toEqual([]);
+    expect(readStatement(write('s.csv', 'booked_on,reference,amount_minor,currency\n')).lines).toEqual([]);
     for (const [text, at] of [
       [`${head}${DAY},clearing,c1,28.00,UAH,25\n`, 'line 2: amount_minor'],
       [`${head}${DAY},gift,c1,28,UAH,25\n`, 'line 2: kind'],

@@ -1,26 +1,39 @@
 /** A month's claims on a real PostgreSQL: drafted, objected to, corrected, agreed to; late rides in the next one; a bundle that verifies alone. */
-import { generateKeyPairSync } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { formatVerifier, noteVerifier, parseVerifier, signNote } from '#contracts/signed-note.ts';
-import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
-import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequencer.ts';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import {
-  tapRow as csvTap,
-  linesCsv,
-  manifestText,
-  sha256Of,
-  TAP_COLUMNS,
-} from '../../../fare-engine/claims/bundle-text.ts';
-import { parseClaim } from '../../../fare-engine/claims/claim-text.ts';
-import { claimsKeyName, verifyBundle } from '../../../fare-engine/claims/verify-bundle.ts';
-import { exportClaim } from '../../../fare-engine/export-claim.ts';
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { formatVerifier, noteVerifier } from '#contracts/signed-note.ts';
+import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+import * as auditCommand from '../../../cli/commands/audit.ts';
+import * as claimsCommand from '../../../cli/commands/claims.ts';
+import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequencer.ts';
 import type { SettlementTerms } from '../../../fare-engine/settle-commands.ts';
-import { ED25519_DEVELOPMENT } from '../../../fare-engine/settlement/signature-schemes.ts';
+import {
+  type ClaimAct,
+  claimStatement,
+  ED25519_DEVELOPMENT,
+} from '../../../fare-engine/settlement/signature-schemes.ts';
+import { windowEntries } from '../../../fare-engine/settlement/window.ts';
+import { randomOf } from '../../../simulators/city/random.ts';
+import { runCommand } from '../../support/command-io.ts';
+import { until } from '../../support/until.ts';
 import { tapRow, token } from '../support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
+import { type LaidDecision, layDecisions } from '../support/laid-decisions.ts';
 import { moneyPricer } from '../support/money-pricer.ts';
 import { command } from '../support/submit.ts';
 
+const TERNOPIL = join(import.meta.dirname, '../../../cities/ternopil');
 const MORNING = Date.UTC(2025, 9, 14, 6);
 const names = (text: string) => ({ uk: text, en: text, de: text, pl: text });
 const party = (text: string) => ({ names: names(text), signs: names(text) });
@@ -57,8 +70,43 @@ const terms: SettlementTerms = {
 const CLAIM = '2025-10:tet:city-budget:UAH';
 
 let city: EngineDatabase;
-const say = (kind: string, payload: object) =>
+const obey = (kind: string, payload: object) =>
   command(city, kind as never, payload as never, undefined, terms);
+/** Of who was named for a side. */
+const signers = new Map<string, { signerId: string; privateKey: KeyObject }>();
+const ACTS: Record<string, string> = {
+  'submit-claim': 'submit',
+  'object-claim': 'object',
+  'answer-objection': 'answer',
+  'agree-claim': 'agree',
+};
+type ClaimOf = { claimId: string; version: number; side: 'department' | 'carrier' };
+/** A command; what a side says of a claim is signed by who was named for it. */
+async function say(kind: string, payload: Record<string, unknown>): Promise<string> {
+  const act = ACTS[kind];
+  const signer = signers.get(payload['side'] as string);
+  if (act === undefined || signer === undefined) return obey(kind, payload);
+  const sha256 = (await newest(payload['claimId'] as string))?.sha256 ?? '';
+  const statement = claimStatement({ ...(payload as unknown as ClaimOf), sha256 }, {
+    ...payload,
+    act,
+  } as ClaimAct);
+  const signature = sign(null, Buffer.from(statement), signer.privateKey).toString('base64');
+  return obey(kind, { signerId: signer.signerId, signature, ...payload });
+}
+async function name(side: 'department' | 'carrier'): Promise<void> {
+  const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+  const signerId = await obey('name-signer', {
+    side,
+    ...(side === 'carrier' ? { carrierId: 'tet' } : {}),
+    name: side,
+    scheme: 'ed25519-development',
+    publicKey: publicKey.export({ type: 'spki', format: 'pem' }),
+    validFromMs: 0,
+    who: 'О. Бойко',
+  });
+  signers.set(side, { signerId, privateKey });
+}
 const drain = () => city.drain({ deps: city.deps(moneyPricer(3000n)) });
 const ride = (seq: number, atMs: number) =>
   tapRow({ device: 'val-1', vehicleId: 'bus-1', seq, atMs, token: token(9) });
@@ -83,6 +131,8 @@ async function closeMonth(period: string, at: string, lastDay: string): Promise<
 
 beforeAll(async () => {
   city = await openEngineDatabase();
+  await name('department');
+  await name('carrier');
   await say('assign-vehicle', { vehicleId: 'bus-1', carrierId: 'tet', validFromMs: 0 });
   await say('assign-device', { deviceId: 'val-1', vehicleId: 'bus-1', validFromMs: 0 });
   await say('link-medium', { tokenId: token(9), accountId: 'person-9', validFromMs: 0 });
@@ -133,6 +183,18 @@ test('sides object, answer and agree: nobody answers himself, no line gets more 
   };
   await say('object-claim', objection);
   expect(await refused()).toBe('CLAIM_NOT_SUBMITTED');
+  // What was signed is another side's, by another's key, or by somebody whom nobody named.
+  const { signerId } = signers.get('carrier') as { signerId: string };
+  const others = signers.get('department') as { signerId: string };
+  const signature = Buffer.alloc(64).toString('base64');
+  const forged = async (change: object) => {
+    await say('submit-claim', { ...of, ...carrier, ...change });
+    return refused();
+  };
+  expect(await forged({ signature })).toBe('SIGNATURE_INVALID');
+  expect(await forged({ signerId: others.signerId })).toBe('SIGNER_UNKNOWN');
+  expect(await forged({ ...department, signerId })).toBe('SIGNER_UNKNOWN');
+  expect(await forged({ signature: undefined })).toBe('COMMAND_MALFORMED');
   await say('submit-claim', { ...of, ...carrier });
   await say('submit-claim', { ...of, ...carrier });
   expect(await refused()).toBe('CLAIM_ALREADY_SUBMITTED');
@@ -196,6 +258,11 @@ test('sides object, answer and agree: nobody answers himself, no line gets more 
   expect(await refused()).toBe('CLAIM_AGREED');
   await say('submit-claim', { ...of, claimId: 'none', ...carrier });
   expect(await refused()).toBe('CLAIM_UNKNOWN');
+  const { rows: signed } = await city.admin.query(
+    'SELECT act, side, qualified, version FROM fare.claim_signature ORDER BY known_from_ms, act, side, version',
+  );
+  expect(signed).toHaveLength(7);
+  expect(signed.every(({ qualified }) => qualified === false)).toBe(true);
 });
 
 test('what came after the close is in the next claim, under its own month, with the correction that waited', async () => {
@@ -215,72 +282,110 @@ test('what came after the close is in the next claim, under its own month, with 
   expect([text.corrections[0].minor, text.claimedMinor]).toEqual(['200', '1280']);
 });
 
-test('a bundle verifies with its files and the key of the log alone, and the first misfit is named', async () => {
+test('the command writes a bundle that verifies with its files and the key of the log alone, and names nobody', async () => {
   const origin = 'kvytok.example/test';
   const { privateKey } = generateKeyPairSync('ed25519');
   const sequencer = createAuditSequencer(city.pool, { origin, privateKeys: [privateKey] }, city.clock);
+  const dir = mkdtempSync(join(tmpdir(), 'kvytok-claim-'));
+  const env = { KVYTOK_POSTGRES_URL: city.database.url('auditor_runtime'), KVYTOK_CITY_DIR: TERNOPIL };
+  const kvytok = (...args: string[]) => runCommand(auditCommand, args, '', dir, env);
   try {
+    writeFileSync(join(dir, 'key.pem'), privateKey.export({ type: 'pkcs8', format: 'pem' }));
+    const ask = ['claim', 'tet', '2025-10', '--out', 'bundle', '--sign-key', 'key.pem'];
+    await expect(kvytok(...ask)).rejects.toMatchObject({ code: 'CLAIM_NOT_SEALED' });
     await sequencer.turn(1000);
+    await expect(kvytok(...ask, '--sign-key', 'no.pem')).rejects.toMatchObject({
+      code: 'CLAIM_KEY_UNREADABLE',
+    });
+    await expect(kvytok(...ask.with(1, 'mat'))).rejects.toMatchObject({ code: 'CLAIM_NOT_FOUND' });
+    expect(existsSync(join(dir, 'bundle.partial'))).toBe(false);
+    // Whatever another database of this server has open keeps the newest leaves from being signed.
+    const written = async () => {
+      await sequencer.turn(1000);
+      return kvytok(...ask);
+    };
+    const told = JSON.parse((await until(written, { what: 'a signed claim' })).stdout);
+    expect(told).toMatchObject({ claimId: CLAIM, version: 2, claimedMinor: '2160', taps: 3 });
+    await expect(kvytok(...ask)).rejects.toMatchObject({ code: 'CLAIM_BUNDLE_EXISTS' });
+    const bundle = join(dir, 'bundle');
+    const files = readdirSync(bundle).map((name) => readFileSync(join(bundle, name), 'latin1'));
+    expect(files.join('')).not.toMatch(/person-9|val-1|09:[0-9]*[1-9]/);
+    expect(readFileSync(join(bundle, 'taps.csv'), 'utf8')).toContain(
+      ',2025-10-14,2025-10-14T09:00+03:00,1,1200,',
+    );
+    const key = formatVerifier(noteVerifier(origin, 'log', privateKey));
+    const verified = JSON.parse((await kvytok('claim', 'verify', 'bundle', '--key', key)).stdout);
+    expect(verified).toMatchObject({ claimId: CLAIM, rides: 3, claimedMinor: '2160', taps: 3 });
+    // The next month's has one ride of this one, and the correction that waited.
+    await kvytok('claim', 'tet', '2025-11', '--out', 'next', '--sign-key', 'key.pem');
+    const next = JSON.parse((await kvytok('claim', 'verify', 'next', '--key', key)).stdout);
+    expect(next).toMatchObject({ rides: 1, claimedMinor: '1280', taps: 1 });
+    const list = (await runCommand(claimsCommand, ['list', '--period', '2025-10'], '', dir, env)).stdout;
+    expect(list).toContain(`${CLAIM}  v2  agreed`);
+    const objected = (await runCommand(claimsCommand, ['objections', CLAIM], '', dir, env)).stdout;
+    expect(objected).toContain('accepted: Так (І. Коваль), by -1080 in the new-version');
+    appendFileSync(join(bundle, 'taps.csv'), ' ');
+    await expect(kvytok('claim', 'verify', 'bundle', '--key', key)).rejects.toMatchObject({
+      code: 'CLAIM_BUNDLE_FILE',
+    });
+    await expect(kvytok('claim', 'verify', 'bundle')).rejects.toThrow('--key');
+    await expect(kvytok('claim', 'verify', 'none', '--key', key)).rejects.toThrow('cannot be read');
   } finally {
     await sequencer.stop();
+    rmSync(dir, { recursive: true });
   }
-  const key = parseVerifier(formatVerifier(noteVerifier(origin, 'log', privateKey)));
-  if (!key.ok) throw new Error('no key');
-  const exported = await exportClaim(
-    city.admin,
-    { period: '2025-10', carrierId: 'tet', fundingId: 'city-budget' },
-    'Europe/Kyiv',
-  );
-  const claim = parseClaim(JSON.parse(exported.bytes));
-  if (!claim.ok) throw new Error('no claim');
-  const texts: Record<string, string> = {
-    'claim.json': exported.bytes,
-    'lines.csv': linesCsv(claim.value),
-    'taps.csv': `${TAP_COLUMNS.join(',')}\n${exported.taps.map(csvTap).join('')}`,
-    'objections.json': JSON.stringify(exported.objections),
-    'proofs.ndjson': exported.proofs.map((proof) => `${JSON.stringify(proof)}\n`).join(''),
-    'claim.proof': exported.claimProof,
-    checkpoint: exported.checkpoint,
-    'claim.pdf': '%PDF',
-  };
-  const verdict = async (changed: Record<string, string>, resign = true) => {
-    const files: Record<string, string> = { ...texts, ...changed };
-    const signed = resign ? files : texts;
-    const list = Object.keys(signed)
-      .sort()
-      .map((name) => ({ name, sha256: sha256Of(signed[name] as string) }));
-    const text = manifestText({ claimId: claim.value.claimId, version: claim.value.version, files: list });
-    files['manifest'] = `${text}\n${signNote(text, { name: claimsKeyName(origin), privateKey })}`;
-    const read = async (name: string) => (files[name] === undefined ? null : Buffer.from(files[name]));
-    const found = await verifyBundle(read, Object.keys(files), [key.value]);
-    return found.ok ? 'holds' : found.code;
-  };
-  const json = JSON.stringify(texts) + Object.values(texts).join('');
-  expect(json).not.toContain('person-9');
-  expect(json).not.toContain('val-1');
-  expect(await verdict({})).toBe('holds');
-  expect(await verdict({ 'taps.csv': `${texts['taps.csv']} ` }, false)).toBe('CLAIM_BUNDLE_FILE');
-  expect(await verdict({ 'extra.txt': 'x' }, false)).toBe('CLAIM_BUNDLE_FILE');
-  expect(await verdict({ 'lines.csv': 'x' })).toBe('CLAIM_BUNDLE_LINES');
-  expect(await verdict({ 'claim.json': '{}' })).toBe('CLAIM_BUNDLE_CLAIM');
-  expect(await verdict({ 'claim.json': exported.bytes.replace('"city"', '"citi"') })).toBe(
-    'CLAIM_BUNDLE_CLAIM',
-  );
-  expect(
-    await verdict({
-      'claim.json': exported.bytes.replace('О. Бойко', 'О. Бойка').replace('І. Коваль', 'І. Ковал'),
-    }),
-  ).toBe('CLAIM_BUNDLE_PROOF');
-  expect(await verdict({ 'objections.json': '[]' })).toBe('CLAIM_BUNDLE_TOTAL');
-  const rows = (texts['taps.csv'] as string).split('\n');
-  expect(await verdict({ 'taps.csv': [...rows.slice(0, 2), ...rows.slice(3)].join('\n') })).toBe(
-    'CLAIM_BUNDLE_AMOUNT',
-  );
-  expect(await verdict({ 'taps.csv': [...rows.slice(0, 2), rows[1], ...rows.slice(2)].join('\n') })).toBe(
-    'CLAIM_BUNDLE_TAPS',
-  );
-  expect(await verdict({ 'proofs.ndjson': '' })).toBe('CLAIM_BUNDLE_PROOF');
-  expect(await verdict({ checkpoint: exported.checkpoint.replace(/\d+\n/, '9\n') })).toBe(
-    'CLAIM_BUNDLE_SIGNATURE',
-  );
+});
+
+test('the entries of a window are what came in and went out, whatever superseded what in and outside of it', async () => {
+  const [client, days] = [await city.admin.connect(), ['2030-10-30', '2030-10-31', '2030-11-01']];
+  const XACT = 10_000_000_000n;
+  const random = randomOf(7, 1);
+  const written: LaidDecision[] = Array.from({ length: 12 }, (_, tap) => tap).flatMap((tap) => {
+    let xact = XACT + BigInt(random.below(3));
+    return Array.from({ length: 1 + random.below(4) }, (__, before) => {
+      xact += BigInt(random.below(4));
+      const [day, claimed] = [random.pick(days), random.chance(0.7)];
+      return { tapId: `window-${tap}`, revision: before + 1, day, claimed, xact };
+    });
+  });
+  try {
+    await client.query('BEGIN');
+    await layDecisions(client, written);
+    const period = { id: '2030-10', fromDay: '2030-10-01', untilDay: '2030-11-01' };
+    for (let round = 0; round < 30; round++) {
+      const [floor, at] = [XACT + BigInt(random.below(4)), XACT + BigInt(4 + random.below(3))];
+      const cut = at + BigInt(random.below(6));
+      const first = round % 3 === 0;
+      const settled = {
+        period: '2030-09',
+        untilDay: '2030-10-31',
+        untilMs: 0,
+        floorXact: `${floor}`,
+        xact: `${at}`,
+      };
+      const before = first ? null : settled;
+      const taken = (xact: bigint, day: string): boolean =>
+        day < period.untilDay &&
+        xact < cut &&
+        (first || (xact >= floor && !(day < settled.untilDay && xact < at)));
+      const net = new Map<string, number>();
+      for (const { tapId, revision, day, claimed, xact } of written) {
+        const next = written.find((one) => one.tapId === tapId && one.revision === revision + 1);
+        const sign = Number(taken(xact, day)) - Number(next !== undefined && taken(next.xact, day));
+        if (claimed && sign !== 0) net.set(`${tapId} ${revision}`, sign);
+      }
+      const window = { period, untilMs: 0, before, cutXact: `${cut}` };
+      const { rows } = await client.query<{ tapId: string; revision: number; sign: number }>(
+        windowEntries(window),
+      );
+      const found = rows
+        .filter(({ tapId }) => tapId.startsWith('window-'))
+        .map(({ tapId, revision, sign }) => [`${tapId} ${revision}`, sign]);
+      expect(new Map(found as [string, number][])).toEqual(net);
+      expect(found).toHaveLength(net.size);
+    }
+  } finally {
+    await client.query('ROLLBACK');
+    client.release();
+  }
 });

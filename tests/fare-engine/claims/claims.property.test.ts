@@ -10,9 +10,10 @@ import {
 import type { ClaimDraft, ClaimEntry, ClaimTap } from '../../../fare-engine/claims/model.ts';
 import { Headroom, roundUnits } from '../../../fare-engine/claims/money.ts';
 import { nextPeriod, parsePeriod, type SettlementPeriod } from '../../../fare-engine/settlement/period.ts';
+import { cases } from '../../support/properties.ts';
 
 const OCTOBER = parsePeriod('2025-10') as SettlementPeriod;
-const runs = { numRuns: 1000 };
+const runs = cases();
 const CARRIERS = ['tet', 'mat', null];
 const rule = fc.record({
   basis: fc.constantFrom('fare_difference', 'rate', 'fixed_monthly'),
@@ -88,7 +89,7 @@ const month = fc
   .map(([entries, a, b]) => ({ entries, rows: [row('city', a), row('state', b)] }));
 
 describe('claims of a month', () => {
-  test('lines are their taps: concession steps, rides and amounts add up, what is left out is told', () =>
+  test('lines are their taps: concession steps, rides and amounts add up, what is left out is told [group 12]', () =>
     fc.assert(
       fc.property(month, ({ entries, rows }) => {
         const made = claims(entries, rows);
@@ -139,7 +140,7 @@ describe('claims of a month', () => {
       runs,
     ));
 
-  test('no rule asks for more than its limit; earlier rides are paid before later ones; each tap is in one claim', () =>
+  test('no rule asks for more than its limit; earlier rides are paid before later ones; each tap is in one claim [group 12]', () =>
     fc.assert(
       fc.property(month, ({ entries, rows }) => {
         const made = claims(entries, rows);

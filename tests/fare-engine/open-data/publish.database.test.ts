@@ -134,7 +134,9 @@ test('the next day comes when it has settled, with plain tariffs where they are 
   expect(await publish('--tariffs')).toMatchObject({ version: 3, days: 2, settledTo: '2025-10-15' });
   // Twelve on one route and nobody elsewhere: every cell is hidden, and the total with them.
   expect(line('v3/rides-by-day.csv', '2025-10-15')).toBe('2025-10-15,,,UAH,true');
-  const { tariffs } = JSON.parse(file('v3/tariffs.json'));
+  const { tariffs, licence } = JSON.parse(file('v3/tariffs.json'));
+  expect(licence.name).toBe('CC-BY-4.0');
+  expect(file('v3/README.md')).toMatch(/^# Тернопіль: .*менше 10 .*^# Ternopil: .*CC-BY-4\.0/ms);
   expect(tariffs.map((tariff: { versionId: string }) => tariff.versionId)).toContain('ternopil-2024-08-01');
   expect(readdirSync(join(OUT, 'v3/tariffs/ternopil-2024-08-01'))).toContain('fare_leg_rules.txt');
 });
@@ -142,6 +144,12 @@ test('the next day comes when it has settled, with plain tariffs where they are 
 test('one person who rides much is one person', async () => {
   await engine.admin.query(
     "UPDATE fare.decision SET account_id = 'p-one' WHERE route_id = 'T5' AND fare_day = '2025-10-14'",
+  );
+  // A driver's word may be anything; three of these fifteen paid nothing.
+  await rides('2025-10-14', '=HYPERLINK("x")', 15);
+  await engine.admin.query(
+    `UPDATE fare.decision SET rider_minor = 0, transfer_minor = gross_minor WHERE tap_id IN (
+       SELECT tap_id FROM fare.decision WHERE route_id LIKE '=%' ORDER BY tap_id LIMIT 3)`,
   );
   const other = join(folder, 'other');
   await runCommand({ run }, ['--out', other, '--from', '2025-10-14', '--to', '2025-10-14'], '', folder, {
@@ -151,11 +159,14 @@ test('one person who rides much is one person', async () => {
   expect(readFileSync(join(other, 'v1/rides-by-route-day.csv'), 'utf8')).toContain(
     '2025-10-14,T5,,,UAH,true',
   );
+  const csv = readFileSync(join(other, 'v1/rides-by-route-day.csv'), 'utf8');
+  expect(csv).not.toContain('HYPERLINK');
+  expect(csv).toContain('\n2025-10-14,,15,,UAH,true\n');
 });
 
 test('a version that was touched stops everything', async () => {
   writeFileSync(join(OUT, 'v3/rides-by-day.csv'), 'service_date\nx\n');
   await expect(publish()).rejects.toMatchObject({ code: 'OPEN_DATA_UNREADABLE' });
   await expect(publish('--from', '2025-11-02')).rejects.toThrow(/--to lies before/);
-  await expect(publish('--from', 'soon')).rejects.toThrow(/is no date/);
+  await expect(publish('--from', 'soon')).rejects.toThrow(/--from takes a date/);
 });

@@ -14,6 +14,8 @@ const day = (...riders: number[]): DayCell[] =>
     routeId: `R${at}`,
     riders: count,
     people: count,
+    reducedPeople: 0,
+    fullPeople: count,
     amountMinor: BigInt(count) * 1200n,
   }));
 const shown = (published: PublishedDay) => published.cells.map((cell) => cell.riders);
@@ -82,6 +84,8 @@ const asCells = (list: { riders: number; alone: boolean; priceMinor: number }[])
     routeId: `R${String(at).padStart(2, '0')}`,
     riders,
     people: alone ? Math.min(riders, 3) : riders,
+    reducedPeople: 0,
+    fullPeople: riders,
     amountMinor: BigInt(riders * priceMinor),
   }));
 
@@ -182,5 +186,40 @@ describe('a day that was published before', () => {
     const nothing = suppressDay('d', day(3), MIN);
     expect([nothing.riders, shown(nothing)]).toEqual([null, [null]]);
     expect(correctDay(nothing, day(40), MIN).riders).toBe(40);
+  });
+});
+
+describe('an amount tells nothing of a few people', () => {
+  const cell = (reducedPeople: number, fullPeople: number, riders = 60): DayCell => ({
+    ...{ routeId: 'R1', riders, people: riders, reducedPeople, fullPeople, amountMinor: 500n },
+  });
+  const other = (): DayCell => ({ ...cell(0, 40, 40), routeId: 'R2' });
+  const amounts = (published: PublishedDay) => [
+    ...published.cells.map(({ amountMinor }) => amountMinor),
+    published.amountMinor,
+  ];
+  test.each([
+    ['nobody paid less', 0, 60, [500n, 500n, 1000n]],
+    ['one paid less', 1, 59, [null, 500n, null]],
+    ['nine paid less', 9, 51, [null, 500n, null]],
+    ['ten paid less', 10, 50, [500n, 500n, 1000n]],
+    ['ten paid in full', 50, 10, [500n, 500n, 1000n]],
+    ['nine paid in full', 51, 9, [null, 500n, null]],
+    ['all paid less', 60, 0, [null, 500n, null]],
+  ] as const)('%s', (_name, reduced, full, expected) => {
+    const published = suppressDay('d', [cell(reduced, full), other()], MIN);
+    expect(amounts(published)).toEqual(expected);
+    expect(published.riders).toBe(100);
+  });
+  test('what was withheld stays so in later versions, and what would tell is withheld from then on', () => {
+    const first = suppressDay('d', [cell(3, 57), other()], MIN);
+    const more = correctDay(first, [cell(30, 50, 80), other()], MIN);
+    expect([more.cells[0]?.riders, ...amounts(more)]).toEqual([80, null, 500n, null]);
+    const whole = suppressDay('d', [cell(0, 60), other()], MIN);
+    const tells = correctDay(whole, [cell(3, 77, 80), other()], MIN);
+    expect([tells.cells[0]?.riders, ...amounts(tells)]).toEqual([80, null, 500n, null]);
+    // A route that comes late is looked at in the same way.
+    const late = correctDay(whole, [cell(0, 60), other(), { ...cell(3, 57), routeId: 'R3' }], MIN);
+    expect(amounts(late)).toEqual([500n, 500n, null, null]);
   });
 });

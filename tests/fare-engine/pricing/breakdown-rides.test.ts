@@ -8,6 +8,7 @@ import { parseStateText, stateText } from '#pricing/state-text.ts';
 import { readTariffPackage } from '#pricing/tariff-package.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { filesOf } from '../../support/fare-feed.ts';
+import { cases } from '../../support/properties.ts';
 import {
   BREAKDOWN,
   CALENDAR,
@@ -264,7 +265,7 @@ describe('a breakdown that comes late', () => {
           expect(line.riderMinor - lossMinor).toBeLessThanOrEqual(without[i]?.riderMinor as bigint);
         });
       }),
-      { numRuns: 1000 },
+      cases(),
     );
   });
 });
@@ -297,7 +298,7 @@ describe('breakdowns at one price', () => {
           sum(priceDay(one, taps(false)).lines),
         );
       }),
-      { numRuns: 1000 },
+      cases(),
     );
   });
 });

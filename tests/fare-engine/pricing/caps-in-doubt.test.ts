@@ -9,6 +9,7 @@ import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
 import { capsFile, withCaps } from '../../support/money-tariff.ts';
 import { peakFiles } from '../../support/peak-tariff.ts';
 import { priceDays } from '../../support/price-days.ts';
+import { cases } from '../../support/properties.ts';
 import { CALENDAR, packageOf, tap, timelineOf } from '../../support/tariff.ts';
 
 const HOUR = 3_600_000;
@@ -102,7 +103,7 @@ describe('a tap that came too late to be charged', () => {
           priceDays(tariffs, inTime).map((line) => line.riderMinor),
         );
       }),
-      { numRuns: 1000 },
+      cases(),
     );
   });
 });

@@ -162,6 +162,11 @@ describe('caps.yaml', () => {
       'strategy optimal',
     ],
     ['a best reckoning of nothing', [{ ...day, strategy: 'optimal' }], 'in any order'],
+    [
+      'a best reckoning of a week',
+      [{ cap_id: 'week', window: 'week', cap_rides: 4, strategy: 'optimal' }],
+      'the best reckoning is one of a day',
+    ],
   ])('is refused for %s', (_what, rows, said) => {
     expect(problemsOf(...(rows as Record<string, unknown>[])).join('\n')).toContain(said);
   });

@@ -5,6 +5,7 @@ import type { FareFeed } from '#pricing/fares-v2/fare-feed.ts';
 import { boundariesWithin } from '#pricing/price-boundaries.ts';
 import { STEP_LANGUAGES, stepText } from '#pricing/step-text.ts';
 import { peakFiles } from '../../support/peak-tariff.ts';
+import { cases, LONG_RUN } from '../../support/properties.ts';
 import {
   CALENDAR,
   entitlement,
@@ -200,7 +201,7 @@ describe('borders within an interval', () => {
       fc.property(
         fc.constantFrom(...nights),
         fc.integer({ min: 0, max: 7200 }),
-        fc.integer({ min: 1, max: 3600 }),
+        fc.integer({ min: 1, max: LONG_RUN ? 3600 : 300 }),
         (night, fromS, lengthS) => {
           const fromMs = night + fromS * 1000;
           const untilMs = fromMs + lengthS * 1000;
@@ -210,7 +211,7 @@ describe('borders within an interval', () => {
           }
         },
       ),
-      { numRuns: 100 },
+      cases(),
     );
   });
 });

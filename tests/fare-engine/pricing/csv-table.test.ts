@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { parseAmount, parseGtfsDate, parseIsoDate, parseLocalTimeS } from '#pricing/gtfs/cells.ts';
+import {
+  parseAmount,
+  parseGtfsDate,
+  parseIsoDate,
+  parseLocalTimeS,
+  parseZonedInstant,
+} from '#pricing/gtfs/cells.ts';
 import { parseCsvTable } from '#pricing/gtfs/csv-table.ts';
 
 const table = (text: string) => parseCsvTable('x.txt', Buffer.from(text, 'utf8'));
@@ -28,6 +34,16 @@ describe('a GTFS text file', () => {
     const { table: t } = table('id,name,amount\n1,"a, b",12x\n');
     const p = t.problemAt('TARIFF_VALUE_INVALID', t.rows[0] ?? null, 'amount', 'error', 'm', 'h');
     expect(p).toMatchObject({ file: 'x.txt', line: 2, column: 10 });
+  });
+
+  it('takes spaces and tabs around the only column for what they are, and tells of them between two', () => {
+    for (const header of ['area_id', ' area_id\t', '"area_id"\t', 'area_id \t '])
+      expect(table(`${header}\n x\t\n`), header).toMatchObject({
+        table: { rows: [{ values: ['x'] }] },
+        problems: [],
+      });
+    for (const header of ['area_id\tname', '"area_id"\t"name"', 'area_id;name', 'area_id|name\t'])
+      expect(table(`${header}\nx\n`).problems, header).toMatchObject([{ line: 1, severity: 'error' }]);
   });
 
   it('refuses a column that occurs twice, at its place', () => {
@@ -78,6 +94,10 @@ describe('cells', () => {
     ['2950.5', 'COP', 295_050n],
     ['1.0000', 'CLF', 10_000n],
     ['999999999999.99', 'UAH', 99999999999999n],
+    ['.50', 'UAH', 50n],
+    ['-.5', 'UAH', -50n],
+    ['8.', 'UAH', 800n],
+    ['0.', 'JPY', 0n],
   ])('%s %s is %s minor units', (text, currency, minor) => {
     expect(parseAmount(text, currency)).toMatchObject({ ok: true, amountMinor: minor });
   });
@@ -85,7 +105,7 @@ describe('cells', () => {
   it('refuses what is no decimal and what has more places than the currency', () => {
     expect(parseAmount('1.005', 'UAH')).toEqual({ ok: false, reason: 'too-many-decimals' });
     expect(parseAmount('1.5', 'JPY')).toEqual({ ok: false, reason: 'too-many-decimals' });
-    for (const text of ['', '1,50', '1e3', '.5', '5.', '0x10', 'NaN', ' 1'])
+    for (const text of ['', '1,50', '1e3', '.', '-.', '+', '1.2.3', '0x10', 'NaN', ' 1'])
       expect(parseAmount(text, 'UAH')).toEqual({ ok: false, reason: 'not-a-number' });
   });
 
@@ -95,6 +115,20 @@ describe('cells', () => {
     expect(parseLocalTimeS('24:00:01')).toBeUndefined();
     expect(parseGtfsDate('20240229')).toBe(parseIsoDate('2024-02-29'));
     expect(parseGtfsDate('20230229')).toBeUndefined();
-    expect(parseIsoDate('2024-13-01')).toBeUndefined();
+    for (const date of ['2024-13-01', '2024-00-10', '2024-01-00', '0024-01-01'])
+      expect(parseIsoDate(date), date).toBeUndefined();
+  });
+
+  it('reads instants that name their zone, on dates that exist', () => {
+    expect(parseZonedInstant('2024-02-29T24:00Z')).toBe(Date.UTC(2024, 2, 1));
+    expect(parseZonedInstant('2024-02-29T12:00:00.5+02:00')).toBe(Date.UTC(2024, 1, 29, 10, 0, 0, 500));
+    for (const text of [
+      '2025-02-29T00:00Z',
+      '2025-04-31T00:00:00+03:00',
+      '2025-02-28T25:00Z',
+      '2025-02-28',
+      '',
+    ])
+      expect(parseZonedInstant(text), text).toBeUndefined();
   });
 });

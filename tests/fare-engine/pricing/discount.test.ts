@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { discountedMinor } from '#pricing/discount.ts';
+import { cases } from '../../support/properties.ts';
 import { packageOf } from '../../support/tariff.ts';
 
 const [row] = packageOf().concessions;
@@ -56,7 +57,7 @@ describe('the price after a concession', () => {
           expect(off < BigInt(unit) * 10_000n && -off < BigInt(unit) * 10_000n).toBe(true);
         },
       ),
-      { numRuns: 1000 },
+      cases(),
     );
   });
 });

@@ -6,7 +6,9 @@ import {
   formatBundleLine,
   parseFactBundle,
 } from '#pricing/fact-bundle.ts';
+import { FARE_AT_MS_MAX, FARE_AT_MS_MIN } from '#pricing/fare-day.ts';
 import { addToTotals, type BundleTotals, repriceBundle } from '#pricing/reprice-bundle.ts';
+import { hashPackage } from '#pricing/tariff-package.ts';
 import { filesOf } from '../../support/fare-feed.ts';
 import { entitlement, PACKAGE, tap } from '../../support/tariff.ts';
 
@@ -55,6 +57,26 @@ describe('a bundle of facts', () => {
     expect(last(T0 + 5)).toBe('b b1 ride 0');
   });
 
+  it('does not price by a package that was taken back, whether its bytes are there or not', () => {
+    const correction = filesOf({
+      ...PACKAGE,
+      'tariff.yaml': (PACKAGE['tariff.yaml'] as string)
+        .replace('version_id: test-1', 'version_id: test-2')
+        .replace('valid_from: 2026-01-01', 'valid_from: 2026-02-01'),
+      'fare_products.txt': (PACKAGE['fare_products.txt'] as string).replace('12.00', '99.00'),
+    });
+    const packages = [filesOf(PACKAGE), correction];
+    const hash = hashPackage(correction);
+    const withdrawal = { hash, versionId: 'test-2', knownFromMs: T0 - 86_400_000 * 40, statements: [] };
+    const first = (packs: typeof packages, ...back: (typeof withdrawal)[]) => {
+      const head = formatBundleHeader('Europe/Kyiv', '04:00', packs, new Map(), new Map(), back);
+      return priced(read([head, ...LINES.map(formatBundleLine)]))[0];
+    };
+    expect(first(packages)).toBe('a a1 ride 9900');
+    expect(first(packages, withdrawal)).toBe('a a1 ride 1200');
+    expect(first([filesOf(PACKAGE)], withdrawal)).toBe('a a1 ride 1200');
+  });
+
   it('adds up to what its lines say', () => {
     const totals = new Map<string, BundleTotals>();
     for (const line of repriceBundle(read([header, ...LINES.map(formatBundleLine)])))
@@ -93,6 +115,14 @@ describe('a bundle of facts', () => {
     expect(problem([header, `{"kind":"tap","x":"${'y'.repeat(1_100_000)}"}`])).toContain(
       'characters, at most',
     );
+  });
+
+  it('takes taps of all instants that have a date, and of no other', () => {
+    const at = (ms: number) => [header, formatBundleLine({ kind: 'tap', accountId: 'a', ...tap(ms) })];
+    for (const ms of [FARE_AT_MS_MIN, FARE_AT_MS_MAX])
+      expect([...repriceBundle(read(at(ms)))]).toHaveLength(1);
+    for (const ms of [FARE_AT_MS_MIN - 1, FARE_AT_MS_MAX + 1, -8.64e15, 8.64e15])
+      expect(problem(at(ms))).toContain('2: /fareAtMs');
   });
 
   it('refuses a tariff whose bytes were changed, and one that has errors', () => {

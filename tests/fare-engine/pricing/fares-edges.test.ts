@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ask, pricerOf, ride, totals } from '../../support/fare-feed.ts';
+import { cases, PROPERTY_RUNS } from '../../support/properties.ts';
 import { PACKAGE, packageOf, priceDay, tap, timelineOf } from '../../support/tariff.ts';
 
-const RUNS = { numRuns: Number(process.env['KVYTOK_PROPERTY_RUNS'] ?? 1000) };
+const RUNS = cases();
 
 const ZONES = ['Europe/Kyiv', 'America/New_York', 'Asia/Kathmandu', 'Pacific/Auckland', 'America/St_Johns'];
 const iso = (ms: number) => new Date(ms).toISOString();
@@ -32,7 +33,7 @@ describe('a transfer', () => {
     return made;
   };
 
-  it('holds to the last second of its limit, whatever clocks do, and in one direction', () => {
+  it('holds to the last second of its limit, whatever clocks do, and in one direction [group 9]', () => {
     fc.assert(
       fc.property(
         instants,
@@ -96,7 +97,7 @@ describe('a timeframe', () => {
       }),
       RUNS,
     );
-    expect(inside).toBeGreaterThan(RUNS.numRuns / 10);
+    expect(inside).toBeGreaterThan(PROPERTY_RUNS / 10);
   });
 
   it('a time told without an offset means what the wall showed, the first time where it came twice', () => {
@@ -123,7 +124,7 @@ describe('a tariff that changes on the way', () => {
   });
   const tariffs = timelineOf(before, after);
 
-  it('prices a journey by its first tap, and a new one by its own', () => {
+  it('prices a journey by its first tap, and a new one by its own [group 10]', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.integer({ min: -2400, max: 2400 }), fc.constantFrom(-1800, -1, 0, 1)),

@@ -14,13 +14,12 @@ import {
   type Row,
   referenceTotals,
 } from '../../support/fares-reference.ts';
+import { cases, PATIENCE, PROPERTY_RUNS, shuffled } from '../../support/properties.ts';
 import { filesOfRows, type Hand, randomFeed, randomHand, randomJourney } from '../../support/random-feed.ts';
 
 /** Cases of each property: a journey on a feed. Feeds are dear to read, so several journeys are tried on each. */
-const CASES = Number(process.env['KVYTOK_PROPERTY_RUNS'] ?? 1000);
 const PER_FEED = 8;
-const TIMEOUT_MS = 60_000 + CASES * 30;
-const RUNS = { numRuns: CASES / PER_FEED };
+const RUNS = cases(PER_FEED);
 const fourJourneys = fc.array(randomJourney, { minLength: 4, maxLength: 4 });
 const journeys = fc.array(randomJourney, { minLength: PER_FEED, maxLength: PER_FEED });
 
@@ -54,34 +53,36 @@ function engineTotals(
 }
 
 describe('a second pricer that tries every combination', () => {
-  it('agrees on each medium, two categories, and journeys in several currencies; lines and steps lead to totals', {
-    timeout: TIMEOUT_MS,
-  }, () => {
-    let priced = 0;
-    let mixed = 0;
-    fc.assert(
-      fc.property(randomFeed, fourJourneys, randomHand, (feed, list, hand) => {
-        const pricer = pricerOf(feed, hand);
-        for (const journey of list) {
-          for (const category of CATEGORIES) {
-            const answer = engineTotals(pricer, journey, category);
-            const named = feed['rider_categories.txt'] !== undefined;
-            const categories = category === null ? (named ? ['adult'] : []) : [category];
-            const expected = expectedTotals(feed, journey, Object.keys(answer.totals), categories);
-            mixed += Object.values(expected.lowest).filter((lowest) => lowest.size > 1).length;
-            priced += Object.values(answer.totals).filter((total) => total !== null).length;
-            expect({ ...answer.totals }).toEqual(expected.totals);
-            if (expected.currency !== undefined) expect(answer.currency).toBe(expected.currency);
-            for (const medium of Object.keys(answer.totals)) addsUp(answer, medium, journey.length);
+  it(
+    'agrees on each medium, two categories, and journeys in several currencies; lines and steps lead to totals',
+    PATIENCE,
+    () => {
+      let priced = 0;
+      let mixed = 0;
+      fc.assert(
+        fc.property(randomFeed, fourJourneys, randomHand, (feed, list, hand) => {
+          const pricer = pricerOf(feed, hand);
+          for (const journey of list) {
+            for (const category of CATEGORIES) {
+              const answer = engineTotals(pricer, journey, category);
+              const named = feed['rider_categories.txt'] !== undefined;
+              const categories = category === null ? (named ? ['adult'] : []) : [category];
+              const expected = expectedTotals(feed, journey, Object.keys(answer.totals), categories);
+              mixed += Object.values(expected.lowest).filter((lowest) => lowest.size > 1).length;
+              priced += Object.values(answer.totals).filter((total) => total !== null).length;
+              expect({ ...answer.totals }).toEqual(expected.totals);
+              if (expected.currency !== undefined) expect(answer.currency).toBe(expected.currency);
+              for (const medium of Object.keys(answer.totals)) addsUp(answer, medium, journey.length);
+            }
           }
-        }
-      }),
-      { numRuns: CASES / 4 },
-    );
-    // Otherwise the two would agree about nothing.
-    expect(priced).toBeGreaterThan(CASES / 4);
-    expect(mixed).toBeGreaterThan(0);
-  });
+        }),
+        cases(4),
+      );
+      // Otherwise the two would agree about nothing.
+      expect(priced).toBeGreaterThan(PROPERTY_RUNS / 4);
+      expect(mixed).toBeGreaterThan(0);
+    },
+  );
 });
 
 function addsUp(answer: QuoteAnswer, medium: string, legs: number): void {
@@ -123,7 +124,7 @@ function expectedTotals(
 }
 
 describe('whatever the feed', () => {
-  it('the order of rows and the names of ids do not matter', { timeout: TIMEOUT_MS }, () => {
+  it('the order of rows and the names of ids do not matter [group 7]', PATIENCE, () => {
     fc.assert(
       fc.property(randomFeed, journeys, fc.infiniteStream(fc.nat()), (feed, list, random) => {
         const renamed = Object.fromEntries(
@@ -144,45 +145,49 @@ describe('whatever the feed', () => {
     );
   });
 
-  it('one without priorities costs the same as one with every empty value written out', {
-    timeout: TIMEOUT_MS,
-  }, () => {
-    let compared = 0;
-    fc.assert(
-      fc.property(everywhere, journeys, (feed, list) => {
-        const plain = { ...feed, 'fare_leg_rules.txt': rulesOf(feed).map(withoutPriority) };
-        const expanded = { ...feed, 'fare_leg_rules.txt': expand(plain) };
-        const [short, long] = [pricerOf(plain), pricerOf(expanded)];
-        for (const journey of list.flatMap((legs) => [legs, ...legs.map((leg) => [leg])])) {
-          const { totals } = engineTotals(short, journey, null);
-          expect({ ...engineTotals(long, journey, null).totals }).toEqual({ ...totals });
-          if (Object.values(totals).some((total) => total !== null)) compared++;
-        }
-      }),
-      RUNS,
-    );
-    expect(compared).toBeGreaterThan(CASES / 4);
-  });
-
-  it('one more leg never costs less, where nothing is negative, replaced or joined', {
-    timeout: TIMEOUT_MS,
-  }, () => {
-    fc.assert(
-      fc.property(randomFeed, journeys, (feed, list) => {
-        const pricer = pricerOf(onlyAdding(inOneCurrency(feed)));
-        for (const journey of list.filter((legs) => legs.length > 1)) {
-          const all = engineTotals(pricer, journey, null).totals;
-          const fewer = engineTotals(pricer, journey.slice(0, -1), null).totals;
-          for (const [medium, total] of Object.entries(all)) {
-            if (total === null) continue;
-            expect(fewer[medium]).not.toBeNull();
-            expect(BigInt(total)).toBeGreaterThanOrEqual(BigInt(fewer[medium] as string));
+  it(
+    'one without priorities costs the same as one with every empty value written out [group 8]',
+    PATIENCE,
+    () => {
+      let compared = 0;
+      fc.assert(
+        fc.property(everywhere, journeys, (feed, list) => {
+          const plain = { ...feed, 'fare_leg_rules.txt': rulesOf(feed).map(withoutPriority) };
+          const expanded = { ...feed, 'fare_leg_rules.txt': expand(plain) };
+          const [short, long] = [pricerOf(plain), pricerOf(expanded)];
+          for (const journey of list.flatMap((legs) => [legs, ...legs.map((leg) => [leg])])) {
+            const { totals } = engineTotals(short, journey, null);
+            expect({ ...engineTotals(long, journey, null).totals }).toEqual({ ...totals });
+            if (Object.values(totals).some((total) => total !== null)) compared++;
           }
-        }
-      }),
-      RUNS,
-    );
-  });
+        }),
+        RUNS,
+      );
+      expect(compared).toBeGreaterThan(PROPERTY_RUNS / 4);
+    },
+  );
+
+  it(
+    'one more leg never costs less, where nothing is negative, replaced or joined [group 5]',
+    PATIENCE,
+    () => {
+      fc.assert(
+        fc.property(randomFeed, journeys, (feed, list) => {
+          const pricer = pricerOf(onlyAdding(inOneCurrency(feed)));
+          for (const journey of list.filter((legs) => legs.length > 1)) {
+            const all = engineTotals(pricer, journey, null).totals;
+            const fewer = engineTotals(pricer, journey.slice(0, -1), null).totals;
+            for (const [medium, total] of Object.entries(all)) {
+              if (total === null) continue;
+              expect(fewer[medium]).not.toBeNull();
+              expect(BigInt(total)).toBeGreaterThanOrEqual(BigInt(fewer[medium] as string));
+            }
+          }
+        }),
+        RUNS,
+      );
+    },
+  );
 });
 
 /** Feeds in which every stop has an area and every route a network: else nothing can be written out for them. */
@@ -237,13 +242,6 @@ function renameRow(row: Row): Row {
       return [column, isId ? rename(value) : value];
     }),
   );
-}
-
-function shuffled<T>(list: readonly T[], random: fc.Stream<number>): T[] {
-  return list
-    .map((value) => [random.next().value as number, value] as const)
-    .sort((a, b) => a[0] - b[0])
-    .map(([, value]) => value);
 }
 
 function rulesOf(feed: FeedRows): readonly Row[] {

@@ -196,6 +196,21 @@ describe('problems of a feed', () => {
     expect(found).toContain(expected);
   });
 
+  it.each([
+    ['Network_ID', 'network_id'],
+    ['netwrok_id', 'network_id'],
+    ['network id', 'network_id'],
+    ['rule_priorty', 'rule_priority'],
+    ['from_area', null],
+    ['network_name', null],
+    ['note', null],
+  ])('a column %s is told from %s', (column, meant) => {
+    const problems = feedProblems(PRODUCTS, { 'fare_leg_rules.txt': `fare_product_id,${column}\np1,x\n` });
+    expect(problems.map((p) => [p.code, p.line, p.column, p.severity, p.howToMend.split(/[ ,]/)[1]])).toEqual(
+      meant === null ? [] : [['TARIFF_VALUE_IGNORED', 1, 17, 'warning', meant]],
+    );
+  });
+
   it('a row of nothing but commas is a blank line', () => {
     const rules = { 'fare_leg_rules.txt': 'network_id,fare_product_id\nbus,p1\n,\n' };
     expect(feedProblems(PRODUCTS, rules)).toEqual([]);

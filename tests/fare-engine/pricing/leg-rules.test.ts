@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { isServiceDay } from '#pricing/fares-v2/match-timeframe.ts';
 import { parseIsoDate } from '#pricing/gtfs/cells.ts';
 import { ask, leg, pricerOf, totals } from '../../support/fare-feed.ts';
+import { cases, shuffled } from '../../support/properties.ts';
 
 const PRODUCTS = {
   'fare_products.txt': `
@@ -191,6 +192,19 @@ allday,,p2,3
     );
   });
 
+  it('use the zone of the station for its platforms', () => {
+    const stations = pricerOf(PRODUCTS, FRAMES, {
+      'stops.txt': `
+stop_id,stop_name,location_type,parent_station,stop_timezone
+hub,Hub,1,,Europe/Warsaw
+west,West,0,hub,
+b,B,,,
+`,
+    });
+    const ride = (at: string) => totals(stations, [leg('bus1', 'west', 'b', at, '2026-03-02T08:10Z')])[''];
+    expect([ride('2026-03-02T08:00+02:00'), ride('2026-03-02T07:30+02:00')]).toEqual(['800', '400']);
+  });
+
   it('knows the days of a service', () => {
     const service = pricer.feed.services.get('weekday');
     const day = (text: string) => parseIsoDate(text) as number;
@@ -226,22 +240,19 @@ describe('properties of leg rules', () => {
     ),
   );
 
-  it('the order of rows does not matter', () => {
+  it('the order of rows does not matter [group 7]', () => {
     fc.assert(
       fc.property(rows, fc.infiniteStream(fc.nat()), (list, random) => {
-        const shuffled = list
-          .map((r) => [random.next().value as number, r] as const)
-          .sort((a, b) => a[0] - b[0])
-          .map(([, r]) => r);
         const one = pricerOf(PRODUCTS, AREAS, { 'fare_leg_rules.txt': csv(list) });
-        const two = pricerOf(PRODUCTS, AREAS, { 'fare_leg_rules.txt': csv(shuffled) });
+        const two = pricerOf(PRODUCTS, AREAS, { 'fare_leg_rules.txt': csv(shuffled(list, random)) });
         for (const j of journeys) expect(ask(two, [j])).toEqual(ask(one, [j]));
       }),
-      { numRuns: 150 },
+      // A case is a journey on a feed: feeds are dear to read.
+      cases(journeys.length),
     );
   });
 
-  it('a feed without priorities equals the same feed with every empty value written out', () => {
+  it('a feed without priorities equals the same feed with every empty value written out [group 8]', () => {
     const networksAll = ['bus', 'tram', 'ferry'];
     const areasAll = ['x', 'y', 'z'];
     fc.assert(
@@ -267,7 +278,8 @@ describe('properties of leg rules', () => {
           expect(totals(two, [j])).toEqual(totals(one, [j]));
         }
       }),
-      { numRuns: 150 },
+      // A case is a journey on a feed: feeds are dear to read.
+      cases(journeys.length),
     );
   });
 });

@@ -11,6 +11,7 @@ import { loadFeed } from '../../../fare-engine/tariffs/load-feed.ts';
 import { loadTariffTimeline } from '../../../fare-engine/tariffs/load-tariff.ts';
 import { filesOf } from '../../support/fare-feed.ts';
 import { PACKAGE } from '../../support/tariff.ts';
+import { WHOLE } from '../../support/whole-tariff.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'kvytok-codes-'));
 afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -56,6 +57,11 @@ const FRAMES = {
   'calendar.txt':
     'service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nall,1,1,1,1,1,1,1,20260101,20261231\n',
 };
+const TAKES_BANK_CARDS = changed('tap-policy.yaml', 'wallet_card }', 'wallet_card, bank: bank_card }');
+const bankTerms = (from: string, to: string): Change => ({
+  ...TAKES_BANK_CARDS,
+  'bank-terms.yaml': (WHOLE['bank-terms.yaml'] as string).trimStart().replace(from, to),
+});
 const pays = (...rows: string[]): Change => ({
   'compensation.yaml': `compensation:\n${rows.map((row) => `  - { ${row}, valid_from: 2020-01-01, valid_to: null, act: order-1, article: п. 1 }\n`).join('')}${rows.length === 0 ? '  []\n' : ''}`,
 });
@@ -191,6 +197,11 @@ describe('each code, with its place', () => {
       ),
     ],
     ['TARIFF_COMPENSATION_GAP funding.yaml:2:5 warning', pays()],
+    [
+      'TARIFF_BANK_TERMS bank-terms.yaml:6:21 error',
+      bankTerms('retry_after_h: [24, 72]', 'retry_after_h: [24, 2160]'),
+    ],
+    ['TARIFF_BANK_TERMS_MISSING tap-policy.yaml:1:59 warning', TAKES_BANK_CARDS],
     [
       'TARIFF_SPLIT revenue-split.yaml:2:20 error',
       {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { candidateStops } from '#pricing/candidate-stops.ts';
 import { parseFactBundle } from '#pricing/fact-bundle.ts';
 import { stepText } from '#pricing/step-text.ts';
+import { cases } from '../../support/properties.ts';
 import { sharedData } from '../../support/shared-data.ts';
 import { PACKAGE, packageOf, priceDay, tap, ternopil, timelineOf } from '../../support/tariff.ts';
 
@@ -67,7 +68,9 @@ describe('a doubtful stop', () => {
     const timeline = await ternopil();
     const line = (stopUnsure: boolean) =>
       priceDay(timeline, [
-        tap('2025-10-14T12:00:00+03:00', { tapId: 't', routeId: 'T2', stopId: 'tsentr', stopUnsure }),
+        tap('2025-10-14T12:00:00+03:00', {
+          ...{ tapId: 't', vehicleId: 'v', routeId: 'T2', stopId: 'tsentr', stopUnsure },
+        }),
       ]);
     expect(line(true)).toEqual(line(false));
     for (const { pricer } of timeline.packages) expect(candidateStops(pricer.feed, 'municipal')).toEqual([]);
@@ -109,7 +112,7 @@ describe.skipIf(!zakroczym.found)(
           expect(paid(stopId, true)).toBe(least);
           expect(paid(stopId, false)).toBeGreaterThanOrEqual(least);
         }),
-        { numRuns: 60 },
+        cases(),
       );
     });
   },

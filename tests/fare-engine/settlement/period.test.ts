@@ -8,6 +8,7 @@ import {
   parsePeriod,
   periodOfDay,
 } from '../../../fare-engine/settlement/period.ts';
+import { cases } from '../../support/properties.ts';
 
 const TERNOPIL = { zone: 'Europe/Kyiv', dayStart: '04:00' };
 
@@ -53,7 +54,7 @@ describe('periods', () => {
         expect(nextPeriod(period).fromDay).toBe(period.untilDay);
         expect(lastDayOf(period) < period.untilDay).toBe(true);
       }),
-      { numRuns: 300 },
+      cases(),
     );
   });
 });

@@ -15,7 +15,7 @@ import {
 import { trialBalance } from '../../../fare-engine/trial-balance.ts';
 import { runCommand } from '../../support/command-io.ts';
 import { tapRow, token } from '../support/a-record.ts';
-import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
+import { calendar, type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
 import { moneyPricer } from '../support/money-pricer.ts';
 import { command } from '../support/submit.ts';
 
@@ -30,6 +30,15 @@ const RULES = [
   { fare_product_id: 'month', method: 'boardings', act: 'a', article: '1' },
   { cap_id: 'day-cap', method: 'boardings', act: 'a', article: '2' },
 ];
+const TERMS = [
+  {
+    fare_product_id: 'month',
+    kind: 'pass',
+    validity_amount: 1,
+    validity_unit: 'month',
+    validity_type: 'calendar',
+  },
+];
 const terms: SettlementTerms = {
   city: {
     id: 'test',
@@ -43,7 +52,14 @@ const terms: SettlementTerms = {
       carriers: { tet: party('Тет'), mat: party('Мат') },
     },
   },
-  tariffs: { at: () => ({ hash: 'a'.repeat(64), revenueSplit: RULES }) } as unknown as TariffTimeline,
+  tariffs: {
+    at: () => ({
+      hash: 'a'.repeat(64),
+      revenueSplit: RULES,
+      tariff: { zone: 'Europe/Kyiv' },
+      heldTerms: new Map(TERMS.map((term) => [term.fare_product_id, term])),
+    }),
+  } as unknown as TariffTimeline,
   schemes: [ED25519_DEVELOPMENT],
 };
 
@@ -217,7 +233,10 @@ test('what comes after the close falls into the next month, with the month it be
   const october = parsePeriod('2025-10') as NonNullable<ReturnType<typeof parsePeriod>>;
   const untilMs = Date.parse('2025-11-01T04:00+02:00');
   const again = (rules: typeof RULES) =>
-    previewSettlement(city.admin, october, untilMs, rules as SplitRule[]);
+    previewSettlement(city.admin, october, untilMs, rules as SplitRule[], {
+      tariffs: terms.tariffs,
+      calendar,
+    });
   expect(await again(RULES)).toMatchObject({ settled: { ok: true }, differing: [] });
   // By other rules it would have been another month.
   expect((await again([])).differing).toEqual(['mat', 'tet']);

@@ -9,7 +9,7 @@ import { RULES } from './engine-database.ts';
 import { type MemoryStore, memoryStore } from './memory-store.ts';
 
 function depsOn(store: MemoryStore, pricer: Pricer): WorkDeps {
-  return { store, pricer, rules: RULES, clock: manualClock(START), probe: noProbe };
+  return { store, pricer, rules: RULES, clock: manualClock(START), probe: noProbe, draw: () => 'drawn' };
 }
 
 /** Works until inbox, clocks and queue are empty. */

@@ -1,6 +1,7 @@
 /** What the any-order properties draw: records of two validators and facts around them, clocks that are wrong among them. */
 import fc from 'fast-check';
 import type { ClockEvidence } from '#contracts/record.ts';
+import { LONG_RUN } from '../../support/properties.ts';
 import { breakdownRow, clockSyncRow, type RowWish, shiftRow, tapRow, token } from './a-record.ts';
 import type { MemoryStore } from './memory-store.ts';
 
@@ -78,16 +79,17 @@ export const scenario: fc.Arbitrary<Scenario> = fc
         boot: fc.constantFrom(0, 0, 1, 2),
         offMinutes: fc.constantFrom(0, 3, -90, 1440, -2880, -29_000_000),
       }),
-      { minLength: 1, maxLength: 12 },
+      // Small ones find more in the same time; a long run has time for large ones.
+      { minLength: 1, maxLength: LONG_RUN ? 12 : 6 },
     ),
     syncs: fc.array(
       fc.record({
         minute: fc.integer({ min: 0, max: 3 * 24 * 60 }),
         bus: fc.integer({ min: 1, max: 2 }),
         boot: fc.integer({ min: 1, max: 2 }),
-        place: fc.integer({ min: 1, max: 14 }),
+        place: fc.integer({ min: 1, max: LONG_RUN ? 14 : 7 }),
       }),
-      { maxLength: 3 },
+      { maxLength: 2 },
     ),
     clocks: fc.array(
       fc.record({
@@ -117,11 +119,11 @@ export const scenario: fc.Arbitrary<Scenario> = fc
         action: fc.constantFrom('open' as const, 'close' as const),
         source: fc.constantFrom('driver' as const, 'plan' as const),
       }),
-      { maxLength: 4 },
+      { maxLength: 3 },
     ),
     breakdowns: fc.array(
       fc.record({
-        ofTap: fc.nat(11),
+        ofTap: fc.nat(LONG_RUN ? 11 : 5),
         afterMinutes: fc.constantFrom(0, 1, 2, 10, 90, 91),
         // Written down before its tap, whatever the clock said.
         before: fc.constantFrom(false, false, false, true),

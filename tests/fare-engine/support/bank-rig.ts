@@ -3,33 +3,15 @@ import { createLogger } from '#platform/logger.ts';
 import { noProbe, type Probe } from '#platform/probe.ts';
 import { type BankOffice, createBankOffice } from '../../../fare-engine/adapters/bank-office.ts';
 import { createHttpAcquirer } from '../../../fare-engine/adapters/http-acquirer.ts';
+import type { BankBooks } from '../../../fare-engine/adapters/postgres-bank.ts';
 import { workCommands } from '../../../fare-engine/adapters/postgres-commands.ts';
-import { bankTerms } from '../../../fare-engine/bank/bank-terms.ts';
 import { openCard } from '../../../simulators/acquirer/open-sealed.ts';
 import { type SandboxAcquirer, startSandboxAcquirer } from '../../../simulators/acquirer/sandbox.ts';
 import { type RowWish, tapRow, token } from './a-record.ts';
+import { BOOKS } from './bank-terms.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from './engine-database.ts';
 import { ACQUIRER_KEY_ID, acquirerKeys, sealedCard } from './sealed-card.ts';
 import { command } from './submit.ts';
-
-export const TERMS = bankTerms({
-  acquirerId: 'acq',
-  providerId: 'pay',
-  currency: 'UAH',
-  nominalMinor: '100',
-  nominalAgainAfterH: 336,
-  windowDays: 1,
-  gatherMinorMax: '6000',
-  creditWaitDays: 1,
-  retryAfterH: [24, 72],
-  writeOffAfterDays: 30,
-  codes: {
-    '43': { meaning: 'stolen', again: false },
-    '51': { meaning: 'not-enough-money', again: true },
-  },
-  firstRidesMinorMax: '3000',
-});
-export const BOOKS = { terms: TERMS, holders: { acquirerId: 'acq', providerId: 'pay' } };
 
 export interface BankRig {
   readonly engine: EngineDatabase;
@@ -52,17 +34,19 @@ export interface BankRig {
   close(fareDay: string): Promise<void>;
   /** Token, kinds of events and codes of all payments of card n. */
   story(n: number): Promise<string[]>;
+  /** The last word on card n of the deny list: `deny <reason>`, `allow`, `never`. */
+  denied(n: number): Promise<string>;
   /** Balances by account name; riders of card n as `rider`. */
   balance(account: string): Promise<bigint>;
   stop(): Promise<void>;
 }
 
-export async function openBankRig(): Promise<BankRig> {
+export async function openBankRig(books: BankBooks = BOOKS): Promise<BankRig> {
   const engine = await openEngineDatabase();
   const { publicKey, privateKey } = acquirerKeys();
   const keys = new Map([[ACQUIRER_KEY_ID, privateKey]]);
   const sandbox = await startSandboxAcquirer({ keys, token: 'rig', nowMs: () => engine.clock.nowMs() });
-  const acquirer = createHttpAcquirer({ url: sandbox.url, token: 'rig', timeoutMs: 3000 });
+  const acquirer = createHttpAcquirer({ url: sandbox.url, token: 'rig', timeoutMs: 20_000 });
   const log = createLogger({ component: 'test-bank', level: 'silent' });
   const panOf = (n: number) => (4_761_739_001_000_000 + n).toString();
   const offices: BankOffice[] = [];
@@ -70,7 +54,7 @@ export async function openBankRig(): Promise<BankRig> {
     const made = createBankOffice({
       pool: engine.pool,
       acquirer,
-      books: BOOKS,
+      books,
       nowMs: () => engine.clock.nowMs(),
       log,
       probe,
@@ -122,6 +106,14 @@ export async function openBankRig(): Promise<BankRig> {
         [token(n)],
       );
       return rows.map(({ line }) => line);
+    },
+    denied: async (n) => {
+      const { rows } = await engine.admin.query<{ word: string }>(
+        `SELECT action || ' ' || coalesce(reason, '') AS word FROM fare.deny_entry WHERE token_id = $1
+         ORDER BY known_from_ms DESC LIMIT 1`,
+        [token(n)],
+      );
+      return rows[0]?.word.trim() ?? 'never';
     },
     balance: async (account) => {
       const { rows } = await engine.admin.query<{ balance: bigint }>(

@@ -1,5 +1,6 @@
 /** A morning on three buses of which some break down, with late records, lost clocks, shifts, doors that move, and a close. */
 import fc from 'fast-check';
+import { LONG_RUN } from '../../support/properties.ts';
 import { breakdownRow, clockSyncRow, type RowWish, shiftRow, tapRow, token } from './a-record.ts';
 import { MINUTE_MS, START } from './any-order-scenario.ts';
 import type { MemoryStore } from './memory-store.ts';
@@ -24,8 +25,8 @@ const bus = fc.integer({ min: 1, max: 3 });
 const late = fc.constantFrom(false, false, true);
 export const history = fc.record({
   taps: fc.array(fc.record({ minute, bus, card: fc.constantFrom(1, 1, 2), late }), {
-    minLength: 5,
-    maxLength: 8,
+    minLength: 3,
+    maxLength: LONG_RUN ? 8 : 5,
   }),
   // Of a ride's bus, soon after it.
   breakdowns: fc.array(
@@ -35,7 +36,7 @@ export const history = fc.record({
       late,
       lost: fc.constantFrom(false, false, true),
     }),
-    { minLength: 1, maxLength: 3 },
+    { minLength: 1, maxLength: LONG_RUN ? 3 : 2 },
   ),
   shifts: fc.array(fc.record({ minute, bus, late }), { maxLength: 2 }),
   syncs: fc.array(fc.record({ bus, late }), { maxLength: 2 }),

@@ -55,6 +55,7 @@ export async function openEngineDatabase(): Promise<EngineDatabase> {
     rules: RULES,
     clock,
     probe: noProbe,
+    draw: () => 'drawn',
   });
   return {
     database,

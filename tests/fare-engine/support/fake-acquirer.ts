@@ -68,7 +68,7 @@ export function fakeAcquirer(): FakeAcquirer {
         taken.set(request.reference, left - request.amountMinor);
         return approve();
       }),
-    chargebacks: async () => [],
+    chargebacks: async () => ({ chargebacks: [], malformed: [], full: false }),
     status: async (key) => done.get(key)?.answer ?? null,
   };
   return fake;

@@ -26,10 +26,10 @@ import type { Decision } from '../../../fare-engine/ledger/decision.ts';
 import type { Posting } from '../../../fare-engine/ledger/post-line.ts';
 import type {
   AccountDayKey,
-  DayStates,
   FareStore,
   FareTransaction,
   QueueRow,
+  StoredDay,
 } from '../../../fare-engine/ports.ts';
 import type { ClockStore, ClockTransaction } from '../../../fare-engine/work-clock.ts';
 import type { RowWish } from './a-record.ts';
@@ -58,7 +58,7 @@ export interface MemoryStore extends FareStore, ClockStore {
   clockDue: boolean;
   readonly decisions: Decision[];
   readonly postings: Map<string, Posting>;
-  readonly days: Map<string, AccountDayKey & DayStates>;
+  readonly days: Map<string, AccountDayKey & StoredDay>;
   deliver(rows: readonly RowWish[]): void;
   /** Queues every account-day that any fact could have changed. */
   touchAll(): void;
@@ -100,17 +100,17 @@ export function memoryStore(): MemoryStore {
     },
     touchAll() {
       for (const { tokenId, fareDay } of timedTaps(store)) {
-        for (const accountId of accountsOf(store, tokenId))
-          store.queue.push({ accountId, fareDay, attempts: 0 });
+        for (const accountId of accountsOf(store, tokenId)) enqueue(store, { accountId, fareDay });
       }
     },
     touchOpen() {
-      const from = store.queue.length;
+      const waiting = store.queue.splice(0);
       store.touchAll();
-      const touched = store.queue.splice(from);
-      store.queue.push(
-        ...touched.filter((key) => !store.closes.some((close) => close.fareDay >= key.fareDay)),
-      );
+      const open = store.queue
+        .splice(0)
+        .filter((key) => !store.closes.some((close) => close.fareDay >= key.fareDay));
+      store.queue.push(...waiting);
+      for (const key of open) enqueue(store, key);
     },
     pricing: (work) => work(transaction(store, versions)),
     settling: (_nothing, work) => work(clockTransaction(store)),
@@ -128,10 +128,17 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       for (const { accountId } of accounts) versions.set(accountId, (versions.get(accountId) ?? 0n) + 1n);
       return versions;
     },
-    storeAndLoad: async (records, keys) => {
-      const known = timedTaps(store);
-      const fresh = records.taps.filter((tap) => !store.taps.has(tap.tapId));
+    loadHeads: async (keys) =>
+      keys.map((key) => {
+        const { previous, stored, next } = surroundingsOf(store, key);
+        return { ...key, newest: next ?? stored ?? previous };
+      }),
+    storeTaps: async (taps) => {
+      const fresh = taps.filter((tap) => !store.taps.has(tap.tapId));
       for (const tap of fresh) store.taps.set(tap.tapId, tap);
+      return fresh;
+    },
+    storeAndLoad: async (records, fresh, keys) => {
       for (const unsure of records.unsure) store.unsure.set(unsure.tapId, unsure);
       for (const sync of records.syncs) store.syncs.set(sync.recordId, sync);
       if (fresh.length + records.syncs.length > 0) store.clockDue = true;
@@ -146,7 +153,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       if (records.syncs.length > 0 && store.breakdowns.size > 0) store.touchAll();
       const { links, successions, assignments, carriers, routes, entitlements, revocations, closes } = store;
       const facts = {
-        taps: [...known, ...fresh],
+        taps: timedTaps(store),
         links,
         successions,
         assignments,
@@ -162,6 +169,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       };
       return {
         facts,
+        newTapIds: new Set(fresh.map(({ tapId }) => tapId)),
         surroundings: keys.map((key) => surroundingsOf(store, key)),
         decided: [...latest.values()],
       };
@@ -180,7 +188,7 @@ function transaction(store: MemoryStore, versions: Map<string, bigint>): FareTra
       }
       for (const day of writes.days) store.days.set(`${day.accountId} ${day.fareDay}`, day);
       for (const day of writes.emptied) store.days.delete(`${day.accountId} ${day.fareDay}`);
-      store.queue.push(...writes.enqueue.map((key) => ({ ...key, attempts: 0 })));
+      for (const key of writes.enqueue) enqueue(store, key);
       if (writes.troubles.length > 0) throw new Error(writes.troubles[0]?.error);
     },
   };
@@ -231,14 +239,20 @@ function clockTransaction(store: MemoryStore): ClockTransaction {
       }));
       return { claimed: 1, taps, closes: store.closes };
     },
-    write: async (moved, enqueue) => {
+    write: async (moved, moves) => {
       for (const { tap, time } of moved) {
         if (time === null) store.times.delete(tap.tapId);
         else store.times.set(tap.tapId, time);
       }
-      store.queue.push(...enqueue.map((key) => ({ ...key, attempts: 0 })));
+      for (const key of moves) enqueue(store, key);
     },
   };
+}
+
+/** A key that waits already waits once, as in the real queue. */
+function enqueue({ queue }: MemoryStore, { accountId, fareDay }: AccountDayKey): void {
+  if (queue.some((one) => one.accountId === accountId && one.fareDay === fareDay)) return;
+  queue.push({ accountId, fareDay, attempts: 0 });
 }
 
 /** Accounts that a medium may have, by all its tokens. */

@@ -52,7 +52,8 @@ function priceDay(stateIn: PricingState, day: AccountDay): PricedDay {
     } else run = { ...run, lastLegAtMs: tap.fareAtMs, transferCount: run.transferCount + 1 };
   }
   const lastTouches = [...touches.values()].sort((a, b) => (a.placeId < b.placeId ? -1 : 1));
-  return { lines, stateOut: { ...stateIn, transferRun: run, lastTouches } };
+  const stateOut = { ...stateIn, transferRun: run, lastTouches };
+  return { lines, stateOut, ...(day.knownAsOfMs === null ? { running: stateOut } : {}) };
 }
 
 function lineOf(tap: TapFact, day: AccountDay, kind: PricedLine['kind']): PricedLine {

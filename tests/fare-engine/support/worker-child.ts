@@ -1,6 +1,7 @@
 /** A pricing worker in a process of its own that kills itself at a named point; argument: JSON. */
-import { setTimeout as delay } from 'node:timers/promises';
+
 import { createLogger } from '#platform/logger.ts';
+import { pause } from '#platform/pause.ts';
 import { createPool } from '#platform/postgres.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
 import { createPostgresFareStore } from '../../../fare-engine/adapters/postgres-fare-store.ts';
@@ -35,6 +36,7 @@ const deps = {
     passed += 1;
     if (passed >= order.onNth) process.kill(process.pid, 'SIGKILL');
   },
+  draw: () => 'drawn',
 };
 startWorker({
   tasks: [
@@ -42,7 +44,7 @@ startWorker({
     { name: 'queue', rowsMax: order.rowsMax, turn: async (rows) => (await workQueue(deps, rows)).claimed },
   ],
   log: createLogger({ component: 'test-child', level: 'silent' }),
-  wait: (ms, signal) => delay(ms, undefined, { signal }).catch(() => {}),
+  wait: pause,
   idleMs: 5,
 });
 process.stdout.write('working\n');

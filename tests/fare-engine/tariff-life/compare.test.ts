@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { LANGUAGES } from '#contracts/reason-codes.ts';
 import { compareTariffs, SUBJECTS } from '../../../fare-engine/tariff-life/compare.ts';
-import { FIELD_WORDS, SENTENCES, SUBJECT_WORDS } from '../../../fare-engine/tariff-life/diff-catalogue.ts';
+import { SENTENCES, SUBJECT_WORDS } from '../../../fare-engine/tariff-life/diff-catalogue.ts';
 import { diffTexts } from '../../../fare-engine/tariff-life/diff-text.ts';
+import { VALUE_WORDS } from '../../../fare-engine/tariff-life/diff-values.ts';
+import { FIELD_WORDS } from '../../../fare-engine/tariff-life/diff-words.ts';
 import { BREAKDOWN, PACKAGE, packageOf, ternopil } from '../../support/tariff.ts';
 
 type Change = Readonly<Record<string, string>>;
@@ -140,6 +142,7 @@ describe('words', () => {
     const rows = [
       ...Object.values(SUBJECT_WORDS),
       ...Object.values(FIELD_WORDS),
+      ...Object.values(VALUE_WORDS).flatMap((values) => Object.values(values)),
       ...Object.values(SENTENCES),
     ];
     for (const words of rows) expect(words.map((text) => text !== '')).toEqual([true, true, true, true]);

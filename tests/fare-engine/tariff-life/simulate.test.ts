@@ -1,10 +1,12 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { formatBundleHeader, formatBundleLine, parseFactBundle } from '#pricing/fact-bundle.ts';
 import type { TapFact } from '#pricing/model.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
-import { type Simulation, simulateDraft } from '../../../fare-engine/tariff-life/simulate.ts';
+import { DIMENSIONS, type Simulation, simulateDraft } from '../../../fare-engine/tariff-life/simulate.ts';
+import { simulationPage } from '../../../fare-engine/tariff-life/simulation-page.ts';
 import { simulationPicture } from '../../../fare-engine/tariff-life/simulation-picture.ts';
-import { tablesOf } from '../../../fare-engine/tariff-life/simulation-tables.ts';
+import { publicTables, type Row, wholeTables } from '../../../fare-engine/tariff-life/simulation-tables.ts';
 import { simulationLines } from '../../../fare-engine/tariff-life/simulation-text.ts';
 import { filesOf } from '../../support/fare-feed.ts';
 import { entitlement, PACKAGE, packageOf, tap } from '../../support/tariff.ts';
@@ -14,15 +16,16 @@ interface Rider {
   readonly tap?: Partial<TapFact>;
   readonly concession?: string;
   readonly at?: string;
+  readonly of?: string;
 }
 
-/** A bundle of riders, one ride each; `n` are alike. */
+/** A bundle of riders, one ride each; `n` are alike. `of` gives a ride to a rider of that name. */
 function bundleOf(riders: readonly Rider[]) {
   const lines = [formatBundleHeader('Europe/Kyiv', '04:00', [filesOf(PACKAGE)])];
   let rider = 0;
-  for (const { n, tap: change, concession, at = '2026-01-10T08:00+02:00' } of riders) {
+  for (const { n, tap: change, concession, at = '2026-01-10T08:00+02:00', of } of riders) {
     for (let i = 0; i < n; i++) {
-      const accountId = `rider-${String(rider++).padStart(4, '0')}`;
+      const accountId = of ?? `rider-${String(rider++).padStart(4, '0')}`;
       lines.push(formatBundleLine({ kind: 'tap', accountId, ...tap(at, change) }));
       if (concession)
         lines.push(formatBundleLine({ kind: 'entitlement', accountId, ...entitlement(concession) }));
@@ -70,26 +73,110 @@ const CITY: readonly Rider[] = [
   { n: 13, tap: { mediumKind: 'wallet' } },
 ];
 
+/** Up to three rides of one rider. */
+const RIDES: fc.Arbitrary<Rider[]> = fc
+  .tuple(
+    fc.string({ minLength: 4, maxLength: 8 }),
+    fc.array(
+      fc.record({
+        route: fc.constantFrom('T1', 'T2', 'P1', 'X1', 'unknown'),
+        carrier: fc.constantFrom('carrier', 'private-bus', null),
+        medium: fc.constantFrom('social' as const, 'wallet' as const),
+        hour: fc.integer({ min: 6, max: 9 }),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    fc.constantFrom(undefined, 'pensioner', 'pupil-private'),
+  )
+  .map(([of, rides, concession]) =>
+    rides.map(({ route, carrier, medium, hour }, i) => ({
+      n: 1,
+      of,
+      at: `2026-01-10T0${hour}:1${i}+02:00`,
+      tap: { routeId: route, carrierId: carrier, mediumKind: medium },
+      ...(concession && i === 0 && { concession }),
+    })),
+  );
+
 describe('past taps under a draft', () => {
   it('are priced as if it had always been in force, concessions of its first day included', () => {
-    const tables = tablesOf(simulate(CITY, DRAFT));
-    expect(tables?.total).toEqual({
+    const tables = wholeTables(simulate(CITY, DRAFT));
+    expect(tables.total).toMatchObject({
       riders: 56,
       rides: 56,
       beforeMinor: BigInt(12 * 1200 + 11 * 1300 + 10 * 700 + 13 * 1400),
       afterMinor: BigInt(12 * 1400 + 11 * 1200 + 10 * 600 + 13 * 1400),
     });
-    expect(tables?.riders).toEqual({ more: 12, less: 21, same: 23 });
-    expect(tables?.quantilesMinor).toEqual({ p10: -100n, p25: -100n, p50: 0n, p75: 0n, p90: 200n });
-    expect(tables?.tables.funding).toMatchObject([
+    expect(tables.riders).toEqual({ more: 12, less: 21, same: 23 });
+    expect(tables.quantilesMinor).toEqual({ p10: -100n, p25: -100n, p50: 0n, p75: 0n, p90: 200n });
+    expect(tables.tables.funding).toMatchObject([
       { id: 'city-budget', riders: 10, beforeMinor: 12_000n, afterMinor: 14_000n },
       { id: 'city-education', riders: 10, beforeMinor: 6000n, afterMinor: 6000n },
     ]);
-    expect(tables?.tables.route.map(({ id, riders }) => [id, riders])).toEqual([
+    expect(tables.tables.route.map(({ id, riders }) => [id, riders])).toEqual([
       ['P1', 21],
       ['T1', 35],
     ]);
-    expect(tables?.tables.category.map((row) => row.id)).toEqual(['full', 'pensioner', 'pupil']);
+    expect(tables.tables.category.map((row) => row.id)).toEqual(['full', 'pensioner', 'pupil']);
+  });
+
+  it('say for each category, route and carrier how many pay more and less, by how much, the median and the extremes', () => {
+    const { tables, total } = wholeTables(simulate([...CITY, { n: 1, tap: { routeId: 'T2' } }], DRAFT));
+    expect(tables.carrier.map(({ id, spread }) => [id, spread])).toEqual([
+      [
+        'carrier',
+        {
+          ...{ more: 13, less: 0, same: 23, moreMinor: 2600n, lessMinor: 0n },
+          ...{ medianMinor: 0n, riseMinor: 200n, fallMinor: 0n },
+        },
+      ],
+      [
+        'private-bus',
+        {
+          ...{ more: 0, less: 21, same: 0, moreMinor: 0n, lessMinor: -2100n },
+          ...{ medianMinor: -100n, riseMinor: 0n, fallMinor: -100n },
+        },
+      ],
+    ]);
+    // One rider alone is told too: this is for the department.
+    expect(tables.route.find(({ id }) => id === 'T2')).toMatchObject({
+      riders: 1,
+      spread: { medianMinor: 200n },
+    });
+    expect(total.spread).toMatchObject({ more: 13, less: 21, same: 23, moreMinor: 2600n, lessMinor: -2100n });
+  });
+
+  it('a rider of two routes counts once in all, and the groups add up exactly', () => {
+    fc.assert(
+      fc.property(fc.array(RIDES, { minLength: 1, maxLength: 8 }), (riders) => {
+        const given = simulate(riders.flat(), DRAFT);
+        const { tables, total, owed } = wholeTables(given);
+        const sum = (rows: readonly Row[], of: (row: Row) => bigint) =>
+          rows.reduce((all, row) => all + of(row), 0n);
+        for (const dimension of DIMENSIONS) {
+          const whole = dimension === 'funding' ? owed : total;
+          expect(sum(tables[dimension], (row) => row.beforeMinor)).toBe(whole.beforeMinor);
+          expect(sum(tables[dimension], (row) => row.afterMinor)).toBe(whole.afterMinor);
+          if (dimension !== 'funding')
+            expect(sum(tables[dimension], (row) => BigInt(row.rides))).toBe(BigInt(total.rides));
+        }
+        for (const { spread, beforeMinor, afterMinor, riders: n } of [
+          ...tables.category,
+          ...tables.route,
+          ...tables.carrier,
+          total,
+        ]) {
+          if (!spread) throw new Error('no spread');
+          expect(spread.moreMinor + spread.lessMinor).toBe(afterMinor - beforeMinor);
+          expect(spread.more + spread.less + spread.same).toBe(n);
+        }
+        // Written out of single lines, by hand.
+        expect(total.afterMinor - total.beforeMinor).toBe(
+          given.total.differencesMinor.reduce((a, d) => a + d, 0n),
+        );
+      }),
+      { numRuns: 15 },
+    );
   });
 
   it('count on the fare days asked for, the last one no more', () => {
@@ -110,6 +197,9 @@ describe('past taps under a draft', () => {
         .replace('concession_id: pensioner', 'concession_id: elder')
         .replace('rider_category_id: pensioner', 'rider_category_id: donor'),
     });
+    // Where somebody lives, and what another system counted, are no concessions that could be lost.
+    const noRights = ['residence:here', 'used:pensioner:3:0'].map((concession) => ({ n: 1, concession }));
+    expect(simulate(noRights, poor).lostConcessions).toEqual([]);
     const simulation = simulate(CITY, poor);
     expect(simulation.unpricedTaps).toBe(21);
     expect(simulation.lostConcessions).toEqual(['pensioner']);
@@ -128,10 +218,10 @@ describe('past taps under a draft', () => {
   });
 });
 
-describe('small groups', () => {
+describe('small groups, in what is handed out', () => {
   it('are not shown alone: nine riders take the smallest other group with them, ten stand', () => {
     const of = (n: number) =>
-      tablesOf(simulate([{ n, tap: PRIVATE }, { n: 12 }, { n: 30, tap: { routeId: 'T2' } }], DRAFT));
+      publicTables(simulate([{ n, tap: PRIVATE }, { n: 12 }, { n: 30, tap: { routeId: 'T2' } }], DRAFT));
     expect(of(10)?.tables.route.map(({ id, groups, riders }) => [id, groups, riders])).toEqual([
       ['P1', 1, 10],
       ['T1', 1, 12],
@@ -146,14 +236,15 @@ describe('small groups', () => {
   });
 
   it('nothing at all is shown of nine riders', () => {
-    expect(tablesOf(simulate([{ n: 9 }], DRAFT))).toBeNull();
-    expect(tablesOf(simulate([{ n: 10 }], DRAFT))).not.toBeNull();
+    expect(publicTables(simulate([{ n: 9 }], DRAFT))).toBeNull();
+    const tables = publicTables(simulate([{ n: 10 }], DRAFT));
+    expect(tables?.tables.route[0]?.spread).toBeNull();
+    expect(tables && simulationPage(tables, DRAFT, 'en')).not.toMatch(/▲|largest rise/);
   });
 });
 
-describe('the picture', () => {
-  const tables = tablesOf(simulate(CITY, DRAFT));
-  if (!tables) throw new Error('no tables');
+describe('the page and its picture', () => {
+  const tables = wholeTables(simulate(CITY, DRAFT));
 
   it('stands alone, has a title and a description, and is the same each time', () => {
     const picture = simulationPicture(tables, DRAFT, 'uk');
@@ -162,9 +253,25 @@ describe('the picture', () => {
     expect(picture.replace('http://www.w3.org/2000/svg', '')).not.toMatch(
       /https?:|href|<script|<style|url\(/,
     );
-    expect(picture.match(/<rect /g)).toHaveLength(1 + 2 + 2 * (3 + 2));
-    const again = tablesOf(simulate([...CITY].reverse(), DRAFT));
-    expect(again && simulationPicture(again, DRAFT, 'uk')).toBe(picture);
+    // Two bars for each category, route, carrier and payer.
+    expect(picture.match(/<rect /g)).toHaveLength(1 + 2 + 2 * (3 + 2 + 2 + 2));
+    expect(picture).toContain('▲ 12  ▼ 0');
+    const again = wholeTables(simulate([...CITY].reverse(), DRAFT));
+    expect(simulationPicture(again, DRAFT, 'uk')).toBe(picture);
+  });
+
+  it('has every number in tables that a screen reader can follow, and no account', () => {
+    const page = simulationPage(tables, DRAFT, 'en');
+    expect(page).toMatch(/^<!doctype html>\n<html lang="en">/);
+    expect(page.match(/<caption>/g)).toHaveLength(4);
+    expect(page.match(/<th scope="row">/g)).toHaveLength(3 + 2 + 2 + 2 + 4);
+    expect(page).toContain('<th scope="row">private-bus</th><td>21</td><td>21</td>');
+    expect(page).not.toMatch(/rider-0|<script|https?:\/\/(?!www\.w3\.org)/);
+    const evil = {
+      ...tables,
+      tables: { ...tables.tables, carrier: [{ ...(tables.tables.carrier[0] as Row), id: '<b>"x' }] },
+    };
+    expect(simulationPage(evil, DRAFT, 'uk')).not.toContain('<b>');
   });
 
   it('and the words come in four languages', () => {
@@ -174,6 +281,15 @@ describe('the picture', () => {
     }
     const english = simulationLines(tables, DRAFT, 'en');
     expect(english).toContain('Pay more: 12. Pay less: 21. Pay the same: 23.');
-    expect(english).toContain('  P1: 21 riders, 21 rides; now ₴213.00, draft ₴192.00, difference -₴21.00');
+    expect(english).toContain('The budget owes: now ₴180.00, draft ₴200.00, difference +₴20.00');
+    const [head, first, second, sum] = english.slice(
+      english.findIndex((line) => line.startsWith('By carrier')),
+    );
+    expect(head).toMatch(
+      /^By carrier +riders +rides +now +draft +difference +▲ +▲ Σ +▼ +▼ Σ +median +▲ max +▼ max$/,
+    );
+    expect(first).toMatch(/^carrier +35 +35 +₴326\.00 +₴350\.00 +\+₴24\.00 +12 +\+₴24\.00 +0 /);
+    expect(second).toMatch(/^private-bus +21 +21 +₴213\.00 +₴192\.00 +-₴21\.00 +0 +₴0\.00 +21 +-₴21\.00/);
+    expect([head, first, second, sum].map((line) => line?.length)).toEqual(Array(4).fill(head?.length));
   });
 });

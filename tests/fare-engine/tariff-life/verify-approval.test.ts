@@ -159,7 +159,8 @@ it.each([
     /Ed25519/,
   ],
   ['no key', { public_key: 'x' }, /Ed25519/],
-  ['a day that is none', { valid_from: '2026-13-01T00:00:00Z' }, /valid_from/],
+  ['a month that is none', { valid_from: '2026-13-01T00:00:00Z' }, /valid_from/],
+  ['a day that is none', { revoked_from: '2026-02-30T00:00:00Z' }, /revoked_from/],
   ['a misspelt word', { revoked: '2026-01-01T00:00:00Z' }, /revoked/],
 ])('officers.yaml with %s is refused', (_name, more, message) => {
   expect(() => parseOfficers(file({ anna: row('A', ['author'], anna, more) }))).toThrow(message);

@@ -66,6 +66,22 @@ describe('a feed in a folder', () => {
     ]);
   });
 
+  it('takes no fares of a second one beside its own', async () => {
+    const other = folder({
+      ...BASE_FEED,
+      'tariff.yaml': 'a: 1\n',
+      'fare_media.txt': 'fare_media_id,fare_media_type\npaper,1\n',
+      'rider_categories.txt': 'rider_category_id,is_default_fare_category\nadult,1\n',
+      'fare_products.txt': 'fare_product_id,amount,currency\nride,9.00,UAH\n',
+      'fare_leg_rules.txt': 'fare_product_id\nride\n',
+    });
+    const own = folder({ 'fare_products.txt': FEED['fare_products.txt'] as string });
+    expect(await priceOf(folder(FEED), other)).toEqual({ '': '800' });
+    // Leg rules that it lacks do come, with all else.
+    rmSync(join(other, 'tariff.yaml'));
+    expect(await priceOf(own, other)).toEqual({ paper: '800' });
+  });
+
   it('may be made of links', async () => {
     const path = folder({});
     const real = folder(FEED);

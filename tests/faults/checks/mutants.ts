@@ -80,9 +80,9 @@ export const MUTANTS: Readonly<Record<string, Mutant>> = {
     foundBy: 'false-receipt',
   },
   'accounts are not locked while they are priced': {
-    file: 'fare-engine/adapters/postgres-fare-store.ts',
-    line: '        text: LOCK_ACCOUNTS,',
-    becomes: `        text: 'SELECT n.account_id, coalesce(a.version, 0) + 1 AS version FROM unnest($1::text[], $2::text[]) AS n (account_id, token) LEFT JOIN fare.account AS a USING (account_id)',`,
+    file: 'fare-engine/adapters/account-statements.ts',
+    line: "const HOLD = 'FOR NO KEY UPDATE OF a';\nconst stayed = (written: number | null, held: number): boolean => written === held;",
+    becomes: "const HOLD = '';\nconst stayed = (_written: number | null, _held: number): boolean => true;",
     foundBy: 'two-at-once',
   },
   'a new price is posted beside the old one': {

@@ -77,8 +77,8 @@ export async function insertDecidedTap(admin: pg.Client, tap: DecidedTap): Promi
     ],
   );
   await admin.query(
-    `INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id, revision, posted_at_ms)
-     VALUES ($1, $2, 'revenue:tet', 1200, 'UAH', $3, 1, $4)`,
+    `INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id, revision, posted_at_ms, fare_day)
+     VALUES ($1, $2, 'revenue:tet', 1200, 'UAH', $3, 1, $4, '2025-10-14')`,
     [`${tapId}#1.0`, free ? 'budget:city-budget-law' : 'rider:acc-secret', tapId, receivedMs + 400],
   );
   return tapId;

@@ -17,7 +17,7 @@ export interface TestPortal {
 
 /** Starts one. Stop it with `portal.stop()`. */
 export async function testPortal(
-  options: { requestsPerMinuteMax?: number; listen?: string } = {},
+  options: { requestsPerMinuteMax?: number; listen?: string; trustedProxy?: string } = {},
 ): Promise<TestPortal> {
   const views = fakeViews();
   const lines: string[] = [];
@@ -26,6 +26,7 @@ export async function testPortal(
       KVYTOK_PORTAL_LISTEN: options.listen ?? '127.0.0.1:0',
       KVYTOK_POSTGRES_URL: 'postgres://nobody@127.0.0.1:1/none',
       KVYTOK_CITY_DIR: 'cities/ternopil',
+      ...(options.trustedProxy !== undefined && { KVYTOK_PORTAL_TRUSTED_PROXY: options.trustedProxy }),
     },
     {
       clock: { ...manualClock(MORNING_MS), speed: 10 },

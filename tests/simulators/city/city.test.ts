@@ -165,7 +165,7 @@ test('a vehicle without a network goes on taking cards and delivers them afterwa
 test('a second start in the same city goes on with other records and the same cards and accounts', async () => {
   const { options, records, commands } = await startSmallCity(tuesday('07:30'), 120);
   // The city's time runs on while the first stops: the riders that both know are those of the next half hour.
-  const first = await startFleet({ ...options, outageChance: 0, drainMsMax: 1000 });
+  const first = await startFleet({ ...options, outageChance: 0, drainIdleMsMax: 1000 });
   await until(() => taps(records).length >= 10, { what: 'ten taps' });
   await first.stop();
   const before = taps(records).length;

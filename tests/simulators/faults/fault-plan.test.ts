@@ -41,7 +41,7 @@ describe('a fault plan', () => {
       files
         .filter(({ path }) => !/^(tests|scripts|simulators)\//.test(path))
         .flatMap(({ text }) =>
-          [...text.matchAll(/\bprobe(?:\?\.)?\('((?:broker|ingest|fare|edge)\.[^']+)'\)/g)].map(
+          [...text.matchAll(/\bprobe(?:\?\.)?\('((?:broker|ingest|fare|edge|bank)\.[^']+)'\)/g)].map(
             (match) => match[1] as string,
           ),
         ),

@@ -1,0 +1,89 @@
+/**
+ * Numbers for texts, by the bytes in which they come: the first one gets 0, the next 1. Making a string of each of millions of ids,
+ * only to find it in a map, costs more than all that is done with what is found.
+ */
+export class ByteIndex {
+  /** How many texts have a number. */
+  count = 0;
+  /** Number + 1 of the text in each place; a power of two of them. */
+  private places = new Int32Array(1 << 12);
+  private hashes = new Int32Array(1 << 11);
+  /** Of each text where it begins in `kept`, and of the one after the last where it would. */
+  private starts = new Int32Array((1 << 11) + 1);
+  private kept = new Uint8Array(1 << 16);
+
+  /** The number of the text in `bytes` from `from` to `until`; a new one if it was not there, and then `count` is greater. */
+  take(bytes: Uint8Array, from: number, until: number): number {
+    const hash = hashOf(bytes, from, until);
+    const found = this.seek(bytes, from, until, hash);
+    return found >= 0 ? found : this.put(bytes, from, until, hash);
+  }
+
+  /** The number of a text; -1 = it has none. */
+  find(bytes: Uint8Array, from: number, until: number): number {
+    return this.seek(bytes, from, until, hashOf(bytes, from, until));
+  }
+
+  private seek(bytes: Uint8Array, from: number, until: number, hash: number): number {
+    const { places, hashes } = this;
+    const mask = places.length - 1;
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
+      const id = (places[at] as number) - 1;
+      if (id < 0) return -1;
+      if (hashes[id] === hash && this.isSame(id, bytes, from, until)) return id;
+    }
+  }
+
+  private isSame(id: number, bytes: Uint8Array, from: number, until: number): boolean {
+    const { kept, starts } = this;
+    let at = starts[id] as number;
+    if ((starts[id + 1] as number) - at !== until - from) return false;
+    for (let i = from; i < until; i++, at++) if (bytes[i] !== kept[at]) return false;
+    return true;
+  }
+
+  private put(bytes: Uint8Array, from: number, until: number, hash: number): number {
+    const id = this.count++;
+    if (id + 2 > this.hashes.length) this.grow();
+    const start = this.starts[id] as number;
+    const end = start + until - from;
+    if (end > this.kept.length) this.kept = wider(this.kept, Math.max(end, this.kept.length * 2));
+    for (let at = start, i = from; i < until; at++, i++) this.kept[at] = bytes[i] as number;
+    this.starts[id + 1] = end;
+    this.hashes[id] = hash;
+    this.place(id, hash);
+    return id;
+  }
+
+  private place(id: number, hash: number): void {
+    const mask = this.places.length - 1;
+    let at = hash & mask;
+    while (this.places[at] !== 0) at = (at + 1) & mask;
+    this.places[at] = id + 1;
+  }
+
+  /** Twice as many. At most half of the places are taken, so that the next text is found close by. */
+  private grow(): void {
+    const { hashes, starts } = this;
+    this.hashes = new Int32Array(hashes.length * 2);
+    this.hashes.set(hashes);
+    this.starts = new Int32Array(starts.length * 2);
+    this.starts.set(starts);
+    this.places = new Int32Array(this.places.length * 2);
+    for (let id = 0; id < this.count - 1; id++) this.place(id, hashes[id] as number);
+  }
+}
+
+function wider(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
+  const made = new Uint8Array(length);
+  made.set(bytes);
+  return made;
+}
+
+/** FNV-1a with a last stir: ids differ in their last signs, and those have to reach all places. */
+function hashOf(bytes: Uint8Array, from: number, until: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = from; i < until; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
+  hash ^= hash >>> 15;
+  return Math.imul(hash, 0x2c1b3c6d) ^ (hash >>> 12);
+}

@@ -1,0 +1,166 @@
+/**
+ * Hands rows of taps, decisions and postings to the shares of a city, in blocks and in the order in which they came: a tap to the
+ * share that prices its account, what the books have of it to the same. Each row is told with a number, so that no share has to look
+ * for anything by its text.
+ */
+import { ByteIndex } from './byte-index.ts';
+import type { HomeOf } from './home.ts';
+import type { RepriceShard, RowSort } from './model.ts';
+
+const SORTS = ['tap', 'decision', 'posting'] as const;
+const BLOCK_BYTES = 256 * 1024;
+const ROWS_OF_BLOCK = 4096;
+const TAB = 9;
+const NEWLINE = 10;
+
+interface Block {
+  readonly bytes: Uint8Array;
+  readonly rows: Int32Array;
+  used: number;
+  count: number;
+}
+
+export class PostOffice {
+  private readonly shards: readonly RepriceShard[];
+  private readonly homeOf: HomeOf;
+  private readonly blocks: (Block | undefined)[] = [];
+  private readonly tokens: Addresses;
+  private taps: Addresses;
+
+  /** @param homeOf which shard works on a token's taps */
+  constructor(shards: readonly RepriceShard[], homeOf: HomeOf) {
+    this.shards = shards;
+    this.homeOf = homeOf;
+    this.tokens = new Addresses(shards.length);
+    this.taps = new Addresses(shards.length);
+  }
+
+  /** Taps of the day that came so far. */
+  get tapsOfDay(): number {
+    return this.taps.count;
+  }
+
+  /** Takes a row: `bytes[from]` to `bytes[until]`, its newline included. The taps of a day come before what is said of them. */
+  take(sort: RowSort, bytes: Buffer, from: number, until: number): void {
+    const tab = bytes.indexOf(TAB, from);
+    if (sort === 'tap') this.takeTap(bytes, from, tab, until);
+    else this.takeBooked(sort, bytes, from, tab, until);
+  }
+
+  /** The same for whole lines. */
+  takeAll(sort: RowSort, lines: Buffer): void {
+    for (let from = 0; from < lines.length; ) {
+      const until = lines.indexOf(NEWLINE, from) + 1;
+      this.take(sort, lines, from, until);
+      from = until;
+    }
+  }
+
+  /** The day has no more rows: what is left of it goes out. */
+  endDay(): void {
+    for (const [key, block] of this.blocks.entries()) if (block !== undefined) this.send(key, block);
+    this.blocks.length = 0;
+    this.taps = new Addresses(this.shards.length);
+  }
+
+  private takeTap(bytes: Buffer, from: number, tab: number, until: number): void {
+    const end = bytes.indexOf(TAB, tab + 1);
+    const { tokens, taps } = this;
+    const token = tokens.take(bytes, tab + 1, end);
+    if (tokens.isNew(token)) tokens.settle(token, this.homeOf(bytes.toString('utf8', tab + 1, end)));
+    const share = tokens.shareOf(token);
+    const tap = taps.take(bytes, from, tab);
+    if (!taps.isNew(tap)) throw new Error(`a tap came twice: ${bytes.toString('utf8', from, tab)}`);
+    taps.settle(tap, share);
+    this.put(share, 'tap', { bytes, from, until }, tokens.numberOf(token));
+  }
+
+  private takeBooked(sort: RowSort, bytes: Buffer, from: number, tab: number, until: number): void {
+    const tap = this.taps.find(bytes, from, tab);
+    // What is said of a tap that the day has not: one share says so.
+    if (tap < 0) this.put(0, sort, { bytes, from, until }, -1);
+    else this.put(this.taps.shareOf(tap), sort, { bytes, from, until }, this.taps.numberOf(tap));
+  }
+
+  private put(
+    share: number,
+    sort: RowSort,
+    row: { readonly bytes: Buffer; readonly from: number; readonly until: number },
+    about: number,
+  ): void {
+    const key = share * SORTS.length + SORTS.indexOf(sort);
+    const length = row.until - row.from;
+    let block = this.blocks[key];
+    if (block === undefined || block.used + length > block.bytes.length || block.count === ROWS_OF_BLOCK) {
+      if (block !== undefined) this.send(key, block);
+      block = newBlock(Math.max(BLOCK_BYTES, length));
+      this.blocks[key] = block;
+    }
+    row.bytes.copy(block.bytes, block.used, row.from, row.until);
+    block.rows[2 * block.count] = block.used;
+    block.rows[2 * block.count + 1] = about;
+    block.used += length;
+    block.count++;
+  }
+
+  private send(key: number, { bytes, rows, used, count }: Block): void {
+    const shard = this.shards[Math.floor(key / SORTS.length)] as RepriceShard;
+    const sort = SORTS[key % SORTS.length] as RowSort;
+    shard.add({ sort, lines: bytes.subarray(0, used), rows: rows.subarray(0, 2 * count) });
+  }
+}
+
+function newBlock(length: number): Block {
+  return { bytes: new Uint8Array(length), rows: new Int32Array(2 * ROWS_OF_BLOCK), used: 0, count: 0 };
+}
+
+/** Of texts the share that each belongs to, and the how manyth it is there. */
+class Addresses {
+  private readonly index = new ByteIndex();
+  private readonly counts: number[];
+  private settled = 0;
+  private shares = new Uint8Array(1 << 12);
+  private numbers = new Int32Array(1 << 12);
+
+  constructor(shares: number) {
+    this.counts = Array.from({ length: shares }, () => 0);
+  }
+
+  get count(): number {
+    return this.index.count;
+  }
+
+  take(bytes: Uint8Array, from: number, until: number): number {
+    return this.index.take(bytes, from, until);
+  }
+
+  find(bytes: Uint8Array, from: number, until: number): number {
+    return this.index.find(bytes, from, until);
+  }
+
+  /** Taken, and not settled yet. */
+  isNew(id: number): boolean {
+    return id === this.settled;
+  }
+
+  settle(id: number, share: number): void {
+    if (id >= this.shares.length) {
+      const [shares, numbers] = [new Uint8Array(2 * id), new Int32Array(2 * id)];
+      shares.set(this.shares);
+      numbers.set(this.numbers);
+      [this.shares, this.numbers] = [shares, numbers];
+    }
+    this.settled++;
+    this.shares[id] = share;
+    this.numbers[id] = this.counts[share] as number;
+    (this.counts[share] as number)++;
+  }
+
+  shareOf(id: number): number {
+    return this.shares[id] as number;
+  }
+
+  numberOf(id: number): number {
+    return this.numbers[id] as number;
+  }
+}

@@ -1,0 +1,31 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { ByteIndex } from '../../../fare-engine/reprice/byte-index.ts';
+
+test('each text has one number, by order of first sight, whatever stands around it', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ maxLength: 3, unit: 'binary' }), { maxLength: 60 }), (texts) => {
+      const index = new ByteIndex();
+      const numbers = new Map<string, number>();
+      for (const text of texts) {
+        const bytes = Buffer.from(`${text}\t${text}`);
+        const until = Buffer.byteLength(text);
+        const known = numbers.get(text);
+        expect(index.find(bytes, 0, until)).toBe(known ?? -1);
+        numbers.set(text, known ?? numbers.size);
+        expect(index.take(bytes, until + 1, bytes.length)).toBe(numbers.get(text));
+        expect(index.count).toBe(numbers.size);
+      }
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test('many texts are found again after the index has grown', () => {
+  const index = new ByteIndex();
+  const bytesOf = (n: number): Buffer => Buffer.from(`val-${n % 400}.${'e'.repeat(32)}.${n}`);
+  const many = Array.from({ length: 20_000 }, (_, n) => bytesOf(n));
+  expect(many.every((bytes, n) => index.take(bytes, 0, bytes.length) === n)).toBe(true);
+  expect(many.every((bytes, n) => index.find(bytes, 0, bytes.length) === n)).toBe(true);
+  expect(index.find(bytesOf(20_000), 0, bytesOf(20_000).length)).toBe(-1);
+});

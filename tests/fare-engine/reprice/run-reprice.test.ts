@@ -1,0 +1,143 @@
+/** A re-pricing as a whole, its rows made by hand: who gets which row, and what is said when somebody stops it. */
+import { expect, test } from 'vitest';
+import { DayRows } from '../../../fare-engine/reprice/day-rows.ts';
+import type { Outcome, RepriceShard, RowBlock, RowSort } from '../../../fare-engine/reprice/model.ts';
+import { aloneOf, cellsOf, RowReader, tapOfRow } from '../../../fare-engine/reprice/rows.ts';
+import { runReprice } from '../../../fare-engine/reprice/run-reprice.ts';
+
+const OUTCOME: Outcome = {
+  taps: 0,
+  accountDays: 0,
+  decisions: 0,
+  postings: 0,
+  differing: 0,
+  differences: [],
+};
+
+/** Keeps the rows of its days, by tap. */
+function collector() {
+  const days: string[] = [];
+  let rows = new DayRows();
+  const lines: string[] = [];
+  const shard: RepriceShard = {
+    add: (block: RowBlock) => rows.add(block, (token) => token),
+    async endDay(fareDay) {
+      days.push(fareDay);
+      for (let i = 0; i < rows.families.length; i++)
+        for (let tap = rows.firstTap(rows.families.get(i)); tap >= 0; tap = rows.nextTap(tap)) {
+          const booked = rows.booked(tap, { decision: null, postings: [] });
+          const said = [rows.rowOf(tap), booked.decision, ...booked.postings];
+          lines.push(said.map((row) => (row === null ? '-' : cellsOf(row).join(' '))).join(' | '));
+        }
+      lines.push(...rows.strays.map(({ sort, row }) => `stray ${sort} ${cellsOf(row).join(' ')}`));
+      rows = new DayRows();
+      return { ...OUTCOME, taps: 1 };
+    },
+    end: async () => ({ ...OUTCOME, totals: [] }),
+    stop: async () => {},
+  };
+  return { shard, days, lines };
+}
+
+/** Rows of a day as COPY has them. */
+const ROWS: Readonly<Record<RowSort, readonly string[]>> = {
+  tap: ['t1\tk1\trest', 't2\tk2\trest', 't3\tk1\tЗамкова'],
+  decision: ['t2\tprice', 't3\tціна', 't9\tprice', 't1\tprice'],
+  posting: ['t3\tone', 't1\tone', 't3\ttwo', 't8\tone'],
+};
+
+function read(sort: RowSort, takeRow: (block: Buffer, from: number, until: number) => void): void {
+  // As on a socket: one buffer that is gone after the call.
+  for (const row of ROWS[sort]) {
+    const bytes = Buffer.from(`..${row}\n`);
+    takeRow(bytes, 2, bytes.length);
+    bytes.fill(0);
+  }
+}
+
+test('a tap, its decision and its postings come to the share of its token, in their order; what the day has not, once', async () => {
+  const shares = [collector(), collector()];
+  const found = await runReprice({
+    days: ['2025-10-01', '2025-10-02'],
+    untilDay: '2025-10-03',
+    read: async (sort, _day, takeRow) => read(sort, takeRow),
+    shards: shares.map(({ shard }) => shard),
+    homeOf: (tokenId) => (tokenId === 'k1' ? 1 : 0),
+    progress: () => {},
+    signal: new AbortController().signal,
+  });
+  const day = [
+    ['t2 k2 rest | t2 price', 'stray decision t9 price', 'stray posting t8 one'],
+    ['t1 k1 rest | t1 price | t1 one', 't3 k1 Замкова | t3 ціна | t3 one | t3 two'],
+  ] as const;
+  for (const [i, { days, lines }] of shares.entries()) {
+    expect(days).toEqual(['2025-10-01', '2025-10-02']);
+    expect(lines).toEqual([...(day[i] ?? []), ...(day[i] ?? [])]);
+  }
+  expect(found).toMatchObject({ stoppedAt: null, taps: 4 });
+});
+
+test('stopped while a day is read: it answers for the days before, and asks no share for what is half there', async () => {
+  const [stopping, share] = [new AbortController(), collector()];
+  const ends: string[] = [];
+  const end: RepriceShard['end'] = async (untilDay) => {
+    ends.push(untilDay);
+    return { ...OUTCOME, totals: [] };
+  };
+  const shown: number[] = [];
+  const found = await runReprice({
+    days: ['2025-10-01', '2025-10-02', '2025-10-03'],
+    untilDay: '2025-10-04',
+    read: async (sort, fareDay, takeRow) => {
+      if (fareDay === '2025-10-02' && sort === 'decision') stopping.abort();
+      read(sort, takeRow);
+    },
+    shards: [{ ...share.shard, end }],
+    homeOf: () => 0,
+    progress: (done) => void shown.push(done),
+    signal: stopping.signal,
+  });
+  expect(found).toMatchObject({ stoppedAt: '2025-10-02', taps: 1 });
+  expect(share.days).toEqual(['2025-10-01']);
+  expect(ends).toEqual(['2025-10-02']);
+  expect(shown.at(-1)).toBe(1);
+});
+
+test('cells with escapes, signs of several bytes and nulls are read as they were written', () => {
+  const cells = [
+    'a\\tb',
+    'Ж\\\\',
+    'val-1',
+    'wallet',
+    '\\N',
+    '1',
+    '0',
+    '-5',
+    '7',
+    'bus',
+    '\\N',
+    '\\N',
+    '1',
+    '\\N',
+    't',
+    '\\N',
+    '9',
+  ];
+  const row = { text: `before\n${cells.join('\t')}\nafter\n`, at: 7 };
+  for (const one of [row, aloneOf(row)])
+    expect(tapOfRow(one, '2025-10-01')).toMatchObject({
+      ...{ tapId: 'a\tb', tokenId: 'Ж\\', direction: null, companions: 1, fareAtMs: -5, uncertaintyMs: 7 },
+      ...{ belief: { vehicleId: 'bus', routeId: null, tripId: null, directionId: 1 } },
+      ...{ stopId: null, stopUnsure: true, passBackOf: null, receivedAtMs: 9 },
+    });
+  expect(aloneOf(row).text).toBe(`${cells.join('\t')}\n`);
+});
+
+test('a cell is the text that is asked for from its first sign to its last', () => {
+  const is = (value: string | null, cell: string): boolean =>
+    new RowReader({ text: `${cell}\tx\n`, at: 0 }).is(value);
+  expect([is('abc', 'abc'), is(null, '\\N'), is('', '')]).toEqual([true, true, true]);
+  expect([is('ab', 'abc'), is('abc', 'ab'), is(null, 'N'), is('N', '\\N'), is('', 'a')]).toEqual(
+    Array.from({ length: 5 }, () => false),
+  );
+});
