@@ -25,6 +25,12 @@ export async function drainFareEngine(pool: pg.Pool, idleMsMax: number): Promise
   return waiting;
 }
 
+/** As {@link drainFareEngine}, for commands alone; gives how many wait then. */
+export async function drainCommands(pool: pg.Pool, idleMsMax: number): Promise<number> {
+  const commands = async (): Promise<number> => (await look(pool)).commands;
+  return whileItShrinks(commands, { idleMsMax, everyMs: LOOK_EVERY_MS });
+}
+
 async function look(pool: pg.Pool): Promise<Waiting> {
   const { rows } = await pool.query<Record<'inbox' | 'queue' | 'commands_waiting', bigint>>(
     'SELECT inbox, queue, commands_waiting FROM fare.published_counts',

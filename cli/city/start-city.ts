@@ -20,6 +20,7 @@ import { startPortal } from '../../portal/main.ts';
 import { type FleetRole, startFleet } from '../../simulators/city/main.ts';
 import { DEFAULT_BACKUP, startBackup } from '../backup/backup-role.ts';
 import { type CityKeys, openCityKeys } from './city-keys.ts';
+import { drainCommands } from './drain.ts';
 import type { EnrolledDevice } from './enrol-devices.ts';
 import { deviceFolder, INGEST_CLIENT, LISTS_CLIENT } from './identities.ts';
 import { createOffice } from './office.ts';
@@ -140,6 +141,7 @@ async function startParts(options: CityOptions, lifecycle: Lifecycle): Promise<C
       deviceFolder: (deviceId) => deviceFolder(folder.path, deviceId),
       mqttUrl: broker.url,
       office,
+      obeyed: () => untilObeyed(database, log),
       issuer: keys.issuer,
       tokenKey: keys.tokenKey,
       cardKeys: keys.cardKeys,
@@ -237,6 +239,26 @@ function openOfficePool(database: CityDatabase, lifecycle: Lifecycle, log: Logge
   });
   lifecycle.add({ name: 'office', stop: () => pool.end() });
   return pool;
+}
+
+/** Without a command obeyed for so long the city opens all the same. */
+const OBEYED_IDLE_MS_MAX = 60_000;
+
+/** Waits until the fare engine has obeyed the office: who taps first is carried by a line that is known. */
+async function untilObeyed(database: CityDatabase, log: Logger): Promise<void> {
+  const auditor = createPool({
+    url: database.url('auditor_runtime'),
+    applicationName: 'kvytok-opening',
+    max: 1,
+    log,
+  });
+  try {
+    const commands = await drainCommands(auditor, OBEYED_IDLE_MS_MAX);
+    if (commands > 0)
+      log.warn({ commands }, 'city.commands-wait first rides are priced again once they are obeyed');
+  } finally {
+    await auditor.end();
+  }
 }
 
 /** Makes the devices known to ingest. A key's name follows from the key, so repeating it changes nothing. */

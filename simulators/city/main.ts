@@ -38,6 +38,11 @@ export interface FleetOptions {
   readonly mqttUrl: string;
   /** Takes a command of the office; may reject, then it is brought again later. */
   readonly office: (command: OfficeCommand) => Promise<void>;
+  /**
+   * Resolves when what the office took so far holds. Awaited once, between the plan of devices and the first rider: a ride
+   * in a vehicle without a line would cost nothing until it is priced again. Without it nobody waits.
+   */
+  readonly obeyed?: () => Promise<void>;
   /** Issuer whose key the devices pin, for the riders' cards. */
   readonly issuer: CardIssuer;
   /** Master keys of the city's cards of layout 2, in the generation that new cards get. */
@@ -96,7 +101,8 @@ export async function startFleet(options: FleetOptions): Promise<FleetRole> {
     waitingMax: 200_000,
     onFailure: (err) => log.warn({ err }, 'fleet.office.failed'),
   });
-  for (const command of cityData.devices.flatMap((device) => desk.assignDevice(device))) clerk.bring(command);
+  const assignments = cityData.devices.flatMap((device) => desk.assignDevice(device));
+  for (const command of assignments) clerk.bring(command);
   const paths = createPathFinder(timetable);
   const count = options.riders ?? simulation.riders;
   const riders = makeRiders({ seed, count, shares, timetable, paths });
@@ -127,6 +133,8 @@ export async function startFleet(options: FleetOptions): Promise<FleetRole> {
       tapsPerSecondMax: options.tapsPerSecondMax ?? simulation.tapsPerSecondMax,
       log,
     });
+    await clerk.work(assignments.length);
+    await options.obeyed?.();
     log.info({ vehicles: garage.vehicles.size, riders: riders.length, seed }, 'fleet.started');
     return drive(fleet, garage, clerk, timetable, options);
   } catch (error) {

@@ -300,11 +300,11 @@ test('the command writes a bundle that verifies with its files and the key of th
     await expect(kvytok(...ask.with(1, 'mat'))).rejects.toMatchObject({ code: 'CLAIM_NOT_FOUND' });
     expect(existsSync(join(dir, 'bundle.partial'))).toBe(false);
     // Whatever another database of this server has open keeps the newest leaves from being signed.
-    const written = async () => {
+    const signed = async (args: readonly string[]) => {
       await sequencer.turn(1000);
-      return kvytok(...ask);
+      return kvytok(...args);
     };
-    const told = JSON.parse((await until(written, { what: 'a signed claim' })).stdout);
+    const told = JSON.parse((await until(() => signed(ask), { what: 'a signed claim' })).stdout);
     expect(told).toMatchObject({ claimId: CLAIM, version: 2, claimedMinor: '2160', taps: 3 });
     await expect(kvytok(...ask)).rejects.toMatchObject({ code: 'CLAIM_BUNDLE_EXISTS' });
     const bundle = join(dir, 'bundle');
@@ -317,7 +317,7 @@ test('the command writes a bundle that verifies with its files and the key of th
     const verified = JSON.parse((await kvytok('claim', 'verify', 'bundle', '--key', key)).stdout);
     expect(verified).toMatchObject({ claimId: CLAIM, rides: 3, claimedMinor: '2160', taps: 3 });
     // The next month's has one ride of this one, and the correction that waited.
-    await kvytok('claim', 'tet', '2025-11', '--out', 'next', '--sign-key', 'key.pem');
+    await until(() => signed(ask.with(2, '2025-11').with(4, 'next')), { what: 'the next signed claim' });
     const next = JSON.parse((await kvytok('claim', 'verify', 'next', '--key', key)).stdout);
     expect(next).toMatchObject({ rides: 1, claimedMinor: '1280', taps: 1 });
     const list = (await runCommand(claimsCommand, ['list', '--period', '2025-10'], '', dir, env)).stdout;

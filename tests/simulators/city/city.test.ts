@@ -145,6 +145,28 @@ test('vehicles drive, riders tap, shifts follow the trips, and every record is r
     );
 });
 
+test('nobody rides before what the office was told of the vehicles holds', async () => {
+  const { options, records, commands } = await startSmallCity(tuesday('07:30'), 120);
+  const { promise: holds, resolve: obey } = Promise.withResolvers<void>();
+  const { promise: asked, resolve: ask } = Promise.withResolvers<string[]>();
+  const starting = startFleet({
+    ...options,
+    outageChance: 0,
+    obeyed: () => {
+      ask(commands.map(({ kind }) => kind));
+      return holds;
+    },
+  });
+  cleanups.push(async () => (await starting).stop());
+  const told = await asked;
+  expect(new Set(told)).toEqual(new Set(['assign-device', 'assign-vehicle', 'assign-route']));
+  expect(told.filter((kind) => kind === 'assign-device')).toHaveLength(options.cityData.devices.length);
+  expect(records).toEqual([]);
+  obey();
+  await starting;
+  await until(() => taps(records).length > 0, { what: 'a ride' });
+});
+
 /** Lost cards are rare; whether one rides in these minutes is up to the seed. */
 const denials = (commands: OfficeCommand[]) =>
   commands.some((command) => command.kind === 'deny-medium') ? ['deny-medium'] : [];
