@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { type Document, parseDocument } from 'yaml';
 import { OFFICER_ID } from '#contracts/tariff-approval.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
+import { loadCity } from '#platform/city-data.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { placesOf, readOfficers } from '../../fare-engine/adapters/approval-files.ts';
 import { parseOfficers } from '../../fare-engine/tariff-life/officers-file.ts';
@@ -34,10 +35,10 @@ export async function tariffOfficers(args: string[], io: CommandIo): Promise<num
   const [verb, officer, ...rest] = positionals;
   if (values.city === undefined && values.officers === undefined)
     throw new UsageError('--city DIR, or --officers FILE, says whose officers they are');
-  const file = resolve(
-    io.cwd,
-    values.officers ?? placesOf(resolve(io.cwd, values.city as string)).officersFile,
-  );
+  const file =
+    values.officers === undefined
+      ? officersFileOf(resolve(io.cwd, values.city as string))
+      : resolve(io.cwd, values.officers);
   if (verb === 'list' && officer === undefined) return list(file, io);
   if (officer === undefined || !new RegExp(OFFICER_ID).test(officer) || rest.length > 0)
     throw new UsageError(
@@ -48,8 +49,15 @@ export async function tariffOfficers(args: string[], io: CommandIo): Promise<num
   throw new UsageError('write: kvytok tariff officers add ID, revoke ID, or list');
 }
 
+/** @throws OperatorError CITY_DATA_INVALID where the folder is no city's: a mistyped one would look like a city without officers */
+function officersFileOf(cityDir: string): string {
+  return placesOf(loadCity(cityDir).dir).officersFile;
+}
+
 function list(file: string, io: CommandIo): number {
-  for (const o of readOfficers(file).byId.values()) {
+  const { byId } = readOfficers(file);
+  if (byId.size === 0) io.stdout.write(`Nobody may sign for tariffs: ${file} names no officer.\n`);
+  for (const o of byId.values()) {
     const ended = o.revokedFromMs === null ? '' : `, revoked from ${iso(o.revokedFromMs)}`;
     io.stdout.write(
       `${o.officerId}: ${o.person}, ${o.roles.join(' and ')}, ${iso(o.validFromMs)} to ${iso(o.validUntilMs)}${ended}\n`,

@@ -33,6 +33,14 @@ for (const [i, dir] of dirs.entries()) {
 const run = (...args: string[]) => runCommand(tariff, args, '', folder.path);
 const officers = (...args: string[]) => run('officers', ...args, '--city', city);
 
+it('a city without officers says so; a folder that is no city is refused', async () => {
+  expect((await officers('list')).stdout).toMatch(/^Nobody may sign for tariffs: .*officers\.yaml/);
+  const nowhere = join(folder.path, 'nowhere');
+  await expect(run('officers', 'list', '--city', nowhere)).rejects.toMatchObject({
+    code: 'CITY_DATA_INVALID',
+  });
+});
+
 it('two people, two keys, two packages: every one of them prices', async () => {
   expect(readOfficers(placesOf(city).officersFile).byId.size).toBe(0);
   const person = (id: string, name: string, role: string) =>
