@@ -37,11 +37,18 @@ const PASSING_STATES = new Set([
   '53300',
 ]);
 
-/** Whether an error speaks of the database's state (away, stopping, recovering, full) and not of what was asked. */
+/**
+ * What the driver says, without a code, of a connection that broke, of one that did not come about in time, and of a pool whose
+ * connections were all in use for too long: a machine that stands still for some seconds brings about each of them.
+ */
+const PASSING_WORDS = ['Connection terminated', 'timeout expired', 'timeout exceeded when trying to connect'];
+
+/** Whether an error speaks of the database's state (away, stopping, recovering, full, slow) and not of what was asked. */
 export function isPassing(failure: unknown): boolean {
   const error = (failure as Error).cause ?? failure;
-  const code = (error as { code?: unknown }).code;
-  if (typeof code !== 'string') return (error as Error).message?.includes('Connection terminated') ?? false;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (typeof code !== 'string')
+    return typeof message === 'string' && PASSING_WORDS.some((words) => message.includes(words));
   return PASSING_STATES.has(code) || code.startsWith('08') || code.startsWith('E') || code.startsWith('53');
 }
 

@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { awaitDatabase, isPassing } from '#platform/await-database.ts';
 import { createLogger } from '#platform/logger.ts';
@@ -90,5 +91,24 @@ describe('a passing failure', () => {
     ['a bug', new TypeError('x is undefined'), false],
   ])('%s', (_what, failure, passing) => {
     expect(isPassing(failure)).toBe(passing);
+  });
+
+  it('is that of a driver which waits for a server that stands still, or for a connection that others hold', async () => {
+    const url = new URL(database.url('ingest_runtime'));
+    const proxy = await startTcpProxy({ target: { host: '127.0.0.1', port: Number(url.port) } });
+    proxy.turn({ kind: 'half-open' });
+    const pool = new pg.Pool({ connectionString: url.href, max: 1, connectionTimeoutMillis: 100 });
+    const held = await pool.connect();
+    url.port = String(proxy.port);
+    const away = { connectionString: url.href, connectionTimeoutMillis: 100 };
+    const stalled = new pg.Pool(away);
+    try {
+      const tries = [new pg.Client(away).connect(), stalled.connect(), pool.connect()];
+      const failures = (await Promise.allSettled(tries)) as PromiseRejectedResult[];
+      expect(failures.map(({ reason }) => isPassing(reason))).toEqual([true, true, true]);
+    } finally {
+      held.release();
+      await Promise.all([pool.end(), stalled.end(), proxy.stop()]);
+    }
   });
 });
