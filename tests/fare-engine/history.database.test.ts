@@ -9,7 +9,7 @@ import { foldSums } from '../../fare-engine/adapters/sum-folder.ts';
 import { readMoneyDay } from '../../fare-engine/bank/read-money-day.ts';
 import { readSettlementFacts } from '../../fare-engine/settlement/window.ts';
 import { trialBalance } from '../../fare-engine/trial-balance.ts';
-import { until } from '../support/until.ts';
+import { pastTransactions } from '../support/past-transactions.ts';
 import { tapRow, token } from './support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 
@@ -56,24 +56,10 @@ async function readFor(day: number): Promise<ReadSoFar> {
   );
 }
 
-/** Waits until no transaction of the server, of whatever test, is older than now: the line of the sums would wait below it. */
-async function settled(): Promise<void> {
-  const { rows } = await engine.admin.query<{ now: string }>('SELECT pg_current_xact_id()::text AS now');
-  await until(
-    async () => {
-      const past = await engine.admin.query<{ past: boolean }>(
-        'SELECT pg_snapshot_xmin(pg_current_snapshot()) > $1::text::xid8 AS past',
-        [rows[0]?.now],
-      );
-      return past.rows[0]?.past === true ? true : null;
-    },
-    { withinMs: 90_000, what: 'transactions of other tests to end' },
-  );
-}
-
 /** What a reading of the city's sums reads, when all before a day's rides was kept. */
 async function readSumsAfter(day: number): Promise<ReadSoFar> {
-  await settled();
+  // The line of the sums would wait below what others have open.
+  await pastTransactions(engine.admin);
   await inSession('fare_runtime', async (pool) => {
     await pool.query('SELECT fare.summarize_new_pages()');
     while (await foldSums(pool, 1000));

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPool } from '#platform/postgres.ts';
 import { createSumFolder, foldSums, foldTask } from '../../fare-engine/adapters/sum-folder.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
+import { pastTransactions } from '../support/past-transactions.ts';
 import { LONG_RUN, PATIENCE, PROPERTY_SEED } from '../support/properties.ts';
 import { until } from '../support/until.ts';
 import { tapRow, token } from './support/a-record.ts';
@@ -42,16 +43,8 @@ async function line(): Promise<bigint> {
   return rows[0]?.line ?? 0n;
 }
 
-/** Waits until no transaction of the server, of whatever test, is older than what was written here. */
-async function settled(): Promise<void> {
-  await until(async () => {
-    const { rows } = await engine.admin.query<{ past: boolean }>(
-      `SELECT pg_snapshot_xmin(pg_current_snapshot()) > greatest(
-         (SELECT max(xact) FROM fare.tap), (SELECT max(xact) FROM fare.decision), (SELECT max(xact) FROM fare.posting)) AS past`,
-    );
-    return rows[0]?.past === true ? true : null;
-  });
-}
+/** Waits until the line may go on over all that was written here. */
+const settled = (): Promise<void> => pastTransactions(engine.admin);
 
 /** $1 tap, $2 revision, $3 a number that the row's texts and amounts are made from, $4 fare day. Taken back: `withdrawn`. */
 const DECIDE = `
@@ -310,7 +303,8 @@ test('whoever stops the engine ends a step that lasts, and it is undone as a who
   const step = folder.turn(1000);
   await until(async () => {
     const { rowCount } = await engine.admin.query(
-      "SELECT FROM pg_locks WHERE relation = 'fare.folded_balance'::regclass AND NOT granted",
+      `SELECT FROM pg_locks WHERE relation = 'fare.folded_balance'::regclass AND NOT granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
     return rowCount === 1 ? true : null;
   });

@@ -5,9 +5,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createPool } from '#platform/postgres.ts';
 import { foldSums } from '../../fare-engine/adapters/sum-folder.ts';
+import { pastTransactions } from '../support/past-transactions.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { until } from '../support/until.ts';
 import { MIGRATIONS } from './support/engine-database.ts';
 
 /** The last migration of the version that the database comes from. */
@@ -71,12 +71,7 @@ it('its sums are exact from the first moment, and are kept step by step; its new
     { taps: '900', decided_taps: '900' },
   ]);
   // No transaction of another test is older: the line would wait below it.
-  await until(async () => {
-    const { rows } = await admin.query<{ past: boolean }>(
-      'SELECT pg_snapshot_xmin(pg_current_snapshot()) > (SELECT max(xact) FROM fare.tap) AS past',
-    );
-    return rows[0]?.past === true ? true : null;
-  });
+  await pastTransactions(admin);
   let steps = 0;
   while (await foldSums(pool, 250)) {
     steps += 1;

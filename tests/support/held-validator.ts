@@ -61,7 +61,6 @@ export async function holdValidator(rig: CityRig, deviceDir: string, online = tr
     },
     receipted: async () => {
       await until(() => edge.agent.health().journal.unreceipted === 0, {
-        withinMs: 30_000,
         what: 'receipts for every record',
       });
     },

@@ -18,7 +18,14 @@ export interface SharedPostgres {
 }
 
 /** Nobody ends this server but the run: what outlives a power cut is tested on servers of their own. */
-const SETTINGS = { max_connections: '300', fsync: 'off', full_page_writes: 'off' };
+const SETTINGS = {
+  max_connections: '300',
+  fsync: 'off',
+  full_page_writes: 'off',
+  // It would come by whenever a file takes longer than a minute: holding numbers of transactions, pages and databases that
+  // are copied or dropped just then, and changing plans. Who needs statistics or summaries asks for them.
+  autovacuum: 'off',
+};
 
 export default async function setup(): Promise<() => Promise<void>> {
   const folder = tempFolder('postgres');

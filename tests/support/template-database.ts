@@ -7,6 +7,7 @@ import { bootstrapDatabase } from '#platform/database.ts';
 import type { Logger } from '#platform/logger.ts';
 import { type MigrationSet, migrate } from '#platform/migrate.ts';
 import type { SharedPostgres } from './shared-postgres.ts';
+import { until } from './until.ts';
 
 // Held on the maintenance database while one worker makes a template: 'kvyp' as a number.
 const ADVISORY_LOCK = 0x6b767970;
@@ -31,8 +32,8 @@ export async function replaceByMigrated(
     const template = `template_${hashOf(sets)}`;
     const files =
       (await filesOf(admin, template)) ?? (await makeTemplate(admin, server, template, sets, log));
-    await admin.query(`DROP DATABASE ${database}`);
-    await admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`);
+    await whenNobodyIsThere(() => admin.query(`DROP DATABASE ${database}`));
+    await whenNobodyIsThere(() => admin.query(`CREATE DATABASE ${database} TEMPLATE ${template}`));
     await bootstrapDatabase({ ...server, database }); // A copy has no grants of its own.
     return files;
   } finally {
@@ -61,8 +62,26 @@ async function makeTemplate(
   const { migratorUrl } = await bootstrapDatabase({ ...server, database });
   const files = await migrate({ url: migratorUrl, sets, log });
   await admin.query(`COMMENT ON DATABASE ${database} IS ${pg.escapeLiteral(JSON.stringify(files))}`);
-  await admin.query(`ALTER DATABASE ${database} RENAME TO ${template}`);
+  await whenNobodyIsThere(() => admin.query(`ALTER DATABASE ${database} RENAME TO ${template}`));
   return files;
+}
+
+const OBJECT_IN_USE = '55006';
+
+/** The server waits five seconds for the sessions of a database to end; one that stands still just then takes longer. */
+export async function whenNobodyIsThere(statement: () => Promise<unknown>): Promise<void> {
+  let failure: { code?: unknown } | undefined;
+  await until(
+    async () => {
+      failure = await statement().then(
+        () => undefined,
+        (error) => error,
+      );
+      return failure?.code !== OBJECT_IN_USE;
+    },
+    { what: 'the last session of a database to end' },
+  );
+  if (failure !== undefined) throw failure;
 }
 
 function hashOf(sets: readonly MigrationSet[]): string {

@@ -10,7 +10,7 @@ import { createLogger } from '#platform/logger.ts';
 import { type MigrationSet, migrate } from '#platform/migrate.ts';
 import { SHARED_POSTGRES_PORT, type SharedPostgres } from './shared-postgres.ts';
 import { tempFolder } from './temp-folder.ts';
-import { replaceByMigrated } from './template-database.ts';
+import { replaceByMigrated, whenNobodyIsThere } from './template-database.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -67,7 +67,9 @@ async function dropDatabase(adminUrl: string, name: string): Promise<void> {
   const admin = new pg.Client({ connectionString: adminUrl });
   await admin.connect();
   try {
-    await admin.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`);
+    await whenNobodyIsThere(() =>
+      admin.query(`DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`),
+    );
   } finally {
     await admin.end();
   }

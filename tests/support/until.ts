@@ -10,16 +10,21 @@ export interface UntilOptions {
   readonly what?: string;
 }
 
+/** A pause that took so much longer than it was to: this process stood still, and mostly the whole machine with it. */
+const STOOD_STILL_MS = 1000;
+
 /**
  * Calls `look` until it returns something truthy and hands that back. Throws when the time is over, with the last
- * value or error seen, so that a failing test says what was there instead.
+ * value or error seen, so that a failing test says what was there instead. Time in which this process stood still is not
+ * counted: nobody looked, and what is looked at stood still too.
  */
 export async function until<T>(
   look: () => T | Promise<T>,
   options: UntilOptions = {},
 ): Promise<NonNullable<T>> {
   const withinMs = options.withinMs ?? 40_000;
-  const deadline = performance.now() + withinMs;
+  const everyMs = options.everyMs ?? 20;
+  let deadline = performance.now() + withinMs;
   let last: unknown;
   do {
     try {
@@ -29,7 +34,10 @@ export async function until<T>(
     } catch (error) {
       last = error;
     }
-    await delay(options.everyMs ?? 20);
+    const before = performance.now();
+    await delay(everyMs);
+    const lateMs = performance.now() - before - everyMs;
+    if (lateMs > STOOD_STILL_MS) deadline += lateMs;
   } while (performance.now() < deadline);
   const seen = last instanceof Error ? (last.stack ?? last.message) : safeJson(last);
   throw new Error(

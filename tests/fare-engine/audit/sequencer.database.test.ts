@@ -10,6 +10,7 @@ import { createAuditSequencer } from '../../../fare-engine/adapters/audit-sequen
 import { requireTransactionOrder } from '../../../fare-engine/adapters/transaction-order.ts';
 import { leafHash, rootOver } from '../../../fare-engine/audit/merkle.ts';
 import { exportLog } from '../../../fare-engine/export-log.ts';
+import { pastTransactions } from '../../support/past-transactions.ts';
 import { until } from '../../support/until.ts';
 import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
 
@@ -65,20 +66,10 @@ async function write(texts: readonly string[], client: pg.Pool | pg.ClientBase =
   );
 }
 
-/** Waits until no transaction of the server, of whatever test, is older than the last leaf. */
-async function settled(): Promise<void> {
-  await until(async () => {
-    const { rows } = await engine.admin.query<{ past: boolean }>(
-      'SELECT pg_snapshot_xmin(pg_current_snapshot()) > max(xact) AS past FROM fare.audit_leaf',
-    );
-    return rows[0]?.past === true ? true : null;
-  });
-}
-
 /** Writes leaves and waits until a turn may number them. */
 async function writeAndSettle(leaves: readonly string[]): Promise<void> {
   await write(leaves);
-  await settled();
+  await pastTransactions(engine.admin);
 }
 
 async function signed() {
@@ -169,7 +160,7 @@ test('a leaf of a transaction that commits late is not skipped, and never gets a
     expect(await one.turn()).toBe(1);
     expect(await one.turn()).toBe(0);
     await late.query('COMMIT');
-    await settled();
+    await pastTransactions(engine.admin);
     expect(await one.turn()).toBe(2);
     expect((await signed()).at(-1)?.note).toContain(`\n3\n${rootOf(['before', 'late', 'after'])}\n`);
   } finally {
@@ -186,7 +177,7 @@ test('transactions are ordered as numbers, in the log and in an export of it', a
      SELECT 'test', x, 'leaf ' || x, x::text::xid8 FROM unnest($1::int[]) AS x`,
     [xacts.toSorted((a, b) => ((a * 7919) % 300) - ((b * 7919) % 300))],
   );
-  await settled();
+  await pastTransactions(engine.admin);
   const taken = [await one.turn(120), await one.turn(), await one.turn()];
   expect(taken).toEqual([120, 180, 0]);
   expect((await signed()).at(-1)?.note).toContain(`\n300\n${rootOf(xacts.map((x) => `leaf ${x}`))}\n`);
@@ -254,13 +245,7 @@ test('two that lead at once, one of them given up in the midst of its turn, numb
   try {
     const turns = [one.turn()];
     await waiting(1);
-    const { rowCount } = await engine.admin.query(
-      `SELECT pg_terminate_backend(pid) FROM pg_locks
-       WHERE locktype = 'advisory' AND objid = $1 AND granted
-         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
-      [0x6b76_6175],
-    );
-    expect(rowCount).toBe(1);
+    expect(await endLeader()).toBe(1);
     turns.push(other.turn());
     await waiting(2);
     await held.query('COMMIT');
@@ -272,6 +257,17 @@ test('two that lead at once, one of them given up in the midst of its turn, numb
   expect(notes.map(({ size }) => size)).toEqual([1, 301]);
   expect(notes.at(-1)?.note).toContain(`\n301\n${rootOf(['first', ...texts('o', 300)])}\n`);
 });
+
+/** Ends the session of who leads, and waits until its lock is free: the server is only told to. Gives how many led. */
+async function endLeader(): Promise<number> {
+  const held = `FROM pg_locks WHERE locktype = 'advisory' AND objid = ${0x6b76_6175} AND granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
+  const { rowCount } = await engine.admin.query(`SELECT pg_terminate_backend(pid) ${held}`);
+  await until(async () => (await engine.admin.query(`SELECT ${held}`)).rowCount === 0, {
+    what: "the leader's lock to fall",
+  });
+  return rowCount ?? 0;
+}
 
 /** Until so many turns wait for the row of the tree. */
 async function waiting(many: number): Promise<void> {
@@ -289,11 +285,7 @@ test('one of two leads; when its session dies the other follows and numbers noth
   await writeAndSettle(texts('x', 10));
   expect(await one.turn(4)).toBe(4);
   expect(await two.turn()).toBe(0);
-  const held = `FROM pg_locks l WHERE l.locktype = 'advisory' AND l.granted
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
-  await engine.admin.query(`SELECT pg_terminate_backend(l.pid) ${held}`);
-  // The server is told to end the session; its lock is free once it has.
-  await until(async () => (await engine.admin.query(`SELECT ${held}`)).rowCount === 0);
+  expect(await endLeader()).toBe(1);
   expect(await two.turn()).toBe(6);
   // The former leader finds out at its next turn.
   expect(await one.turn().catch(() => 0)).toBe(0);
@@ -365,7 +357,7 @@ test('after a restore the same tree goes on under another origin, with a leaf th
   } finally {
     owner.release();
   }
-  await settled();
+  await pastTransactions(engine.admin);
   expect(await one.turn()).toBe(1);
   const leaf = {
     v: 1,

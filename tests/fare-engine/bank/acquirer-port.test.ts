@@ -18,7 +18,7 @@ let overHttp: Acquirer;
 beforeAll(async () => {
   const keys = new Map([[ACQUIRER_KEY_ID, privateKey]]);
   sandbox = await startSandboxAcquirer({ keys, token: 'a-token', nowMs: () => NOW });
-  overHttp = createHttpAcquirer({ url: sandbox.url, token: sandbox.token, timeoutMs: 20_000 });
+  overHttp = createHttpAcquirer({ url: sandbox.url, token: sandbox.token, timeoutMs: 60_000 });
 });
 afterAll(() => sandbox.stop());
 
@@ -120,7 +120,7 @@ test('answers without their form, cut wires, overload and a wrong login are told
   expect(await overHttp.status('bad-2')).toBeNull();
   sandbox.misbehaviour.overload = 1;
   await expect(overHttp.authorise(charge('bad-3'))).rejects.toBeInstanceOf(AcquirerSilent);
-  const stranger = createHttpAcquirer({ url: sandbox.url, token: 'another', timeoutMs: 20_000 });
+  const stranger = createHttpAcquirer({ url: sandbox.url, token: 'another', timeoutMs: 60_000 });
   const refusal = await stranger.authorise(charge('bad-4')).catch((error: unknown) => error);
   expect(refusal).toBeInstanceOf(AcquirerRefused);
   expect(String(refusal)).not.toContain('another');
@@ -165,7 +165,7 @@ test('a sandbox with a journal knows in its next life what it did in this one', 
     journalFile: join(folder.path, 'acquirer.jsonl'),
   };
   const first = await startSandboxAcquirer(options);
-  const ask = (at: SandboxAcquirer) => createHttpAcquirer({ url: at.url, token: 'j', timeoutMs: 20_000 });
+  const ask = (at: SandboxAcquirer) => createHttpAcquirer({ url: at.url, token: 'j', timeoutMs: 60_000 });
   const answer = await ask(first).authorise(charge('life-1'));
   await first.stop();
   const second = await startSandboxAcquirer(options);

@@ -60,7 +60,7 @@ const body = (n: number): string => debtReference(token(n)).slice(0, 15);
 function openDesk(probe: Probe = noProbe): DebtDesk {
   const made = createDebtDesk({
     pool: rig.engine.pool,
-    provider: createHttpPaymentProvider({ url: sandbox.url, token: 'p', timeoutMs: 20_000 }),
+    provider: createHttpPaymentProvider({ url: sandbox.url, token: 'p', timeoutMs: 60_000 }),
     holders: BOOKS.holders,
     publicUrl: 'http://city',
     nowMs: () => rig.engine.clock.nowMs(),

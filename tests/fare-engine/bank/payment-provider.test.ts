@@ -56,7 +56,8 @@ beforeEach(() => {
   realMs = NOW;
 });
 
-const provider = (at: SandboxProvider = sandbox, token = at.token, timeoutMs = 2000) =>
+/** A peer is silent where a test makes it so: no answer of a machine that stands still for some seconds is too late. */
+const provider = (at: SandboxProvider = sandbox, token = at.token, timeoutMs = 60_000) =>
   createHttpPaymentProvider({ url: at.url, token, timeoutMs });
 const wish = (key: string, amountMinor = 1400n): PaymentWish => ({
   key,

@@ -98,7 +98,7 @@ test('a gateway that has lost its log gives no money back twice, until a person 
   expect(refund).toMatchObject({ trouble: 'refused', kind: 'refund', detail: 'LOG-LOST' });
   const id = refund?.id ?? '';
   // Another engine had it on its list: what waits for a person stays where he looks.
-  const acquirer = createHttpAcquirer({ url: rig.sandbox.url, token: 'rig', timeoutMs: 20_000 });
+  const acquirer = createHttpAcquirer({ url: rig.sandbox.url, token: 'rig', timeoutMs: 60_000 });
   const nowMs = () => rig.engine.clock.nowMs();
   const store = createPaymentStore(rig.engine.pool, BOOKS);
   await workPayment(id, { store, acquirer, terms: BOOKS.terms, nowMs, probe: noProbe });

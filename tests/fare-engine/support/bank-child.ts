@@ -18,7 +18,7 @@ export interface BankChildOrder {
 const order = JSON.parse(process.argv[2] as string) as BankChildOrder;
 const office = createBankOffice({
   pool: createPool({ url: order.postgresUrl, applicationName: 'test-bank-child', max: 3 }),
-  acquirer: createHttpAcquirer({ url: order.acquirerUrl, token: order.token, timeoutMs: 20_000 }),
+  acquirer: createHttpAcquirer({ url: order.acquirerUrl, token: order.token, timeoutMs: 60_000 }),
   books: BOOKS,
   nowMs: () => order.nowMs,
   log: createLogger({ component: 'test-bank-child', level: 'silent' }),

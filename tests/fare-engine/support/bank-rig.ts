@@ -46,7 +46,7 @@ export async function openBankRig(books: BankBooks = BOOKS): Promise<BankRig> {
   const { publicKey, privateKey } = acquirerKeys();
   const keys = new Map([[ACQUIRER_KEY_ID, privateKey]]);
   const sandbox = await startSandboxAcquirer({ keys, token: 'rig', nowMs: () => engine.clock.nowMs() });
-  const acquirer = createHttpAcquirer({ url: sandbox.url, token: 'rig', timeoutMs: 20_000 });
+  const acquirer = createHttpAcquirer({ url: sandbox.url, token: 'rig', timeoutMs: 60_000 });
   const log = createLogger({ component: 'test-bank', level: 'silent' });
   const panOf = (n: number) => (4_761_739_001_000_000 + n).toString();
   const offices: BankOffice[] = [];
