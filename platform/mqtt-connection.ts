@@ -59,6 +59,8 @@ export interface MqttConnection {
   subscribe(filter: string, handler: MqttHandler): Promise<void>;
   /** Forgets a filter and its handlers; the broker is told if there is one. A subscription that waits is left waiting. */
   unsubscribe(filter: string): Promise<void>;
+  /** Resolves when the broker has answered a ping that is sent now; rejects with {@link MqttNotConnected} when it cannot any more. */
+  answered(): Promise<void>;
   /** Called after each connection, subscriptions granted; at once when connected. Returns a function that forgets. */
   onConnected(callback: () => void): () => void;
   /** Called each time a connection is lost. Returns a function that forgets. */
@@ -155,6 +157,18 @@ class Connection implements MqttConnection {
     this.#subscriptions = this.#subscriptions.filter((subscription) => subscription.filter !== filter);
     const client = this.#client;
     if (client?.connected) await Promise.race([client.unsubscribeAsync(filter), this.#lost.promise]);
+  }
+
+  async answered(): Promise<void> {
+    const client = this.#client;
+    if (client === undefined || !this.#ready) throw new MqttNotConnected('nothing was asked');
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const hear = ({ cmd }: { readonly cmd: string }): void => {
+      if (cmd === 'pingresp') resolve();
+    };
+    client.on('packetreceive', hear);
+    client.sendPing();
+    await Promise.race([promise, this.#lost.promise]).finally(() => client.off('packetreceive', hear));
   }
 
   onConnected(callback: () => void): () => void {

@@ -5,7 +5,6 @@
  * in memory, and a slow broker slows the reading down.
  */
 import { createPublicKey } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import {
   compareVersions,
@@ -39,11 +38,10 @@ import {
   readSnapshot,
   type SnapshotStatus,
 } from './postgres-deny-list.ts';
+import { recallRetained } from './recall-retained.ts';
 
 /** The manifest is repeated so often that validators know their list is current. */
 const MANIFEST_EVERY_MS = 30_000;
-/** How long a broker may take to say which manifest it retains; after that it is taken to have none. */
-const RECALL_MS = 500;
 const DELTAS_AT_ONCE = 50;
 /** Chunks of a snapshot after which news are looked for. */
 const CHUNKS_BETWEEN_NEWS = 25;
@@ -124,7 +122,7 @@ class Publisher implements DenyListPublisher {
       return 0;
     }
     if (this.atBroker === undefined) {
-      await Promise.race([this.heard.promise, delay(RECALL_MS)]);
+      if (!(await recallRetained(mqtt, this.heard.promise))) return 0;
       this.atBroker = this.latest;
     }
     const before = await loadListStatus(pool);

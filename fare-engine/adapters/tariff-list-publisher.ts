@@ -3,7 +3,6 @@
  * publishes the deny list does it, and again at each new connection, so a broker that has forgotten has it back.
  */
 import { createPublicKey } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { type CitySigner, sealEnvelope } from '#contracts/signed-envelope.ts';
 import { TARIFF_EXTRACT_BYTES_MAX } from '#contracts/tariff-extract.ts';
@@ -21,9 +20,8 @@ import { inTransaction } from '#platform/postgres.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
 import { type PlannedExtract, type PublishedExtract, planExtract } from '../tariffs/plan-extract.ts';
 import type { LeaderLock } from './leader-lock.ts';
+import { recallRetained } from './recall-retained.ts';
 
-/** How long a broker may take to say which manifest it retains; after that it is taken to have none. */
-const RECALL_MS = 500;
 /** Earlier extracts of which parts may still lie at the broker. */
 const LEFT_OVER_MAX = 3;
 
@@ -100,7 +98,7 @@ class Publisher implements TariffListPublisher {
     }
     const told = await packages();
     if (told === null || (this.sentVersion !== undefined && this.madeOf === told)) return;
-    await Promise.race([this.heard.promise, delay(RECALL_MS)]);
+    if (!(await recallRetained(mqtt, this.heard.promise))) return;
     const planned = await this.plan(told);
     if (planned !== null) await this.publish(planned);
     this.madeOf = told;

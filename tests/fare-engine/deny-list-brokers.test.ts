@@ -112,9 +112,18 @@ describe.each([
     }
   });
 
-  test('whoever publishes next finds it there', async () => {
+  test('whoever publishes next finds it there, also when the broker stands still before it says so', async () => {
     sizes.clear();
     link.publish = async (topic) => void sizes.set(topic, 0);
+    const [said, awake] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const subscribe = link.subscribe.bind(link);
+    link.subscribe = (filter, handler) =>
+      subscribe(filter, async (...message) => {
+        said.resolve();
+        await awake.promise;
+        await handler(...message);
+      });
+    link.answered = () => said.promise.then(awake.resolve);
     const next = publisher();
     await next.turn();
     await next.stop();

@@ -21,8 +21,10 @@ afterEach(async () => {
   lines.length = 0;
 });
 
-/** A real broker on a given port; `cut` drops every connection. */
-async function startBroker(port: number): Promise<{ aedes: Aedes; cut(): void; stop(): Promise<void> }> {
+/** A real broker on a given port; `cut` drops every connection, `stall` stops reading from each. */
+async function startBroker(
+  port: number,
+): Promise<{ aedes: Aedes; cut(): void; stall(): void; stop(): Promise<void> }> {
   const aedes = await Aedes.createBroker();
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
@@ -40,7 +42,10 @@ async function startBroker(port: number): Promise<{ aedes: Aedes; cut(): void; s
     cut();
     await new Promise<void>((resolve) => aedes.close(resolve));
   };
-  return { aedes, cut, stop };
+  const stall = (): void => {
+    for (const socket of sockets) socket.removeAllListeners('readable').pause();
+  };
+  return { aedes, cut, stall, stop };
 }
 
 function connection(port: number, clientId: string, backoff = { firstMs: 10, maxMs: 50 }): MqttConnection {
@@ -182,6 +187,20 @@ describe('a connection to the broker', () => {
     const warnings = lines.map((line) => JSON.parse(line)).filter((line) => line.level === 40);
     expect(warnings).toHaveLength(1);
     expect(lines.join('')).not.toContain('secret-of-a-test');
+  });
+
+  test('a ping is answered by a broker that is awake, and by none that stands still, until the connection is lost', async () => {
+    const port = await freePort();
+    const broker = await startBroker(port);
+    cleanups.push(broker.stop);
+    const a = connection(port, 'a');
+    await expect(a.answered()).rejects.toThrow(MqttNotConnected);
+    await a.whenConnected();
+    await a.answered();
+    broker.stall();
+    const asked = a.answered();
+    broker.cut();
+    await expect(asked).rejects.toThrow(MqttNotConnected);
   });
 
   test('refuses to publish without a connection instead of queueing', async () => {
