@@ -2,7 +2,7 @@
  * A pricing worker: turns without end until it is stopped. Several may run, in one process or in many; they need no
  * order among them, and a dead one's rows are another's.
  */
-import { isPassing } from '#platform/await-database.ts';
+import { isAway, isPassing } from '#platform/await-database.ts';
 import type { Logger } from '#platform/logger.ts';
 
 /** One sort of work. Returns how many rows it took; 0 = there was nothing. */
@@ -81,8 +81,8 @@ async function takeTurn(state: TaskState, options: WorkerOptions): Promise<numbe
 async function afterFailure(state: TaskState, error: Error, options: WorkerOptions): Promise<void> {
   const { task } = state;
   state.failures += 1;
-  // The same key again and again is no race between workers any more.
-  const passing = isPassing(error) && state.failures < 20;
+  // The same key again and again is no race between workers any more. A database that is away for long is nobody's fault.
+  const passing = isAway(error) || (isPassing(error) && state.failures < 20);
   const fields = { task: task.name, rows: state.rowsMax, failures: state.failures, err: error.message };
   options.log[passing ? 'info' : 'error'](fields, 'fare.turn.failed');
   if (passing) return;

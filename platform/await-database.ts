@@ -24,18 +24,8 @@ export interface DatabaseWait {
 const WAIT_MS_MAX = 120_000;
 const BETWEEN = { firstMs: 200, maxMs: 2000 };
 
-// The transaction was rolled back for the sake of another one, or the connection broke: the rows are sound.
-const PASSING_STATES = new Set([
-  '40001',
-  '40P01',
-  '23505',
-  '57P01',
-  '57P02',
-  '57P03',
-  '25P03',
-  '57014',
-  '53300',
-]);
+// The transaction was rolled back for the sake of another one, or took too long: the rows are sound, unless it is so each time.
+const PASSING_STATES = new Set(['40001', '40P01', '23505', '25P03', '57014']);
 
 /**
  * What the driver says, without a code, of a connection that broke, of one that did not come about in time, and of a pool whose
@@ -43,13 +33,29 @@ const PASSING_STATES = new Set([
  */
 const PASSING_WORDS = ['Connection terminated', 'timeout expired', 'timeout exceeded when trying to connect'];
 
+/** The server is stopping, starting, full, or has no room for one more: whatever it is asked, now it would not do it. */
+const AWAY_STATES = new Set(['57P01', '57P02', '57P03', '53100', '53300']);
+/** The way to it is broken. Of the many other codes of this form some are our own mistakes. */
+const AWAY_CODE =
+  /^(08...|E(CONN(REFUSED|RESET|ABORTED)|PIPE|TIMEDOUT|HOST(UNREACH|DOWN)|NET(UNREACH|DOWN)|NOTFOUND|AI_AGAIN))$/;
+
 /** Whether an error speaks of the database's state (away, stopping, recovering, full, slow) and not of what was asked. */
 export function isPassing(failure: unknown): boolean {
-  const error = (failure as Error).cause ?? failure;
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  if (typeof code !== 'string')
-    return typeof message === 'string' && PASSING_WORDS.some((words) => message.includes(words));
-  return PASSING_STATES.has(code) || code.startsWith('08') || code.startsWith('E') || code.startsWith('53');
+  const { code } = causeOf(failure);
+  if (code === undefined || isAway(failure)) return isAway(failure);
+  return PASSING_STATES.has(code) || code.startsWith('E') || code.startsWith('53');
+}
+
+/** Whether the database was not there for what was asked: however often that is so, it says nothing about what was asked. */
+export function isAway(failure: unknown): boolean {
+  const { code, message } = causeOf(failure);
+  if (code === undefined) return PASSING_WORDS.some((words) => message.includes(words));
+  return AWAY_STATES.has(code) || AWAY_CODE.test(code);
+}
+
+function causeOf(failure: unknown): { readonly code: string | undefined; readonly message: string } {
+  const { code, message } = ((failure as Error).cause ?? failure) as { code?: unknown; message?: unknown };
+  return { code: typeof code === 'string' ? code : undefined, message: String(message) };
 }
 
 /**

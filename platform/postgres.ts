@@ -21,6 +21,7 @@ export interface PoolOptions {
 const INT8 = 20;
 const INT8_ARRAY = 1016;
 const STATEMENT_TIMEOUT_MS = 30_000;
+const CONNECT_MS_MIN = 10_000;
 
 const bigintTypes = {
   getTypeParser(oid: number, format?: 'text' | 'binary') {
@@ -36,14 +37,23 @@ function parseBigintArray(text: string): (bigint | null)[] {
   return inner.split(',').map((item) => (item === 'NULL' ? null : BigInt(item)));
 }
 
+/**
+ * How long a connection is waited for, a pool's that is in use too: as long as an answer may take. A machine that stands still
+ * does so while somebody connects, too, and who has a connection may keep it for the length of a statement.
+ */
+function connectMsMax(statementMs: number): number {
+  return statementMs === 0 ? STATEMENT_TIMEOUT_MS : Math.max(CONNECT_MS_MIN, statementMs);
+}
+
 /** Settings for one connection outside a pool (LISTEN, migrations), with the same types as {@link createPool}. */
 export function clientConfig(options: Omit<PoolOptions, 'max' | 'log' | 'verify'>): pg.ClientConfig {
+  const statementMs = options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS;
   return {
     connectionString: options.url,
     application_name: options.applicationName,
-    statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+    statement_timeout: statementMs,
     idle_in_transaction_session_timeout: 60_000,
-    connectionTimeoutMillis: 10_000,
+    connectionTimeoutMillis: connectMsMax(statementMs),
     keepAlive: true,
     types: bigintTypes,
   };

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { awaitDatabase, isPassing } from '#platform/await-database.ts';
+import { awaitDatabase, isAway, isPassing } from '#platform/await-database.ts';
 import { createLogger } from '#platform/logger.ts';
 import { startTcpProxy } from '../../simulators/faults/tcp-proxy.ts';
 import { freePort } from '../support/free-port.ts';
@@ -82,23 +82,26 @@ describe('waiting for the database', () => {
 
 describe('a passing failure', () => {
   it.each([
-    ['the server recovers', { code: '57P03' }, true],
-    ['nobody listens', { code: 'ECONNREFUSED' }, true],
-    ['the connection broke', new Error('Connection terminated unexpectedly'), true],
-    ['it is wrapped', new Error('turn failed', { cause: { code: '40001' } }), true],
-    ['a wrong password', { code: '28P01' }, false],
-    ['a missing table', { code: '42P01' }, false],
-    ['a bug', new TypeError('x is undefined'), false],
-  ])('%s', (_what, failure, passing) => {
-    expect(isPassing(failure)).toBe(passing);
+    ['the server recovers', { code: '57P03' }, true, true],
+    ['nobody listens', { code: 'ECONNREFUSED' }, true, true],
+    ['the disk is full', { code: '53100' }, true, true],
+    ['the connection broke', new Error('Connection terminated unexpectedly'), true, true],
+    ['it is wrapped', new Error('turn failed', { cause: { code: '40001' } }), true, false],
+    ['it took too long', { code: '57014' }, true, false],
+    ['a wrong password', { code: '28P01' }, false, false],
+    ['a missing table', { code: '42P01' }, false, false],
+    ['a bug', new TypeError('x is undefined'), false, false],
+  ])('%s', (_what, failure, passing, away) => {
+    expect([isPassing(failure), isAway(failure)]).toEqual([passing, away]);
   });
 
   it('is that of a driver which waits for a server that stands still, or for a connection that others hold', async () => {
     const url = new URL(database.url('ingest_runtime'));
     const proxy = await startTcpProxy({ target: { host: '127.0.0.1', port: Number(url.port) } });
     proxy.turn({ kind: 'half-open' });
-    const pool = new pg.Pool({ connectionString: url.href, max: 1, connectionTimeoutMillis: 100 });
+    const pool = new pg.Pool({ connectionString: url.href, max: 1 });
     const held = await pool.connect();
+    pool.options.connectionTimeoutMillis = 100;
     url.port = String(proxy.port);
     const away = { connectionString: url.href, connectionTimeoutMillis: 100 };
     const stalled = new pg.Pool(away);
