@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { TLSSocket } from 'node:tls';
 import type { Clock } from '#platform/clock.ts';
+import { fairTimeout } from '#platform/fair-timeout.ts';
 import { type ByteLimits, type ByteRefusal, createByteLimiter } from '../byte-limiter.ts';
 import type { ProvenCertificate } from '../identity.ts';
 
@@ -60,7 +61,7 @@ export function guardConnection(
       socket.end(done);
     },
     destroy(error, done) {
-      clearTimeout(connectTimer);
+      connectLimit.cancel();
       clearTimeout(resumeTimer);
       socket.destroy();
       done(error);
@@ -72,8 +73,9 @@ export function guardConnection(
     events.onRefused(reason);
     duplex.destroy();
   };
-  // CONNECT must come whole in time: bytes that trickle in do not prolong it.
-  const connectTimer = setTimeout(() => limiter.connectSeen || drop('CONNECT_LATE'), limits.connectMsMax);
+  // CONNECT must come whole in time: bytes that trickle in do not prolong it. A fleet whose CONNECTs wait in the sockets of
+  // a broker that stood still has been in time.
+  const connectLimit = fairTimeout(limits.connectMsMax, () => limiter.connectSeen || drop('CONNECT_LATE'));
 
   const pauseFor = (waitMs: number): void => {
     events.onThrottled(waitMs);

@@ -12,6 +12,9 @@ import { createTakeoverWatch } from '../takeover-watch.ts';
 import { isListTopic, mayPublish, maySubscribe } from '../topic-access.ts';
 import type { GuardedConnection } from './guarded-connection.ts';
 
+/** As long as a timer can be. */
+const CONNECT_MS_NEVER = 2 ** 31 - 1;
+
 export type EngineRefusal =
   | 'LOGIN_REFUSED'
   | 'SESSION_REFUSED'
@@ -77,7 +80,8 @@ export async function startMqttEngine(options: EngineOptions): Promise<MqttEngin
   };
 
   const engine = await Aedes.createBroker({
-    connectTimeout: limits.connectMsMax,
+    // The guard before it judges who comes late, fairly to whoever waits while the broker stands still.
+    connectTimeout: CONNECT_MS_NEVER,
     keepaliveLimit: limits.keepAliveSecondsMax,
     drainTimeout: limits.drainMsMax,
     maxTopicLevels: 16,

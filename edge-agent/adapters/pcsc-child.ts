@@ -12,6 +12,7 @@
  * use, or nothing for all.
  */
 import type { CardInterface, ContextInterface, MonitorEvent, ReaderMonitorInterface } from 'smartcard';
+import { fairTimeout } from '#platform/fair-timeout.ts';
 import type { IssuingDesk } from '../issue/issuing-desk.ts';
 import type { IssuingVisit } from '../issue/orders.ts';
 import type { Medium } from '../media/medium.ts';
@@ -194,11 +195,11 @@ async function transmit(visit: Visit, apdu: Uint8Array): Promise<Uint8Array> {
 
 /** A call that hangs has its thread for ever: only a fresh process helps. */
 async function timed<T>(call: () => Promise<T>): Promise<T> {
-  const watchdog = setTimeout(() => fail('PC/SC did not answer in time'), apduMsMax);
+  const watchdog = fairTimeout(apduMsMax, () => fail('PC/SC did not answer in time'));
   try {
     return await call();
   } finally {
-    clearTimeout(watchdog);
+    watchdog.cancel();
   }
 }
 

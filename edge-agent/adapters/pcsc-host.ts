@@ -6,6 +6,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { fairTimeout } from '#platform/fair-timeout.ts';
 import type { Logger } from '#platform/logger.ts';
 import type { ReaderState } from '../ports.ts';
 import type { FromReader, ReaderPurpose, ToReader } from './pcsc-messages.ts';
@@ -168,9 +169,9 @@ function startSession(options: PcscReaderOptions, user: ReaderUser, events: Sess
     why = reason;
     child.kill('SIGKILL');
   };
-  const silence = setTimeout(
-    () => kill('the reader process fell silent'),
-    options.silenceMsMax ?? SILENCE_MS_MAX,
+  // Its words may lie in the pipe of a validator that stood still itself.
+  const silence = fairTimeout(options.silenceMsMax ?? SILENCE_MS_MAX, () =>
+    kill('the reader process fell silent'),
   );
   const send: Send = (message) => {
     // A failed send is followed by the exit of the process, which is handled there.
@@ -209,7 +210,7 @@ function startSession(options: PcscReaderOptions, user: ReaderUser, events: Sess
     (error: Error) => `the reader process failed: ${error.message}`,
   );
   void ended.then((how) => {
-    clearTimeout(silence);
+    silence.cancel();
     offered?.lost();
     user.lost?.();
     events.onEnd(why || how, noService);

@@ -23,30 +23,39 @@ const CLIENTS: readonly TestClient[] = [
 const log = createLogger({ component: 'test', level: 'silent' });
 
 let city: TestBroker;
+/** Gives nobody time to come in: for those who are to be late. */
+let hasty: TestBroker;
 beforeAll(async () => {
-  city = await startTestBroker(CLIENTS, {
-    connectMsMax: 400,
-    identitiesEveryMs: 20,
-    keepAliveSecondsMax: 60,
-  });
+  city = await startTestBroker(CLIENTS, { identitiesEveryMs: 20, keepAliveSecondsMax: 60 });
+  hasty = await startTestBroker(CLIENTS, { connectMsMax: 400 });
 });
-afterAll(() => city?.stop());
+afterAll(async () => {
+  await city?.stop();
+  await hasty?.stop();
+});
 
-const refusedSoFar = (reason: keyof ReturnType<TestBroker['broker']['counts']>['refused']): number =>
-  city.broker.counts().refused[reason] ?? 0;
+const refusedSoFar = (
+  reason: keyof ReturnType<TestBroker['broker']['counts']>['refused'],
+  by: TestBroker = city,
+): number => by.broker.counts().refused[reason] ?? 0;
 
 describe('beyond the shared suite', () => {
   it('answers a QoS 1 publish without waiting for company', async () => {
     const device = await city.connect('val-1');
-    const times: number[] = [];
-    for (let i = 0; i < 20; i++) {
-      const from = performance.now();
-      await device.publishAsync('kvytok/v1/val-1/health', '{}', { qos: 1 });
-      times.push(performance.now() - from);
-    }
-    times.sort((a, b) => a - b);
-    // With Nagle's algorithm and delayed acknowledgement it is 40 ms each.
-    expect(times[10]).toBeLessThan(20);
+    // With Nagle's algorithm and delayed acknowledgement it is 40 ms each, however calm the machine; on a busy one calm is waited for.
+    await until(
+      async () => {
+        const times: number[] = [];
+        for (let i = 0; i < 20; i++) {
+          const from = performance.now();
+          await device.publishAsync('kvytok/v1/val-1/health', '{}', { qos: 1 });
+          times.push(performance.now() - from);
+        }
+        times.sort((a, b) => a - b);
+        return (times[10] as number) < 20;
+      },
+      { what: 'most of twenty answers within 20 ms' },
+    );
     await device.endAsync();
   });
 });
@@ -92,15 +101,33 @@ describe('bytes that are no MQTT', () => {
     ['half a CONNECT', connectPacket('val-1').subarray(0, 20)],
     ['nothing at all', Buffer.alloc(0)],
   ])('drops a client that sends %s and then waits', async (_name, bytes) => {
-    const before = refusedSoFar('CONNECT_LATE');
-    const { socket, closed } = await city.open();
+    const before = refusedSoFar('CONNECT_LATE', hasty);
+    const { socket, closed } = await hasty.open();
     socket.write(bytes);
     await closed;
-    expect(refusedSoFar('CONNECT_LATE')).toBe(before + 1);
+    expect(refusedSoFar('CONNECT_LATE', hasty)).toBe(before + 1);
+  });
+
+  it('lets in who was in time while the broker itself stood still', async () => {
+    const outcome = async (): Promise<string> => {
+      const before = hasty.broker.counts().connections;
+      const { socket, closed } = await hasty.open();
+      const letIn = new Promise((resolve) => socket.once('data', resolve));
+      // The broker has taken the connection, and looks at nothing more until its patience is over.
+      await until(() => hasty.broker.counts().connections > before);
+      socket.write(connectPacket('val-1'));
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+      const how = await Promise.race([letIn.then(() => 'let in'), closed.then(() => 'dropped')]);
+      socket.destroy();
+      await closed;
+      return how;
+    };
+    // Again where the machine was so slow that the test itself came too late.
+    await until(async () => (await outcome()) === 'let in', { what: 'who was in time to be let in' });
   });
 
   it('drops a client whose CONNECT comes byte by byte without end', async () => {
-    const { socket, closed } = await city.open();
+    const { socket, closed } = await hasty.open();
     const packet = connectPacket('val-1');
     let at = 0;
     const timer = setInterval(() => at < packet.length - 1 && socket.write(packet.subarray(at, ++at)), 30);
@@ -192,13 +219,14 @@ describe('bounds', () => {
 
   it('an address that connects too often is refused, and taken again when it has waited', async () => {
     const small = await startTestBroker(CLIENTS, {
-      connectionsPerSecondPerAddress: 5,
+      connectionsPerSecondPerAddress: 1,
       connectionsBurstPerAddress: 2,
     });
-    await (await small.connect('val-1')).endAsync();
-    await (await small.connect('val-1')).endAsync();
-    await expect(small.connect('val-1')).rejects.toThrow();
-    expect(small.broker.counts().refused.CONNECTING_TOO_OFTEN).toBe(1);
+    // All at once: a slow machine would let them come one after the other, each in its time.
+    const asked = await Promise.allSettled(CLIENTS.map(({ clientId }) => small.connect(clientId)));
+    const refused = asked.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(small.broker.counts().refused.CONNECTING_TOO_OFTEN).toBe(refused.length);
     await until(() => small.connect('val-1').catch(() => undefined), { what: 'the rate to allow it' });
     await small.stop();
   });
