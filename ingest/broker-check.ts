@@ -5,7 +5,8 @@
  *
  * Why the count is exact: burst and acknowledgements travel on one connection. The broker reads the whole burst before
  * it sees the first acknowledgement, so what it can send meanwhile is its window, and what arrives in the end is window
- * plus queue. No clock has a part in that.
+ * plus queue. No clock has a part in that: the end is there when a mark has come that was sent after all of it, not when a
+ * broker that stands still has been silent for a while.
  */
 
 /** What must fit. */
@@ -37,7 +38,7 @@ export interface ProbeLine {
   /** QoS 1; rejects when the connection is lost before the acknowledgement. */
   publish(payload: Uint8Array, onAcknowledged?: () => void): Promise<void>;
   readonly connected: boolean;
-  /** Resolves when `done` says so or nothing has arrived for a while. */
+  /** Resolves when `done` says so or nothing has arrived for a while; then the queue is empty, or the broker stands still. */
   quiet(done: () => boolean): Promise<void>;
 }
 
@@ -75,20 +76,19 @@ async function measure(
   run: string,
   counter: Counter,
 ): Promise<BrokerCheck> {
-  await line.publish(counter.message(0));
-  await line.quiet(() => counter.seen() === 1);
-  if (counter.seen() === 0) return line.connected ? [finding('access', 0, 1)] : null;
+  if (!(await marked(line, counter))) return line.connected ? [finding('access', 0, 1)] : null;
 
   let window = 0;
   const acknowledged = (): void => {
-    window = counter.seen() - 1; // The last one counts: what came before it was sent without our acknowledgements.
+    window = counter.seen(); // The last one counts: what came before it was sent without our acknowledgements.
   };
   const burst = Array.from({ length: needs.queued }, (_, n) =>
-    line.publish(counter.message(n + 1), acknowledged),
+    line.publish(counter.message(n), acknowledged),
   );
   await Promise.all(burst);
-  await line.quiet(() => counter.seen() === needs.queued + 1);
-  const arrived = counter.seen() - 1;
+  await line.quiet(() => counter.seen() === needs.queued);
+  if (counter.seen() < needs.queued) await marked(line, counter);
+  const arrived = counter.seen();
   if (!line.connected) return null;
 
   const findings: BrokerFinding[] = [];
@@ -97,6 +97,19 @@ async function measure(
   if (!(await carries(line, run, needs.payloadBytes, counter)))
     findings.push(finding('packet', 0, needs.payloadBytes));
   return findings;
+}
+
+/** A full queue may drop a mark too; one that is sent when nothing comes any more is dropped by nobody. */
+const MARKS_MAX = 4;
+
+/** Whether a mark comes back: then all that was sent before it has come, or never will. */
+async function marked(line: ProbeLine, counter: Counter): Promise<boolean> {
+  const before = counter.marks();
+  for (let n = 0; n < MARKS_MAX && counter.marks() === before; n++) {
+    await line.publish(counter.mark());
+    await line.quiet(() => counter.marks() > before);
+  }
+  return counter.marks() > before;
 }
 
 /** Whether the largest message comes back. A broker that will not carry it closes the connection, or says nothing. */
@@ -108,27 +121,39 @@ async function carries(line: ProbeLine, run: string, bytes: number, counter: Cou
     () => true,
     () => false,
   );
-  if (sent) await line.quiet(() => counter.seen() > before);
+  if (!sent) return false;
+  await line.quiet(() => counter.seen() > before);
+  // Its connection may be closed by now: then nothing comes back, and no mark.
+  if (counter.seen() === before) await marked(line, counter).catch(() => false);
   return counter.seen() > before;
 }
 
 interface Counter {
   take(payload: Uint8Array): void;
   message(n: number): Uint8Array;
+  /** Another mark each time. */
+  mark(): Uint8Array;
   /** Different messages of this run so far; what comes twice counts once. */
   seen(): number;
+  /** Marks that have come, counted apart from the messages. */
+  marks(): number;
 }
 
 function countOf(run: string): Counter {
-  const seen = new Set<string>();
+  const [seen, marks] = [new Set<string>(), new Set<string>()];
+  let marksSent = 0;
   const decoder = new TextDecoder();
+  const encoded = (text: string): Uint8Array => new TextEncoder().encode(`${run} ${text}`);
   return {
     take(payload) {
       const text = decoder.decode(payload.subarray(0, run.length + 12));
-      if (text.startsWith(`${run} `)) seen.add(text);
+      if (text.startsWith(`${run} mark`)) marks.add(text);
+      else if (text.startsWith(`${run} `)) seen.add(text);
     },
-    message: (n) => new TextEncoder().encode(`${run} ${n}`),
+    message: (n) => encoded(String(n)),
+    mark: () => encoded(`mark ${marksSent++}`),
     seen: () => seen.size,
+    marks: () => marks.size,
   };
 }
 

@@ -6,7 +6,7 @@ import type { Logger } from '#platform/logger.ts';
 import { connectMqtt, type MqttConnection, type MqttOptions } from '#platform/mqtt-connection.ts';
 import { type BrokerCheck, type BrokerNeeds, checkBroker, type ProbeLine } from '../broker-check.ts';
 
-/** Nothing has arrived for so long: nothing will. */
+/** Nothing has arrived for so long: a mark is sent. */
 const QUIET_MS = 750;
 const LOOK_MS = 10;
 /** The whole measurement; a broker that is slower than this is told from the taps themselves. */
@@ -44,9 +44,10 @@ export async function probeBroker(
   mqtt: MqttConnection,
   clientId: string,
   needs: BrokerNeeds,
+  checkMsMax = CHECK_MS_MAX,
 ): Promise<BrokerCheck> {
   const line = probeLine(mqtt, clientId);
-  const late = delay(CHECK_MS_MAX, null, { ref: false });
+  const late = delay(checkMsMax, null, { ref: false });
   for (let tries = 0; tries < TRIES; tries++) {
     await mqtt.whenConnected();
     const found = await Promise.race([checkBroker(line, needs, randomBytes(6).toString('hex')), late]);
@@ -67,12 +68,13 @@ export async function probeBrokerAt(
   options: Pick<MqttOptions, 'url' | 'clientId' | 'secret' | 'log'>,
   needs: BrokerNeeds,
   connectMsMax: number,
+  checkMsMax = CHECK_MS_MAX,
 ): Promise<BrokerCheck | 'unreachable'> {
   const mqtt = connectMqtt(options);
   try {
     const late = delay(connectMsMax, 'unreachable' as const, { ref: false });
     const met = await Promise.race([mqtt.whenConnected(), late]);
-    return met === 'unreachable' ? met : await probeBroker(mqtt, options.clientId, needs);
+    return met === 'unreachable' ? met : await probeBroker(mqtt, options.clientId, needs, checkMsMax);
   } finally {
     await mqtt.stop();
   }
