@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Receipt } from '#contracts/receipt.ts';
 import { createPool } from '#platform/postgres.ts';
 import {
   announceMark,
@@ -43,6 +44,9 @@ async function oneMore() {
   const seq = journal.records.length;
   return device.offer(journal.batch(seq, seq), seq);
 }
+
+const covers = ({ ranges }: Receipt, seq: number): boolean =>
+  ranges.some(({ fromSeq, toSeq }) => fromSeq <= seq && toSeq >= seq);
 
 /** Moves the watermark; gives what was kept before any receipt could carry it, and checks that receipts now may. */
 async function moved(heldUpTo: string, nowMs: number, limits: { reserveMs: number }): Promise<number | null> {
@@ -133,8 +137,12 @@ describe('a receipt', () => {
     const seq = journal.records.length;
     const { unreceipted } = ingest.counts();
     await device.publish(journal.batch(seq, seq));
-    await until(() => ingest.counts().unreceipted > unreceipted, { what: 'a batch without a receipt' });
-    expect(await city.query('SELECT 1 FROM ingest.record WHERE seq = $1', [seq])).toHaveLength(1);
+    // A batch of before may have come twice: the record itself is waited for, too.
+    const kept = () => city.query('SELECT 1 FROM ingest.record WHERE seq = $1', [seq]);
+    await until(async () => ingest.counts().unreceipted > unreceipted && (await kept()).length === 1, {
+      what: 'a batch without a receipt',
+    });
+    expect(device.receipts.some((receipt) => covers(receipt, seq))).toBe(false);
     clock.advance(1);
     expect((await device.offer(journal.batch(seq, seq), seq)).issuedAtMs).toBe(atMs + 1);
   });
@@ -154,7 +162,6 @@ describe('a database that came back from a backup', () => {
 
   it('is noticed by an ingest that was running: it receipts nothing more', async () => {
     await city.query('UPDATE ingest.incarnation SET timeline = timeline + 1');
-    const heard = device.receipts.length;
     journal.addTaps(1);
     const seq = journal.records.length;
     const { unreceipted } = ingest.counts();
@@ -164,7 +171,7 @@ describe('a database that came back from a backup', () => {
       return ingest.counts().unreceipted > unreceipted;
     };
     await until(offered, { what: 'a batch without a receipt', everyMs: 300 });
-    expect(device.receipts.length).toBe(heard);
+    expect(device.receipts.some((receipt) => covers(receipt, seq))).toBe(false);
     await city.query('UPDATE ingest.incarnation SET timeline = timeline - 1');
     await device.offer(journal.batch(seq, seq), seq);
   });

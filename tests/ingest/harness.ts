@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { MqttClient } from 'mqtt';
 import pg from 'pg';
+import { decodeBatch } from '#contracts/batch.ts';
 import { openReceipt, type Receipt } from '#contracts/receipt.ts';
 import { deviceTopic } from '#contracts/topics.ts';
 import type { Clock } from '#platform/clock.ts';
@@ -111,8 +112,11 @@ export interface TestDevice {
   /** Receipts that came, each verified with the pinned key. */
   readonly receipts: readonly Receipt[];
   publish(payload: Uint8Array, deviceId?: string): Promise<void>;
-  /** Offers the payload until a receipt covers up to `toSeq`, as an agent does. */
-  offer(payload: Uint8Array, toSeq: number): Promise<Receipt>;
+  /**
+   * Offers the payload until a receipt covers `toSeq` (and `alsoSeq`) of its epoch, as an agent does. What was offered twice
+   * because the machine was slow is receipted twice: the receipt of an earlier batch with another last record is not taken for this one's.
+   */
+  offer(payload: Uint8Array, toSeq: number, alsoSeq?: number): Promise<Receipt>;
   stop(): Promise<void>;
 }
 
@@ -132,12 +136,21 @@ async function openDevice(deviceId: string, client: MqttClient): Promise<TestDev
     client,
     receipts,
     publish,
-    async offer(payload, toSeq) {
+    async offer(payload, toSeq, alsoSeq = toSeq) {
       const from = receipts.length;
+      const batch = decodeBatch(payload);
+      if (!batch.ok) throw new Error('no batch is offered');
+      const { epoch, head } = batch.value.header;
+      const covers = ({ ranges }: Receipt, seq: number): boolean =>
+        ranges.some(
+          (range) =>
+            range.epoch === epoch &&
+            range.fromSeq <= seq &&
+            range.toSeq >= seq &&
+            (range.toSeq !== toSeq || range.head === head),
+        );
       const covering = (): Receipt | undefined =>
-        receipts
-          .slice(from)
-          .find(({ ranges }) => ranges.some((range) => range.fromSeq <= toSeq && range.toSeq >= toSeq));
+        receipts.slice(from).find((receipt) => covers(receipt, toSeq) && covers(receipt, alsoSeq));
       let offeredAt = Number.NEGATIVE_INFINITY;
       return until(
         async () => {
@@ -147,7 +160,8 @@ async function openDevice(deviceId: string, client: MqttClient): Promise<TestDev
           }
           return covering();
         },
-        { what: `a receipt for ${deviceId} up to ${toSeq}`, everyMs: 5, withinMs: 30_000 },
+        // An ingest or a database may be started meanwhile.
+        { what: `a receipt for ${deviceId} up to ${toSeq}`, everyMs: 5, withinMs: 100_000 },
       );
     },
     stop: () => client.endAsync(true),

@@ -211,13 +211,13 @@ describe('what cannot be proven', () => {
     for (let i = 0; i < 10; i++) {
       await device.publish(Buffer.from(`garbage ${i}`));
       await until(
-        async () => (await beyond()) + (await quarantineOf(journal.deviceId)).length === before + 3 + i,
+        async () => (await beyond()) + (await quarantineOf(journal.deviceId)).length >= before + 3 + i,
       );
     }
     expect(await quarantineOf(journal.deviceId)).toHaveLength(3);
     // A good batch of the same device is taken all the same, and is the first to be receipted.
-    await device.offer(journal.batch(1, 4), 4);
-    expect(device.receipts).toHaveLength(1);
+    const receipt = await device.offer(journal.batch(1, 4), 4);
+    expect(device.receipts[0]).toBe(receipt);
     const published = await city.query(
       `SELECT items FROM ingest.published_quarantine WHERE reason = 'INGEST_MALFORMED'`,
     );

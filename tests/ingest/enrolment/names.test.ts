@@ -103,7 +103,9 @@ describe('taking a device out of service', () => {
       revoked = rig.revoke('val-wait');
       await until(async () => {
         const waiting = await rig.admin.query(
-          `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`,
+          // Of this database alone: other files wait for locks on the same server.
+          `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
         );
         return waiting.rowCount === 1;
       });
