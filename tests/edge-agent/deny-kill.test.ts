@@ -51,34 +51,30 @@ it.each([
   ['edge.deny.after-rename:1', 'new'],
   ['edge.deny.after-adopt:1', 'new'],
   ['edge.deny.after-delta:1', 'new'],
-])(
-  'killed at %s it has the %s list, and goes on to the new one',
-  { timeout: 60_000 },
-  async (point, which) => {
-    const dir = newFolder();
-    await oldListIn(dir);
-    const child = fork(CHILD, [dir, point], { stdio: 'inherit' });
-    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
-    const list = openList(dir);
-    const { version, entries } = list.state();
-    const denied = (media: number[]) => media.map((n) => list.find(token(n)) !== null);
-    const none = (media: number[]) => media.map(() => false);
-    const all = (media: number[]) => media.map(() => true);
-    if (which === 'old') {
-      expect([version.n, entries]).toEqual([3, 3]);
-      expect([denied(old), denied(fresh)]).toEqual([all(old), none(fresh)]);
-    } else {
-      const reached = version.n === 51;
-      expect(version.n).toBeGreaterThanOrEqual(50);
-      expect(entries).toBe(3500);
-      expect([denied(old), denied(fresh.slice(0, 4))]).toEqual([none(old), all(fresh.slice(0, 4))]);
-      expect(denied([0, 9000])).toEqual([!reached, reached]);
-    }
-    expect(list.failedLookups()).toBe(0);
-    await give(list, target);
-    await follow(list, retained([...chunks, after], CITY));
-    expect(list.state()).toMatchObject({ version: { generation: 1, n: 51 }, entries: 3500 });
-    expect(denied([0, ...fresh])).toEqual([false, ...all(fresh)]);
-    expect(await list.verify()).toBe(true);
-  },
-);
+])('killed at %s it has the %s list, and goes on to the new one', async (point, which) => {
+  const dir = newFolder();
+  await oldListIn(dir);
+  const child = fork(CHILD, [dir, point], { stdio: 'inherit' });
+  expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+  const list = openList(dir);
+  const { version, entries } = list.state();
+  const denied = (media: number[]) => media.map((n) => list.find(token(n)) !== null);
+  const none = (media: number[]) => media.map(() => false);
+  const all = (media: number[]) => media.map(() => true);
+  if (which === 'old') {
+    expect([version.n, entries]).toEqual([3, 3]);
+    expect([denied(old), denied(fresh)]).toEqual([all(old), none(fresh)]);
+  } else {
+    const reached = version.n === 51;
+    expect(version.n).toBeGreaterThanOrEqual(50);
+    expect(entries).toBe(3500);
+    expect([denied(old), denied(fresh.slice(0, 4))]).toEqual([none(old), all(fresh.slice(0, 4))]);
+    expect(denied([0, 9000])).toEqual([!reached, reached]);
+  }
+  expect(list.failedLookups()).toBe(0);
+  await give(list, target);
+  await follow(list, retained([...chunks, after], CITY));
+  expect(list.state()).toMatchObject({ version: { generation: 1, n: 51 }, entries: 3500 });
+  expect(denied([0, ...fresh])).toEqual([false, ...all(fresh)]);
+  expect(await list.verify()).toBe(true);
+});

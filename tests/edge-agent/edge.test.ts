@@ -69,15 +69,23 @@ async function withIngest(port = 0): Promise<TestIngest> {
 const epochRecord = (ingest: TestIngest) =>
   [...ingest.held.values()].map(({ text }) => JSON.parse(text)).findLast((r) => r.kind === 'epoch');
 
+/** Kinds of the records that it holds, but for those of its time: how many these are is a matter of how long something takes. */
+const kindsOf = (ingest: TestIngest): string[] =>
+  [...ingest.held.values()]
+    .map(({ text }) => String(JSON.parse(text).kind))
+    .filter((kind) => kind !== 'clock-sync')
+    .toSorted();
+
 describe('with the city', () => {
   it('taps arrive signed, are receipted and kept, and the status says online, then offline at a clean end', async () => {
     const ingest = await withIngest();
     const { edge, tap } = await run({ mqttUrl: ingest.url });
     expect((await tap(1)).sign).toBe('accepted');
     expect((await tap(2)).sign).toBe('accepted');
+    // The city's time comes on a way of its own, and is a record that wants its receipt.
+    await until(() => edge.agent.health().clock.syncAgeMs !== null);
     await until(() => edge.agent.health().journal.unreceipted === 0);
-    expect(edge.agent.health().clock.syncAgeMs).not.toBeNull();
-    expect(ingest.held.size).toBe(4);
+    expect(kindsOf(ingest)).toEqual(['epoch', 'tap', 'tap']);
     await edge.stop();
     await until(() => ingest.statuses.length >= 2);
     expect(ingest.statuses.map((text) => JSON.parse(text).online)).toEqual([true, false]);
@@ -110,7 +118,7 @@ describe('with the city', () => {
     ingest.answering = true;
     await until(() => edge.agent.health().journal.unreceipted === 0);
     expect(ingest.conflicts).toEqual([]);
-    expect(ingest.held.size).toBe(2);
+    expect(kindsOf(ingest)).toEqual(['epoch', 'tap']);
   });
 
   it('a deny list on the broker reaches the next tap; a command is carried out', async () => {

@@ -37,9 +37,7 @@ async function killedAt(killAt: string): Promise<NodeJS.Signals | null> {
   return signal as NodeJS.Signals | null;
 }
 
-test('desks killed before they ask, after the answer and before each commit make each payment once', {
-  timeout: 60_000,
-}, async () => {
+test('desks killed before they ask, after the answer and before each commit make each payment once', async () => {
   await rig.engine.deliver([1, 2, 3].map((n) => rig.tap(n, 1, MORNING)));
   await rig.engine.drain();
   await rig.settle();

@@ -125,7 +125,9 @@ describe('the database', () => {
     expect(String(attached)).toContain('attached');
     const confirmed = await numbers.insert(1000);
     expect(confirmed).toBeLessThan(1050);
+    const detached = once(tracer, 'exit');
     tracer.kill('SIGINT');
+    await detached;
     // Every process of the server was ended by the panic; the postmaster begins anew and recovers.
     const held = await until(() => numbers.held(), { withinMs: 60_000 });
     expectNothingLost(held, confirmed);

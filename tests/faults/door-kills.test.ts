@@ -63,7 +63,9 @@ async function killBefore(
   );
   await until(
     async () => {
-      const held = 'SELECT FROM pg_locks WHERE relation = $1::regclass AND NOT granted';
+      // Tables of databases that were copied from one template have the same numbers.
+      const held = `SELECT FROM pg_locks WHERE relation = $1::regclass AND NOT granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`;
       return (await admin.query(held, [table])).rowCount === 1 ? true : null;
     },
     { what: 'the last row to be waited for', withinMs: 60_000 },

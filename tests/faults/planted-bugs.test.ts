@@ -5,7 +5,8 @@ import { startChild } from '../../simulators/faults/child-process.ts';
 import { SHARED_POSTGRES_PORT } from '../support/shared-postgres.ts';
 import { MUTANT, MUTANTS } from './checks/mutants.ts';
 
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 240_000 });
+// The hook runs every check, one after the other: each opens a city of its own.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 600_000 });
 
 const LOADER = fileURLToPath(new URL('./checks/load-mutant.ts', import.meta.url));
 const NAMES = [...new Set(Object.values(MUTANTS).map((mutant) => mutant.foundBy))];

@@ -12,6 +12,7 @@ import { type CityRig, openCityRig } from '../../cli/faults/city-rig.ts';
 import { journalFile } from '../../cli/reconcile/journals.ts';
 import { holdValidator } from '../support/held-validator.ts';
 import { tempFolder } from '../support/temp-folder.ts';
+import { until } from '../support/until.ts';
 
 const place = tempFolder('salvaged');
 let rig: CityRig;
@@ -114,6 +115,7 @@ describe('afterwards', () => {
     );
     expect(rows.map((row) => [Number(row.taps), Number(row.decided)])).toEqual([[cards - 1, cards - 1]]);
     // Nothing is taken for a copy; a loss is said only where the end could not be proven.
+    await until(async () => (await alarmsOf(1)).length > 0, { what: 'the alarm about the second' });
     expect([await alarmsOf(0), await alarmsOf(1)]).toEqual([[], ['lost']]);
     for (const n of [0, 1])
       expect(readdirSync(folderOf(n)).some((name) => name.includes('.damaged-'))).toBe(true);

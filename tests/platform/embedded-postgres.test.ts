@@ -15,6 +15,7 @@ import { createServer } from 'node:net';
 import { userInfo } from 'node:os';
 import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 import pg from 'pg';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { bootstrapDatabase } from '#platform/database.ts';
@@ -233,7 +234,7 @@ describe('after a kill -9', () => {
   test('a pid file whose number now belongs to a stranger neither stops the start nor hurts the stranger', async () => {
     const dataDir = newDataDir();
     await (await start(dataDir)).stop();
-    const stranger = spawn('sleep', ['60'], { stdio: 'ignore' });
+    const stranger = spawn('sleep', ['3600'], { stdio: 'ignore' });
     cleanups.push(() => void stranger.kill('SIGKILL'));
     await once(stranger, 'spawn');
     writeFileSync(
@@ -353,10 +354,11 @@ describe.skipIf(!isRoot)('started by root', () => {
       const start = `echo stop | "${process.execPath}" --disable-warning=ExperimentalWarning "${program}" "${dataDir}"`;
       // A mount of its own namespace: it vanishes with the shell.
       const script = `mount -t tmpfs -o size=16m,mode=711 tmpfs "${dataDir}" && { ${start}; ls "${dataDir}"; mount -o remount,size=300m "${dataDir}"; ${start}; }`;
-      const { stdout } = spawnSync('unshare', ['--mount', 'sh', '-c', script], {
-        encoding: 'utf8',
-        timeout: 50_000,
+      const child = spawn('unshare', ['--mount', 'sh', '-c', script], {
+        stdio: ['ignore', 'pipe', 'inherit'],
       });
+      cleanups.push(() => void child.kill('SIGKILL'));
+      const stdout = await text(child.stdout);
       const answers = stdout.split('\n').filter((line) => line.startsWith('{'));
       expect(answers[0]).toContain('DISK_FULL');
       expect(stdout.split('\n')).not.toContain('pg');

@@ -60,9 +60,9 @@ describe('a seat', () => {
     await admin.query(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kvytok-seat-test' AND datname = current_database()",
     );
-    await until(() => said.length === 3, { what: 'the seat to be taken again' });
-    expect(said).toEqual(['seat.taken', 'seat.lost', 'seat.taken']);
-    expect(seat.mine()).toBe(true);
+    await until(() => said.length >= 3, { what: 'the seat to be taken again' });
+    expect(said.slice(0, 3)).toEqual(['seat.taken', 'seat.lost', 'seat.taken']);
+    await until(() => seat.mine());
   });
 
   it('falls to the next when the network of its holder hangs, without a word from anybody', async () => {
@@ -71,9 +71,10 @@ describe('a seat', () => {
     const far = new URL(database.url('ingest_runtime'));
     far.port = String(wire.port);
     const first = await sit('publisher', { url: far.href, silentMsMax: 300 });
-    const second = await sit('publisher', { silentMsMax: 300 });
-    expect([first.mine(), second.mine()]).toEqual([true, false]);
+    // A machine that is slow for 300 ms takes the seat from its holder, who takes it again: nobody else has come yet.
+    await until(() => first.mine());
     wire.turn({ kind: 'half-open' });
+    const second = await sit('publisher', { silentMsMax: 300 });
     await until(() => second.mine());
     // The first finds out at the end of its own patience.
     await until(() => !first.mine());

@@ -30,7 +30,7 @@ export function serverProcess(program: string, args: readonly string[], port: nu
       started.stderr.on('data', (chunk: Buffer) => {
         said = (said + chunk.toString()).slice(-4_000);
       });
-      await until(() => accepts(port), { what: `${program} to listen`, withinMs: 30_000 }).catch((error) => {
+      await until(() => accepts(port), { what: `${program} to listen` }).catch((error) => {
         throw new Error(`${(error as Error).message}\n${said}`);
       });
     },

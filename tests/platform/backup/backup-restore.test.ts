@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openBackupFolder } from '#platform/backup/backup-folder.ts';
 import { checkBase } from '#platform/backup/base-backup.ts';
 import { chainFrom, checkChain } from '#platform/backup/log-chain.ts';
@@ -8,6 +8,9 @@ import { SEGMENT_BYTES } from '#platform/backup/log-position.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 import { type Numbers, openNumbers, restoreNumbers, runBackup } from './harness.ts';
+
+// A restore recovers one server and starts another: on a disk that syncs slowly that alone takes its time.
+vi.setConfig({ testTimeout: 300_000 });
 
 const data = tempFolder('numbers');
 const target = tempFolder('backup');

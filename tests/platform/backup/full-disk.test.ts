@@ -1,10 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { until } from '../../support/until.ts';
 import { type Numbers, openNumbers, restoreNumbers, runBackup } from './harness.ts';
+
+// A restore recovers one server and starts another: on a disk that syncs slowly that alone takes its time.
+vi.setConfig({ testTimeout: 300_000 });
 
 /** A disk of its own can be mounted by root alone. */
 const asRoot = process.getuid?.() === 0;
