@@ -60,16 +60,34 @@ async function door(id: string, own: number, peers: number[], vehicleKeys = keys
   };
 }
 
+/** Cards that nobody else has. */
+let spare = 1000;
+
+/**
+ * Resolves when a door has heard the other. A door that did not prove in time that it is there, because the machine stood still, is
+ * asked again when it says something more; what was held back comes with it.
+ */
+async function untilHeard(listener: Door, speaker: Door): Promise<void> {
+  let spokeAtMs = performance.now();
+  await until(async () => {
+    if (listener.heard() > 0) return true;
+    if (performance.now() - spokeAtMs < 3000) return false;
+    spokeAtMs = performance.now();
+    await speaker.touch(spare++);
+    return false;
+  });
+}
+
 describe('two doors of one vehicle', () => {
   it('take one passenger for one ride, at whichever door the second touch is', async () => {
     const [a, b] = [await freeUdpPort(), await freeUdpPort()];
     const front = await door('val-1', a, [b]);
     const rear = await door('val-2', b, [a]);
     expect((await front.touch(1)).repeated).toBeUndefined();
-    await until(() => rear.heard() === 1);
+    await untilHeard(rear, front);
     expect((await rear.touch(1)).repeated).toBe(true);
     expect((await rear.touch(2)).repeated).toBeUndefined();
-    await until(() => front.heard() === 1);
+    await untilHeard(front, rear);
     expect((await front.touch(2)).repeated).toBe(true);
     expect((await front.touch(1)).repeated).toBe(true);
   });
