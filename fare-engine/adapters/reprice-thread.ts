@@ -1,7 +1,15 @@
 /** A share of a re-pricing in a thread of its own; states are asked for through the thread that started it. */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { compareTap } from '../reprice/compare.ts';
-import type { Outcome, RepriceFacts, RowBlock, StateSource, StoredState } from '../reprice/model.ts';
+import {
+  type BlockMemory,
+  buffersOf,
+  type Outcome,
+  type RepriceFacts,
+  type RowBlock,
+  type StateSource,
+  type StoredState,
+} from '../reprice/model.ts';
 import { createRepriceShard } from '../reprice/reprice-days.ts';
 
 export type ToShard =
@@ -12,6 +20,7 @@ export type ToShard =
 
 export type FromShard =
   | { readonly kind: 'done'; readonly outcome: Outcome }
+  | { readonly kind: 'spare'; readonly memory: BlockMemory }
   | { readonly kind: 'states-wanted'; readonly ask: Asked };
 
 /** States of accounts that a share asks for; see StateSource. */
@@ -40,8 +49,11 @@ export function answer(port: MessagePort, { facts, reasons }: ShardData): void {
   const shard = createRepriceShard(facts, states, (computed, booked) =>
     compareTap(computed, booked, reasons),
   );
-  const told = async (work: Promise<Outcome>): Promise<void> =>
+  const told = async (work: Promise<Outcome>): Promise<void> => {
     port.postMessage({ kind: 'done', outcome: await work } satisfies FromShard);
+    for (let memory = shard.spare(); memory !== undefined; memory = shard.spare())
+      port.postMessage({ kind: 'spare', memory } satisfies FromShard, buffersOf(memory));
+  };
   port.on('message', (message: ToShard) => {
     if (message.kind === 'rows') shard.add(message.block);
     else if (message.kind === 'states') wanted?.(message.rows);

@@ -1,7 +1,15 @@
 /** Shares of a re-pricing on threads, so that all cores price. */
 import { Worker } from 'node:worker_threads';
 import type { BundleTotals } from '#pricing/reprice-bundle.ts';
-import type { Outcome, RepriceFacts, RepriceShard, StateSource, StoredState } from '../reprice/model.ts';
+import {
+  type BlockMemory,
+  buffersOf,
+  type Outcome,
+  type RepriceFacts,
+  type RepriceShard,
+  type StateSource,
+  type StoredState,
+} from '../reprice/model.ts';
 import type { Asked, FromShard, ShardData, ToShard } from './reprice-thread.ts';
 
 const YOUNG_MB = 96;
@@ -14,6 +22,7 @@ export function startRepriceThread(facts: RepriceFacts, states: StateSource, rea
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
   });
   const waiting: PromiseWithResolvers<Outcome>[] = [];
+  const spares: BlockMemory[] = [];
   let broken: Error | undefined;
   const fail = (error: Error): void => {
     broken ??= error;
@@ -29,15 +38,14 @@ export function startRepriceThread(facts: RepriceFacts, states: StateSource, rea
   };
   thread.on('message', (message: FromShard) => {
     if (message.kind === 'done') waiting.shift()?.resolve(message.outcome);
+    else if (message.kind === 'spare') spares.push(message.memory);
     else answerOf(message.ask, states).then((rows) => tell({ kind: 'states', rows }), fail);
   });
   thread.on('error', fail);
   thread.on('exit', () => fail(new Error('a thread of the re-pricing ended')));
   return {
-    add: (block) => {
-      const [lines, rows] = [block.lines.buffer, block.rows.buffer] as [ArrayBuffer, ArrayBuffer];
-      thread.postMessage({ kind: 'rows', block } satisfies ToShard, [lines, rows]);
-    },
+    add: (block) => thread.postMessage({ kind: 'rows', block } satisfies ToShard, buffersOf(block)),
+    spare: () => spares.pop(),
     endDay: (fareDay) => ask({ kind: 'end-day', fareDay }),
     end: (untilDay) =>
       ask({ kind: 'end', untilDay }) as Promise<Outcome & { totals: readonly BundleTotals[] }>,

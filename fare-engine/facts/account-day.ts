@@ -127,7 +127,7 @@ export function repairsByTap(repairs: readonly JourneyRepair[]): (tapId: string)
 
 /** What pricing reads of a tap at its place, with its medium and what befell its vehicle. */
 export function tapFact(
-  tap: Omit<PricedTap, 'receivedAtMs'>,
+  tap: Omit<PricedTap, 'receivedAtMs' | 'tokenId'>,
   place: Place,
   mediumId: string,
   breakdowns: readonly TapBreakdown[],

@@ -19,6 +19,12 @@ export class ByteIndex {
     return found >= 0 ? found : this.put(bytes, from, until, hash);
   }
 
+  /** Forgets all texts. The room for them stays. */
+  clear(): void {
+    this.count = 0;
+    this.places.fill(0);
+  }
+
   /** The number of a text; -1 = it has none. */
   find(bytes: Uint8Array, from: number, until: number): number {
     return this.seek(bytes, from, until, hashOf(bytes, from, until));

@@ -8,14 +8,14 @@ import { isPenalty } from '#pricing/journey-lines.ts';
 import type { Place } from '../facts/assign.ts';
 import { type LineMoney, lineSha256, stepsText } from '../ledger/decision.ts';
 import { type Due, dueOf } from '../ledger/post-line.ts';
-import { type Cells, cellsOf, maybeText, RowReader, type RowText, textOf } from './rows.ts';
+import { type Cells, cellsOf, maybeText, type RowBytes, RowReader, textOf } from './rows.ts';
 
 /** What the books have of one tap. */
 export interface BookedTap {
   /** A row of DECISION_COLUMNS, with `reasons` of REASONS_COLUMN too; `null` = no decision stands. */
-  readonly decision: RowText | null;
+  readonly decision: RowBytes | null;
   /** Rows of POSTING_COLUMNS, one for each posting, reversals among them. */
-  readonly postings: readonly RowText[];
+  readonly postings: readonly RowBytes[];
 }
 
 export interface Found {
@@ -60,7 +60,7 @@ export function compareTap(
  * Whether a decision's row says what was computed, sign by sign: nearly all do, and then nothing is cut out of the text. What says
  * the same with an escape is told by {@link compareDecision}.
  */
-function isDecided({ accountId, charged, place }: ComputedTap, row: RowText): boolean {
+function isDecided({ accountId, charged, place }: ComputedTap, row: RowBytes): boolean {
   const { line, lossMinor } = charged;
   const cells = new RowReader(row);
   cells.skip();
@@ -141,7 +141,7 @@ export function moneyOf({ accountId, charged }: ComputedTap): LineMoney {
   };
 }
 
-function comparePostings(computed: ComputedTap, postings: readonly RowText[]): Found | undefined {
+function comparePostings(computed: ComputedTap, postings: readonly RowBytes[]): Found | undefined {
   const due = dueOf(computed.charged.line.tapId, moneyOf(computed));
   const { currency } = computed.charged.line;
   // Nearly always: one posting, and it is the one.
@@ -166,7 +166,7 @@ function comparePostings(computed: ComputedTap, postings: readonly RowText[]): F
 function isPosted(
   { debitAccount, creditAccount, amountMinor }: Due,
   currency: string,
-  row: RowText,
+  row: RowBytes,
 ): boolean {
   const cells = new RowReader(row);
   cells.skip();

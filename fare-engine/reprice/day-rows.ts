@@ -1,22 +1,22 @@
 /**
- * Rows of one fare day and share as they came: the text of whole blocks, and numbers that say where in it each tap begins, which
- * family it is of, and what the books have of it. Nothing is cut out of the text before it is needed.
+ * Rows of one fare day and share as they came: the bytes of whole blocks, and numbers that say where in them each tap begins, which
+ * family it is of, and what the books have of it. No text is made of them before it is needed, and of most never. When the day is
+ * done, the same memory is used for another one: whatever is kept of it longer has to be copied.
  */
-import { isAscii } from 'node:buffer';
 import { Ints } from './ints.ts';
-import type { RowBlock, RowSort } from './model.ts';
-import type { RowText } from './rows.ts';
+import type { BlockMemory, RowBlock, RowSort } from './model.ts';
+import { aloneOf, type RowBytes } from './rows.ts';
 
 /** What the books have of one tap, filled in again for the next one: millions of them would be garbage. See BookedTap. */
 export interface BookedRows {
-  decision: RowText | null;
-  readonly postings: RowText[];
+  decision: RowBytes | null;
+  readonly postings: RowBytes[];
 }
 
 /** A row of the books about a tap that the day has not. */
 export interface Stray {
   readonly sort: RowSort;
-  readonly row: RowText;
+  readonly row: RowBytes;
 }
 
 export class DayRows {
@@ -25,8 +25,9 @@ export class DayRows {
   /** Families that have taps this day. */
   readonly families = new Ints();
   /** Rows of the books about taps that the day has not. */
-  readonly strays: Stray[] = [];
-  private readonly texts: string[] = [];
+  strays: Stray[] = [];
+  private blocks: RowBlock[] = [];
+  private buffers: Buffer[] = [];
   private readonly taps = new Places();
   private readonly tokens = new Ints();
   /** The next tap of the same family; -1 = none. */
@@ -40,18 +41,36 @@ export class DayRows {
   private readonly lastPosting = new Ints();
 
   /** @param familyOf the family of a token, which the row tells where it is a new one */
-  add({ sort, lines, rows }: RowBlock, familyOf: (token: number, row: RowText) => number): void {
-    const [text, starts] = textOfBlock(lines, rows);
-    const block = this.texts.push(text) - 1;
-    for (let i = 0; i < starts.length; i++) {
-      const [at, about] = [starts[i] as number, rows[2 * i + 1] as number];
-      if (sort === 'tap') this.addTap(block, at, about, familyOf(about, { text, at }));
-      else if (about < 0) this.strays.push({ sort, row: { text, at } });
+  add(added: RowBlock, familyOf: (token: number, row: RowBytes) => number): void {
+    const { sort, lines, rows } = added;
+    const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
+    const block = this.blocks.push(added) - 1;
+    this.buffers.push(bytes);
+    const count = rows.length / 2;
+    for (let i = 0; i < count; i++) {
+      const [at, about] = [rows[2 * i] as number, rows[2 * i + 1] as number];
+      if (sort === 'tap') this.addTap(block, at, about, familyOf(about, { bytes, at }));
+      else if (about < 0) this.strays.push({ sort, row: aloneOf({ bytes, at }) });
       else if (sort === 'decision') this.addDecision(block, at, about);
       else this.addPosting(block, at, about);
     }
-    if (sort === 'decision') this.decisions += starts.length;
-    if (sort === 'posting') this.postings += starts.length;
+    if (sort === 'decision') this.decisions += count;
+    if (sort === 'posting') this.postings += count;
+  }
+
+  /** Forgets the day, to be used for another one; returns the memory of its blocks. */
+  clear(): BlockMemory[] {
+    const { blocks } = this;
+    this.decisions = 0;
+    this.postings = 0;
+    this.strays = [];
+    this.blocks = [];
+    this.buffers = [];
+    for (const list of [this.families, this.tokens, this.nextTaps, this.firstOf, this.lastOf])
+      list.length = 0;
+    for (const list of [this.nextPostings, this.firstPosting, this.lastPosting]) list.length = 0;
+    for (const places of [this.taps, this.decided, this.posted]) places.clear();
+    return blocks;
   }
 
   private addTap(block: number, at: number, token: number, family: number): void {
@@ -97,22 +116,22 @@ export class DayRows {
     return this.tokens.get(tap);
   }
 
-  rowOf(tap: number): RowText {
-    return this.taps.row(this.texts, tap) as RowText;
+  rowOf(tap: number): RowBytes {
+    return this.taps.row(this.buffers, tap) as RowBytes;
   }
 
   /** Fills in what the books have of a tap. */
   booked(tap: number, into: BookedRows): BookedRows {
-    into.decision = this.decided.row(this.texts, tap);
+    into.decision = this.decided.row(this.buffers, tap);
     into.postings.length = 0;
     let posting = tap < this.firstPosting.length ? this.firstPosting.get(tap) : -1;
     for (; posting >= 0; posting = this.nextPostings.get(posting))
-      into.postings.push(this.posted.row(this.texts, posting) as RowText);
+      into.postings.push(this.posted.row(this.buffers, posting) as RowBytes);
     return into;
   }
 }
 
-/** Where rows stand: in which block, and from which sign on. */
+/** Where rows stand: in which block, and from which byte on. */
 class Places {
   private readonly blocks = new Ints();
   private readonly starts = new Ints();
@@ -130,23 +149,13 @@ class Places {
     this.starts.set(index, at);
   }
 
-  row(texts: readonly string[], index: number): RowText | null {
-    const block = index < this.blocks.length ? this.blocks.get(index) : -1;
-    return block < 0 ? null : { text: texts[block] as string, at: this.starts.get(index) };
+  clear(): void {
+    this.blocks.length = 0;
+    this.starts.length = 0;
   }
-}
 
-/** The block as text, and where each row begins in it: at its byte, unless a sign before it takes several. */
-function textOfBlock(lines: Uint8Array, rows: Int32Array): [string, Int32Array | number[]] {
-  const bytes = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
-  const starts = new Int32Array(rows.length / 2);
-  for (let i = 0; i < starts.length; i++) starts[i] = rows[2 * i] as number;
-  if (isAscii(bytes)) return [bytes.toString('latin1'), starts];
-  let text = '';
-  for (let i = 0; i < starts.length; i++) {
-    const line = bytes.toString('utf8', starts[i], starts[i + 1] ?? bytes.length);
-    starts[i] = text.length;
-    text += line;
+  row(buffers: readonly Buffer[], index: number): RowBytes | null {
+    const block = index < this.blocks.length ? this.blocks.get(index) : -1;
+    return block < 0 ? null : { bytes: buffers[block] as Buffer, at: this.starts.get(index) };
   }
-  return [text, starts];
 }

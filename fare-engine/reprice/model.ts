@@ -42,8 +42,19 @@ export const DIFFERENCES_MAX = 20;
 /** Sorts of rows of a day. */
 export type RowSort = 'tap' | 'decision' | 'posting';
 
+/** What a block of rows is written in. */
+export interface BlockMemory {
+  readonly lines: Uint8Array;
+  readonly rows: Int32Array;
+}
+
+/** What has to be handed over with a block, so that nothing is copied. */
+export function buffersOf({ lines, rows }: BlockMemory): ArrayBuffer[] {
+  return [lines.buffer, rows.buffer] as ArrayBuffer[];
+}
+
 /** Rows of one sort, of the day that is being read. */
-export interface RowBlock {
+export interface RowBlock extends BlockMemory {
   readonly sort: RowSort;
   /** Whole lines of COPY's text format. */
   readonly lines: Uint8Array;
@@ -66,6 +77,11 @@ export interface StoredState {
 export interface RepriceShard {
   /** The taps of a day come before what is said of them. The bytes and numbers are the shard's from then on. */
   add(block: RowBlock): void;
+  /**
+   * Memory of a block that the shard has done with, to be written again; `undefined` = none. Memory that a system hands out anew costs
+   * more than the rows that are written in it.
+   */
+  spare(): BlockMemory | undefined;
   /** The day has no more rows. Answers when it was priced and compared. */
   endDay(fareDay: string): Promise<Outcome>;
   /**

@@ -6,7 +6,7 @@ import { entitlementFacts } from '../facts/entitlement-facts.ts';
 import { createMediaBook, type MediaBook } from '../facts/media-book.ts';
 import { familiesOf } from './home.ts';
 import type { RepriceFacts } from './model.ts';
-import { aloneOf, type RowText, tokenOfTap } from './rows.ts';
+import { type RowBytes, tokenOfTap } from './rows.ts';
 
 /** An account with what goes on with it from day to day. */
 export interface Rider<Waiting> {
@@ -55,10 +55,10 @@ export class People<Waiting> {
   }
 
   /** The family of a token; a number that is met for the first time is the one after the last, and the tap's row names its token. */
-  familyOf(token: number, row: RowText): number {
+  familyOf(token: number, row: RowBytes): number {
     const known = this.tokens[token];
     if (known !== undefined) return known.family;
-    const made = this.tokenOf(tokenOfTap(aloneOf(row)));
+    const made = this.tokenOf(tokenOfTap(row));
     this.tokens[token] = made;
     return made.family;
   }

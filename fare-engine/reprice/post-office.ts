@@ -5,7 +5,7 @@
  */
 import { ByteIndex } from './byte-index.ts';
 import type { HomeOf } from './home.ts';
-import type { RepriceShard, RowSort } from './model.ts';
+import type { BlockMemory, RepriceShard, RowSort } from './model.ts';
 
 const SORTS = ['tap', 'decision', 'posting'] as const;
 const BLOCK_BYTES = 256 * 1024;
@@ -13,9 +13,7 @@ const ROWS_OF_BLOCK = 4096;
 const TAB = 9;
 const NEWLINE = 10;
 
-interface Block {
-  readonly bytes: Uint8Array;
-  readonly rows: Int32Array;
+interface Block extends BlockMemory {
   used: number;
   count: number;
 }
@@ -25,7 +23,7 @@ export class PostOffice {
   private readonly homeOf: HomeOf;
   private readonly blocks: (Block | undefined)[] = [];
   private readonly tokens: Addresses;
-  private taps: Addresses;
+  private readonly taps: Addresses;
 
   /** @param homeOf which shard works on a token's taps */
   constructor(shards: readonly RepriceShard[], homeOf: HomeOf) {
@@ -60,7 +58,7 @@ export class PostOffice {
   endDay(): void {
     for (const [key, block] of this.blocks.entries()) if (block !== undefined) this.send(key, block);
     this.blocks.length = 0;
-    this.taps = new Addresses(this.shards.length);
+    this.taps.clear();
   }
 
   private takeTap(bytes: Buffer, from: number, tab: number, until: number): void {
@@ -91,27 +89,32 @@ export class PostOffice {
     const key = share * SORTS.length + SORTS.indexOf(sort);
     const length = row.until - row.from;
     let block = this.blocks[key];
-    if (block === undefined || block.used + length > block.bytes.length || block.count === ROWS_OF_BLOCK) {
+    if (block === undefined || block.used + length > block.lines.length || block.count === ROWS_OF_BLOCK) {
       if (block !== undefined) this.send(key, block);
-      block = newBlock(Math.max(BLOCK_BYTES, length));
+      block = this.newBlock(share, length);
       this.blocks[key] = block;
     }
-    row.bytes.copy(block.bytes, block.used, row.from, row.until);
+    row.bytes.copy(block.lines, block.used, row.from, row.until);
     block.rows[2 * block.count] = block.used;
     block.rows[2 * block.count + 1] = about;
     block.used += length;
     block.count++;
   }
 
-  private send(key: number, { bytes, rows, used, count }: Block): void {
+  private newBlock(share: number, length: number): Block {
+    const spare = this.shards[share]?.spare();
+    // Nobody needs to see how much of it was used before.
+    const lines = new Uint8Array(spare?.lines.buffer ?? new ArrayBuffer(BLOCK_BYTES));
+    const rows = new Int32Array(spare?.rows.buffer ?? new ArrayBuffer(8 * ROWS_OF_BLOCK));
+    const fits = lines.length >= length;
+    return { lines: fits ? lines : new Uint8Array(length), rows, used: 0, count: 0 };
+  }
+
+  private send(key: number, { lines, rows, used, count }: Block): void {
     const shard = this.shards[Math.floor(key / SORTS.length)] as RepriceShard;
     const sort = SORTS[key % SORTS.length] as RowSort;
-    shard.add({ sort, lines: bytes.subarray(0, used), rows: rows.subarray(0, 2 * count) });
+    shard.add({ sort, lines: lines.subarray(0, used), rows: rows.subarray(0, 2 * count) });
   }
-}
-
-function newBlock(length: number): Block {
-  return { bytes: new Uint8Array(length), rows: new Int32Array(2 * ROWS_OF_BLOCK), used: 0, count: 0 };
 }
 
 /** Of texts the share that each belongs to, and the how manyth it is there. */
@@ -128,6 +131,12 @@ class Addresses {
 
   get count(): number {
     return this.index.count;
+  }
+
+  clear(): void {
+    this.index.clear();
+    this.counts.fill(0);
+    this.settled = 0;
   }
 
   take(bytes: Uint8Array, from: number, until: number): number {

@@ -26,7 +26,16 @@ import { createPlaceBook, type Place, type PlaceBook } from '../facts/assign.ts'
 import { type BreakdownBook, createBreakdownBook } from '../facts/breakdowns.ts';
 import type { BookedTap, ComputedTap, Judge } from './compare.ts';
 import { type BookedRows, DayRows } from './day-rows.ts';
-import type { Outcome, RepriceFacts, RepriceShard, RowBlock, StateSource, StoredState } from './model.ts';
+import type {
+  BlockMemory,
+  Outcome,
+  RepriceFacts,
+  RepriceShard,
+  RowBlock,
+  StateSource,
+  StoredState,
+} from './model.ts';
+import { Names } from './names.ts';
 import { People, type Rider } from './people.ts';
 import { aloneOf, tapOfRow } from './rows.ts';
 import { newTally, note, noteStrays, type Tally } from './tally.ts';
@@ -77,7 +86,11 @@ class DaysOfShare implements RepriceShard {
   private readonly repairsOf: ReturnType<typeof repairsByTap>;
   private readonly totals = new Map<string, BundleTotals>();
   private readonly booked: BookedRows = { decision: null, postings: [] };
+  private readonly names = new Names();
   private rows = new DayRows();
+  /** What days before were kept in, to be used again. */
+  private readonly doneRows: DayRows[] = [];
+  private readonly spares: BlockMemory[] = [];
 
   constructor(facts: RepriceFacts, states: StateSource, judge: Judge) {
     this.facts = facts;
@@ -99,12 +112,16 @@ class DaysOfShare implements RepriceShard {
     this.rows.add(block, this.familyOf);
   }
 
+  spare(): BlockMemory | undefined {
+    return this.spares.pop();
+  }
+
   private readonly familyOf: Parameters<DayRows['add']>[1] = (token, row) => this.people.familyOf(token, row);
 
   async endDay(fareDay: string): Promise<Outcome> {
     const { rows } = this;
     // Rows of the next day may come while states are waited for.
-    this.rows = new DayRows();
+    this.rows = this.doneRows.pop() ?? new DayRows();
     const tally = newTally();
     tally.decisions = rows.decisions;
     tally.postings = rows.postings;
@@ -121,6 +138,8 @@ class DaysOfShare implements RepriceShard {
     for (const gathered of fresh)
       this.priceDay(gathered, gathered.rider.carried ?? NOTHING_BEFORE, rows, tally);
     noteStrays(rows.strays, fareDay, tally);
+    this.spares.push(...rows.clear());
+    this.doneRows.push(rows);
     return tally;
   }
 
@@ -143,7 +162,7 @@ class DaysOfShare implements RepriceShard {
   private gather(rows: DayRows, family: number, fareDay: string, knownAsOfMs: number | null): Gathering[] {
     const found: Gathering[] = [];
     for (let number = rows.firstTap(family); number >= 0; number = rows.nextTap(number)) {
-      const tap = tapOfRow(rows.rowOf(number), fareDay);
+      const tap = tapOfRow(rows.rowOf(number), fareDay, this.names);
       const token = rows.tokenOf(number);
       const rider = this.people.riderOf(token, tap.fareAtMs, knownAsOfMs);
       let gathered = found.find((one) => one.rider === rider);
@@ -184,10 +203,10 @@ class DaysOfShare implements RepriceShard {
     const charged = this.charge(carried, gathered);
     const bookedOf: BookedOf = (index) => rows.booked(numbers[index] as number, this.booked);
     tally.accountDays++;
-    rider.carried = heldOf(charged.out);
+    rider.carried = charged.out;
     if (leavesOpen(charged.out)) {
       const booked = numbers.map((_, index) => keptOf(bookedOf(index)));
-      rider.waiting = { ...structuredClone({ day, places, charged, carried }), booked };
+      rider.waiting = { day, places, charged, carried, booked };
     } else this.compare({ day, places }, charged, bookedOf, tally);
   }
 
@@ -244,16 +263,6 @@ const NOTHING_BEFORE: CarriedState = { state: INITIAL_STATE, base: null };
 
 function stateOf({ state, base }: StoredState): CarriedState {
   return { state: parseStateText(state), base: base === null ? null : parseStateText(base) };
-}
-
-/** The same states without names that are parts of a day's text: those would keep all of it in memory until the next ride. */
-function heldOf({ state, base }: CarriedState): CarriedState {
-  const held = namesTaps(state) ? parseStateText(stateText(state)) : state;
-  return { state: held, base: base && parseStateText(stateText(base)) };
-}
-
-function namesTaps({ transferRun, lastTouches, broken, journeys, closed }: CarriedState['state']): boolean {
-  return transferRun !== null || lastTouches.length > 0 || (broken ?? journeys ?? closed) !== undefined;
 }
 
 function keptOf({ decision, postings }: BookedTap): BookedTap {

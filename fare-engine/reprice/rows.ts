@@ -1,5 +1,6 @@
 /** Rows of taps, decisions and postings as COPY writes them, in the order of the columns that are asked for here. */
 import type { PricedTap } from '../facts/facts.ts';
+import type { Names } from './names.ts';
 
 /** The first two say to whom the row goes; see home.ts. */
 export const TAP_COLUMNS = `tap_id, token_id, device_id, medium_kind, direction, companions, bags, fare_at_ms, uncertainty_ms,
@@ -14,9 +15,9 @@ export const REASONS_COLUMN = 'line_sha256';
 
 export const POSTING_COLUMNS = 'tap_id, debit_account, credit_account, amount_minor, currency';
 
-/** A line that stands in a longer text, from a sign on until the newline. */
-export interface RowText {
-  readonly text: string;
+/** A line among the bytes of others, from a place on until the newline. */
+export interface RowBytes {
+  readonly bytes: Buffer;
   readonly at: number;
 }
 
@@ -25,9 +26,13 @@ export type Cells = readonly string[];
 
 const TAB = 9;
 const NEWLINE = 10;
+const SPACE = 32;
 const MINUS = 45;
 const ZERO = 48;
+const UPPER_N = 78;
 const BACKSLASH = 92;
+const LOWER_T = 116;
+const ASCII_MAX = 127;
 const ESCAPES: Readonly<Record<string, string>> = { b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v' };
 
 /** A cell that is not null. */
@@ -41,43 +46,51 @@ export function maybeText(cell: string): string | null {
   return cell === '\\N' ? null : textOf(cell);
 }
 
-/** The line alone, which keeps nothing else of the text in memory. */
-export function aloneOf({ text, at }: RowText): RowText {
-  const bytes = Buffer.from(text.slice(at, text.indexOf('\n', at) + 1), 'utf16le');
-  return { text: bytes.toString('utf16le'), at: 0 };
+/** The line alone, in memory of its own. */
+export function aloneOf({ bytes, at }: RowBytes): RowBytes {
+  return { bytes: Buffer.from(bytes.subarray(at, bytes.indexOf(NEWLINE, at) + 1)), at: 0 };
 }
 
-export function cellsOf({ text, at }: RowText): string[] {
-  return text.slice(at, text.indexOf('\n', at)).split('\t');
+export function cellsOf({ bytes, at }: RowBytes): string[] {
+  return bytes.toString('utf8', at, bytes.indexOf(NEWLINE, at)).split('\t');
 }
 
 /** Reads a line cell by cell. */
 export class RowReader {
-  private readonly line: string;
+  private readonly bytes: Buffer;
   private at: number;
 
-  constructor({ text, at }: RowText) {
-    this.line = text;
+  constructor({ bytes, at }: RowBytes) {
+    this.bytes = bytes;
     this.at = at;
   }
 
   text(): string {
-    const { line, at } = this;
-    const end = endOfCell(line, at);
-    this.at = end + 1;
-    return textOf(line.slice(at, end));
+    const { bytes, at } = this;
+    const end = this.next();
+    return textOf(bytes.toString('utf8', at, end));
   }
 
   maybe(): string | null {
     return this.isNull() ? null : this.text();
   }
 
+  /** A text of which there are few, again and again. */
+  name(names: Names): string {
+    const { bytes, at } = this;
+    return names.of(bytes, at, this.next());
+  }
+
+  maybeName(names: Names): string | null {
+    return this.isNull() ? null : this.name(names);
+  }
+
   whole(): number {
-    const { line } = this;
-    const isBelowZero = line.charCodeAt(this.at) === MINUS;
+    const { bytes } = this;
+    const isBelowZero = bytes[this.at] === MINUS;
     let found = 0;
     let at = isBelowZero ? this.at + 1 : this.at;
-    for (let code = line.charCodeAt(at); code > NEWLINE; code = line.charCodeAt(++at))
+    for (let code = bytes[at] as number; code > NEWLINE; code = bytes[++at] as number)
       found = found * 10 + code - ZERO;
     this.at = at + 1;
     return isBelowZero ? -found : found;
@@ -88,23 +101,29 @@ export class RowReader {
   }
 
   isTrue(): boolean {
-    const is = this.line.startsWith('t', this.at);
+    const is = this.bytes[this.at] === LOWER_T;
     this.at += 2;
     return is;
   }
 
   skip(): void {
-    this.at = endOfCell(this.line, this.at) + 1;
+    this.next();
   }
 
-  /** Whether the next cell is this text, sign by sign; it is left behind. An escape is another sign, so `false` is no proof. */
+  /**
+   * Whether the next cell is this text, sign by sign; it is left behind if it is. A sign that is escaped or takes several bytes is never
+   * found the same: `false` is no proof.
+   */
   is(value: string | null): boolean {
-    const { line, at } = this;
-    const end = at + (value === null ? 2 : value.length);
-    this.at = end + 1;
-    if (!line.startsWith(value ?? '\\N', at)) return false;
-    const after = line.charCodeAt(end);
-    return after === TAB || after === NEWLINE;
+    const { bytes } = this;
+    let { at } = this;
+    const text = value ?? '\\N';
+    for (let i = 0; i < text.length; i++, at++) {
+      const code = text.charCodeAt(i);
+      if (code !== bytes[at] || code < SPACE || code > ASCII_MAX) return false;
+    }
+    this.at = at + 1;
+    return bytes[at] === TAB || bytes[at] === NEWLINE;
   }
 
   /** Whether one cell is left. */
@@ -115,52 +134,58 @@ export class RowReader {
 
   /** Whether no cell is left. */
   isAtEnd(): boolean {
-    return this.line.charCodeAt(this.at - 1) === NEWLINE;
+    return this.bytes[this.at - 1] === NEWLINE;
+  }
+
+  /** Goes on to the next cell; returns where this one ends. */
+  private next(): number {
+    const { bytes } = this;
+    let { at } = this;
+    while (bytes[at] !== TAB && bytes[at] !== NEWLINE) at++;
+    this.at = at + 1;
+    return at;
   }
 
   private isNull(): boolean {
-    const { line, at } = this;
-    if (line.charCodeAt(at) !== BACKSLASH || line[at + 1] !== 'N') return false;
+    const { bytes, at } = this;
+    if (bytes[at] !== BACKSLASH || bytes[at + 1] !== UPPER_N) return false;
     this.at = at + 3;
     return true;
   }
 }
 
-function endOfCell(line: string, from: number): number {
-  let at = from;
-  while (line.charCodeAt(at) > NEWLINE || (line.charCodeAt(at) !== TAB && line.charCodeAt(at) !== NEWLINE))
-    at++;
-  return at;
-}
-
 /** The token of a tap's row. */
-export function tokenOfTap(row: RowText): string {
+export function tokenOfTap(row: RowBytes): string {
   const cells = new RowReader(row);
   cells.skip();
   return cells.text();
 }
 
+/** What a price needs of a tap; whose token it is, its number says. */
+export type RowTap = Omit<PricedTap, 'tokenId'>;
+
 /** A tap of {@link TAP_COLUMNS}. */
-export function tapOfRow(row: RowText, fareDay: string): PricedTap {
+export function tapOfRow(row: RowBytes, fareDay: string, names: Names): RowTap {
   const cells = new RowReader(row);
+  const tapId = cells.text();
+  cells.skip();
   return {
-    tapId: cells.text(),
-    tokenId: cells.text(),
-    deviceId: cells.text(),
-    mediumKind: cells.text() as PricedTap['mediumKind'],
-    direction: cells.maybe() as PricedTap['direction'],
+    tapId,
+    deviceId: cells.name(names),
+    mediumKind: cells.name(names) as PricedTap['mediumKind'],
+    direction: cells.maybeName(names) as PricedTap['direction'],
     companions: cells.whole(),
     bags: cells.whole(),
     fareDay,
     fareAtMs: cells.whole(),
     uncertaintyMs: cells.whole(),
     belief: {
-      vehicleId: cells.maybe(),
-      routeId: cells.maybe(),
-      tripId: cells.maybe(),
+      vehicleId: cells.maybeName(names),
+      routeId: cells.maybeName(names),
+      tripId: cells.maybeName(names),
       directionId: cells.maybeWhole() as 0 | 1 | null,
     },
-    stopId: cells.maybe(),
+    stopId: cells.maybeName(names),
     stopUnsure: cells.isTrue(),
     passBackOf: cells.maybe(),
     receivedAtMs: cells.whole(),

@@ -1,8 +1,15 @@
 /** A re-pricing as a whole, its rows made by hand: who gets which row, and what is said when somebody stops it. */
 import { expect, test } from 'vitest';
 import { DayRows } from '../../../fare-engine/reprice/day-rows.ts';
-import type { Outcome, RepriceShard, RowBlock, RowSort } from '../../../fare-engine/reprice/model.ts';
-import { aloneOf, cellsOf, RowReader, tapOfRow } from '../../../fare-engine/reprice/rows.ts';
+import type {
+  BlockMemory,
+  Outcome,
+  RepriceShard,
+  RowBlock,
+  RowSort,
+} from '../../../fare-engine/reprice/model.ts';
+import { Names } from '../../../fare-engine/reprice/names.ts';
+import { aloneOf, cellsOf, RowReader, tapOfRow, tokenOfTap } from '../../../fare-engine/reprice/rows.ts';
 import { runReprice } from '../../../fare-engine/reprice/run-reprice.ts';
 
 const OUTCOME: Outcome = {
@@ -17,7 +24,8 @@ const OUTCOME: Outcome = {
 /** Keeps the rows of its days, by tap. */
 function collector() {
   const days: string[] = [];
-  let rows = new DayRows();
+  const rows = new DayRows();
+  const spares: BlockMemory[] = [];
   const lines: string[] = [];
   const shard: RepriceShard = {
     add: (block: RowBlock) => rows.add(block, (token) => token),
@@ -30,13 +38,18 @@ function collector() {
           lines.push(said.map((row) => (row === null ? '-' : cellsOf(row).join(' '))).join(' | '));
         }
       lines.push(...rows.strays.map(({ sort, row }) => `stray ${sort} ${cellsOf(row).join(' ')}`));
-      rows = new DayRows();
+      for (const memory of rows.clear()) {
+        memory.lines.fill(0);
+        memory.rows.fill(-1);
+        spares.push(memory);
+      }
       return { ...OUTCOME, taps: 1 };
     },
     end: async () => ({ ...OUTCOME, totals: [] }),
+    spare: () => spares.pop(),
     stop: async () => {},
   };
-  return { shard, days, lines };
+  return { shard, days, lines, spares };
 }
 
 /** Rows of a day as COPY has them. */
@@ -70,9 +83,11 @@ test('a tap, its decision and its postings come to the share of its token, in th
     ['t2 k2 rest | t2 price', 'stray decision t9 price', 'stray posting t8 one'],
     ['t1 k1 rest | t1 price | t1 one', 't3 k1 Замкова | t3 ціна | t3 one | t3 two'],
   ] as const;
-  for (const [i, { days, lines }] of shares.entries()) {
+  for (const [i, { days, lines, spares }] of shares.entries()) {
     expect(days).toEqual(['2025-10-01', '2025-10-02']);
     expect(lines).toEqual([...(day[i] ?? []), ...(day[i] ?? [])]);
+    // One block of each sort: the second day was written where the first had been.
+    expect(spares.length).toBe(3);
   }
   expect(found).toMatchObject({ stoppedAt: null, taps: 4 });
 });
@@ -107,7 +122,7 @@ test('cells with escapes, signs of several bytes and nulls are read as they were
   const cells = [
     'a\\tb',
     'Ж\\\\',
-    'val-1',
+    'Zaj\u0105c\\\\1',
     'wallet',
     '\\N',
     '1',
@@ -123,21 +138,41 @@ test('cells with escapes, signs of several bytes and nulls are read as they were
     '\\N',
     '9',
   ];
-  const row = { text: `before\n${cells.join('\t')}\nafter\n`, at: 7 };
+  const row = { bytes: Buffer.from(`before\n${cells.join('\t')}\nafter\n`), at: 7 };
+  const names = new Names();
   for (const one of [row, aloneOf(row)])
-    expect(tapOfRow(one, '2025-10-01')).toMatchObject({
-      ...{ tapId: 'a\tb', tokenId: 'Ж\\', direction: null, companions: 1, fareAtMs: -5, uncertaintyMs: 7 },
+    expect(tapOfRow(one, '2025-10-01', names)).toMatchObject({
+      ...{
+        tapId: 'a\tb',
+        deviceId: 'Zaj\u0105c\\1',
+        direction: null,
+        companions: 1,
+        fareAtMs: -5,
+        uncertaintyMs: 7,
+      },
       ...{ belief: { vehicleId: 'bus', routeId: null, tripId: null, directionId: 1 } },
       ...{ stopId: null, stopUnsure: true, passBackOf: null, receivedAtMs: 9 },
     });
-  expect(aloneOf(row).text).toBe(`${cells.join('\t')}\n`);
+  expect(tokenOfTap(row)).toBe('Ж\\');
+  expect(aloneOf(row).bytes.toString()).toBe(`${cells.join('\t')}\n`);
+});
+
+test('a row that is kept alone stays as it was when its block is written again', () => {
+  const bytes = Buffer.from('t1\tone\nt2\ttwo\n');
+  const kept = aloneOf({ bytes, at: 7 });
+  bytes.fill(0);
+  expect(cellsOf(kept)).toEqual(['t2', 'two']);
 });
 
 test('a cell is the text that is asked for from its first sign to its last', () => {
   const is = (value: string | null, cell: string): boolean =>
-    new RowReader({ text: `${cell}\tx\n`, at: 0 }).is(value);
+    new RowReader({ bytes: Buffer.from(`${cell}\tx\n`), at: 0 }).is(value);
   expect([is('abc', 'abc'), is(null, '\\N'), is('', '')]).toEqual([true, true, true]);
   expect([is('ab', 'abc'), is('abc', 'ab'), is(null, 'N'), is('N', '\\N'), is('', 'a')]).toEqual(
     Array.from({ length: 5 }, () => false),
+  );
+  // Said otherwise in the row, or not in one byte: to be looked at again.
+  expect([is('a\tx', 'a'), is('Ã', 'Ã'), is('Ж', 'Ж'), is('\u00d0\u0096', 'Ж')]).toEqual(
+    Array.from({ length: 4 }, () => false),
   );
 });
