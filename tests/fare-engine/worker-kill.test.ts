@@ -13,6 +13,9 @@ const CHILD = fileURLToPath(new URL('./support/worker-child.ts', import.meta.url
 const MINUTE_MS = 60_000;
 const MORNING = Date.UTC(2025, 9, 14, 5, 0);
 
+/** A process that starts connects anew, and waits there for half a minute at most while the machine stands still. */
+const CHILDREN = { withinMs: 90_000, what: 'both workers' };
+
 let engine: EngineDatabase;
 const children = new Set<ChildProcess>();
 beforeAll(async () => {
@@ -86,7 +89,7 @@ test('two workers killed at every point in turn leave exact books', { timeout: 2
   const found = await until(async () => {
     const seen = await reconcile(engine.admin);
     return seen.inbox + seen.queue === 0 && seen.taps === rows.length ? seen : null;
-  });
+  }, CHILDREN);
   expect(found).toMatchObject({
     taps: 480,
     decided: 480,
@@ -113,7 +116,7 @@ async function withinReach<T>(dead: Promise<T>, part: readonly RowWish[]): Promi
       await engine.deliver(part.slice(0, 40));
       return false;
     },
-    { everyMs: 100 },
+    { ...CHILDREN, everyMs: 100 },
   );
   return dead;
 }

@@ -9,6 +9,7 @@ import { foldSums } from '../../../fare-engine/adapters/sum-folder.ts';
 import type { AccountSums } from '../../../fare-engine/trial-balance.ts';
 import { balanceOf, byKind, trialBalance } from '../../../fare-engine/trial-balance.ts';
 import { runCommand } from '../../support/command-io.ts';
+import { pastTransactions } from '../../support/past-transactions.ts';
 import { until } from '../../support/until.ts';
 import { tapRow, token } from '../support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
@@ -42,6 +43,7 @@ const drain = () => engine.drain({ deps: engine.deps(moneyPricer(3000n)) });
 
 /** Everything committed is signed, a minute later. */
 async function seal(): Promise<number> {
+  await pastTransactions(engine.admin);
   await until(async () => {
     const { rows } = await engine.admin.query<{ left: boolean }>(
       `SELECT EXISTS (SELECT FROM fare.audit_leaf l, fare.audit_tree t
