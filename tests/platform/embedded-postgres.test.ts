@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -52,6 +52,21 @@ async function start(dataDir: string, more: { port?: number } = {}): Promise<Emb
   const server = await startEmbeddedPostgres({ dataDir, log, ...more });
   cleanups.push(() => server.stop());
   return server;
+}
+
+/** Of a cluster that was made and stopped: to make one takes longer than most tests, so they begin with copies. */
+let pattern: string | undefined;
+
+async function dataDirWithCluster(): Promise<string> {
+  if (pattern === undefined) {
+    const dataDir = newDataDir();
+    await (await startEmbeddedPostgres({ dataDir, log })).stop();
+    pattern = dataDir;
+  }
+  const copy = newDataDir();
+  // A cluster that lies elsewhere, since its user cannot reach these folders, is not in what is copied.
+  if (existsSync(join(pattern, 'pg'))) execFileSync('cp', ['-a', `${pattern}/.`, copy]);
+  return copy;
 }
 
 async function ask(url: string, sql: string): Promise<Record<string, unknown>[]> {
@@ -149,7 +164,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   test('wants the password', async () => {
-    const server = await start(newDataDir());
+    const server = await start(await dataDirWithCluster());
     const url = new URL(server.adminUrl);
     url.password = 'guess';
     await expect(ask(url.href, 'SELECT 1')).rejects.toThrow(/password authentication failed/);
@@ -158,7 +173,7 @@ describe('the embedded PostgreSQL', () => {
   test('gets nothing of our environment but the language', async () => {
     process.env['KVYTOK_TEST_MARK'] = 'zebra';
     cleanups.push(() => void delete process.env['KVYTOK_TEST_MARK']);
-    const server = await start(newDataDir());
+    const server = await start(await dataDirWithCluster());
     const environment = readFileSync(`/proc/${server.pid}/environ`, 'utf8')
       .split('\0')
       .filter(Boolean)
@@ -167,7 +182,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   test('a given port that is taken is told, and nothing is left running', async () => {
-    const dataDir = newDataDir();
+    const dataDir = await dataDirWithCluster();
     const port = await freePort();
     const squatter = createServer().listen(port, '127.0.0.1');
     await once(squatter, 'listening');
@@ -195,8 +210,7 @@ describe('the embedded PostgreSQL', () => {
   });
 
   test('a damaged cluster is told with the end of the server’s own log', async () => {
-    const dataDir = newDataDir();
-    await (await start(dataDir)).stop();
+    const dataDir = await dataDirWithCluster();
     rmSync(join(dataDir, 'pg/global/pg_control'));
     await expect(start(dataDir)).rejects.toMatchObject({
       code: 'POSTGRES_NOT_STARTED',
@@ -207,7 +221,7 @@ describe('the embedded PostgreSQL', () => {
 
 describe('after a kill -9', () => {
   test('of the server, the next start recovers every committed row', async () => {
-    const dataDir = newDataDir();
+    const dataDir = await dataDirWithCluster();
     const first = await start(dataDir);
     await ask(first.adminUrl, 'CREATE TABLE kept AS SELECT generate_series(1, 1000) AS n');
     process.kill(first.pid, 'SIGKILL');
@@ -219,7 +233,7 @@ describe('after a kill -9', () => {
   });
 
   test('of its parent, the server left behind is stopped and another takes over without loss', async () => {
-    const dataDir = newDataDir();
+    const dataDir = await dataDirWithCluster();
     const { child, said } = await startInProcess(dataDir);
     await ask(said.adminUrl, 'CREATE TABLE kept AS SELECT 7 AS n');
     await kill9(child);
@@ -232,8 +246,7 @@ describe('after a kill -9', () => {
   });
 
   test('a pid file whose number now belongs to a stranger neither stops the start nor hurts the stranger', async () => {
-    const dataDir = newDataDir();
-    await (await start(dataDir)).stop();
+    const dataDir = await dataDirWithCluster();
     const stranger = spawn('sleep', ['3600'], { stdio: 'ignore' });
     cleanups.push(() => void stranger.kill('SIGKILL'));
     await once(stranger, 'spawn');
@@ -248,7 +261,7 @@ describe('after a kill -9', () => {
   });
 
   test('a bootstrap that lost a role’s rights half-way is finished by the next', async () => {
-    const dataDir = newDataDir();
+    const dataDir = await dataDirWithCluster();
     const { adminUrl } = await start(dataDir);
     const options = { adminUrl, database: 'kvytok', secretsFile: join(dataDir, 'roles.json') };
     const first = await bootstrapDatabase(options);
@@ -259,7 +272,7 @@ describe('after a kill -9', () => {
   });
 
   test('when the file with the passwords is lost, new ones are made and set', async () => {
-    const dataDir = newDataDir();
+    const dataDir = await dataDirWithCluster();
     const { adminUrl } = await start(dataDir);
     const options = { adminUrl, database: 'kvytok', secretsFile: join(dataDir, 'roles.json') };
     const old = await bootstrapDatabase(options);
