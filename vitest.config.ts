@@ -15,13 +15,18 @@ const IN_THEIR_OWN_PROCESS = [
 ];
 /** The longest of all. Begun last it would run alone, with one core idle; beside another like it both would be slow. */
 const FIRST = 'tests/faults/kill-matrix.test.ts';
+/** Of a few lines, with many tests that stand elsewhere: by their size they would be the last of all. */
+const SMALL_BUT_LONG = /\/tests\/broker\/suite-\w+\.test\.ts$/;
 const NEVER = ['**/node_modules/**', 'reports/**'];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const isFirst = ({ moduleId }: TestSpecification): boolean => moduleId.endsWith(FIRST);
-    const sorted = await super.sort(files);
-    return [...sorted.filter(isFirst), ...sorted.filter((file) => !isFirst(file))];
+    const rank = ({ moduleId, project }: TestSpecification): number => {
+      if (moduleId.endsWith(FIRST)) return 0;
+      if (project.name === 'own') return 1;
+      return SMALL_BUT_LONG.test(moduleId) ? 2 : 3;
+    };
+    return (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
   }
 }
 
@@ -38,7 +43,6 @@ export default defineConfig({
     reporters: ['default'],
     sequence: { sequencer: LongestFirst },
     execArgv: ['--disable-warning=ExperimentalWarning'],
-    setupFiles: ['tests/support/properties.ts'],
     globalSetup: ['tests/support/shared-postgres.ts'],
     projects: [
       {
@@ -49,6 +53,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'shared',
+          // The others have no properties, or name this file themselves: to load what draws cases took each a moment.
+          setupFiles: ['tests/support/properties.ts'],
           isolate: false,
           include: ['tests/**/*.test.ts'],
           exclude: [...NEVER, ...IN_THEIR_OWN_PROCESS],

@@ -10,6 +10,7 @@ import { readStatement } from '../../../cli/reconcile/money-files.ts';
 import { reconcileMoney } from '../../../fare-engine/bank/reconcile-bank.ts';
 import { OperatorError } from '../../../platform/errors.ts';
 import { runCommand } from '../../support/command-io.ts';
+import '../../support/properties.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 
 const folder = tempFolder('camt');
