@@ -21,14 +21,30 @@ export async function drainFareEngine(pool: pg.Pool, idleMsMax: number): Promise
     waiting = await look(pool);
     return waiting.inbox + waiting.queue + waiting.commands;
   };
-  await whileItShrinks(sum, { idleMsMax, everyMs: LOOK_EVERY_MS });
+  await untilNone(sum, idleMsMax);
   return waiting;
 }
 
 /** As {@link drainFareEngine}, for commands alone; gives how many wait then. */
 export async function drainCommands(pool: pg.Pool, idleMsMax: number): Promise<number> {
-  const commands = async (): Promise<number> => (await look(pool)).commands;
-  return whileItShrinks(commands, { idleMsMax, everyMs: LOOK_EVERY_MS });
+  return untilNone(async () => (await look(pool)).commands, idleMsMax);
+}
+
+/** A database that is away may be starting again: only one that stays away for as long as nobody would wait is an error. */
+async function untilNone(count: () => Promise<number>, idleMsMax: number): Promise<number> {
+  let trouble: unknown;
+  const patient = async (): Promise<number> => {
+    try {
+      trouble = undefined;
+      return await count();
+    } catch (error) {
+      trouble = error;
+      return Number.POSITIVE_INFINITY;
+    }
+  };
+  const left = await whileItShrinks(patient, { idleMsMax, everyMs: LOOK_EVERY_MS });
+  if (trouble !== undefined) throw trouble;
+  return left;
 }
 
 async function look(pool: pg.Pool): Promise<Waiting> {

@@ -2,11 +2,15 @@ import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { drainCommands, drainFareEngine } from '../../../cli/city/drain.ts';
 
+type Look = { inbox: number; queue: number; commands: number } | Error;
+
 /** Gives these counts, one at each look; the last stays. */
-function poolOf(...looks: { inbox: number; queue: number; commands: number }[]): pg.Pool {
+function poolOf(...looks: Look[]): pg.Pool {
   let at = 0;
   const query = async () => {
-    const { inbox, queue, commands } = looks[Math.min(at++, looks.length - 1)] as (typeof looks)[number];
+    const look = looks[Math.min(at++, looks.length - 1)] as Look;
+    if (look instanceof Error) throw look;
+    const { inbox, queue, commands } = look;
     return { rows: [{ inbox, queue, commands_waiting: commands }] };
   };
   return { query } as unknown as pg.Pool;
@@ -30,4 +34,11 @@ test('everything that was handed in is waited for', async () => {
   const none = { inbox: 0, queue: 0, commands: 0 };
   const pool = poolOf({ ...none, inbox: 3 }, { ...none, queue: 2 }, { ...none, commands: 1 }, none);
   expect(await drainFareEngine(pool, 60_000)).toEqual(none);
+});
+
+test('a database that starts again meanwhile is waited for; one that stays away is an error', async () => {
+  const none = { inbox: 0, queue: 0, commands: 0 };
+  const away = new Error('connect ECONNREFUSED');
+  expect(await drainFareEngine(poolOf(away, { ...none, queue: 2 }, away, none), 60_000)).toEqual(none);
+  await expect(drainFareEngine(poolOf({ ...none, queue: 2 }, away), 1)).rejects.toBe(away);
 });
