@@ -10,7 +10,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import pg from 'pg';
 import { writeFileAtomic } from './atomic-file.ts';
 import { OperatorError } from './errors.ts';
-import { clientConfig } from './postgres.ts';
+import { openClient } from './postgres.ts';
 
 /** Roles under which services run. */
 export const RUNTIME_ROLES = [
@@ -56,8 +56,7 @@ type Passwords = Record<string, string>;
  * @throws OperatorError SECRETS_UNREADABLE when the secrets file is damaged.
  */
 export async function bootstrapDatabase(options: BootstrapOptions): Promise<Database> {
-  const admin = new pg.Client(clientConfig({ url: options.adminUrl, applicationName: 'kvytok-bootstrap' }));
-  await admin.connect();
+  const admin = await openBootstrap(options.adminUrl);
   let passwords: Passwords;
   try {
     await admin.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
@@ -72,6 +71,11 @@ export async function bootstrapDatabase(options: BootstrapOptions): Promise<Data
   const urlFor = (role: string): string =>
     urlOf(options.adminUrl, options.database, role, passwords[role] as string);
   return { migratorUrl: urlFor(MIGRATOR), url: urlFor };
+}
+
+/** Without a limit on its statements: they wait for whoever bootstraps just now, and a new database is as slow as the disk. */
+function openBootstrap(url: string): Promise<pg.Client> {
+  return openClient({ url, applicationName: 'kvytok-bootstrap', statementTimeoutMs: 0 });
 }
 
 async function makeRoles(admin: pg.Client, passwords: Passwords): Promise<void> {
@@ -109,8 +113,7 @@ async function makeDatabase(admin: pg.Client, database: string): Promise<void> {
 }
 
 async function makeSchemas(adminUrl: string): Promise<void> {
-  const client = new pg.Client(clientConfig({ url: adminUrl, applicationName: 'kvytok-bootstrap' }));
-  await client.connect();
+  const client = await openBootstrap(adminUrl);
   try {
     const statements = Object.entries({ ...SCHEMAS, platform: MIGRATOR }).map(
       ([schema, owner]) => `CREATE SCHEMA IF NOT EXISTS ${schema} AUTHORIZATION ${owner}`,

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { OperatorError } from './errors.ts';
 import type { Logger } from './logger.ts';
-import { clientConfig } from './postgres.ts';
+import { openClient } from './postgres.ts';
 import { closeSchema } from './schema-fence.ts';
 
 /** The migrations of one schema. */
@@ -52,10 +52,11 @@ const STOP_MS_MAX = 10_000;
  */
 export async function migrate(options: MigrateOptions): Promise<string[]> {
   const sets = options.sets.map((set) => ({ set, files: readSet(set) }));
-  const client = new pg.Client(
-    clientConfig({ url: options.url, applicationName: 'kvytok-migrate', statementTimeoutMs: 0 }),
-  );
-  await client.connect();
+  const client = await openClient({
+    url: options.url,
+    applicationName: 'kvytok-migrate',
+    statementTimeoutMs: 0,
+  });
   try {
     await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
     await client.query(`CREATE TABLE IF NOT EXISTS platform.migration (

@@ -59,6 +59,31 @@ export function clientConfig(options: Omit<PoolOptions, 'max' | 'log' | 'verify'
   };
 }
 
+const CONNECT_TRIES = 3;
+
+/**
+ * A connection outside a pool, made. A server that is held up just then, or a process of ours, is no reason to give up a start:
+ * only a refusal is, or silence so many times.
+ */
+export async function openClient(
+  options: Omit<PoolOptions, 'max' | 'log' | 'verify'>,
+  waitMsMax?: number,
+): Promise<pg.Client> {
+  const config = clientConfig(options);
+  if (waitMsMax !== undefined) config.connectionTimeoutMillis = waitMsMax;
+  for (let tries = 1; ; tries++) {
+    const client = new pg.Client(config);
+    // What breaks it later is told by the query that meets it.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      if (tries === CONNECT_TRIES || (error as Error).message !== 'timeout expired') throw error;
+    }
+  }
+}
+
 /** Makes a pool. Nothing connects before the first query. End it with `pool.end()`. */
 export function createPool(options: PoolOptions): pg.Pool {
   const { verify } = options;
