@@ -28,6 +28,12 @@ export interface AskVehicleDeps {
 
 /** Real milliseconds from a question to the judgement: reading the card and this fit into a second. */
 const ANSWER_MS_MAX = 400;
+/**
+ * A device that was held up has not listened meanwhile, and must not take its own deafness for a validator's silence. Later
+ * than this it asks and listens once more, so often at most.
+ */
+const LATE_MS_MAX = 100;
+const LISTENS_MAX = 5;
 /** When the question is repeated, real milliseconds after it was asked. */
 const AGAIN_MS = [80, 200];
 /** Validators of one vehicle whose answers are taken: all of an articulated tram's. */
@@ -72,8 +78,16 @@ export function createAskVehicle(deps: AskVehicleDeps): AskVehicle {
       asked = { question, keys, words };
       for (const afterMs of AGAIN_MS) timers.after(afterMs, ask);
       // The whole time, whoever has answered: nobody knows who else is there, and a ride at a slow door is a ride.
-      timers.after(ANSWER_MS_MAX, settle);
-      ask();
+      const listen = (listens: number): void => {
+        const dueMs = timers.nowMs() + ANSWER_MS_MAX;
+        timers.after(ANSWER_MS_MAX, () => {
+          const wasHeldUp = timers.nowMs() - dueMs > LATE_MS_MAX;
+          if (wasHeldUp && listens < LISTENS_MAX) listen(listens + 1);
+          else settle();
+        });
+        ask();
+      };
+      listen(1);
     });
     asked = undefined;
     for (const { from, peers = [] } of words.values())
