@@ -16,7 +16,8 @@ export interface LogSource {
 
 /** Largest bundle: 256 entries of 65,535 bytes with their lengths. */
 const BUNDLE_BYTES_MAX = TILE_WIDTH * 65_537;
-const FETCH_MS_MAX = 10_000;
+/** Nobody waits for it at a screen; a portal that has much to do may take its time. */
+const FETCH_MS_MAX = 60_000;
 
 /** A folder as `kvytok audit export --log` writes it. */
 export function folderSource(dir: string): LogSource {

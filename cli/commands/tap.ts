@@ -39,7 +39,6 @@ passenger saw, and what was posted.
 Needs pcscd and vpcd; \`kvytok doctor\` says whether they are there.
 `;
 
-/** Desk validators have no vehicle in the plan of devices. */
 const POSTED_MS_MAX = 60_000;
 const LOOK_EVERY_MS = 100;
 const CARD_DAYS = 3650;
@@ -132,12 +131,23 @@ function deskOf(city: RunningCity): { deviceId: string } {
   });
 }
 
-/** The city's time, as its page tells it, with the machine's instant in the middle of the question. */
+const CITY_ANSWER_MS_MAX = 60_000;
+/** An answer that took longer says too little about when its time was true; then it is asked again. */
+const CITY_ANSWER_MS_GOOD = 500;
+const CITY_ASKED_MAX = 5;
+
+/** The city's time, as its page tells it, with the machine's instant in the middle of the quickest question. */
 async function askCityTime(city: RunningCity): Promise<{ cityMs: number; machineMs: number }> {
-  const beforeMs = Date.now();
-  const response = await fetch(`${city.pageUrl}/api/v1/city`, { signal: AbortSignal.timeout(10_000) });
-  const { nowMs } = (await response.json()) as { nowMs: number };
-  return { cityMs: nowMs, machineMs: (beforeMs + Date.now()) / 2 };
+  let best = { cityMs: 0, machineMs: 0, tookMs: Number.POSITIVE_INFINITY };
+  for (let asked = 0; asked < CITY_ASKED_MAX && best.tookMs > CITY_ANSWER_MS_GOOD; asked++) {
+    const beforeMs = Date.now();
+    const signal = AbortSignal.timeout(CITY_ANSWER_MS_MAX);
+    const response = await fetch(`${city.pageUrl}/api/v1/city`, { signal });
+    const { nowMs } = (await response.json()) as { nowMs: number };
+    const tookMs = Date.now() - beforeMs;
+    if (tookMs < best.tookMs) best = { cityMs: nowMs, machineMs: beforeMs + tookMs / 2, tookMs };
+  }
+  return best;
 }
 
 /** The same name is the same card: its number is drawn from the name. */

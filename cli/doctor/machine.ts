@@ -62,7 +62,7 @@ export function thisMachine(env: Readonly<Record<string, string | undefined>>): 
     exists,
     postgresVersion: async () => {
       const { stdout } = await run(findPostgresBinaries().postgres, ['--version'], {
-        timeout: 10_000,
+        timeout: 60_000,
         env: {},
       });
       return stdout.trim();

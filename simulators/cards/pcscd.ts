@@ -20,7 +20,8 @@ const PCSCD = '/usr/sbin/pcscd';
 const DRIVER = '/usr/lib/pcsc/drivers/serial/libifdvpcd.so';
 /** Where the machine's own pcscd listens. */
 const SYSTEM_SOCKET = '/run/pcscd/pcscd.comm';
-const READY_MS_MAX = 10_000;
+/** A daemon that cannot start ends, and is then not waited for; one that has not said so yet may be on a busy machine. */
+const READY_MS_MAX = 60_000;
 const LOG_LINES_MAX = 20;
 const PORT_ATTEMPTS_MAX = 5;
 

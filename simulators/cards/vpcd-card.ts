@@ -32,7 +32,8 @@ export interface InsertedCard {
 /** Without historical bytes (PC/SC part 3). TS 3B; T0 80: no historical bytes; TD1 80, TD2 01: T=1; check byte 01. */
 const CONTACTLESS_ATR = Uint8Array.of(0x3b, 0x80, 0x80, 0x01, 0x01);
 const CONTROL = { powerOff: 0x00, powerOn: 0x01, reset: 0x02, atr: 0x04 } as const;
-const CONNECT_MS_MAX = 3000;
+/** A loopback refuses at once; what takes long is this process when it is held up. */
+const CONNECT_MS_MAX = 30_000;
 /** The longest message and its length; vpcd waits for an answer before it sends another. */
 const BUFFERED_BYTES_MAX = 2 + 0xffff;
 

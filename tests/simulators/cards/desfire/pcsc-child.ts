@@ -2,8 +2,8 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Context, SCARD_PROTOCOL_T0, SCARD_PROTOCOL_T1, SCARD_SHARE_SHARED } from 'smartcard';
 
-/** pcscd looks at a virtual reader every 0.4 s. */
-const TRIES = 100;
+/** pcscd looks at a virtual reader every 0.4 s, when it gets its turn on the machine. */
+const TRIES = 800;
 const TRY_EVERY_MS = 50;
 
 async function connect() {

@@ -29,7 +29,7 @@ it.skipIf(skipWithoutPcsc('A DESFire card over PC/SC'))(
           '9071000002010000',
           '90ad0000070100000080000000',
         ],
-        { env: { ...process.env, PCSCLITE_CSOCK_NAME: pcscd.socketPath }, timeout: 20_000 },
+        { env: { ...process.env, PCSCLITE_CSOCK_NAME: pcscd.socketPath } },
       );
       const { atr, answers } = JSON.parse(stdout) as { atr: string; answers: string[] };
       expect(atr).toBe('3b818001' + '8080');
