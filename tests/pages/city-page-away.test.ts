@@ -89,16 +89,22 @@ describe('when something is away', () => {
   it('the first connection of the stream: the sign says so, and it is tried again', async () => {
     const page = await blank();
     let asked = 0;
+    const { promise: seen, resolve: see } = Promise.withResolvers<void>();
     await page.route('**/events?**', async (route) => {
       asked += 1;
       if (asked === 1) await route.abort('connectionreset');
       else if (asked === 2)
         // No error, and no stream: the page of a network that wants to be greeted first.
         await route.fulfill({ status: 200, contentType: 'text/html', body: '<p>Welcome</p>' });
-      else await route.continue();
+      else {
+        // However late the test looks, the sign is still to be seen.
+        await seen;
+        await route.continue();
+      }
     });
     await page.goto(`${portal.url}/?lang=uk`);
     await page.waitForSelector('.live-off');
+    see();
     await untilLive(page);
     expect(asked).toBe(3);
     await page.waitForSelector('#live:not(.live-off)');

@@ -184,8 +184,9 @@ describe('a debt', () => {
     expect(await page.locator('.field-error').textContent()).toBe(uk['debt.malformed']);
     expect(await page.locator('#reference').getAttribute('aria-invalid')).toBe('true');
     expect((await fetch(`${rig.portalUrl}/debt/nonsense`)).status).toBe(404);
+    // A minute may end meanwhile and another begin: of the requests of two minutes one is too many.
     const answers = [];
-    for (let n = 0; n < 31; n += 1)
+    for (let n = 0; n < 61 && answers.at(-1) !== 429; n += 1)
       answers.push((await fetch(`${rig.portalUrl}/debt/2222222222222222`)).status);
     expect(answers.at(-1)).toBe(429);
     await page.context().close();
