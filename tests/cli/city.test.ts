@@ -8,8 +8,8 @@ import { type KvytokRun, runKvytok } from '../support/run-kvytok.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 import { until } from '../support/until.ts';
 
-// A whole city starts in seconds, and in a minute where other things keep the machine busy.
-vi.setConfig({ testTimeout: 180_000 });
+// A whole city starts in seconds, and in a minute where other things keep the machine busy; it stops as slowly.
+vi.setConfig({ testTimeout: 300_000 });
 
 const folder = tempFolder('city');
 const dataFolder = join(folder.path, 'data');
@@ -43,6 +43,22 @@ const FIGURES = [
   'kvytok_portal_requests_total',
   'process_resident_memory_bytes',
 ];
+/** Where the figures of a city stand that has said that it is ready. */
+const figuresOf = (run: KvytokRun): string => /figures\s+(http:\S+)\/metrics/.exec(run.stdout())?.[1] ?? '';
+const metricsOf = async (run: KvytokRun): Promise<string> =>
+  (await fetch(`${figuresOf(run)}/metrics`)).text();
+/** Which of the figures are not there or zero. */
+async function zeroes(run: KvytokRun): Promise<string[]> {
+  const text = await metricsOf(run);
+  return FIGURES.filter((name) => !new RegExp(`^${name}(\\{.*\\})? [1-9]`, 'm').test(text));
+}
+/** Rows that its fare engine has worked off since it started. */
+async function pricedBy(run: KvytokRun): Promise<number> {
+  const rows = (await metricsOf(run)).matchAll(/^kvytok_fare_rows_total(?:\{.*\})? (\d+)/gm);
+  return [...rows].reduce((sum, [, count]) => sum + Number(count), 0);
+}
+/** A stopping city takes as long as its journals get shorter. */
+const STOPS_WITHIN_MS = 150_000;
 const clockMs = (): number => JSON.parse(readFileSync(join(dataFolder, 'city-clock.json'), 'utf8')).cityMs;
 
 afterEach(async () => {
@@ -74,10 +90,16 @@ describe('kvytok city', () => {
     expect(snapshot.nowMs).toBeGreaterThanOrEqual(leftAtMs);
     expect(snapshot.nowMs).toBeLessThan(leftAtMs + 30 * 60_000);
     expect(snapshot.taps.length).toBeGreaterThan(0);
-    const figures = /figures\s+(http:\S+)\/metrics/.exec(run.stdout())?.[1];
-    await until(async () => (await fetch(`${figures}/readyz`)).ok, { what: 'every part to be ready' });
-    const text = await (await fetch(`${figures}/metrics`)).text();
-    for (const name of FIGURES) expect(text).toMatch(new RegExp(`^${name}(\\{.*\\})? [1-9]`, 'm'));
+    await until(async () => (await fetch(`${figuresOf(run)}/readyz`)).ok, { what: 'every part to be ready' });
+    // Nobody need have ridden when the city says that it is ready.
+    await until(
+      async () => {
+        const names = await zeroes(run);
+        if (names.length > 0) throw new Error(`nothing yet of ${names.join(', ')}`);
+        return true;
+      },
+      { what: 'a figure of each part' },
+    );
     // A second start on the same data is refused and names who has it; the first goes on.
     const second = city();
     expect(await second.ended).toBe(1);
@@ -107,8 +129,11 @@ describe('kvytok city', () => {
     expect(pid).not.toBe(run.process.pid);
     run.process.kill('SIGKILL');
     await run.ended;
-    await until(() => !existsSync(join(dataFolder, 'city.json')), { what: 'the city to stop by itself' });
-    await until(() => !isAlive(pid), { what: 'its process to be gone' });
+    await until(() => !isAlive(pid), {
+      what: 'the city to stop by itself, and its process to be gone',
+      withinMs: STOPS_WITHIN_MS,
+    });
+    expect(existsSync(join(dataFolder, 'city.json'))).toBe(false);
   });
 
   it('says that a data folder cannot be made there', async () => {
@@ -118,13 +143,17 @@ describe('kvytok city', () => {
   });
 
   it('outlives its database: killed in the middle, it is started again, and the books hold', async () => {
-    const run = city('--seconds', '10');
+    // Until it is told to stop: no second of it is to be over before its database is killed.
+    const run = city('--seconds', '3600');
     await run.printed('Ready in');
     const postmaster = () =>
       Number(readFileSync(join(dataFolder, 'pg', 'postmaster.pid'), 'utf8').split('\n')[0]);
     const first = postmaster();
     process.kill(first, 'SIGKILL');
     await until(() => postmaster() !== first, { what: 'another postmaster' });
+    const before = await pricedBy(run);
+    await until(async () => (await pricedBy(run)) > before, { what: 'rides that are priced again' });
+    run.process.kill('SIGTERM');
     expect(await run.ended, run.stderr()).toBe(0);
     expect(run.stdout()).toMatch(/ 0 still in journals/);
     expect(run.stdout()).not.toContain('DOES NOT HOLD');

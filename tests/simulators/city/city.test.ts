@@ -9,6 +9,7 @@ import { sealEnvelope } from '#contracts/signed-envelope.ts';
 import { deviceTopic, everyDevice, parseDeviceTopic } from '#contracts/topics.ts';
 import { createCityClock } from '#platform/city-clock.ts';
 import { loadCity } from '#platform/city-data.ts';
+import type { Clock } from '#platform/clock.ts';
 import { createLogger } from '#platform/logger.ts';
 import { startBroker } from '../../../broker/main.ts';
 import { openCityKeys } from '../../../cli/city/city-keys.ts';
@@ -177,24 +178,48 @@ test('a vehicle without a network goes on taking cards and delivers them afterwa
   const fleet = await startFleet({ ...options, outageChance: 1 });
   cleanups.push(() => fleet.stop());
   await until(() => fleet.stats().outages >= 3 && fleet.stats().accepted >= 40, { what: 'three outages' });
-  await fleet.quiet();
-  await until(() => fleet.unreceipted() === 0, { what: 'receipts for every record' });
+  // It waits for receipts as long as they come, and has validators not pause between tries.
+  await fleet.stop();
+  expect(fleet.unreceipted()).toBe(0);
   const { accepted, repeated, unanswered } = fleet.stats();
   expect(taps(records)).toHaveLength(accepted + repeated);
   expect(unanswered).toBe(0);
 });
 
+/** A city's clock that can be held: nothing passes in the city however long the machine takes. */
+function holdable(clock: Clock) {
+  const offsetMs = clock.nowMs() - clock.monotonicMs();
+  let heldMs: number | undefined;
+  let lostMs = 0;
+  const monotonicMs = () => (heldMs ?? clock.monotonicMs()) - lostMs;
+  return {
+    clock: { nowMs: () => Math.floor(offsetMs + monotonicMs()), monotonicMs },
+    hold: () => {
+      heldMs = clock.monotonicMs();
+    },
+    letGo: () => {
+      lostMs += heldMs === undefined ? 0 : clock.monotonicMs() - heldMs;
+      heldMs = undefined;
+    },
+  };
+}
+
 test('a second start in the same city goes on with other records and the same cards and accounts', async () => {
-  const { options, records, commands } = await startSmallCity(tuesday('07:30'), 120);
-  // The city's time runs on while the first stops: the riders that both know are those of the next half hour.
-  const first = await startFleet({ ...options, outageChance: 0, drainIdleMsMax: 1000 });
+  const { options: given, records, commands } = await startSmallCity(tuesday('07:30'), 120);
+  const { clock, hold, letGo } = holdable(given.clock);
+  const options = { ...given, clock };
+  const first = await startFleet({ ...options, outageChance: 0 });
   await until(() => taps(records).length >= 10, { what: 'ten taps' });
+  // The riders that both know are those of the half hour after this: it is not to pass while the first stops.
+  hold();
   await first.stop();
+  expect(first.unreceipted()).toBe(0);
   const before = taps(records).length;
   const links = new Map(commands.flatMap((c) => (c.kind === 'link-medium' ? [[c.payload.tokenId, c]] : [])));
   commands.length = 0;
   const second = await startFleet({ ...options, outageChance: 0 });
   cleanups.push(() => second.stop());
+  letGo();
   await until(() => taps(records).length >= before + 10, { what: 'ten more taps' });
   await second.quiet();
   const again = commands.filter((c) => c.kind === 'link-medium' && links.has(c.payload.tokenId));
