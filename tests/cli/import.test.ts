@@ -234,7 +234,7 @@ test('nothing waits while an import reads and looks, and what becomes known mean
     // What the sequencer of the audit log and settlements wait for, and what pricing does.
     const held = await engine.admin.query(
       `SELECT backend_xid IS NULL AND state = 'idle' AS free FROM pg_stat_activity WHERE query LIKE '%enable_nestloop%'
-       AND pid <> pg_backend_pid()`,
+       AND datname = current_database() AND pid <> pg_backend_pid()`,
     );
     expect(held.rows).toEqual([{ free: true }]);
     await expect(kvytokImport('check', files('good'), ...options('x'))).rejects.toMatchObject({

@@ -10,6 +10,7 @@ import { thisMachine } from '../../../cli/doctor/machine.ts';
 import { openDatabaseLife } from '../../../ingest/adapters/database-life.ts';
 import { MIGRATIONS } from '../../ingest/harness.ts';
 import { openTestDatabase, type TestDatabase } from '../../support/test-database.ts';
+import { until } from '../../support/until.ts';
 
 const offline = { keyId: 'offline-1', privateKey: generateKeyPairSync('ed25519').privateKey };
 
@@ -38,11 +39,25 @@ const finish = (more: { evenSo?: boolean; generationMin?: number } = {}) =>
     evenSo: false,
     ...more,
   });
+/** A pool that has ended does not wait until the server has let go of its connections, and a restore looks at those. */
+const alone = () =>
+  until(
+    async () => {
+      const { rows } = await admin.query(
+        `SELECT usename FROM pg_stat_activity WHERE datname = current_database() AND usename LIKE '%_runtime'`,
+      );
+      return rows.length === 0;
+    },
+    { what: 'nobody else to be connected' },
+  );
 const lives = async () =>
   (await admin.query('SELECT ordinal, incarnation FROM ingest.incarnation ORDER BY ordinal')).rows;
 
 describe('finishing a restore', () => {
-  beforeEach(() => admin.query('UPDATE ingest.backup_watermark SET announced_ms = 9, watermark_ms = 5'));
+  beforeEach(async () => {
+    await alone();
+    await admin.query('UPDATE ingest.backup_watermark SET announced_ms = 9, watermark_ms = 5');
+  });
 
   test('is refused on a database that was not restored', async () => {
     await expect(finish()).rejects.toMatchObject({ code: 'RESTORE_NOT_NEEDED' });
