@@ -21,7 +21,8 @@ export type Asked<T> =
   | { readonly ok: true; readonly answer: T }
   | { readonly ok: false; readonly refused: EnrolmentRefusal };
 
-const TIMEOUT_MS = 15_000;
+/** Who gives up early may have used up the code: a service on a busy machine is given time, and nobody stands before a card. */
+const TIMEOUT_MS = 60_000;
 
 /**
  * Fetches the authority's certificate from a server that has proven nothing yet, and believes it only if it is the

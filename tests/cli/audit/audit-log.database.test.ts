@@ -22,6 +22,7 @@ import { tapIdOf, tapRow, token } from '../../fare-engine/support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from '../../fare-engine/support/engine-database.ts';
 import { CITY_DIR, settled, startEngine } from '../../fare-engine/support/running-engine.ts';
 import { submit } from '../../fare-engine/support/submit.ts';
+import { pastTransactions } from '../../support/past-transactions.ts';
 import { until } from '../../support/until.ts';
 
 const ORIGIN = 'kvytok.example/ternopil';
@@ -93,6 +94,7 @@ async function ride(from: number, until_: number): Promise<void> {
 
 /** Waits until every leaf has its number. */
 async function sealed(): Promise<void> {
+  await pastTransactions(engine.admin);
   await until(async () => {
     const { rows } = await engine.admin.query<{ all: boolean }>(
       'SELECT (SELECT count(*) FROM fare.audit_leaf) = (SELECT size FROM fare.audit_tree) AS all',
