@@ -215,6 +215,7 @@ describe('the city page', () => {
     };
     const pressed = async (): Promise<string | undefined> => {
       const tapId = await heldOne(true);
+      if (tapId === undefined) return undefined;
       const click = page.locator('#taps-new').click({ timeout: 5000 });
       return await click.then(
         () => tapId,

@@ -38,7 +38,8 @@ export function runKvytok(args: readonly string[], env: Record<string, string> =
     stdout: () => out,
     stderr: () => err,
     ended,
-    printed: async (text, withinMs = 120_000) => {
+    // One that ends is not waited for; how long one takes that goes on is not for a test to say.
+    printed: async (text, withinMs = 240_000) => {
       await until(() => out.includes(text) || over, { withinMs, what: `"${text}" on stdout` });
       if (!out.includes(text)) throw new Error(`ended without printing "${text}"\n${out}\n${err}`);
     },
