@@ -144,7 +144,7 @@ export interface Launch {
   readonly cluster: string;
   readonly port: number;
   readonly options: Pick<EmbeddedPostgresOptions, 'log' | 'settings'>;
-  /** How long it may take until it is ready; two minutes by default. A recovery from a backup takes longer. */
+  /** How long it may go on without a word until it is ready; two minutes by default. A recovery from a backup takes longer. */
   readonly startMsMax?: number;
   /** Hears each line of the server's log. */
   readonly onLine?: (line: string) => void;
@@ -176,9 +176,16 @@ export async function launchServer(launch: Launch): Promise<LaunchedServer | 'po
   });
   const tail: string[] = [];
   const ended = endOf(child);
-  const ready = readLog(child, tail, log, launch.onLine);
+  // A server that recovers says every ten seconds how far it is: ended is one that says nothing, not one that is slow.
   const timer = setTimeout(() => child.kill('SIGKILL'), launch.startMsMax ?? START_MS_MAX);
+  let starting = true;
+  const ready = readLog(child, tail, log, (line) => {
+    launch.onLine?.(line);
+    // Whoever is turned away meanwhile is no progress.
+    if (starting && !line.includes(' FATAL: ')) timer.refresh();
+  });
   const outcome = await Promise.race([ready, ended]);
+  starting = false;
   clearTimeout(timer);
   if (outcome !== 'ready') {
     if (tail.some((line) => line.includes('could not bind') || line.includes('Address already in use')))

@@ -12,6 +12,7 @@ import { insertDecidedTap } from '../portal/support/insert-decided-tap.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { openBrowser } from './browser.ts';
+import { heldRow } from './held-row.ts';
 import { BUSY_MACHINE_MS, untilLive, watchLive } from './live.ts';
 import { withoutWebGl } from './without-webgl.ts';
 
@@ -195,26 +196,8 @@ describe('the city page', () => {
 
   it('holds new rows while somebody points at the list; a button or leaving lets them in', async () => {
     const page = await open();
-    // What comes above the list meanwhile moves it from under the pointer, which has then left it: nothing waits any more.
-    const heldOne = async (concession: boolean): Promise<string | undefined> => {
-      await page.mouse.move(5, 5);
-      await page.waitForSelector('#taps-new', { state: 'hidden' });
-      const first = await rows(page).first().getAttribute('data-tap');
-      await rows(page).nth(1).hover();
-      const tapId = await tap(concession);
-      await page.waitForSelector(`:is(#fresh-taps, #taps) [data-tap="${tapId}/1"]`, { state: 'attached' });
-      const { waits, text, top } = await page.evaluate((id) => {
-        const button = document.querySelector<HTMLElement>('#taps-new');
-        const waits = document.querySelector(`#fresh-taps [data-tap="${id}/1"]`) !== null;
-        const top = document.querySelector('#taps .tap')?.getAttribute('data-tap');
-        return { waits, text: button?.hidden === false ? button.innerText : '', top };
-      }, tapId);
-      if (!waits) return undefined;
-      expect({ text, top }).toEqual({ text: 'Нові: 1', top: first });
-      return tapId;
-    };
     const pressed = async (): Promise<string | undefined> => {
-      const tapId = await heldOne(true);
+      const tapId = await heldRow(page, () => tap(true));
       if (tapId === undefined) return undefined;
       const click = page.locator('#taps-new').click({ timeout: 5000 });
       return await click.then(
@@ -223,7 +206,7 @@ describe('the city page', () => {
       );
     };
     const left = async (): Promise<string | undefined> => {
-      const tapId = await heldOne(false);
+      const tapId = await heldRow(page, () => tap(false));
       await page.mouse.move(5, 5);
       return tapId;
     };
