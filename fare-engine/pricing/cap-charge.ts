@@ -2,6 +2,7 @@
 import { type CapWindow, type Counted, type DatedCap, windowAt } from './cap-window.ts';
 import type { CapCut } from './caps.ts';
 import type { SpentElsewhere } from './elsewhere.ts';
+import { minorOf, minorText } from './minor-text.ts';
 import type { CapCount } from './model.ts';
 import { periodAt } from './period.ts';
 import { BOUNDARY_REACH_MS_MAX } from './price-boundaries.ts';
@@ -116,7 +117,7 @@ function chargeAt(counts: Counts, fare: Fare, split: string | null, atMs: number
 
 function spentOf(counted: readonly Counted[]): bigint {
   let spent = 0n;
-  for (const { spentMinor } of counted) spent += BigInt(spentMinor);
+  for (const { spentMinor } of counted) spent += minorOf(spentMinor);
   return spent;
 }
 
@@ -157,12 +158,12 @@ function countOf(window: OpenWindow, rest: Rest): CapCount | undefined {
   const minor = inScope(rest, window);
   if (minor === 0n) return undefined;
   const beforeMinor =
-    before === undefined ? 0n : counted.length === 1 ? spentMinor : BigInt(before.spentMinor);
+    before === undefined ? 0n : counted.length === 1 ? spentMinor : minorOf(before.spentMinor);
   return {
     capId: cap.cap_id,
     from: own.from,
     untilMs: own.untilMs,
-    spentMinor: (beforeMinor + minor).toString(),
+    spentMinor: minorText(beforeMinor + minor),
     rides: (before?.rides ?? 0) + 1,
   };
 }

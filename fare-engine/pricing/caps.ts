@@ -70,16 +70,22 @@ function attempt(
 ): CappedDay & { readonly totalMinor: bigint } {
   const counts: Counts = [...before];
   const cuts: (readonly CapCut[])[] = fares.map(() => NO_OTHERS);
-  const order = fares.map((_, index) => index);
-  if (cheapestFirst) order.sort((a, b) => byAmount(fares[a] as Fare, fares[b] as Fare) || a - b);
+  const order = cheapestFirst ? cheapestFirstOf(fares) : undefined;
   let totalMinor = 0n;
-  for (const index of order) {
+  for (let i = 0; i < fares.length; i++) {
+    const index = order === undefined ? i : (order[i] as number);
     const charge = capCharge(counts, fares[index] as Fare, split);
     cuts[index] = charge.cuts;
     totalMinor += charge.chargedMinor;
     for (const count of charge.counted) putCount(counts, count);
   }
   return { cuts, counts, totalMinor };
+}
+
+/** Which fare comes first, which next. */
+function cheapestFirstOf(fares: readonly Fare[]): number[] {
+  const order = fares.map((_, index) => index);
+  return order.sort((a, b) => byAmount(fares[a] as Fare, fares[b] as Fare) || a - b);
 }
 
 function byAmount(a: Fare, b: Fare): number {

@@ -57,8 +57,8 @@ export function chargeDay(
   ahead: ExitsAhead = NOTHING_AHEAD,
 ): ChargedDay {
   const isAllInTime = day.taps.every(inTime);
-  // The usual day: it is open, all that is known counts.
-  if (isAllInTime && day.knownAsOfMs === null && carried.base === null && ahead === NOTHING_AHEAD) {
+  // The usual day: all that is known counts, as on every day that is open.
+  if (isAllInTime && isAllKnown(day) && carried.base === null && ahead === NOTHING_AHEAD) {
     const { lines, stateOut, running = null } = pricer.price(carried.state, day);
     return {
       lines: lines.map((line) => ({ line, lossMinor: 0n })),
@@ -99,6 +99,12 @@ function inBooks(exit: JourneyExit, { taps }: AccountDay, inTime: (tap: TapFact)
   const entry = taps.find(({ tapId }) => tapId === exit.entryTapId);
   const { tapId, receivedAtMs } = exit;
   return entry === undefined || inTime({ ...entry, tapId, receivedAtMs }) ? exit : { ...exit, late: true };
+}
+
+/** Whether nothing may have been learnt of the day's taps after its close. */
+function isAllKnown({ knownAsOfMs, taps }: AccountDay): boolean {
+  if (knownAsOfMs === null) return true;
+  return taps.every(({ breakdowns, repairs }) => breakdowns === undefined && repairs === undefined);
 }
 
 /** The tap with what was known of it at its day's close; itself where that is all. */

@@ -5,6 +5,8 @@
 export class ByteIndex {
   /** How many texts have a number. */
   count = 0;
+  /** Where the cell ended that was looked for last: at its tab. */
+  end = 0;
   /** Number + 1 of the text in each place; a power of two of them. */
   private places = new Int32Array(1 << 12);
   private hashes = new Int32Array(1 << 11);
@@ -28,6 +30,28 @@ export class ByteIndex {
   /** The number of a text; -1 = it has none. */
   find(bytes: Uint8Array, from: number, until: number): number {
     return this.seek(bytes, from, until, hashOf(bytes, from, until));
+  }
+
+  /** {@link take} for a cell that begins at `from` and ends with a tab, which is looked for in the same pass. */
+  takeCell(bytes: Uint8Array, from: number): number {
+    const hash = this.hashCell(bytes, from);
+    const found = this.seek(bytes, from, this.end, hash);
+    return found >= 0 ? found : this.put(bytes, from, this.end, hash);
+  }
+
+  /** {@link find}, likewise. */
+  findCell(bytes: Uint8Array, from: number): number {
+    const hash = this.hashCell(bytes, from);
+    return this.seek(bytes, from, this.end, hash);
+  }
+
+  private hashCell(bytes: Uint8Array, from: number): number {
+    let hash = HASH_START;
+    let at = from;
+    for (let code = bytes[at]; code !== TAB && code !== undefined; code = bytes[++at])
+      hash = Math.imul(hash ^ code, HASH_PRIME);
+    this.end = at;
+    return stirred(hash);
   }
 
   private seek(bytes: Uint8Array, from: number, until: number, hash: number): number {
@@ -86,10 +110,18 @@ function wider(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {
   return made;
 }
 
+const TAB = 9;
+const HASH_START = 0x811c9dc5;
+const HASH_PRIME = 0x01000193;
+
 /** FNV-1a with a last stir: ids differ in their last signs, and those have to reach all places. */
 function hashOf(bytes: Uint8Array, from: number, until: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = from; i < until; i++) hash = Math.imul(hash ^ (bytes[i] as number), 0x01000193);
-  hash ^= hash >>> 15;
-  return Math.imul(hash, 0x2c1b3c6d) ^ (hash >>> 12);
+  let hash = HASH_START;
+  for (let i = from; i < until; i++) hash = Math.imul(hash ^ (bytes[i] as number), HASH_PRIME);
+  return stirred(hash);
+}
+
+function stirred(hash: number): number {
+  const mixed = hash ^ (hash >>> 15);
+  return Math.imul(mixed, 0x2c1b3c6d) ^ (mixed >>> 12);
 }

@@ -5,6 +5,7 @@
 
 import type { ChargedLine } from '#pricing/close-rules.ts';
 import { isPenalty } from '#pricing/journey-lines.ts';
+import { minorText } from '#pricing/minor-text.ts';
 import type { Place } from '../facts/assign.ts';
 import { type LineMoney, lineSha256, stepsText } from '../ledger/decision.ts';
 import { type Due, dueOf } from '../ledger/post-line.ts';
@@ -70,13 +71,13 @@ function isDecided({ accountId, charged, place }: ComputedTap, row: RowBytes): b
     cells.is(line.carrierId) &&
     cells.is(line.fundingId) &&
     cells.is(line.currency) &&
-    cells.is(amount(line.grossMinor)) &&
-    cells.is(amount(line.riderMinor)) &&
-    cells.is(amount(line.transferMinor)) &&
-    cells.is(amount(line.concessionMinor)) &&
-    cells.is(amount(line.passMinor)) &&
-    cells.is(amount(line.capMinor)) &&
-    cells.is(amount(lossMinor)) &&
+    cells.is(minorText(line.grossMinor)) &&
+    cells.is(minorText(line.riderMinor)) &&
+    cells.is(minorText(line.transferMinor)) &&
+    cells.is(minorText(line.concessionMinor)) &&
+    cells.is(minorText(line.passMinor)) &&
+    cells.is(minorText(line.capMinor)) &&
+    cells.is(minorText(lossMinor)) &&
     cells.is(isPenalty(line) ? 't' : 'f') &&
     cells.is(line.concessionId) &&
     cells.is(line.claimRide ? 't' : 'f') &&
@@ -98,8 +99,13 @@ function compareDecision({ accountId, charged, place }: ComputedTap, decision: C
   const { line, lossMinor } = charged;
   const computed: readonly (string | null)[] = [
     ...[accountId, line.kind, line.carrierId, line.fundingId, line.currency],
-    ...[amount(line.grossMinor), amount(line.riderMinor), amount(line.transferMinor)],
-    ...[amount(line.concessionMinor), amount(line.passMinor), amount(line.capMinor), amount(lossMinor)],
+    ...[minorText(line.grossMinor), minorText(line.riderMinor), minorText(line.transferMinor)],
+    ...[
+      minorText(line.concessionMinor),
+      minorText(line.passMinor),
+      minorText(line.capMinor),
+      minorText(lossMinor),
+    ],
     ...[isPenalty(line) ? 't' : 'f', line.concessionId, line.claimRide ? 't' : 'f'],
     ...[place.vehicleId, line.routeId],
   ];
@@ -110,17 +116,6 @@ function compareDecision({ accountId, charged, place }: ComputedTap, decision: C
     if (value !== stored) return { what: NAMES[i] as string, computed: value, stored };
   }
   return undefined;
-}
-
-/** Fares are small numbers, and the same ones again and again. */
-const AMOUNTS: string[] = [];
-const AMOUNTS_MAX = 10_000;
-
-function amount(minor: bigint): string {
-  const number = Number(minor);
-  if (number < 0 || number >= AMOUNTS_MAX) return minor.toString();
-  AMOUNTS[number] ??= minor.toString();
-  return AMOUNTS[number];
 }
 
 /** What of a priced tap moves money. */
@@ -149,7 +144,7 @@ function comparePostings(computed: ComputedTap, postings: readonly RowBytes[]): 
     return undefined;
   const [first] = due;
   if (postings.length === 0 && first !== undefined)
-    return { what: `posting ${first.debitAccount}`, computed: amount(first.amountMinor), stored: null };
+    return { what: `posting ${first.debitAccount}`, computed: minorText(first.amountMinor), stored: null };
   const net = netOf(postings.map(cellsOf));
   const wanted = new Map<string, bigint>();
   for (const { debitAccount, creditAccount, amountMinor } of due) {
@@ -173,7 +168,7 @@ function isPosted(
   return (
     cells.is(debitAccount) &&
     cells.is(creditAccount) &&
-    cells.is(amount(amountMinor)) &&
+    cells.is(minorText(amountMinor)) &&
     cells.is(currency) &&
     cells.isAtEnd()
   );

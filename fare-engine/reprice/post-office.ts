@@ -10,7 +10,6 @@ import type { BlockMemory, RepriceShard, RowSort } from './model.ts';
 const SORTS = ['tap', 'decision', 'posting'] as const;
 const BLOCK_BYTES = 256 * 1024;
 const ROWS_OF_BLOCK = 4096;
-const TAB = 9;
 const NEWLINE = 10;
 
 interface Block extends BlockMemory {
@@ -40,9 +39,8 @@ export class PostOffice {
 
   /** Takes a row: `bytes[from]` to `bytes[until]`, its newline included. The taps of a day come before what is said of them. */
   take(sort: RowSort, bytes: Buffer, from: number, until: number): void {
-    const tab = bytes.indexOf(TAB, from);
-    if (sort === 'tap') this.takeTap(bytes, from, tab, until);
-    else this.takeBooked(sort, bytes, from, tab, until);
+    if (sort === 'tap') this.takeTap(bytes, from, until);
+    else this.takeBooked(sort, bytes, from, until);
   }
 
   /** The same for whole lines. */
@@ -61,20 +59,20 @@ export class PostOffice {
     this.taps.clear();
   }
 
-  private takeTap(bytes: Buffer, from: number, tab: number, until: number): void {
-    const end = bytes.indexOf(TAB, tab + 1);
+  private takeTap(bytes: Buffer, from: number, until: number): void {
     const { tokens, taps } = this;
-    const token = tokens.take(bytes, tab + 1, end);
-    if (tokens.isNew(token)) tokens.settle(token, this.homeOf(bytes.toString('utf8', tab + 1, end)));
+    const tap = taps.take(bytes, from);
+    if (!taps.isNew(tap)) throw new Error(`a tap came twice: ${bytes.toString('utf8', from, taps.end)}`);
+    const start = taps.end + 1;
+    const token = tokens.take(bytes, start);
+    if (tokens.isNew(token)) tokens.settle(token, this.homeOf(bytes.toString('utf8', start, tokens.end)));
     const share = tokens.shareOf(token);
-    const tap = taps.take(bytes, from, tab);
-    if (!taps.isNew(tap)) throw new Error(`a tap came twice: ${bytes.toString('utf8', from, tab)}`);
     taps.settle(tap, share);
     this.put(share, 'tap', { bytes, from, until }, tokens.numberOf(token));
   }
 
-  private takeBooked(sort: RowSort, bytes: Buffer, from: number, tab: number, until: number): void {
-    const tap = this.taps.find(bytes, from, tab);
+  private takeBooked(sort: RowSort, bytes: Buffer, from: number, until: number): void {
+    const tap = this.taps.find(bytes, from);
     // What is said of a tap that the day has not: one share says so.
     if (tap < 0) this.put(0, sort, { bytes, from, until }, -1);
     else this.put(this.taps.shareOf(tap), sort, { bytes, from, until }, this.taps.numberOf(tap));
@@ -139,12 +137,17 @@ class Addresses {
     this.settled = 0;
   }
 
-  take(bytes: Uint8Array, from: number, until: number): number {
-    return this.index.take(bytes, from, until);
+  /** Where the cell ended that was looked for last. */
+  get end(): number {
+    return this.index.end;
   }
 
-  find(bytes: Uint8Array, from: number, until: number): number {
-    return this.index.find(bytes, from, until);
+  take(bytes: Uint8Array, from: number): number {
+    return this.index.takeCell(bytes, from);
+  }
+
+  find(bytes: Uint8Array, from: number): number {
+    return this.index.findCell(bytes, from);
   }
 
   /** Taken, and not settled yet. */

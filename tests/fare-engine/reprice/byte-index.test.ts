@@ -12,10 +12,18 @@ test('each text has one number, by order of first sight, whatever stands around 
         const until = Buffer.byteLength(text);
         const known = numbers.get(text);
         expect(index.find(bytes, 0, until)).toBe(known ?? -1);
+        if (!text.includes('\t')) {
+          expect(index.findCell(bytes, 0)).toBe(known ?? -1);
+          expect(index.end).toBe(until);
+        }
         numbers.set(text, known ?? numbers.size);
         expect(index.take(bytes, until + 1, bytes.length)).toBe(numbers.get(text));
+        if (!text.includes('\t')) expect(index.takeCell(bytes, 0)).toBe(numbers.get(text));
         expect(index.count).toBe(numbers.size);
       }
+      index.clear();
+      for (const text of numbers.keys())
+        expect(index.find(Buffer.from(text), 0, Buffer.byteLength(text))).toBe(-1);
     }),
     { numRuns: 200 },
   );
