@@ -25,6 +25,8 @@ const WITH_RESERVE = { KVYTOK_BACKUP_RESERVE_S: '3600' };
 
 const place = tempFolder('restore');
 let rig: CityRig;
+/** Bases that were there before the backup began its present life. */
+let basesBefore: readonly string[] = [];
 
 async function start(name: RigProcess, killAt?: string, env?: Record<string, string>): Promise<TestChild> {
   const child = rig.start(name, { ...(killAt !== undefined && { killAt }), ...(env && { env }) });
@@ -73,8 +75,8 @@ const bases = (): string[] =>
   readdirSync(join(rig.backupFolder, 'bases')).filter((name) => !name.endsWith('.part'));
 
 /** A whole base of the present life, and log after it. */
-async function untilNewBase(known: readonly string[]): Promise<void> {
-  await until(() => bases().some((id) => !known.includes(id)), { withinMs: 120_000, what: 'a base' });
+async function untilNewBase(): Promise<void> {
+  await until(() => bases().some((id) => !basesBefore.includes(id)), { withinMs: 120_000, what: 'a base' });
   await untilMoreDecided();
 }
 
@@ -91,16 +93,17 @@ async function loseDatabase(): Promise<void> {
 
 async function goOn(env?: Record<string, string>): Promise<void> {
   await rig.healDatabase();
-  await start('ingest-1');
-  await start('fare-engine-1');
-  await start('backup', undefined, env);
+  basesBefore = bases();
+  await Promise.all([start('ingest-1'), start('fare-engine-1'), start('backup', undefined, env)]);
   await untilMoreDecided();
 }
 
 beforeAll(async () => {
   rig = await openCityRig({ folder: place.path, validators: 3, cards: 200, everyMs: 120, seed: 1 });
-  for (const name of ['broker', 'backup', 'ingest-1', 'fare-engine-1', 'validators'] as const)
-    await start(name);
+  await start('broker');
+  await Promise.all(
+    (['backup', 'ingest-1', 'fare-engine-1', 'validators'] as const).map((name) => start(name)),
+  );
   await untilMoreDecided();
 });
 afterAll(async () => {
@@ -127,7 +130,7 @@ describe('a city whose database is lost while taps flow', { timeout: 300_000 }, 
   });
 
   it('goes on from a backup that lacks its newest log', async () => {
-    await untilNewBase(bases());
+    await untilNewBase();
     await loseDatabase();
     const wal = join(rig.backupFolder, 'wal');
     for (const file of readdirSync(wal)) if (file.endsWith('.partial')) rmSync(join(wal, file));
@@ -136,7 +139,7 @@ describe('a city whose database is lost while taps flow', { timeout: 300_000 }, 
   });
 
   it('goes on from a base alone, twice: no number of a life is used again', async () => {
-    await untilNewBase(bases());
+    await untilNewBase();
     await loseDatabase();
     const wal = join(rig.backupFolder, 'wal');
     for (const file of readdirSync(wal)) if (!file.endsWith('.history')) rmSync(join(wal, file));
