@@ -32,6 +32,8 @@ const PAUSE_MS_MIN = 100;
 const PAUSE_MS_MAX = 2000;
 const APDU_MS_MAX = 3000;
 const SILENCE_MS_MAX = 5000;
+/** Until its first sign of life: a process loads its code, and on a slow machine that alone takes longer than a silence may. */
+const FIRST_SIGN_MS_MAX = 60_000;
 
 /** Sends to the reader process; false when it has gone. */
 export type Send = (message: ToReader) => boolean;
@@ -170,9 +172,8 @@ function startSession(options: PcscReaderOptions, user: ReaderUser, events: Sess
     child.kill('SIGKILL');
   };
   // Its words may lie in the pipe of a validator that stood still itself.
-  const silence = fairTimeout(options.silenceMsMax ?? SILENCE_MS_MAX, () =>
-    kill('the reader process fell silent'),
-  );
+  const silent = (): void => kill('the reader process fell silent');
+  let silence = fairTimeout(FIRST_SIGN_MS_MAX, silent);
   const send: Send = (message) => {
     // A failed send is followed by the exit of the process, which is handled there.
     return child.connected && child.send(message, () => {});
@@ -191,7 +192,8 @@ function startSession(options: PcscReaderOptions, user: ReaderUser, events: Sess
   };
 
   child.on('message', (message: FromReader) => {
-    silence.refresh();
+    silence.cancel();
+    silence = fairTimeout(options.silenceMsMax ?? SILENCE_MS_MAX, silent);
     if (message.kind === 'alive') tellTime();
     if (message.kind === 'readers') events.onReaders(message.names);
     else if (message.kind === 'card') void offer();

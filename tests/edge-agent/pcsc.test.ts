@@ -197,6 +197,14 @@ describe.skipIf(skipWithoutPcsc('Cards over PC/SC'))('a card over pcscd, vpcd an
     expect(readings[0]).toMatchObject({ ok: true });
   });
 
+  it('is waited for by a reader process that takes longer to begin than its silence may last', async () => {
+    await reader.stop();
+    // No process begins in a millisecond.
+    reader = newReader({ silenceMsMax: 1 });
+    await reader.start(onCard);
+    await until(() => logged.some((line) => line.includes('reader.ready')));
+  });
+
   it('whose command hangs for ever costs the reader process, not the reader', async () => {
     await reader.stop();
     // Less than a card's whole visit may take, and long enough for an ordinary card on a busy machine.
