@@ -58,10 +58,10 @@ describe.skipIf(skipWithoutPcsc('Card numbers over PC/SC'))('a card number', () 
   /** Holds a card to the reader, again where a slow machine could not read it in time, until the record that is wanted has arrived. */
   async function tap(card: VirtualCard, wanted: 'tap' | string): Promise<void> {
     for (let tries = 0; tries < 5; tries++) {
-      const before = touches().length;
+      // One that is pulled away may have left before its record arrives.
+      const [before, left] = [touches().length, removals()];
       const lying = await insertIntoVpcd({ port: pcscd.vpcdPort, card });
       await until(() => touches().length > before, { what: `a record of a card that should be ${wanted}` });
-      const left = removals();
       await lying.remove();
       // PC/SC looks every 0.4 s; a card that came sooner would be taken for the one that left.
       await until(() => removals() > left, { what: 'the card to have left' });
