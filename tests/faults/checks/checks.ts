@@ -63,7 +63,7 @@ export const CHECKS: Readonly<Record<string, Check>> = {
     const validator = await spine.startValidator();
     for (let n = 1; n <= 5; n++) await validator.touch(n);
     // Offered several times over by then; a validator that believed the broker has nothing more to offer.
-    await until(() => spine.wire.counts().passed >= 8 || validator.unreceipted() === 0);
+    await until(() => spine.wire.counts().passed >= 8, { withinMs: 10_000 }).catch(() => {});
     await spine.startIngest();
     await validator.receipted();
     await validator.stop();

@@ -41,8 +41,6 @@ export const WAIT_MS_MAX = process.env[MUTANT] === undefined ? 60_000 : 6_000;
 export interface Validator {
   /** Holds card number n to it and waits for the answer. */
   touch(n: number): Promise<void>;
-  /** Records that wait for their receipt. */
-  unreceipted(): number;
   /** Resolves when every record has its receipt, or too long after. */
   receipted(): Promise<boolean>;
   stop(): Promise<void>;
@@ -133,7 +131,6 @@ export async function openSpine(): Promise<Spine> {
       closers.push(() => edge.stop());
       return {
         touch: (n) => reader.present(cardOf(n, issuer)),
-        unreceipted: () => edge.agent.health().journal.unreceipted,
         receipted: () =>
           until(() => edge.agent.health().journal.unreceipted === 0, { withinMs: WAIT_MS_MAX }).then(
             () => true,
