@@ -253,6 +253,8 @@ async function main(): Promise<void> {
     fail(`the module smartcard is not installed (${firstLine(error)})`, true);
     return;
   }
+  // What was slow to load is there; from here on it is PC/SC that hangs where nothing more is said.
+  say({ kind: 'alive' });
   try {
     const context = new smartcard.Context();
     pcsc = { context, smartcard };

@@ -166,6 +166,7 @@ function startSession(options: PcscReaderOptions, user: ReaderUser, events: Sess
   let offered: Offer | undefined;
   let why = '';
   let noService = false;
+  let over = false;
 
   const kill = (reason: string): void => {
     why = reason;
@@ -193,7 +194,8 @@ function startSession(options: PcscReaderOptions, user: ReaderUser, events: Sess
 
   child.on('message', (message: FromReader) => {
     silence.cancel();
-    silence = fairTimeout(options.silenceMsMax ?? SILENCE_MS_MAX, silent);
+    // Its last words may come after its end.
+    if (!over) silence = fairTimeout(options.silenceMsMax ?? SILENCE_MS_MAX, silent);
     if (message.kind === 'alive') tellTime();
     if (message.kind === 'readers') events.onReaders(message.names);
     else if (message.kind === 'card') void offer();
@@ -212,6 +214,7 @@ function startSession(options: PcscReaderOptions, user: ReaderUser, events: Sess
     (error: Error) => `the reader process failed: ${error.message}`,
   );
   void ended.then((how) => {
+    over = true;
     silence.cancel();
     offered?.lost();
     user.lost?.();

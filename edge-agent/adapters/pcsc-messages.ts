@@ -31,7 +31,7 @@ export type FromReader =
   | { readonly kind: 'returned'; readonly id: number; readonly value: StationAnswer }
   /** The card offered last has left the field. */
   | { readonly kind: 'removed' }
-  /** Its event loop turns: sent each {@link HEARTBEAT_MS}. */
+  /** Its event loop turns: sent when its code is loaded, before it calls PC/SC, and each {@link HEARTBEAT_MS}. */
   | { readonly kind: 'alive' }
   /** It cannot go on and ends itself. `absent`: there is no PC/SC to talk to, and none was lost. */
   | { readonly kind: 'fault'; readonly absent: boolean; readonly why: string };
