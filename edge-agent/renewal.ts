@@ -16,8 +16,8 @@ export type RenewalOutcome = 'renewed' | 'refused' | 'failed';
 
 export interface RenewalDeps {
   readonly validity: () => Validity;
-  /** Asks the city once; never rejects. */
-  readonly renew: () => Promise<RenewalOutcome>;
+  /** Asks the city once; never rejects. A stop does not wait for the answer: with the signal it gives up. */
+  readonly renew: (signal: AbortSignal) => Promise<RenewalOutcome>;
   /** Real time, as TLS reads it. */
   readonly machineMs: () => number;
   readonly timers: Timers;
@@ -42,12 +42,12 @@ export function keepRenewed(deps: RenewalDeps): { stop(): Promise<void> } {
   const { timers, log } = deps;
   let part = deps.chance();
   let failures = 0;
-  let stopped = false;
+  const stopping = new AbortController();
   let cancel: (() => void) | undefined;
   let working: Promise<void> | undefined;
 
   function schedule(): void {
-    if (stopped) return;
+    if (stopping.signal.aborted) return;
     const dueInMs = renewalDueMs(deps.validity(), part) - deps.machineMs();
     const boundMs =
       failures === 0 ? 0 : Math.min(RETRY_MS.max, RETRY_MS.first * 2 ** Math.min(failures - 1, 10));
@@ -58,12 +58,13 @@ export function keepRenewed(deps: RenewalDeps): { stop(): Promise<void> } {
   }
 
   async function attempt(): Promise<void> {
-    const outcome = await deps.renew();
+    const outcome = await deps.renew(stopping.signal);
     if (outcome === 'renewed') {
       failures = 0;
       part = deps.chance();
       return;
     }
+    if (stopping.signal.aborted) return;
     failures += 1;
     const { notAfterMs } = deps.validity();
     const level = outcome === 'refused' ? 'error' : failures === 1 ? 'warn' : 'debug';
@@ -73,7 +74,7 @@ export function keepRenewed(deps: RenewalDeps): { stop(): Promise<void> } {
   schedule();
   return {
     async stop() {
-      stopped = true;
+      stopping.abort();
       cancel?.();
       await working;
     },

@@ -22,8 +22,8 @@ export interface DeviceIdentity {
   /** Keys that signed heads since the start, the present one first: what was written before a renewal is proven by them. */
   signingKeys(): readonly [KeyObject, ...KeyObject[]];
   validity(): Validity;
-  /** Asks the city for successors once and goes over to them; never rejects. */
-  renew(): Promise<RenewalOutcome>;
+  /** Asks the city for successors once and goes over to them; never rejects. With the signal it waits for no answer any more. */
+  renew(signal?: AbortSignal): Promise<RenewalOutcome>;
 }
 
 export interface IdentityDeps {
@@ -50,7 +50,7 @@ export function holdIdentity(device: Device, deps: IdentityDeps): DeviceIdentity
 
   let renewing: Promise<RenewalOutcome> | undefined;
 
-  async function renewAt(url: string): Promise<RenewalOutcome> {
+  async function renewAt(url: string, signal?: AbortSignal): Promise<RenewalOutcome> {
     const { cert, ca, key } = present();
     const purpose = readCertificate(cert).serial;
     const keys = readPending(dir, PENDING, purpose) ?? { ...newKeys(), purpose };
@@ -70,6 +70,7 @@ export function holdIdentity(device: Device, deps: IdentityDeps): DeviceIdentity
         sig: signBytes(message, signingKey),
         signingKey: { publicKey, proof: signBytes(message, freshKey) },
       },
+      signal,
     );
     if (!asked.ok) {
       log.error({ refused: asked.refused }, 'edge.certificate.refused-by-city');
@@ -90,10 +91,10 @@ export function holdIdentity(device: Device, deps: IdentityDeps): DeviceIdentity
     sign: (message) => signBytes(message, signingKey),
     signingKeys: () => [signingKey, ...formerKeys],
     validity: () => readCertificate(present().cert),
-    renew() {
+    renew(signal) {
       const url = device.enrolmentUrl;
       if (url === undefined) return Promise.resolve('failed');
-      renewing ??= renewAt(url)
+      renewing ??= renewAt(url, signal)
         .catch((error: Error): RenewalOutcome => {
           log.debug({ problem: error.message }, 'edge.certificate.not-reached');
           return 'failed';

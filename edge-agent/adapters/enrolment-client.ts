@@ -46,8 +46,14 @@ export function askToEnrol(url: string, tls: TlsIdentity, body: EnrolRequest): P
   return ask(url, tls, ENROLMENT_PATHS.enrol, body, parseEnrolAnswer);
 }
 
-export function askToRenew(url: string, tls: TlsIdentity, body: RenewRequest): Promise<Asked<RenewAnswer>> {
-  return ask(url, tls, ENROLMENT_PATHS.renew, body, parseRenewAnswer);
+/** What is given up by the signal is asked again with the same keys: nothing is used up. */
+export function askToRenew(
+  url: string,
+  tls: TlsIdentity,
+  body: RenewRequest,
+  signal?: AbortSignal,
+): Promise<Asked<RenewAnswer>> {
+  return ask(url, tls, ENROLMENT_PATHS.renew, body, parseRenewAnswer, signal);
 }
 
 async function ask<T>(
@@ -56,9 +62,12 @@ async function ask<T>(
   path: string,
   body: object,
   parse: (bytes: Uint8Array) => Parsed<T>,
+  signal?: AbortSignal,
 ): Promise<Asked<T>> {
-  const socket = await connectPinned({ ...addressOf(url), timeoutMs: TIMEOUT_MS }, tls);
-  const answer = await exchange(socket, url, { path, body: JSON.stringify(body) });
+  signal?.throwIfAborted();
+  const giveUp = signal && { signal };
+  const socket = await connectPinned({ ...addressOf(url), timeoutMs: TIMEOUT_MS, ...giveUp }, tls);
+  const answer = await exchange(socket, url, { path, body: JSON.stringify(body), ...giveUp });
   if (answer.status === 200) {
     const parsed = parse(answer.body);
     if (parsed.ok) return { ok: true, answer: parsed.value };
@@ -74,7 +83,7 @@ type Socket = Awaited<ReturnType<typeof connectPinned>>;
 async function exchange(
   socket: Socket,
   url: string,
-  what: { path: string; body?: string },
+  what: { path: string; body?: string; signal?: AbortSignal },
 ): Promise<{ status: number; body: Buffer }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ status: number; body: Buffer }>();
   const asked = request({
@@ -87,6 +96,7 @@ async function exchange(
       ...(what.body !== undefined && { 'content-type': 'application/json' }),
     },
     timeout: TIMEOUT_MS,
+    ...(what.signal && { signal: what.signal }),
   });
   asked.on('timeout', () => asked.destroy(new Error('enrolment did not answer in time')));
   asked.on('error', reject);

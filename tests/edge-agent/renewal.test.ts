@@ -91,6 +91,24 @@ describe('keeping it young', () => {
     expect(one.asked).toEqual([200 * DAY_MS]);
   });
 
+  it('a stop does not wait for a city that does not answer', async () => {
+    const warnings: string[] = [];
+    const after = (_ms: number, call: () => void) => {
+      call();
+      return () => {};
+    };
+    const renewal = keepRenewed({
+      validity: () => YEAR,
+      renew: (signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve('failed'))),
+      machineMs: () => 70 * DAY_MS,
+      timers: { nowMs: () => 0, after } as never,
+      chance: () => 0.5,
+      log: createLogger({ component: 'test', level: 'warn', write: (line) => void warnings.push(line) }),
+    });
+    await renewal.stop();
+    expect(warnings).toEqual([]);
+  });
+
   it('after the stop nothing waits', async () => {
     const one = machine([]);
     await one.renewal.stop();
