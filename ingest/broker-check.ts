@@ -102,14 +102,18 @@ async function measure(
 /** A full queue may drop a mark too; one that is sent when nothing comes any more is dropped by nobody. */
 const MARKS_MAX = 4;
 
-/** Whether a mark comes back: then all that was sent before it has come, or never will. */
+/**
+ * Whether the mark that was sent last comes back: then all that was sent before it has come, or never will. An earlier mark, come
+ * late, says nothing of what was sent after it; and while one is still on its way it takes a place in the window.
+ */
 async function marked(line: ProbeLine, counter: Counter): Promise<boolean> {
-  const before = counter.marks();
-  for (let n = 0; n < MARKS_MAX && counter.marks() === before; n++) {
-    await line.publish(counter.mark());
-    await line.quiet(() => counter.marks() > before);
+  for (let n = 0; n < MARKS_MAX; n++) {
+    const mark = counter.newMark();
+    await line.publish(mark.message);
+    await line.quiet(mark.hasCome);
+    if (mark.hasCome()) return true;
   }
-  return counter.marks() > before;
+  return false;
 }
 
 /** Whether the largest message comes back. A broker that will not carry it closes the connection, or says nothing. */
@@ -131,29 +135,28 @@ async function carries(line: ProbeLine, run: string, bytes: number, counter: Cou
 interface Counter {
   take(payload: Uint8Array): void;
   message(n: number): Uint8Array;
-  /** Another mark each time. */
-  mark(): Uint8Array;
   /** Different messages of this run so far; what comes twice counts once. */
   seen(): number;
-  /** Marks that have come, counted apart from the messages. */
-  marks(): number;
+  /** Another mark each time, counted apart from the messages. */
+  newMark(): { readonly message: Uint8Array; readonly hasCome: () => boolean };
 }
 
 function countOf(run: string): Counter {
   const [seen, marks] = [new Set<string>(), new Set<string>()];
   let marksSent = 0;
   const decoder = new TextDecoder();
-  const encoded = (text: string): Uint8Array => new TextEncoder().encode(`${run} ${text}`);
   return {
     take(payload) {
       const text = decoder.decode(payload.subarray(0, run.length + 12));
       if (text.startsWith(`${run} mark`)) marks.add(text);
       else if (text.startsWith(`${run} `)) seen.add(text);
     },
-    message: (n) => encoded(String(n)),
-    mark: () => encoded(`mark ${marksSent++}`),
+    message: (n) => new TextEncoder().encode(`${run} ${n}`),
     seen: () => seen.size,
-    marks: () => marks.size,
+    newMark() {
+      const text = `${run} mark ${marksSent++}`;
+      return { message: new TextEncoder().encode(text), hasCome: () => marks.has(text) };
+    },
   };
 }
 

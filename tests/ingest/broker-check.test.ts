@@ -117,6 +117,25 @@ describe('what is said', () => {
     expect(await checkBroker(stalling, { queued: 8, window: 0, payloadBytes: 100 }, 'r')).toEqual([]);
   });
 
+  it('a mark of before the burst that comes late is not taken for one of after it', async () => {
+    const waiting: Uint8Array[] = [];
+    let hear: (payload: Uint8Array) => void = () => {};
+    let looks = 0;
+    const piecemeal: ProbeLine = {
+      connected: true,
+      listen: async (onMessage) => {
+        hear = onMessage;
+        return async () => {};
+      },
+      publish: async (payload) => void waiting.push(payload),
+      // It stands still, and at each other wait brings no more than is waited for.
+      quiet: async (done) => {
+        if (looks++ % 2 === 1) while (waiting.length > 0 && !done()) hear(waiting.shift() as Uint8Array);
+      },
+    };
+    expect(await checkBroker(piecemeal, { queued: 8, window: 0, payloadBytes: 100 }, 'r')).toEqual([]);
+  });
+
   it('a connection that is lost in the middle proves nothing', async () => {
     let connected = true;
     const lost: ProbeLine = {
