@@ -9,6 +9,7 @@ import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { openDataFolder } from './data-folder.ts';
 import { OperatorError } from './errors.ts';
+import { fairTimeout } from './fair-timeout.ts';
 import type { Logger } from './logger.ts';
 import {
   binariesFor,
@@ -177,16 +178,14 @@ export async function launchServer(launch: Launch): Promise<LaunchedServer | 'po
   const tail: string[] = [];
   const ended = endOf(child);
   // A server that recovers says every ten seconds how far it is: ended is one that says nothing, not one that is slow.
-  const timer = setTimeout(() => child.kill('SIGKILL'), launch.startMsMax ?? START_MS_MAX);
-  let starting = true;
+  const limit = fairTimeout(launch.startMsMax ?? START_MS_MAX, () => child.kill('SIGKILL'));
   const ready = readLog(child, tail, log, (line) => {
     launch.onLine?.(line);
-    // Whoever is turned away meanwhile is no progress.
-    if (starting && !line.includes(' FATAL: ')) timer.refresh();
+    // Whoever is turned away meanwhile is no progress: that is FATAL, with a DETAIL of its own while a log is replayed.
+    if (/\bLOG: /.test(line)) limit.refresh();
   });
   const outcome = await Promise.race([ready, ended]);
-  starting = false;
-  clearTimeout(timer);
+  limit.cancel();
   if (outcome !== 'ready') {
     if (tail.some((line) => line.includes('could not bind') || line.includes('Address already in use')))
       return 'port-in-use';

@@ -35,7 +35,9 @@ it('a server that says how far it is gets the time that it needs', async () => {
 });
 
 it('one that only turns callers away is ended', async () => {
-  const starting = launch('stuck', '2026 FATAL:  the database system is starting up', 1_000_000);
+  const refusal = '2026 UTC [7] FATAL:  the database system is not accepting connections';
+  const detail = '2026 UTC [7] DETAIL:  Hot standby mode is disabled.';
+  const starting = launch('stuck', `${refusal}\n${detail}`, 1_000_000);
   await expect(starting).rejects.toMatchObject({
     code: 'POSTGRES_NOT_STARTED',
     happened: expect.stringContaining('SIGKILL'),
