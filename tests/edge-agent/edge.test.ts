@@ -84,6 +84,7 @@ describe('with the city', () => {
     expect((await tap(2)).sign).toBe('accepted');
     // The city's time comes on a way of its own, and is a record that wants its receipt.
     await until(() => edge.agent.health().clock.syncAgeMs !== null);
+    await until(() => [...ingest.held.values()].some(({ text }) => JSON.parse(text).kind === 'clock-sync'));
     await until(() => edge.agent.health().journal.unreceipted === 0);
     expect(kindsOf(ingest)).toEqual(['epoch', 'tap', 'tap']);
     await edge.stop();
