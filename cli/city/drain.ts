@@ -1,5 +1,6 @@
 /** Waits until everything that was handed in has been worked off, within bounds. */
 import type pg from 'pg';
+import { isPassing } from '#platform/await-database.ts';
 import { whileItShrinks } from '#platform/while-it-shrinks.ts';
 
 /** What still waits in the fare engine. */
@@ -38,6 +39,7 @@ async function untilNone(count: () => Promise<number>, idleMsMax: number): Promi
       trouble = undefined;
       return await count();
     } catch (error) {
+      if (!isPassing(error)) throw error;
       trouble = error;
       return Number.POSITIVE_INFINITY;
     }

@@ -38,7 +38,13 @@ test('everything that was handed in is waited for', async () => {
 
 test('a database that starts again meanwhile is waited for; one that stays away is an error', async () => {
   const none = { inbox: 0, queue: 0, commands: 0 };
-  const away = new Error('connect ECONNREFUSED');
+  const away = Object.assign(new Error('nobody listens'), { code: 'ECONNREFUSED' });
   expect(await drainFareEngine(poolOf(away, { ...none, queue: 2 }, away, none), 60_000)).toEqual(none);
   await expect(drainFareEngine(poolOf({ ...none, queue: 2 }, away), 1)).rejects.toBe(away);
+});
+
+test('what no wait mends is an error at once', async () => {
+  const denied = Object.assign(new Error('permission denied'), { code: '42501' });
+  const later = { inbox: 0, queue: 0, commands: 0 };
+  await expect(drainFareEngine(poolOf(denied, later), 60_000)).rejects.toBe(denied);
 });
