@@ -16,6 +16,7 @@ function patientCity(): string {
   cpSync(join(import.meta.dirname, '../../cities/ternopil'), dir, { recursive: true });
   const rewrite = (file: string, name: string): void => {
     const text = readFileSync(join(dir, file), 'utf8');
+    expect(text).toContain(`${name}: 120`);
     writeFileSync(join(dir, file), text.replace(`${name}: 120`, `${name}: 3600`));
   };
   rewrite('city.yaml', 'passBackS');
