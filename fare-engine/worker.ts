@@ -31,6 +31,8 @@ export interface Worker {
 
 const IDLE_MS = 40;
 const BACKOFF_MS_MAX = 5000;
+/** So many failures in a row are no passing trouble any more. */
+const PASSING_MAX = 20;
 
 /** Starts a worker. It never throws: what goes wrong is logged and tried again, in smaller portions if need be. */
 export function startWorker(options: WorkerOptions): Worker {
@@ -82,9 +84,11 @@ async function afterFailure(state: TaskState, error: Error, options: WorkerOptio
   const { task } = state;
   state.failures += 1;
   // The same key again and again is no race between workers any more. A database that is away for long is nobody's fault.
-  const passing = isAway(error) || (isPassing(error) && state.failures < 20);
+  const passing = isAway(error) || (isPassing(error) && state.failures < PASSING_MAX);
+  // Nobody's fault is somebody's trouble all the same: by now and then it is said aloud.
+  const isLoud = !passing || state.failures % PASSING_MAX === 0;
   const fields = { task: task.name, rows: state.rowsMax, failures: state.failures, err: error.message };
-  options.log[passing ? 'info' : 'error'](fields, 'fare.turn.failed');
+  options.log[isLoud ? 'error' : 'info'](fields, 'fare.turn.failed');
   if (passing) return;
   if (state.rowsMax > 1) {
     // Some row of the portion is the cause: portions shrink until it stands alone.

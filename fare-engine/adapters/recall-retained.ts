@@ -10,21 +10,28 @@ import { type MqttConnection, MqttNotConnected } from '#platform/mqtt-connection
 const RECALL_MS = 250;
 
 /**
- * Resolves with `true` when the broker was heard or had its time to be, with `false` when the connection broke meanwhile: then nobody
- * knows what it retains.
+ * Resolves with `true` when the broker was heard or had its time to be, with `false` when the connection broke meanwhile, even if it has
+ * come back since: then nobody knows what it retains.
  */
 export async function recallRetained(
-  mqtt: Pick<MqttConnection, 'answered'>,
+  mqtt: Pick<MqttConnection, 'answered' | 'onLost'>,
   heard: Promise<void>,
 ): Promise<boolean> {
+  let wasLost = false;
+  const forget = mqtt.onLost(() => {
+    wasLost = true;
+  });
   const isSilent = (): Promise<boolean> => Promise.race([heard.then(() => false), delay(RECALL_MS, true)]);
-  if (!(await isSilent())) return true;
   try {
-    await mqtt.answered();
+    if (await isSilent()) {
+      await mqtt.answered();
+      await isSilent();
+    }
+    return !wasLost;
   } catch (error) {
     if (error instanceof MqttNotConnected) return false;
     throw error;
+  } finally {
+    forget();
   }
-  await isSilent();
-  return true;
 }

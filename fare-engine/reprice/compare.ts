@@ -110,9 +110,7 @@ function compareDecision({ accountId, charged, place }: ComputedTap, decision: C
     ...[place.vehicleId, line.routeId],
   ];
   for (const [i, value] of computed.entries()) {
-    const cell = decision[i + 1] as string;
-    if (value === cell) continue;
-    const stored = maybeText(cell);
+    const stored = maybeText(decision[i + 1] as string);
     if (value !== stored) return { what: NAMES[i] as string, computed: value, stored };
   }
   return undefined;

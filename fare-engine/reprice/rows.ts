@@ -121,6 +121,8 @@ export class RowReader {
     for (let i = 0; i < text.length; i++, at++) {
       const code = text.charCodeAt(i);
       if (code !== bytes[at] || code < SPACE || code > ASCII_MAX) return false;
+      // Alone in a cell it would begin an escape, or be the null.
+      if (code === BACKSLASH && value !== null) return false;
     }
     this.at = at + 1;
     return bytes[at] === TAB || bytes[at] === NEWLINE;

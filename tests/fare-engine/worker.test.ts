@@ -1,9 +1,11 @@
 /** What a worker makes of turns that fail: who is to blame for it, and who never is. */
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { createLogger } from '#platform/logger.ts';
 import { startWorker } from '../../fare-engine/worker.ts';
 
-const log = createLogger({ component: 'test', level: 'silent' });
+const lines: string[] = [];
+const log = createLogger({ component: 'test', level: 'error', write: (line) => lines.push(line) });
+beforeEach(() => lines.splice(0));
 
 /** Runs turns that fail so often in a row, and then one that does not; gives the portions asked for and what was set aside. */
 async function failing(times: number, failure: unknown): Promise<{ portions: number[]; aside: string[] }> {
@@ -41,6 +43,14 @@ test.each([
     expect(await failing(500, failure)).toEqual({ portions: Array(501).fill(100), aside: [] });
   },
 );
+
+test('a database that is away for long is told as an error by now and then, one that is back soon is not', async () => {
+  const failure = Object.assign(new Error('no'), { code: 'ECONNREFUSED' });
+  await failing(19, failure);
+  expect(lines).toEqual([]);
+  await failing(59, failure);
+  expect(lines.map((line) => JSON.parse(line))).toMatchObject([{ failures: 20 }, { failures: 40 }]);
+});
 
 test('what fails each time, also by a race that is none, is found in ever smaller portions and set aside', async () => {
   const broken = await failing(6, new Error('a rule divides by zero'));

@@ -57,6 +57,19 @@ test.each(Object.keys(CELLS))('another %s is named', (what) => {
     expect(found({ ...CELLS, [what]: other })).toMatchObject({ what });
 });
 
+test('a name with a backslash in it is not taken for the sign, or the null, that COPY writes so', () => {
+  const found = (routeId: string | null, route: string) =>
+    compareTap(
+      { ...COMPUTED, charged: { line: { ...LINE, routeId }, lossMinor: 200n } },
+      { decision: decisionOf({ ...CELLS, route }), postings: postingsOf().map(rowOf) },
+      false,
+    );
+  expect(found('T\\t2', 'T\\\\t2')).toBeUndefined();
+  expect(found('T\\t2', 'T\\t2')).toMatchObject({ what: 'route', computed: 'T\\t2', stored: 'T\t2' });
+  expect(found('\\N', '\\N')).toMatchObject({ what: 'route', computed: '\\N', stored: null });
+  expect(found(null, '\\N')).toBeUndefined();
+});
+
 test('a decision that is not there, or undoes only, is named', () => {
   expect(found(null)).toMatchObject({ what: 'decision', stored: null });
   expect(found({ ...CELLS, kind: 'withdrawn' })).toMatchObject({ what: 'decision', stored: 'withdrawn' });
