@@ -86,9 +86,9 @@ async function afterFailure(state: TaskState, error: Error, options: WorkerOptio
   // The same key again and again is no race between workers any more. A database that is away for long is nobody's fault.
   const passing = isAway(error) || (isPassing(error) && state.failures < PASSING_MAX);
   // Nobody's fault is somebody's trouble all the same: by now and then it is said aloud.
-  const isLoud = !passing || state.failures % PASSING_MAX === 0;
+  const isQuiet = passing && state.failures % PASSING_MAX !== 0;
   const fields = { task: task.name, rows: state.rowsMax, failures: state.failures, err: error.message };
-  options.log[isLoud ? 'error' : 'info'](fields, 'fare.turn.failed');
+  options.log[isQuiet ? 'info' : 'error'](fields, 'fare.turn.failed');
   if (passing) return;
   if (state.rowsMax > 1) {
     // Some row of the portion is the cause: portions shrink until it stands alone.

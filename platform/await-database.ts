@@ -23,6 +23,8 @@ export interface DatabaseWait {
 
 const WAIT_MS_MAX = 120_000;
 const BETWEEN = { firstMs: 200, maxMs: 2000 };
+/** For one try, which a stop cannot end; who was too slow is asked again. */
+const TRY_MS_MAX = 10_000;
 
 // The transaction was rolled back for the sake of another one, or took too long: the rows are sound, unless it is so each time.
 const PASSING_STATES = new Set(['40001', '40P01', '23505', '25P03', '57014']);
@@ -35,15 +37,15 @@ const PASSING_WORDS = ['Connection terminated', 'timeout expired', 'timeout exce
 
 /** The server is stopping, starting, full, or has no room for one more: whatever it is asked, now it would not do it. */
 const AWAY_STATES = new Set(['57P01', '57P02', '57P03', '53100', '53300']);
-/** The way to it is broken. Of the many other codes of this form some are our own mistakes. */
+/** The way to it is broken. Of the many other codes of this form some are our own mistakes: 08P01 is a message that has no form. */
 const AWAY_CODE =
-  /^(08...|E(CONN(REFUSED|RESET|ABORTED)|PIPE|TIMEDOUT|HOST(UNREACH|DOWN)|NET(UNREACH|DOWN)|NOTFOUND|AI_AGAIN))$/;
+  /^(08(?!P01)...|E(CONN(REFUSED|RESET|ABORTED)|PIPE|TIMEDOUT|HOST(UNREACH|DOWN)|NET(UNREACH|DOWN)|NOTFOUND|AI_AGAIN))$/;
 
 /** Whether an error speaks of the database's state (away, stopping, recovering, full, slow) and not of what was asked. */
 export function isPassing(failure: unknown): boolean {
   const { code } = causeOf(failure);
   if (code === undefined || isAway(failure)) return isAway(failure);
-  return PASSING_STATES.has(code) || code.startsWith('E') || code.startsWith('53');
+  return PASSING_STATES.has(code) || ['08', '53', 'E'].some((sort) => code.startsWith(sort));
 }
 
 /** Whether the database was not there for what was asked: however often that is so, it says nothing about what was asked. */
@@ -77,7 +79,9 @@ export async function awaitDatabase(options: DatabaseWait): Promise<void> {
 }
 
 async function refusalOf(url: string): Promise<unknown> {
-  const client = new pg.Client(clientConfig({ url, applicationName: 'kvytok-await' }));
+  const client = new pg.Client(
+    clientConfig({ url, applicationName: 'kvytok-await', statementTimeoutMs: TRY_MS_MAX }),
+  );
   client.on('error', () => {});
   try {
     await client.connect();

@@ -87,6 +87,8 @@ describe('a passing failure', () => {
     ['the disk is full', { code: '53100' }, true, true],
     ['the connection broke', new Error('Connection terminated unexpectedly'), true, true],
     ['it is wrapped', new Error('turn failed', { cause: { code: '40001' } }), true, false],
+    ['the way to it broke', { code: '08006' }, true, true],
+    ['a message that the server cannot read', { code: '08P01' }, true, false],
     ['it took too long', { code: '57014' }, true, false],
     ['a wrong password', { code: '28P01' }, false, false],
     ['a missing table', { code: '42P01' }, false, false],
