@@ -27,11 +27,6 @@ export class ByteIndex {
     this.places.fill(0);
   }
 
-  /** The number of a text; -1 = it has none. */
-  find(bytes: Uint8Array, from: number, until: number): number {
-    return this.seek(bytes, from, until, hashOf(bytes, from, until));
-  }
-
   /** {@link take} for a cell that begins at `from` and ends with a tab, which is looked for in the same pass. */
   takeCell(bytes: Uint8Array, from: number): number {
     const hash = this.hashCell(bytes, from);
@@ -39,7 +34,7 @@ export class ByteIndex {
     return found >= 0 ? found : this.put(bytes, from, this.end, hash);
   }
 
-  /** {@link find}, likewise. */
+  /** The number of the text in such a cell; -1 = it has none. */
   findCell(bytes: Uint8Array, from: number): number {
     const hash = this.hashCell(bytes, from);
     return this.seek(bytes, from, this.end, hash);

@@ -58,7 +58,7 @@ export function compareTap(
 }
 
 /**
- * Whether a decision's row says what was computed, sign by sign: nearly all do, and then nothing is cut out of the text. What says
+ * Whether a decision's row says what was computed, sign by sign: nearly all do, and then no text is made of its bytes. What says
  * the same with an escape is told by {@link compareDecision}.
  */
 function isDecided({ accountId, charged, place }: ComputedTap, row: RowBytes): boolean {
