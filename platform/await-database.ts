@@ -6,7 +6,7 @@ import pg from 'pg';
 import { backoffMs } from './backoff.ts';
 import { OperatorError } from './errors.ts';
 import type { Logger } from './logger.ts';
-import { clientConfig } from './postgres.ts';
+import { CONNECT_TIMED_OUT, clientConfig } from './postgres.ts';
 
 export interface DatabaseWait {
   readonly url: string;
@@ -33,7 +33,7 @@ const PASSING_STATES = new Set(['40001', '40P01', '23505', '25P03', '57014']);
  * What the driver says, without a code, of a connection that broke, of one that did not come about in time, and of a pool whose
  * connections were all in use for too long: a machine that stands still for some seconds brings about each of them.
  */
-const PASSING_WORDS = ['Connection terminated', 'timeout expired', 'timeout exceeded when trying to connect'];
+const PASSING_WORDS = ['Connection terminated', CONNECT_TIMED_OUT, 'timeout exceeded when trying to connect'];
 
 /** The server is stopping, starting, full, or has no room for one more: whatever it is asked, now it would not do it. */
 const AWAY_STATES = new Set(['57P01', '57P02', '57P03', '53100', '53300']);
@@ -43,8 +43,8 @@ const AWAY_CODE =
 
 /** Whether an error speaks of the database's state (away, stopping, recovering, full, slow) and not of what was asked. */
 export function isPassing(failure: unknown): boolean {
-  const { code } = causeOf(failure);
-  if (code === undefined || isAway(failure)) return isAway(failure);
+  if (isAway(failure)) return true;
+  const { code = '' } = causeOf(failure);
   return PASSING_STATES.has(code) || ['08', '53', 'E'].some((sort) => code.startsWith(sort));
 }
 

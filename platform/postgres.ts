@@ -59,6 +59,8 @@ export function clientConfig(options: Omit<PoolOptions, 'max' | 'log' | 'verify'
   };
 }
 
+/** What the driver says of a connection that did not come about in time; there is no code. */
+export const CONNECT_TIMED_OUT = 'timeout expired';
 const CONNECT_TRIES = 3;
 
 /**
@@ -79,7 +81,7 @@ export async function openClient(
       await client.connect();
       return client;
     } catch (error) {
-      if (tries === CONNECT_TRIES || (error as Error).message !== 'timeout expired') throw error;
+      if (tries === CONNECT_TRIES || (error as Error).message !== CONNECT_TIMED_OUT) throw error;
     }
   }
 }

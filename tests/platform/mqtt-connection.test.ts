@@ -199,6 +199,11 @@ describe('a connection to the broker', () => {
     await a.answered();
     broker.stall();
     const asked = a.answered();
+    // The broker has heard a client that came later, and not this one.
+    const b = connection(port, 'b');
+    await b.whenConnected();
+    const first = Promise.race([asked.then(() => 'a'), b.answered().then(() => 'b')]);
+    expect(await first).toBe('b');
     broker.cut();
     await expect(asked).rejects.toThrow(MqttNotConnected);
   });
