@@ -51,7 +51,7 @@ export interface ReadSoFar {
 
 /** Counts of sessions that have ended are in it; of others those that they have told, and of the one that asks. */
 export async function readSoFar(admin: pg.Pool): Promise<ReadSoFar> {
-  // What this session has read itself so far would else be told within the next seconds, as if it had been read then.
+  // What the asking connection has read before would else be told within the next seconds, as if it had been read then.
   await admin.query('SELECT pg_stat_force_next_flush()');
   const { rows } = await admin.query<ReadSoFar>(
     `SELECT (SELECT sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) FROM pg_stat_user_tables WHERE schemaname = 'fare')::float8 AS rows,

@@ -1,6 +1,8 @@
 import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadCity } from '#platform/city-data.ts';
+import { openAuditDatabase } from '../../cli/audit-database.ts';
 import { skipWithoutPcsc } from '../support/pcsc-here.ts';
 import { type KvytokRun, runKvytok } from '../support/run-kvytok.ts';
 import { tempFolder } from '../support/temp-folder.ts';
@@ -9,6 +11,10 @@ const skip = skipWithoutPcsc('kvytok tap through pcscd');
 const folder = tempFolder('tap');
 const dataFolder = join(folder.path, 'data');
 let city: KvytokRun;
+const { stdin, stdout, stderr } = process;
+const IO = { stdin, stdout, stderr, env: {}, cwd: folder.path };
+/** Validators that had a vehicle in the books when the city said that it was ready. */
+let placed: number | null;
 
 /** The city with an hour for a second touch: two of a machine that is held up are minutes apart, and one ride all the same. */
 function patientCity(): string {
@@ -37,11 +43,21 @@ describe.skipIf(skip)('a card on the whole way: vpcd, pcscd, validator, MQTT, Po
     const where = ['--city', patientCity(), '--data', dataFolder];
     city = runKvytok(['city', '--port', '0', '--mqtt-port', '0', '--speed', '1', ...where]);
     await city.printed('Ready in');
+    const { pool } = openAuditDatabase(dataFolder, IO);
+    try {
+      placed = (await pool.query('SELECT DISTINCT device_id FROM fare.device_assignment')).rowCount;
+    } finally {
+      await pool.end();
+    }
   });
   afterAll(async () => {
     city?.process.kill('SIGTERM');
     await city?.ended;
     folder.remove();
+  });
+
+  it('says that it is ready when every validator has its vehicle in the books', () => {
+    expect(placed).toBe(loadCity(join(folder.path, 'city')).devices.length);
   });
 
   it('a social card pays 12 hryvnias, and the tap can be explained afterwards', async () => {
