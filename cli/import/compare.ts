@@ -50,9 +50,9 @@ export async function runCompare(file: string, options: CompareOptions, io: Comm
     options['token-key'] && resolve(io.cwd, options['token-key']),
     options['token-key-version'],
   );
-  const { pool, cityDir } = openAuditDatabase(options.data, io);
+  const { pool, cityDir, nowMs } = openAuditDatabase(options.data, io);
   try {
-    const city = await openImportCity(cityDir, tokenOf);
+    const city = await openImportCity(cityDir, tokenOf, nowMs());
     const { zone, currency } = city.terms;
     const period = { fromMs: instantOf(from, '--from', zone), untilMs: instantOf(until, '--until', zone) };
     if (period.untilMs <= period.fromMs) throw new UsageError('--until must be after --from');

@@ -20,6 +20,7 @@ export interface ImportCity {
 export async function openImportCity(
   cityDir: string | null,
   tokenOf: TokenOf | undefined,
+  nowMs: number,
 ): Promise<ImportCity> {
   if (cityDir === null) throw new UsageError("KVYTOK_CITY_DIR is needed: zone and tariffs are the city's");
   const { city } = loadCity(cityDir);
@@ -46,7 +47,7 @@ export async function openImportCity(
   }
   const { zone, currency } = city;
   const tariffTerms = { products, concessions, quotas, caps, routes };
-  return { terms: { zone, currency, ...tariffTerms, ...(tokenOf && { tokenOf }) } };
+  return { terms: { zone, currency, nowMs, ...tariffTerms, ...(tokenOf && { tokenOf }) } };
 }
 
 function countedCap(cap: DatedCap): CountedCap {

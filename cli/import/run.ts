@@ -43,7 +43,7 @@ export async function runImportCommand(
   );
   const { pool, cityDir, nowMs } = openAuditDatabase(options.data, io, 'fare_runtime');
   try {
-    const { terms } = await openImportCity(cityDir, tokenOf);
+    const { terms } = await openImportCity(cityDir, tokenOf, nowMs());
     const client = await pool.connect();
     const progress = progressOn(io);
     const stage = await openImportStage(client, { nowMs });

@@ -77,7 +77,7 @@ export class CountedRows extends CellReader {
     return this.row({
       id: idOf('uses', [passId]),
       ref: this.word(`${USES}${passId}:${rides}`, 'pass_id'),
-      fromMs: this.counted('first_used'),
+      fromMs: this.past('first_used'),
     });
   }
 
@@ -120,7 +120,7 @@ export class CountedRows extends CellReader {
 
   /** The last ride of an account, which a transfer may follow. */
   begun(): ImportRow {
-    const fromMs = this.counted('at');
+    const fromMs = this.past('at');
     const routeId = this.cell('route_id');
     if (!this.terms.routes.has(routeId))
       this.fail(

@@ -104,6 +104,8 @@ export interface CountedCap {
 export interface ImportTerms {
   readonly zone: string;
   readonly currency: string;
+  /** The city's time: what is said to have been before is not after it. */
+  readonly nowMs: number;
   /** Passes and carnets of all packages of the city. */
   readonly products: ReadonlyMap<string, HeldProduct>;
   readonly concessions: ReadonlySet<string>;

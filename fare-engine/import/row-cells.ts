@@ -103,6 +103,19 @@ export class CellReader {
     return FARE_AT_MS_MIN;
   }
 
+  /** When something was done: counted, and not ahead of the city's time. */
+  protected past(column: string): number {
+    const ms = this.counted(column);
+    if (ms > this.terms.nowMs)
+      this.fail(
+        'IMPORT_VALUE',
+        column,
+        `${shown(this.cell(column))} is still to come`,
+        'Write when it was, with the zone if the time is not local; or leave the row out until it has been.',
+      );
+    return ms;
+  }
+
   protected interval(): { fromMs: number; untilMs: number | null } {
     const fromMs = this.instant('valid_from');
     const untilMs = this.cell('valid_until') === '' ? null : this.instant('valid_until');

@@ -23,6 +23,7 @@ const DAY = Date.parse('2026-12-01T04:30:00+02:00');
 const TERMS: ImportTerms = {
   zone: 'Europe/Kyiv',
   currency: 'UAH',
+  nowMs: Date.parse('2026-12-01T12:00:00+02:00'),
   products: new Map([
     ['pass-30', { counted: false }],
     ['carnet', { counted: true }],
@@ -118,6 +119,8 @@ describe('a good row', () => {
     expect(read('rides.csv', transfer)).toMatchObject({
       row: { ref: expect.stringMatching(/:2:1796101200000$/) },
     });
+    const now = { first_used: '2026-12-01 12:00' };
+    expect(read('uses.csv', now)).toMatchObject({ row: { fromMs: TERMS.nowMs } });
     const ten = { cap_id: 'ten', amount: '', rides: '9' };
     expect(read('caps.csv', ten)).toMatchObject({ row: { ref: 'spent:ten:0:9' } });
   });
@@ -159,6 +162,9 @@ describe('a bad cell is named with what to do', () => {
     ['caps.csv', { cap_id: 'ten', rides: '1', period_from: '9999-12-31' }, 'period_from IMPORT_VALUE'],
     ['quotas.csv', { period_from: '9999-12-01' }, 'period_from IMPORT_VALUE'],
     ['uses.csv', { first_used: '1969-12-31' }, 'first_used IMPORT_VALUE'],
+    ['uses.csv', { first_used: '2026-12-01 12:00:01' }, 'first_used IMPORT_VALUE'],
+    ['uses.csv', { first_used: '2026-12-01T12:00:00+01:00' }, 'first_used IMPORT_VALUE'],
+    ['rides.csv', { at: '2026-12-01 12:01' }, 'at IMPORT_VALUE'],
     ['rides.csv', { at: '9999-12-31T23:59:59-14:00' }, 'at IMPORT_VALUE'],
     ['caps.csv', { amount: '' }, 'amount IMPORT_VALUE'],
     ['caps.csv', { amount: '-1' }, 'amount IMPORT_VALUE'],
