@@ -52,7 +52,7 @@ export async function tariffApprovals(args: string[], io: CommandIo): Promise<nu
       officers,
       atMs,
     );
-    const problems = verdict.ok ? [] : verdict.problems;
+    const problems = verdict.ok ? verdict.ignored : verdict.problems;
     bad += problems.length;
     const who = said.map(({ officer, role, atMs: signedMs, reason }) => ({
       officer,

@@ -83,16 +83,18 @@ export async function openPackage(dir: string, io: CommandIo): Promise<TariffPac
   });
 }
 
+/** Who signed, and why it does not count. */
+export function approvalProblemText({ code, officer }: ApprovalProblem): string {
+  return `${code}${officer === undefined ? '' : ` (${officer})`}: ${APPROVAL_REFUSALS[code]}`;
+}
+
 /** @throws OperatorError TARIFF_APPROVAL_REFUSED always */
 export function refuseApproval(
   act: TariffStatement['act'],
   versionId: string,
   problems: readonly ApprovalProblem[],
 ): never {
-  const told = problems.map(
-    ({ code, officer }) =>
-      `${code}${officer === undefined ? '' : ` (${officer})`}: ${APPROVAL_REFUSALS[code]}`,
-  );
+  const told = problems.map(approvalProblemText);
   throw new OperatorError({
     code: 'TARIFF_APPROVAL_REFUSED',
     happened: `The signatures do not suffice to ${act} ${versionId}. ${told.join('; ')}.`,

@@ -93,7 +93,9 @@ function add(file: string, officer: string, values: Values, io: CommandIo): numb
     throw new UsageError('nothing was written: --until is not after --from');
   // All else is checked with a key that nobody keeps: a wrong date leaves no key behind.
   changed(file, put(publicPem(generateKeyPairSync('ed25519').publicKey)));
-  write(file, put(publicKeyOf(values, file, io)));
+  const publicKey = publicKeyOf(values, file, io);
+  refuseForeignKey(file, officer, changed(file, put(publicKey)));
+  write(file, put(publicKey));
   io.stdout.write(
     `${officer} (${person}) may sign as ${roles.join(' and ')} until ${row('').valid_until}\n${file}\n`,
   );
@@ -156,6 +158,23 @@ function publicKeyOf(values: Values, file: string, io: CommandIo): string {
     io.stderr.write(`A new key for this officer is in ${path}: it never leaves their hands.\n`);
   }
   return publicPem(openKey(path));
+}
+
+/** One key under two people's names signs for one person, which would come out only when both have signed. */
+function refuseForeignKey(file: string, officer: string, text: string): void {
+  const { byId } = parseOfficers(parseDocument(text).toJS({ maxAliasCount: 0 }));
+  const added = byId.get(officer);
+  const other = [...byId.values()].find(
+    ({ publicKey, person }) =>
+      added !== undefined && publicKey.equals(added.publicKey) && person !== added.person,
+  );
+  if (other === undefined) return;
+  throw new OperatorError({
+    code: 'OFFICER_KEY_TAKEN',
+    happened: `The key is that of ${other.officerId} (${other.person}) in ${file}.`,
+    kept: 'Nobody was added.',
+    todo: 'Give each person a key of their own: name another file after --key, and it is made.',
+  });
 }
 
 /** A new private key is put neither beside officers.yaml nor anywhere in a checkout, from which it would go to everybody. */

@@ -6,11 +6,12 @@ import { OFFICER_ID, type TariffStatement } from '#contracts/tariff-approval.ts'
 import { OperatorError } from '#platform/errors.ts';
 import { readPrivateKeyFile } from '#platform/secret-files.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
-import { readOfficers } from '../../fare-engine/adapters/approval-files.ts';
-import { verifyApproval } from '../../fare-engine/tariff-life/verify-approval.ts';
+import { readOfficers, STATEMENTS_MAX } from '../../fare-engine/adapters/approval-files.ts';
+import { verifyApproval, verifyStatement } from '../../fare-engine/tariff-life/verify-approval.ts';
 import { loadTariffFolder } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import {
+  approvalProblemText,
   OFFICE_OPTIONS,
   openPackage,
   openTariffOffice,
@@ -48,15 +49,45 @@ export async function tariffSign(args: string[], io: CommandIo): Promise<number>
   } as const;
   for (const folder of positionals) {
     const dir = resolve(io.cwd, folder);
-    const { cityId, places, nowMs } = openTariffOffice(values, dir, io);
+    const office = openTariffOffice(values, dir, io);
     const { hash, validFromMs, tariff } = await openPackage(dir, io);
-    const statement = { ...said, city: cityId, packageHash: hash, validFromMs, atMs: nowMs };
-    const path = writeSignature(places.dir, statement, signStatement(statement, privateKey));
+    const statement = {
+      ...said,
+      city: office.cityId,
+      packageHash: hash,
+      validFromMs,
+      atMs: office.nowMs,
+    } satisfies TariffStatement;
+    const envelope = signStatement(statement, privateKey);
+    refuseUseless(envelope, statement, tariff.version_id, office);
+    const path = writeSignature(office.places.dir, statement, envelope);
     io.stdout.write(
       `${officer} as ${role} signed to ${said.act} ${tariff.version_id} ${hash} from ${tariff.valid_from}\n${path}\n`,
     );
   }
   return EXIT.ok;
+}
+
+/**
+ * A wrong name, role or key is told to whoever signs, not to the colleague who activates; where officers.yaml is not at hand,
+ * that has to wait.
+ * @throws OperatorError TARIFF_APPROVAL_REFUSED
+ */
+function refuseUseless(
+  envelope: string,
+  statement: TariffStatement,
+  versionId: string,
+  { places, nowMs }: TariffOffice,
+): void {
+  const officers = readOfficers(places.officersFile);
+  if (officers.byId.size === 0) return;
+  const problems = verifyStatement(envelope, statement, officers, nowMs);
+  if (problems.length === 0) return;
+  refuseApproval(
+    statement.act,
+    versionId,
+    problems.map((code) => ({ code, officer: statement.officer })),
+  );
 }
 
 const ACTIVATE_OPTIONS = { ...OFFICE_OPTIONS, date: { type: 'string' } } as const;
@@ -72,7 +103,7 @@ export async function tariffActivate(args: string[], io: CommandIo): Promise<num
   const { hash, tariff } = tariffPackage;
   if (date !== tariff.valid_from)
     refuseApproval('activate', tariff.version_id, [{ code: 'APPROVAL_OTHER_DATE' }]);
-  const statements = signedFor(tariffPackage, 'activate', office);
+  const statements = signedFor(tariffPackage, 'activate', office, io);
   await putInPlace(dir, tariffPackage, office);
   writeApproval(office.places.dir, hash, 'activate', statements);
   io.stdout.write(`${tariff.version_id} ${hash} is activated from ${tariff.valid_from}\n`);
@@ -86,7 +117,7 @@ export async function tariffWithdraw(args: string[], io: CommandIo): Promise<num
   const office = openTariffOffice(values, dir, io);
   const tariffPackage = await openPackage(dir, io);
   const { hash, tariff } = tariffPackage;
-  writeApproval(office.places.dir, hash, 'withdraw', signedFor(tariffPackage, 'withdraw', office));
+  writeApproval(office.places.dir, hash, 'withdraw', signedFor(tariffPackage, 'withdraw', office, io));
   io.stdout.write(`${tariff.version_id} ${hash} is withdrawn: it never prices\n`);
   return EXIT.ok;
 }
@@ -97,16 +128,19 @@ function folderOf(positionals: readonly string[], io: CommandIo): string {
   return resolve(io.cwd, folder);
 }
 
-/** The signatures that count. @throws OperatorError TARIFF_APPROVAL_REFUSED */
+/** The signatures that count; those that do not are named. @throws OperatorError TARIFF_APPROVAL_REFUSED */
 function signedFor(
   { hash, validFromMs, tariff }: TariffPackage,
   act: TariffStatement['act'],
   { cityId, places, nowMs }: TariffOffice,
+  io: CommandIo,
 ): readonly string[] {
   const statements = readSignatures(places.dir, hash, act);
   const subject = { act, city: cityId, packageHash: hash, validFromMs };
   const verdict = verifyApproval(statements, subject, readOfficers(places.officersFile), nowMs);
-  return verdict.ok ? statements : refuseApproval(act, tariff.version_id, verdict.problems);
+  if (!verdict.ok) return refuseApproval(act, tariff.version_id, verdict.problems);
+  for (const problem of verdict.ignored) io.stderr.write(`does not count: ${approvalProblemText(problem)}\n`);
+  return verdict.approvals.slice(0, STATEMENTS_MAX).map(({ envelope }) => envelope);
 }
 
 /** Among the city's packages, whole or not at all; a folder that is there already has the same bytes. */

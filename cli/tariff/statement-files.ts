@@ -5,12 +5,7 @@ import { join } from 'node:path';
 import { sealEnvelope } from '#contracts/signed-envelope.ts';
 import { STATEMENT_BYTES_MAX, type TariffStatement } from '#contracts/tariff-approval.ts';
 import { writeFileAtomic } from '#platform/atomic-file.ts';
-import {
-  type ApprovalFile,
-  approvalFile,
-  STATEMENTS_MAX,
-  signaturesDir,
-} from '../../fare-engine/adapters/approval-files.ts';
+import { type ApprovalFile, approvalFile, signaturesDir } from '../../fare-engine/adapters/approval-files.ts';
 
 const READABLE = { mode: 0o644 };
 
@@ -31,14 +26,17 @@ export function writeSignature(dir: string, statement: TariffStatement, envelope
   return path;
 }
 
-/** Signatures for one package that wait, at most as many as a file takes. */
+/** So many files are looked at: what does not count may lie there too. */
+const WAITING_MAX = 200;
+
+/** Signatures for one package that wait. */
 export function readSignatures(dir: string, packageHash: string, act: TariffStatement['act']): string[] {
   const folder = signaturesDir(dir);
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
     .filter((name) => name.startsWith(`${packageHash}.${act}.`) && name.endsWith('.json'))
     .sort()
-    .slice(0, STATEMENTS_MAX)
+    .slice(0, WAITING_MAX)
     .map((name) => join(folder, name))
     .filter((path) => statSync(path).size <= STATEMENT_BYTES_MAX + 1)
     .map((path) => readFileSync(path, 'utf8').trim());

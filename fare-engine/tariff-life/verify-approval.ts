@@ -74,14 +74,21 @@ export interface Approval extends TariffStatement {
 }
 
 export type ApprovalVerdict =
-  | { readonly ok: true; readonly approvals: readonly Approval[] }
+  | {
+      readonly ok: true;
+      /** Those that count, a pair that suffices first. */
+      readonly approvals: readonly Approval[];
+      /** What was signed beside it and does not count. */
+      readonly ignored: readonly ApprovalProblem[];
+    }
   | { readonly ok: false; readonly problems: readonly ApprovalProblem[] };
 
 /** How far the clock of who signs may be ahead. */
 const CLOCK_AHEAD_MS = 300_000;
 
 /**
- * Judges signed statements about one package as of an instant. Statements beyond a pair do no harm if they hold.
+ * Judges signed statements about one package as of an instant. A pair that holds suffices: what lies beside it stops nothing,
+ * or whoever can put a file there could keep a tariff from being taken, or from being taken back.
  * @param revokedByMs keys revoked until then sign nothing; default `nowMs`. Whoever judges as of an instant that the
  * statements themselves name hands in the present: a key that was taken could write any date.
  */
@@ -92,18 +99,31 @@ export function verifyApproval(
   nowMs: number,
   revokedByMs: number = nowMs,
 ): ApprovalVerdict {
-  const problems: ApprovalProblem[] = [];
-  const approvals: Approval[] = [];
+  const bad: ApprovalProblem[] = [];
+  const good: Approval[] = [];
   for (const envelope of envelopes) {
     const judged = judgeOne(envelope, subject, officers, nowMs, revokedByMs);
     if ('codes' in judged)
-      problems.push(
-        ...judged.codes.map((code) => ({ code, ...(judged.officer && { officer: judged.officer }) })),
-      );
-    else approvals.push(judged);
+      bad.push(...judged.codes.map((code) => ({ code, ...(judged.officer && { officer: judged.officer }) })));
+    else good.push(judged);
   }
-  if (problems.length === 0) problems.push(...judgePair(approvals, subject, officers, nowMs));
-  return problems.length === 0 ? { ok: true, approvals } : { ok: false, problems };
+  const pair = judgePair(good, subject, officers, nowMs);
+  if (typeof pair !== 'string')
+    return { ok: true, approvals: [...pair, ...good.filter((one) => !pair.includes(one))], ignored: bad };
+  // That somebody is missing follows from a statement that does not count.
+  const problems = bad.length > 0 && pair === 'APPROVAL_ROLE_MISSING' ? bad : [...bad, { code: pair }];
+  return { ok: false, problems };
+}
+
+/** What keeps one statement from counting, whoever else signs; none where it counts. */
+export function verifyStatement(
+  envelope: string,
+  subject: ApprovalSubject,
+  officers: Officers,
+  nowMs: number,
+): readonly ApprovalRefusal[] {
+  const judged = judgeOne(envelope, subject, officers, nowMs, nowMs);
+  return 'codes' in judged ? judged.codes : [];
 }
 
 function judgeOne(
@@ -138,24 +158,28 @@ function judgeOne(
   return { ...statement, person: officer.person, envelope };
 }
 
+/** A pair that suffices, or why there is none. */
 function judgePair(
   approvals: readonly Approval[],
   subject: ApprovalSubject,
   { byId, leadMs }: Officers,
   nowMs: number,
-): ApprovalProblem[] {
+): readonly [Approval, Approval] | ApprovalRefusal {
   const of = (role: OfficerRole) => approvals.filter((approval) => approval.role === role);
-  const pairs = of('author').flatMap((author) => of('approver').map((approver) => ({ author, approver })));
-  if (pairs.length === 0) return [{ code: 'APPROVAL_ROLE_MISSING' }];
-  const people = pairs.filter(({ author, approver }) => author.person !== approver.person);
-  if (people.length === 0) return [{ code: 'APPROVAL_SAME_PERSON' }];
+  const pairs = of('author').flatMap((author) =>
+    of('approver').map((approver): readonly [Approval, Approval] => [author, approver]),
+  );
+  if (pairs.length === 0) return 'APPROVAL_ROLE_MISSING';
+  const people = pairs.filter(([author, approver]) => author.person !== approver.person);
+  if (people.length === 0) return 'APPROVAL_SAME_PERSON';
   const keyOf = ({ officer }: Approval) => keyText(byId.get(officer)?.publicKey as KeyObject);
-  if (!people.some(({ author, approver }) => keyOf(author) !== keyOf(approver)))
-    return [{ code: 'APPROVAL_SAME_KEY' }];
-  if (subject.act === 'withdraw') return nowMs < subject.validFromMs ? [] : [{ code: 'APPROVAL_TOO_LATE' }];
-  const explained = approvals.every(({ reason }) => reason !== undefined);
+  const keys = people.filter(([author, approver]) => keyOf(author) !== keyOf(approver));
+  const [first] = keys;
+  if (first === undefined) return 'APPROVAL_SAME_KEY';
+  if (subject.act === 'withdraw') return nowMs < subject.validFromMs ? first : 'APPROVAL_TOO_LATE';
   const least = Math.max(0, leadMs - (subject.leadSlackMs ?? 0));
-  return subject.validFromMs - nowMs >= least || explained ? [] : [{ code: 'APPROVAL_LEAD_SHORT' }];
+  if (subject.validFromMs - nowMs >= least) return first;
+  return keys.find((pair) => pair.every(({ reason }) => reason !== undefined)) ?? 'APPROVAL_LEAD_SHORT';
 }
 
 function keyText(key: KeyObject): string {

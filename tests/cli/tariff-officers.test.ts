@@ -1,12 +1,13 @@
 /** From a city without officers to signed tariffs, as docs/OPERATIONS.md says it; and what is refused on the way. */
-import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { generateKeyPairSync } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { UsageError } from '../../cli/command.ts';
 import * as tariff from '../../cli/commands/tariff.ts';
 import { placesOf, readApproval, readOfficers } from '../../fare-engine/adapters/approval-files.ts';
 import { judgePackages } from '../../fare-engine/tariff-life/judge-packages.ts';
-import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
+import { loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { CITY_DIR } from '../fare-engine/support/running-engine.ts';
 import { runCommand } from '../support/command-io.ts';
 import { PACKAGE } from '../support/tariff.ts';
@@ -84,7 +85,10 @@ it('remarks stay, a key made elsewhere is taken by its public half, and one is r
   const file = join(city, 'officers.yaml');
   writeFileSync(file, readFileSync(file, 'utf8').replace('lead_hours: 72', 'lead_hours: 48 # by order 7'));
   const elsewhere = join(folder.path, 'vira.pem');
-  writeFileSync(elsewhere, readFileSync(join(keys, 'anna.pem')));
+  writeFileSync(
+    elsewhere,
+    generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' }),
+  );
   const both = ['--role', 'author', '--role', 'approver'];
   await officers(
     'add',
@@ -105,6 +109,36 @@ it('remarks stay, a key made elsewhere is taken by its public half, and one is r
     roles: ['author', 'approver'],
     revokedFromMs: Date.parse('2026-12-01T00:00:00+02:00'),
   });
+});
+
+it('one key is no second person’s, and a statement that could not count is told to whoever signs it', async () => {
+  const anna = ['--key', join(keys, 'anna.pem')];
+  const add = (id: string, person: string) =>
+    officers('add', id, '--person', person, '--role', 'approver', ...anna);
+  await expect(add('zoe', 'Зоя')).rejects.toMatchObject({ code: 'OFFICER_KEY_TAKEN' });
+  expect((await add('anna-2', ' Анна  КОВАЛЬ')).code).toBe(0);
+  const waiting = () => readdirSync(join(placesOf(city).dir, 'signatures'));
+  const before = waiting();
+  const [dir] = dirs as [string];
+  for (const [id, role, code] of [
+    ['anna', 'approver', 'APPROVAL_ROLE_FOREIGN'],
+    ['bohdan', 'approver', 'APPROVAL_FORGED'],
+    ['nobody', 'author', 'APPROVAL_OFFICER_UNKNOWN'],
+  ])
+    await expect(run('sign', dir, '--as', `${id}`, '--role', `${role}`, ...anna)).rejects.toThrow(code);
+  expect(waiting()).toEqual(before);
+});
+
+it('what lies beside two good signatures stops nothing, is named, and goes no further', async () => {
+  const { dir } = placesOf(city);
+  const [first] = dirs as [string];
+  const loaded = await loadTariffFolder(first);
+  if (!loaded.ok) throw new Error('the package has errors');
+  const { hash } = loaded.package;
+  for (let i = 0; i < 20; i++) writeFileSync(join(dir, 'signatures', `${hash}.activate.a${i}.json`), '{}\n');
+  const done = await run('activate', first, '--date', PACKAGES[0] as string);
+  expect([done.code, done.stderr.match(/does not count: APPROVAL_MALFORMED/g)?.length]).toEqual([0, 20]);
+  expect(readApproval(dir, hash, 'activate')).toHaveLength(2);
 });
 
 it('who was revoked stays revoked: a later date is refused, an earlier one is taken', async () => {

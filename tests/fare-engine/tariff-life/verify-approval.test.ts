@@ -59,6 +59,29 @@ it('takes an author and an approver in any order, and further signatures that ho
   expect(codes([APPROVER, AUTHOR, said('anna', 'approver')])).toEqual([]);
 });
 
+it('a pair that holds suffices, whatever else was signed, and a pair with reasons among others', () => {
+  const stray = [said('zoe', 'author'), said('bohdan', 'author'), '{}'];
+  const verdict = verifyApproval([...stray, AUTHOR, APPROVER], SUBJECT, OFFICERS, NOW);
+  expect(verdict).toMatchObject({
+    ok: true,
+    approvals: [{ officer: 'anna' }, { officer: 'bohdan' }],
+    ignored: [
+      { code: 'APPROVAL_OFFICER_UNKNOWN', officer: 'zoe' },
+      { code: 'APPROVAL_ROLE_FOREIGN', officer: 'bohdan' },
+      { code: 'APPROVAL_MALFORMED' },
+    ],
+  });
+  const reason = 'court order of today';
+  const vera = key();
+  const three = parseOfficers(file({ vera: row('Віра', ['approver'], vera) }));
+  const explained = [said('anna', 'author', { reason }), said('vera', 'approver', { reason }, vera)];
+  expect(codes([APPROVER, ...explained], three, NOW + 1)).toEqual([]);
+  expect(codes(['{}', AUTHOR, APPROVER], OFFICERS, NOW + 1)).toEqual([
+    'APPROVAL_MALFORMED',
+    'APPROVAL_LEAD_SHORT',
+  ]);
+});
+
 it.each([
   ['nobody', [], ['APPROVAL_ROLE_MISSING']],
   ['the author alone', [AUTHOR], ['APPROVAL_ROLE_MISSING']],
