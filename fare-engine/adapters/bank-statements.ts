@@ -141,11 +141,15 @@ export const ADD_EVENT = `
 INSERT INTO fare.bank_event (payment_id, n, kind, key, code, reference, amount_minor, at_ms)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (payment_id, n) DO NOTHING RETURNING n`;
 
-/** The last chargeback that is written down, whatever its form. $1 acquirer. */
-export const LAST_CHARGEBACK = `
-SELECT coalesce(max(n), 0)::float8 AS n FROM (
-  SELECT max(n) AS n FROM fare.bank_chargeback WHERE acquirer_id = $1
-  UNION ALL SELECT max(n) FROM fare.bank_malformed_chargeback WHERE acquirer_id = $1) AS last`;
+/** The hundred highest numbers of chargebacks, whatever their form, and when each came; not those that a person gave. $1 acquirer. */
+export const HIGHEST_CHARGEBACKS = `
+SELECT n::float8 AS n, min(at_ms)::float8 AS "atMs" FROM (
+  (SELECT n, at_ms FROM fare.bank_chargeback c WHERE acquirer_id = $1 AND NOT EXISTS (
+     SELECT FROM fare.bank_malformed_end e WHERE e.acquirer_id = c.acquirer_id AND e.n = c.n)
+    ORDER BY n DESC LIMIT 100)
+  UNION ALL (SELECT n, at_ms FROM fare.bank_malformed_chargeback WHERE acquirer_id = $1 AND n IS NOT NULL
+    ORDER BY n DESC LIMIT 100)) AS known
+GROUP BY n ORDER BY n DESC LIMIT 100`;
 
 /** $1 acquirer, $2 hash of its bytes, $3 n, $4 problem, $5 when. No row = known. */
 export const ADD_MALFORMED_CHARGEBACK = `

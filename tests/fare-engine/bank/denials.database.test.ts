@@ -1,6 +1,6 @@
 /** What a debt's denial does beside others of the same card, and lists of chargebacks that cannot be read: real PostgreSQL, the sandbox acquirer over HTTP. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createLogger } from '#platform/logger.ts';
+import { createLogger, type Logger } from '#platform/logger.ts';
 import { createChargebackDesk } from '../../../fare-engine/adapters/chargeback-desk.ts';
 import { createEndedDenials } from '../../../fare-engine/adapters/ended-denials.ts';
 import type { Acquirer } from '../../../fare-engine/bank/acquirer.ts';
@@ -105,7 +105,7 @@ test('a hundred without a number at the head of a list hide none behind them, an
     chargebacks: async (after) => {
       asked.push(after);
       if (after === 0) return { chargebacks: [], malformed: nameless, full: true };
-      if (after === 100) return { chargebacks: [ours], malformed: [], full: false };
+      if (after === 100) return { chargebacks: [ours, { ...ours, n: 102 }], malformed: [], full: false };
       return { chargebacks: [], malformed: [], full: false, unread };
     },
   };
@@ -122,6 +122,43 @@ test('a hundred without a number at the head of a list hide none behind them, an
   }
   expect(asked).toEqual([0, 100, 101]);
   const found = (await showBankTroubles(rig.engine.admin, 1000)).filter(({ id }) => id.startsWith('third.'));
-  expect(found).toHaveLength(102);
+  expect(found).toHaveLength(103);
   expect(found.map(({ id }) => id)).toEqual(expect.arrayContaining(['third.101', `third.${unread.sha256}`]));
+});
+
+test('a chargeback with an absurdly high number is told, and hides none that come after it', async () => {
+  const other = { ...BOOKS, holders: { ...BOOKS.holders, acquirerId: 'leaping' } };
+  const ours = { reference: 'sb-nobody', code: '13', amountMinor: 5n, currency: 'UAH' };
+  const list: number[] = [];
+  const acquirer: Pick<Acquirer, 'chargebacks'> = {
+    chargebacks: async (after) => {
+      const numbers = list.filter((n) => n > after).sort((a, b) => a - b);
+      return { chargebacks: numbers.map((n) => ({ ...ours, n })), malformed: [], full: false };
+    },
+  };
+  const log = createLogger({ component: 'test-bank', level: 'silent' });
+  const told: object[] = [];
+  const error = (fields: object, event?: string) => {
+    if (event?.startsWith('fare.bank.chargeback-number')) told.push(fields);
+  };
+  const turn = createChargebackDesk({
+    ...{ pool: rig.engine.pool, acquirer: acquirer as Acquirer, books: other },
+    ...{ log: { ...log, error } as Logger, nowMs: () => rig.engine.clock.nowMs() },
+  });
+  const taken = async () => {
+    const { rows } = await rig.engine.admin.query(
+      `SELECT n::float8 AS n FROM fare.bank_chargeback WHERE acquirer_id = 'leaping' ORDER BY n`,
+    );
+    return rows.map(({ n }) => n);
+  };
+  for (const next of [11, 12, 9e15, 13, 14, 8e15, 15]) {
+    list.push(next);
+    await turn();
+    rig.engine.clock.advance(60_000);
+  }
+  expect(await taken()).toEqual([11, 12, 13, 14, 15, 8e15, 9e15]);
+  expect(told).toEqual([
+    { chargeback: 9e15, later: 13 },
+    { chargeback: 8e15, later: 15 },
+  ]);
 });

@@ -356,8 +356,8 @@ test('a desk that dies between two chargebacks of one answer skips none of them'
     ['other'],
   );
   expect(rows.map(({ n }) => Number(n) - first)).toEqual([1, 3]);
-  // What was written down before it died is all that is left out the next time.
-  expect(asked.at(-1)).toBe(first + 2);
+  // What was written down before it died is all that is left out the next time, but the highest number.
+  expect(asked.at(-1)).toBe(first + 1);
 });
 
 test('a debt is asked for by the terms of its oldest day, whatever came into force since', async () => {
