@@ -12,36 +12,72 @@ interface WireConnection extends pg.Connection {
   endCopyFrom(): void;
 }
 
+/** Rows on their way into a table; made by {@link copyOf}, sent once. */
+export interface RowCopy {
+  readonly statement: string;
+  readonly rows: CopyMessages;
+}
+
 /**
- * Copies items, one row each; without any it asks the server nothing. Each row is made when its text is: a thousand rows of forty
- * values that live until all of them are there cost more to collect than to write.
+ * Makes rows, one for each item, for {@link copyEach}.
  * @param target table and columns as they stand in the statement, e.g. `fare.tap (tap_id, epoch)`: never from outside.
+ */
+export function copyOf<T>(
+  target: string,
+  items: readonly T[],
+  rowOf: (item: T) => readonly CopyValue[],
+): RowCopy {
+  const rows = new CopyMessages();
+  for (const item of items) rows.add(rowText(rowOf(item)));
+  rows.finish();
+  return { statement: `COPY ${target} FROM STDIN`, rows };
+}
+
+/**
+ * Sends copies one after the other. Given by a generator, the rows of each are made while the server works at the one before.
+ * Of a copy without rows the server is asked nothing.
  * @throws what the server says of a row; the transaction is lost then, as after any failed statement.
  */
+export async function copyEach(client: pg.ClientBase, copies: Iterable<RowCopy>): Promise<void> {
+  let running = Promise.resolve();
+  try {
+    for (const copy of copies) {
+      await running;
+      running = copy.rows.messages.length === 0 ? Promise.resolve() : send(client, copy);
+      // Whoever makes the next rows may throw meanwhile: then nobody asks for this one's end but the `finally` below.
+      running.catch(() => undefined);
+    }
+  } finally {
+    await running;
+  }
+}
+
+/** Copies items, one row each; without any it asks the server nothing. See {@link copyEach}. */
 export async function copyRows<T>(
   client: pg.ClientBase,
   target: string,
   items: readonly T[],
   rowOf: (item: T) => readonly CopyValue[],
 ): Promise<void> {
-  if (items.length === 0) return;
-  const copy = new CopyIn(`COPY ${target} FROM STDIN`, copyText(items, rowOf));
-  client.query(copy);
-  await copy.finished;
+  await copyEach(client, [copyOf(target, items, rowOf)]);
 }
 
-/** Rows in COPY's text format. */
-export function copyText<T>(items: readonly T[], rowOf: (item: T) => readonly CopyValue[]): string {
+async function send(client: pg.ClientBase, { statement, rows }: RowCopy): Promise<void> {
+  const copy = new CopyIn(statement, rows.messages);
+  client.query(copy);
+  await copy.finished;
+  rows.reuse();
+}
+
+/** A row in COPY's text format. */
+function rowText(values: readonly CopyValue[]): string {
   let text = '';
-  for (const item of items) {
-    let parted = '';
-    for (const value of rowOf(item)) {
-      text += parted + fieldText(value);
-      parted = '\t';
-    }
-    text += '\n';
+  let parted = '';
+  for (const value of values) {
+    text += parted + fieldText(value);
+    parted = '\t';
   }
-  return text;
+  return `${text}\n`;
 }
 
 const SPECIAL = /[\\\t\n\r]/;
@@ -70,27 +106,63 @@ export function arrayText(items: readonly (string | null)[]): string {
 const QUOTED = /["\\]/;
 
 const COPY_DATA = 'd'.charCodeAt(0);
+const HEADER_BYTES = 5;
+/** Of a usual message: they are few, and worth keeping for the next copy. */
+const MESSAGE_BYTES = 256 * 1024;
+/** How many messages' memory is kept, for all connections of the process. */
+const KEPT_MAX = 16;
+const kept: Buffer[] = [];
 
-/** The message that carries the rows; made here, since the driver would copy them once more. */
-function copyData(text: string): Buffer {
-  const bytes = Buffer.byteLength(text);
-  const message = Buffer.allocUnsafe(5 + bytes);
-  message.writeUInt8(COPY_DATA, 0);
-  message.writeUInt32BE(4 + bytes, 1);
-  message.write(text, 5);
-  return message;
+/**
+ * Rows as messages of the wire. Each row is written as soon as it is text, into memory that is used again: one text of a thousand
+ * rows would be joined, measured and written as a whole, each time in memory that the system has to find anew.
+ */
+class CopyMessages {
+  /** Whole messages, as they go out. */
+  readonly messages: Buffer[] = [];
+  private readonly memory: Buffer[] = [];
+  private open: Buffer = Buffer.alloc(0);
+  private end = 0;
+
+  add(row: string): void {
+    // A letter has at most three bytes for each of its units.
+    const bytesMax = 3 * row.length;
+    if (this.open.length - this.end < bytesMax) this.begin(bytesMax);
+    this.end += this.open.write(row, this.end);
+  }
+
+  finish(): void {
+    if (this.end === 0) return;
+    this.open.writeUInt8(COPY_DATA, 0);
+    this.open.writeUInt32BE(this.end - 1, 1);
+    this.messages.push(this.open.subarray(0, this.end));
+    this.end = 0;
+  }
+
+  /** Only when the server has read them: before, they may still lie in the socket's queue. */
+  reuse(): void {
+    for (const one of this.memory) if (one.length === MESSAGE_BYTES && kept.length < KEPT_MAX) kept.push(one);
+  }
+
+  private begin(bytesMax: number): void {
+    this.finish();
+    const bytes = Math.max(HEADER_BYTES + bytesMax, MESSAGE_BYTES);
+    this.open = (bytes === MESSAGE_BYTES ? kept.pop() : undefined) ?? Buffer.allocUnsafeSlow(bytes);
+    this.memory.push(this.open);
+    this.end = HEADER_BYTES;
+  }
 }
 
 /** One copy on the wire, in the form in which the driver takes foreign queries. */
 class CopyIn implements pg.Submittable {
   readonly finished: Promise<void>;
   private readonly statement: string;
-  private readonly text: string;
+  private readonly messages: readonly Buffer[];
   private readonly settle: PromiseWithResolvers<void>;
 
-  constructor(statement: string, text: string) {
+  constructor(statement: string, messages: readonly Buffer[]) {
     this.statement = statement;
-    this.text = text;
+    this.messages = messages;
     this.settle = Promise.withResolvers();
     this.finished = this.settle.promise;
   }
@@ -100,7 +172,7 @@ class CopyIn implements pg.Submittable {
     const wire = connection as WireConnection;
     wire.stream.cork();
     wire.query(this.statement);
-    wire.stream.write(copyData(this.text));
+    for (const message of this.messages) wire.stream.write(message);
     wire.endCopyFrom();
     wire.stream.uncork();
   }

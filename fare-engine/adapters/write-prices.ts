@@ -1,6 +1,6 @@
 /** Writes what a chunk decided: rows that are new by COPY, the rest in one statement. */
 import type pg from 'pg';
-import { type CopyValue, copyRows } from '#platform/copy-rows.ts';
+import { type CopyValue, copyEach, copyOf, type RowCopy } from '#platform/copy-rows.ts';
 import type { Decision } from '../ledger/decision.ts';
 import type { PricingWrites } from '../ports.ts';
 import { accountWrites, type LockedAccounts, writeAccounts } from './account-statements.ts';
@@ -12,12 +12,26 @@ export async function writePrices(
   writes: PricingWrites,
   locked: LockedAccounts = new Map(),
 ): Promise<void> {
-  const { decisions, postings, leaves, atMs } = writes;
-  const fresh = writes.days.filter(({ isNew }) => isNew);
+  const { decisions, atMs } = writes;
   const accounts = accountWrites(locked, writes);
   const { changed } = accounts;
-  await copyRows(client, DECISION_COLUMNS, decisions, decisionRow);
-  await copyRows(client, POSTING_COLUMNS, postings, (p) => [
+  await copyEach(client, newRows(writes));
+  await writeAccounts(client, locked, accounts);
+  const rest = changed.length + writes.emptied.length + writes.enqueue.length + writes.troubles.length;
+  if (rest + decisions.length === 0) return;
+  await client.query(WRITE, [
+    `[${changed.map(dayText).join(',')}]`,
+    JSON.stringify(writes.emptied),
+    JSON.stringify(writes.enqueue),
+    JSON.stringify(writes.troubles),
+    atMs,
+    decisions.length,
+  ]);
+}
+
+function* newRows({ decisions, postings, leaves, days, atMs }: PricingWrites): Generator<RowCopy> {
+  yield copyOf(DECISION_COLUMNS, decisions, decisionRow);
+  yield copyOf(POSTING_COLUMNS, postings, (p) => [
     p.postingId,
     p.debitAccount,
     p.creditAccount,
@@ -30,8 +44,9 @@ export async function writePrices(
     atMs,
     p.fareDay,
   ]);
-  await copyRows(client, LEAF_COLUMNS, leaves, ({ kind, ref, bytes }) => [kind, ref, bytes]);
-  await copyRows(client, DAY_COLUMNS, fresh, (d) => [
+  yield copyOf(LEAF_COLUMNS, leaves, ({ kind, ref, bytes }) => [kind, ref, bytes]);
+  const fresh = days.filter(({ isNew }) => isNew);
+  yield copyOf(DAY_COLUMNS, fresh, (d) => [
     d.accountId,
     d.fareDay,
     d.stateIn,
@@ -39,17 +54,6 @@ export async function writePrices(
     d.baseIn,
     d.baseOut,
     d.accountVersion,
-  ]);
-  await writeAccounts(client, locked, accounts);
-  const rest = changed.length + writes.emptied.length + writes.enqueue.length + writes.troubles.length;
-  if (rest + decisions.length === 0) return;
-  await client.query(WRITE, [
-    `[${changed.map(dayText).join(',')}]`,
-    JSON.stringify(writes.emptied),
-    JSON.stringify(writes.enqueue),
-    JSON.stringify(writes.troubles),
-    atMs,
-    decisions.length,
   ]);
 }
 
