@@ -142,7 +142,7 @@ export interface FareEngineLimits {
 
 export const DEFAULT_LIMITS: FareEngineLimits = {
   workers: 2,
-  inboxRowsMax: 1000,
+  inboxRowsMax: 2000,
   queueRowsMax: 500,
   commandRowsMax: 500,
   shiftRowsMax: 5000,

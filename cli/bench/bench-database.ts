@@ -9,12 +9,21 @@ import { migrate } from '#platform/migrate.ts';
 import { createPool } from '#platform/postgres.ts';
 import { MIGRATION_SETS } from '../city/open-database.ts';
 
-export interface BenchDatabase extends Pick<Database, 'url'> {
-  readonly adminUrl: string;
+/** One database of a benchmark's server. */
+export interface OneDatabase extends Pick<Database, 'url'> {
   /** A pool under a role, closed with the database. */
   pool(role: Parameters<Database['url']>[0], max?: number): pg.Pool;
+  /**
+   * Ends what the server still owes to what was done before (dead rows of this database, pages not yet on disk), so that what is
+   * measured next does not pay for it.
+   */
+  settle(): Promise<void>;
+}
+
+export interface BenchDatabase extends OneDatabase {
+  readonly adminUrl: string;
   /** A copy of the database as it was migrated, while nobody has connected to that; its pools are closed with this one. */
-  another(name: string): Promise<Pick<BenchDatabase, 'url' | 'pool'>>;
+  another(name: string): Promise<OneDatabase>;
   stop(): Promise<void>;
 }
 
@@ -30,12 +39,21 @@ export async function openBenchDatabase(
   mkdirSync(dataDir, { mode: 0o711 });
   const server = await startEmbeddedPostgres({ dataDir, log });
   const pools: pg.Pool[] = [];
-  const handles = ({ url }: Database): Pick<BenchDatabase, 'url' | 'pool'> => ({
+  const handles = ({ url }: Database, name: string): OneDatabase => ({
     url,
     pool(role, max = 1) {
       const pool = createPool({ url: url(role), applicationName: 'kvytok-bench', max, log });
       pools.push(pool);
       return pool;
+    },
+    async settle() {
+      const address = new URL(server.adminUrl);
+      address.pathname = name;
+      const admin = createPool({ url: address.href, applicationName: 'kvytok-bench', max: 1, log });
+      await admin
+        .query('VACUUM')
+        .then(() => admin.query('CHECKPOINT'))
+        .finally(() => admin.end());
     },
   });
   try {
@@ -45,16 +63,16 @@ export async function openBenchDatabase(
     const first = await bootstrap(FIRST);
     const sets = MIGRATION_SETS.filter((set) => schemas.includes(set.schema));
     await migrate({ url: first.migratorUrl, sets, log });
-    const another = async (name: string): Promise<Pick<BenchDatabase, 'url' | 'pool'>> => {
+    const another = async (name: string): Promise<OneDatabase> => {
       const admin = createPool({ url: adminUrl, applicationName: 'kvytok-bench', max: 1, log });
       await admin.query(`CREATE DATABASE ${name} TEMPLATE ${FIRST}`).finally(() => admin.end());
-      return handles(await bootstrap(name));
+      return handles(await bootstrap(name), name);
     };
     const stop = async (): Promise<void> => {
       await Promise.all(pools.map((pool) => pool.end()));
       await server.stop();
     };
-    return { ...handles(first), adminUrl, another, stop };
+    return { ...handles(first, FIRST), adminUrl, another, stop };
   } catch (error) {
     await server.stop();
     throw error;

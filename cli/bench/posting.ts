@@ -12,6 +12,7 @@ import type pg from 'pg';
 import { loadCity } from '#platform/city-data.ts';
 import { createLogger } from '#platform/logger.ts';
 import { createPool } from '#platform/postgres.ts';
+import { DEFAULT_LIMITS } from '../../fare-engine/config.ts';
 import { startFareEngine } from '../../fare-engine/main.ts';
 import { reconcile } from '../../fare-engine/reconcile.ts';
 import { simulateOfficers } from '../city/simulated-officers.ts';
@@ -32,7 +33,7 @@ postings, account-days, audit leaves, commit.
   --taps N           taps in the inbox (default 200000; the first second goes into compiling)
   --alone N          taps that are posted alone (default 60000, at most as many as taps; they are held in memory)
   --workers N        pricing workers (default 2)
-  --rows N           inbox rows in one transaction (default 1000)
+  --rows N           inbox rows in one transaction (default ${DEFAULT_LIMITS.inboxRowsMax}, as the engine takes)
   --pgbench SECONDS  how long the peer runs (default 10; 0 leaves it out)
 `;
 
@@ -56,7 +57,11 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
   const taps = wholeOption('taps', values.taps, { default: 200_000, min: 100, max: 5_000_000 });
   const alone = wholeOption('alone', values.alone, { default: Math.min(60_000, taps), min: 100, max: taps });
   const workers = wholeOption('workers', values.workers, { default: 2, min: 1, max: 32 });
-  const rows = wholeOption('rows', values.rows, { default: 1000, min: 1, max: 20_000 });
+  const rows = wholeOption('rows', values.rows, {
+    default: DEFAULT_LIMITS.inboxRowsMax,
+    min: 1,
+    max: 20_000,
+  });
   const seconds = wholeOption('pgbench', values.pgbench, { default: 10, min: 0, max: 600 });
   const database = await openBenchDatabase(context.folder, ['fare']);
   try {
@@ -64,11 +69,13 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
     const written = await postedAlone(database, alone, size, context);
     context.progress(`filling the inbox with ${taps} taps`);
     await fillInbox(database.pool('ingest_runtime'), loadOf(taps));
+    await database.settle();
     context.progress('pricing and posting');
     const auditor = database.pool('auditor_runtime');
     const took = await postAll(database.url('fare_runtime'), auditor, { taps, ...size }, context);
     const books = await reconcile(auditor);
     context.progress('pgbench TPC-B on the same server');
+    await database.settle();
     const { adminUrl } = database;
     const { signal, io } = context;
     const peer = seconds === 0 ? undefined : await runPgbench({ adminUrl, seconds, signal, env: io.env });
@@ -101,6 +108,7 @@ async function postedAlone(
   const [recorded, written] = [await database.another('recorded'), await database.another('written')];
   for (const one of [recorded, written]) await fillInbox(one.pool('ingest_runtime'), loadOf(taps));
   const chunks = await recordPosting(recorded.url('fare_runtime'), size, START_MS);
+  await written.settle();
   progress('posting them alone');
   const tookS = await postAlone(written.url('fare_runtime'), chunks, size);
   const [first, second] = [recorded.pool('auditor_runtime'), written.pool('auditor_runtime')];
