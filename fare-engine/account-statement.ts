@@ -3,12 +3,14 @@
  * then (trial-balance.ts), so statements of neighbouring times neither overlap nor leave out what committed late.
  */
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
-import { KNOWN, KNOWN_LATER, type KnownState, knownAt, knownValues } from './trial-balance.ts';
+import { findKnown, KNOWN, KNOWN_LATER, type KnownState, knownAt, knownValues } from './trial-balance.ts';
 
 export interface StatementRequest {
   readonly account: string;
-  /** Absent = from the first posting on. */
+  /** Absent = as `beginOf` says, else from the first posting on. */
   readonly fromMs?: number;
+  /** Where to begin where nobody says: of the instant at which it ends. */
+  readonly beginOf?: (untilMs: number) => number;
   /** Absent = until now. */
   readonly untilMs?: number;
   /** Most rows that are shown; sums are of all. */
@@ -34,6 +36,8 @@ export interface AccountStatement {
   readonly account: string;
   readonly from: KnownState | null;
   readonly until: KnownState | null;
+  /** The instant that `beginOf` gave; `null` = it was not asked, or nothing was known by then. */
+  readonly sinceMs: number | null;
   /** Debits less credits by currency. */
   readonly opening: Readonly<Record<string, bigint>>;
   readonly closing: Readonly<Record<string, bigint>>;
@@ -48,13 +52,29 @@ export interface AccountStatement {
  */
 export function accountStatement(pool: ReaderPool, request: StatementRequest): Promise<AccountStatement> {
   return onOneSnapshot(pool, async (client) => {
-    const from = request.fromMs === undefined ? null : await knownAt(client, request.fromMs);
     const until = request.untilMs === undefined ? null : await knownAt(client, request.untilMs);
+    const sinceMs = request.fromMs === undefined ? await beginning(client, request) : null;
+    const from =
+      request.fromMs === undefined
+        ? sinceMs === null
+          ? null
+          : await findKnown(client, sinceMs)
+        : await knownAt(client, request.fromMs);
     const opening = from === null ? {} : await balancesOf(client, request.account, from);
     const closing = await balancesOf(client, request.account, until);
     const { rows, count } = await rowsBetween(client, request, { from, until }, opening);
-    return { account: request.account, from, until, opening, closing, rows, count };
+    return {
+      ...{ account: request.account, from, until, opening, closing, rows, count },
+      sinceMs: from === null ? null : sinceMs,
+    };
   });
+}
+
+/** Where nobody says: now is when the log was last signed, by the clock of the city. */
+async function beginning(client: Queryable, { beginOf, untilMs }: StatementRequest): Promise<number | null> {
+  if (beginOf === undefined) return null;
+  const endMs = untilMs ?? (await findKnown(client, Number.MAX_SAFE_INTEGER))?.signedAtMs;
+  return endMs === undefined ? null : beginOf(endMs);
 }
 
 /** From what is kept of now, less what became known later. */

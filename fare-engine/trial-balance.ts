@@ -75,6 +75,18 @@ export function trialBalance(pool: ReaderPool, request: TrialBalanceRequest = {}
  * @throws OperatorError LEDGER_NOT_SEALED: the log had signed nothing by then.
  */
 export async function knownAt(client: Queryable, atMs: number): Promise<KnownState> {
+  const state = await findKnown(client, atMs);
+  if (state !== null) return state;
+  throw new OperatorError({
+    code: 'LEDGER_NOT_SEALED',
+    happened: `The audit log had signed nothing by ${new Date(atMs).toISOString()}, so nobody can say what was known then.`,
+    kept: 'Nothing was changed.',
+    todo: 'Ask for a later instant, or without one for the state of now.',
+  });
+}
+
+/** The same; `null` = the log had signed nothing by then. */
+export async function findKnown(client: Queryable, atMs: number): Promise<KnownState | null> {
   const [row] = await rowsOf<KnownState>(
     client,
     // OFFSET 0: the least of those that are later, not the first that is later among all in the order of their size.
@@ -88,13 +100,7 @@ export async function knownAt(client: Queryable, atMs: number): Promise<KnownSta
      ORDER BY c.size DESC, c.signed_at_ms DESC LIMIT 1`,
     [atMs],
   );
-  if (row !== undefined) return row;
-  throw new OperatorError({
-    code: 'LEDGER_NOT_SEALED',
-    happened: `The audit log had signed nothing by ${new Date(atMs).toISOString()}, so nobody can say what was known then.`,
-    kept: 'Nothing was changed.',
-    todo: 'Ask for a later instant, or without one for the state of now.',
-  });
+  return row ?? null;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { formatMoney } from '#contracts/money.ts';
 import { loadCity } from '#platform/city-data.ts';
+import { getZone } from '#pricing/local-time.ts';
 import { type AccountStatement, accountStatement } from '../../fare-engine/account-statement.ts';
 import { ACCOUNT_KINDS } from '../../fare-engine/ledger/chart-of-accounts.ts';
 import {
@@ -15,12 +16,13 @@ import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { instantOf } from '../instants.ts';
 
 export const usage = `Usage: kvytok ledger trial-balance [--at INSTANT] [--by account|kind] [--against-log] [--json]
-       kvytok ledger account NAME [--from INSTANT] [--to INSTANT] [--rows N] [--json]
+       kvytok ledger account NAME [--from INSTANT | --all] [--to INSTANT] [--rows N] [--json]
        kvytok ledger chart [--json]
 
 trial-balance  debits and credits of every account; what stands for fare days that are still open is pending, the rest
                is final. Exit code 1 when debits and credits differ in a currency, or an account has no kind.
-account        what was posted to one account, with the running balance
+account        what was posted to one account, with the running balance; without --from since the month before began, with
+               --all since its first posting, which reads all that was ever posted
 chart          the kinds of accounts, their usual side, and what they mean
 
 --at, --from, --to  what was known at an instant: the last state that the audit log had signed by then. The answer about
@@ -37,6 +39,7 @@ const OPTIONS = {
   from: { type: 'string' },
   to: { type: 'string' },
   rows: { type: 'string' },
+  all: { type: 'boolean' },
   json: { type: 'boolean' },
   data: { type: 'string' },
 } as const;
@@ -110,6 +113,8 @@ async function account(name: string, values: Values, io: CommandIo): Promise<num
   const rowsMax = Number(values.rows ?? 1000);
   if (!Number.isInteger(rowsMax) || rowsMax < 1 || rowsMax > ROWS_MAX)
     throw new UsageError(`--rows takes 1 to ${ROWS_MAX}`);
+  if (values.all === true && values.from !== undefined)
+    throw new UsageError('--from INSTANT or --all, one of them');
   const { pool, cityDir } = openAuditDatabase(values.data, io);
   try {
     const instant = (text: string | undefined, option: string) =>
@@ -120,6 +125,7 @@ async function account(name: string, values: Values, io: CommandIo): Promise<num
       account: name,
       rowsMax,
       ...(fromMs === undefined ? {} : { fromMs }),
+      ...(values.all === true ? {} : { beginOf: (endMs) => monthBefore(endMs, cityDir) }),
       ...(untilMs === undefined ? {} : { untilMs }),
     });
     io.stdout.write(values.json === true ? toJson(found) : statementText(found));
@@ -129,9 +135,17 @@ async function account(name: string, values: Values, io: CommandIo): Promise<num
   }
 }
 
+/** The first instant of the month before the one in which an instant lies, in the city's time where that is known. */
+function monthBefore(endMs: number, cityDir: string | null): number {
+  const zone = getZone(cityDir === null ? 'UTC' : zoneOf(cityDir));
+  const wall = new Date(zone.wallMs(endMs));
+  return zone.instantMs(Date.UTC(wall.getUTCFullYear(), wall.getUTCMonth() - 1));
+}
+
 function statementText({
   account: name,
   from,
+  sinceMs,
   until,
   opening,
   closing,
@@ -151,7 +165,11 @@ function statementText({
   const more =
     count > rows.length ? `… ${count - rows.length} more: narrow --from and --to, or give --rows\n` : '';
   const start = from === null ? 'From the first posting' : knownText(from);
-  return `${name}\n${start}: ${sums(opening)}\n${lines.join('')}${more}${knownText(until)}: ${sums(closing)}\n`;
+  const since =
+    sinceMs === null
+      ? ''
+      : `Since the month before began, ${new Date(sinceMs).toISOString()}: --from says another instant, --all shows all that was ever posted\n`;
+  return `${name}\n${since}${start}: ${sums(opening)}\n${lines.join('')}${more}${knownText(until)}: ${sums(closing)}\n`;
 }
 
 function money(amountMinor: bigint, currency: string): string {

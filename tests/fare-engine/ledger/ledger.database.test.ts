@@ -233,6 +233,33 @@ test('the command shows balances and accounts, as of an instant too', async () =
   await expect(kvytok('trial-balance', '--by', 'carrier')).rejects.toThrow('--by takes');
 });
 
+test('an account is shown since the month before, which is said; all of it where that is asked for', async () => {
+  const env = {
+    KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
+    KVYTOK_CITY_DIR: 'cities/ternopil',
+  };
+  const kiosk = (...args: string[]) =>
+    runCommand(ledgerCommand, ['account', 'till:kiosk-7', ...args], '', process.cwd(), env);
+  // November: all of it lies in the month before, or in this one.
+  engine.clock.advance(30 * DAY_MS);
+  await seal();
+  expect((await kiosk()).stdout).toBe((await kiosk('--all')).stdout);
+  engine.clock.advance(31 * DAY_MS);
+  await command(engine, 'credit-wallet', credit('in-december', '5'));
+  await seal();
+  const { stdout } = await kiosk();
+  expect(stdout).toMatch(/^Since the month before began, 2025-10-31T22:00:00.000Z: --from/m);
+  expect(stdout).toMatch(/^As known by state \d+ /m);
+  expect(stdout).toContain('credit:in-december');
+  expect(stdout).not.toContain('credit:slow');
+  const all = (await kiosk('--all')).stdout;
+  expect(all).toMatch(/^From the first posting: 0\n[\s\S]*credit:slow[\s\S]*credit:in-december/m);
+  const last = (text: string) => text.trimEnd().split('\n').at(-1);
+  expect(last(stdout)).toBe(last(all));
+  expect((await kiosk('--from', '2025-12-01T00:00')).stdout).not.toContain('Since the month before');
+  await expect(kiosk('--from', '2025-12-01T00:00', '--all')).rejects.toThrow('one of them');
+});
+
 test('a posting that no leaf witnesses, and an account of no kind, are problems of the balance', async () => {
   await engine.pool.query(
     `INSERT INTO fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, source, posted_at_ms)
