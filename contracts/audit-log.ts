@@ -114,7 +114,7 @@ export function decodeBundle(bytes: Buffer): {
 
 /** An entry's proof that somebody can check alone: index, path, and the signed checkpoint. */
 export interface LogProof {
-  /** The entry itself travels as extra data; it is proven by its hash only. */
+  /** The entry itself travels as extra data; it is proven by its hash only. Empty = the proof came without. */
   readonly extra: Buffer;
   readonly index: number;
   readonly path: readonly Buffer[];
@@ -127,15 +127,18 @@ const PROOF_HEAD = 'c2sp.org/tlog-proof@v1';
 const PATH_MAX = 63;
 
 export function formatProof({ extra, index, path, note }: LogProof): string {
-  const lines = [PROOF_HEAD, `extra ${extra.toString('base64')}`, `index ${index}`];
+  const carried = extra.byteLength > 0 ? [`extra ${extra.toString('base64')}`] : [];
+  const lines = [PROOF_HEAD, ...carried, `index ${index}`];
   return `${[...lines, ...path.map((hash) => hash.toString('base64'))].join('\n')}\n\n${note}`;
 }
 
 export function parseProof(text: string): Parsed<LogProof> {
   const cut = text.indexOf('\n\n');
-  const [head, extraLine = '', indexLine = '', ...rest] = text.slice(0, Math.max(cut, 0)).split('\n');
+  const [head, ...lines] = text.slice(0, Math.max(cut, 0)).split('\n');
   if (head !== PROOF_HEAD) return refuse(`not a proof: the first line is not ${PROOF_HEAD}`);
-  const extra = extraLine.startsWith('extra ') ? decodeBase64(extraLine.slice(6)) : null;
+  const carried = lines[0]?.startsWith('extra ') ? lines.shift() : undefined;
+  const extra = carried === undefined ? Buffer.alloc(0) : decodeBase64(carried.slice(6));
+  const [indexLine = '', ...rest] = lines;
   const index = indexLine.startsWith('index ') ? parseDecimal(indexLine.slice(6)) : null;
   if (extra === null || index === null) return refuse('the lines extra and index are not as they should be');
   const path = rest.map(decodeBase64);

@@ -91,7 +91,7 @@ export function parseNote(note: string): Parsed<Note> {
   if (lines.length > NOTE_SIGNATURES_MAX) return refuse(`more than ${NOTE_SIGNATURES_MAX} signatures`);
   const signatures: NoteSignature[] = [];
   for (const line of lines) {
-    const [, name = '', encoded = ''] = /^— (\S+) (\S+)$/u.exec(line) ?? [];
+    const [, name = '', encoded = ''] = /^— ([^ ]+) ([^ ]+)$/u.exec(line) ?? [];
     const bytes = decodeBase64(encoded);
     if (!isKeyName(name) || bytes === null || bytes.byteLength < 5)
       return refuse('a malformed signature line');
@@ -156,7 +156,7 @@ function signatureLine(name: string, keyId: string, signature: Uint8Array): stri
 
 /** Whether a key may bear this name. Names stand in lines and in keys: no space of any kind, no plus. */
 export function isKeyName(name: string): boolean {
-  return name.length > 0 && name.length <= 255 && !/[\s+\p{Zs}]/u.test(name);
+  return name.length > 0 && name.length <= 255 && !/[+\p{White_Space}]/u.test(name);
 }
 
 function keyIdOf(name: string, type: number, raw: Uint8Array): string {

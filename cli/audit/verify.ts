@@ -200,6 +200,13 @@ function verifyProof(path: string, keyTexts: readonly string[], quorum: Quorum, 
   const seen = witnessesOf(head, []);
   demandQuorum(seen, quorum);
   const { index, extra, path: hashes } = proof.value;
+  if (extra.byteLength === 0)
+    throw new OperatorError({
+      code: 'AUDIT_PROOF_INVALID',
+      happened: `${path} has no line extra: what is proven does not stand in it.`,
+      kept: 'Nothing was changed.',
+      todo: 'Ask for a proof that carries its entry (kvytok audit prove).',
+    });
   if (!provesInclusion(leafHash(extra), { index, size: head.size, root: head.root }, hashes))
     throw new OperatorError({
       code: 'AUDIT_PROOF_INVALID',

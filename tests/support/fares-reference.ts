@@ -27,6 +27,8 @@ interface Choice {
   readonly group: string;
   readonly currency: string;
   readonly amount: bigint;
+  /** Of the proposed column transfer_only: the rule is there for transfers only. */
+  readonly onlyAfter: boolean;
 }
 
 /** Lowest total of each currency in which the whole journey can be paid. None = no fare; several = nobody can say. */
@@ -42,6 +44,7 @@ export function referenceTotals(
     matchingRules(feed, leg).flatMap((rule) =>
       sold(rule['fare_product_id'] as string).map((row) => ({
         group: rule['leg_group_id'] ?? '',
+        onlyAfter: rule['transfer_only'] === '1',
         ...priceOf(row),
       })),
     ),
@@ -153,8 +156,11 @@ function matchingRules(feed: FeedRows, leg: FareLeg): Row[] {
       within(feed, rule['to_timeframe_group_id'] ?? '', leg.to, leg.arrivalMs),
   );
   const priority = (rule: Row) => Number(rule['rule_priority'] || 0);
+  // Where no transfer leads to the leg, a rule for transfers only is not there: it stands before no other rule.
+  const rivals = (rule: Row) =>
+    found.filter((other) => rule['transfer_only'] === '1' || other['transfer_only'] !== '1');
   return prioritised
-    ? found.filter((rule) => found.every((other) => priority(other) <= priority(rule)))
+    ? found.filter((rule) => rivals(rule).every((other) => priority(other) <= priority(rule)))
     : found;
 }
 
@@ -240,6 +246,7 @@ function everyTransfer(
   sold: (product: string) => Row[],
 ): { currencies: string[]; total: bigint }[] {
   const first = choice[0] as Choice;
+  if (first.onlyAfter) return [];
   let ways: Priced[] = [
     { settled: 0n, running: first.amount, used: [], currencies: new Set([first.currency]) },
   ];
@@ -259,6 +266,7 @@ function onwards(
   const to = choice[i] as Choice;
   const applying = transferRules(feed, legs, choice, i, way, sold);
   const currencies = new Set([...way.currencies, to.currency]);
+  if (applying.length === 0 && to.onlyAfter) return [];
   if (applying.length === 0)
     return [{ settled: way.settled + way.running, running: to.amount, used: [], currencies }];
   return applying.flatMap((rule) => {

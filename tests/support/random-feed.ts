@@ -61,6 +61,7 @@ const legRule = fc.record({
   to_timeframe_group_id: often('', 't1', 't2'),
   fare_product_id: fc.constantFrom('p1', 'p2', 'p3', 'p4'),
   rule_priority: maybe('0', '1', '2'),
+  transfer_only: fc.constantFrom('', '0', '1'),
 });
 
 const transferRule = fc
@@ -148,13 +149,18 @@ export const randomFeed: fc.Arbitrary<FeedRows> = fc
     }),
     rules: fc.array(legRule, { minLength: 2, maxLength: 8 }),
     priority: fc.boolean(),
+    draft: often('', 'transfer_only'),
     joins: fc.option(fc.array(joinRule, { maxLength: 2 }), { freq: 1, nil: [] as Join[] }),
     transfers: fc.array(transferRule, { maxLength: 7 }),
   })
   .map((r) => {
     const routes = r.routes.map((network, i) => ({ route_id: `r${i + 1}`, network }));
     const rules = r.rules.map(
-      ({ rule_priority, ...row }): Row => (r.priority ? { ...row, rule_priority } : row),
+      ({ rule_priority, transfer_only, ...row }): Row => ({
+        ...row,
+        ...(r.priority && { rule_priority }),
+        ...(r.draft !== '' && { transfer_only }),
+      }),
     );
     const feed: Record<string, readonly Row[]> = {
       'agency.txt': [{ agency_name: 'A', agency_timezone: 'Europe/Kyiv' }],

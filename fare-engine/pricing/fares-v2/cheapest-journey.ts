@@ -62,7 +62,7 @@ export function priceJourney(
     else if (i === 0) common = currency;
     options.push(sold);
   }
-  const asked = { list, transfers, legs, options, foreign: new Set<string>() };
+  const asked = { list, transfers, legs, options, foreign: new Set<string>(), reached: { leg: 0 } };
   // Nearly every feed has one currency.
   const journey = common ? cheapestIn({ ...asked, currency: common }) : undefined;
   return journey ? { ok: true, journey } : inSeveral(asked);
@@ -81,9 +81,10 @@ function inSeveral(asked: Omit<Asked, 'currency'>): JourneyPrice {
   for (const other of asked.foreign) currencies.add(other);
   // Two currencies cannot be compared, so neither is "the" fare.
   const [only, second] = priced;
-  return only && !second
-    ? { ok: true, journey: only }
-    : { ok: false, why: { reason: 'mixed-currencies', currencies: [...currencies].sort(compareText) } };
+  if (only && !second) return { ok: true, journey: only };
+  // One currency, and no way: the leg has rules for transfers only, and no transfer leads into it.
+  if (currencies.size === 1) return { ok: false, why: { reason: 'no-leg-rule', leg: asked.reached.leg } };
+  return { ok: false, why: { reason: 'mixed-currencies', currencies: [...currencies].sort(compareText) } };
 }
 
 /** A price of the first legs, with what the next transfer must know. */
@@ -108,6 +109,8 @@ interface Asked {
   readonly currency: string;
   /** Currencies of transfers that would have to be paid in another one: gathered for the answer. */
   readonly foreign: Set<string>;
+  /** The last leg for which a way to pay was looked for. */
+  readonly reached: { leg: number };
 }
 
 const NO_OPTIONS: readonly LegOption[] = [];
@@ -117,10 +120,12 @@ function cheapestIn(asked: Asked): PaidJourney | undefined {
   let partials: Partial[] = [];
   for (let i = 0; i < legs.length; i++) {
     const best: Partial[] = [];
+    asked.reached.leg = i;
     for (const option of options[i]?.in.get(currency) ?? NO_OPTIONS) {
-      if (i === 0) best.push(separate(asked, i, null, option));
-      else for (const before of partials) extend(asked, i, before, option, best);
+      if (i > 0) for (const before of partials) extend(asked, i, before, option, best);
+      else if (!option.rule.transferOnly) best.push(separate(asked, i, null, option));
     }
+    if (best.length === 0) return undefined;
     partials = best;
   }
   let cheapest: Partial | undefined;
@@ -183,7 +188,7 @@ function extend(asked: Asked, i: number, before: Partial, option: LegOption, bes
         ({ productId }) => productId === '' || list.sold(productId).length > 0,
       );
   if (applying.length === 0) {
-    keep(best, separate(asked, i, before, option));
+    if (!option.rule.transferOnly) keep(best, separate(asked, i, before, option));
     return;
   }
   const runStart = transfers.inRun(before.groupId, groupId) ? first : i;

@@ -32,6 +32,8 @@ export interface LegRule {
   readonly toTimeframeGroupId: string;
   readonly productId: string;
   readonly priority: number;
+  /** Proposed column `transfer_only`: prices a leg only where a transfer rule leads into it. */
+  readonly transferOnly?: true;
   readonly act: string | null;
   readonly article: string | null;
   readonly line: number;

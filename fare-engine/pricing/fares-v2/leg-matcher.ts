@@ -141,6 +141,8 @@ function inTimeframes(feed: FareFeed, rule: LegRule, leg: FareLeg): boolean {
 
 function highestPriority(feed: FareFeed, rules: readonly LegRule[]): readonly LegRule[] {
   if (!feed.hasRulePriority || rules.length < 2) return rules;
-  const top = Math.max(...rules.map((r) => r.priority));
-  return rules.filter((r) => r.priority === top);
+  const top = (of: readonly LegRule[]) => Math.max(...of.map((r) => r.priority));
+  const [all, alone] = [top(rules), top(rules.filter((r) => !r.transferOnly))];
+  // A rule for transfers only is not there for a leg without one, so it takes nothing from the others.
+  return rules.filter((r) => r.priority === (r.transferOnly ? all : alone));
 }

@@ -32,7 +32,7 @@ export interface LegOption {
   readonly product: ProductRow;
 }
 
-/** Ways to pay a leg: the cheapest of each leg group, for transfers depend on nothing else of the rule. */
+/** Ways to pay a leg: the cheapest of each leg group, and of those for transfers only; nothing else of a rule decides on transfers. */
 export interface LegOptions {
   /** In which a way is; empty = not sold. Nearly always one. */
   readonly currencies: readonly string[];
@@ -73,12 +73,15 @@ function makeOptions(rules: readonly LegRule[], sold: PriceList['sold']): LegOpt
     for (const product of sold(rule.productId)) {
       const byGroup = byCurrency.get(product.currency) ?? new Map<string, LegOption>();
       byCurrency.set(product.currency, byGroup);
-      const cheapest = byGroup.get(rule.legGroupId);
+      const key = `${rule.legGroupId}\u0000${rule.transferOnly === true}`;
+      const cheapest = byGroup.get(key);
       if (!cheapest || product.amountMinor < cheapest.product.amountMinor)
-        byGroup.set(rule.legGroupId, { rule, product });
+        byGroup.set(key, { rule, product });
     }
   }
-  const byName = (a: LegOption, b: LegOption) => compareText(a.rule.legGroupId, b.rule.legGroupId);
+  const byName = (a: LegOption, b: LegOption) =>
+    compareText(a.rule.legGroupId, b.rule.legGroupId) ||
+    Number(a.rule.transferOnly ?? false) - Number(b.rule.transferOnly ?? false);
   const ways = [...byCurrency].map(
     ([currency, byGroup]) => [currency, [...byGroup.values()].sort(byName)] as const,
   );

@@ -109,14 +109,19 @@ function readProduct(row: RowReader): ProductRow | undefined {
   };
 }
 
-/** Columns of proposals that would narrow a rule; the standard does not have them, so they are not read. */
-const DRAFT_COLUMNS = [
-  'contains_exactly_area_set_id',
-  'contains_area_id',
-  'min_distance',
-  'max_distance',
-  'transfer_only',
-];
+/** Columns of proposals that narrow a rule; the standard does not have them. What a journey does not tell is not read. */
+const NOT_READ = ['and is not read', 'Prices may be lower than meant; use what the standard has.'] as const;
+const DRAFT_COLUMNS: Readonly<Record<string, readonly [happens: string, howToMend: string]>> = {
+  contains_exactly_area_set_id: NOT_READ,
+  contains_area_id: NOT_READ,
+  min_distance: NOT_READ,
+  max_distance: NOT_READ,
+  // Boston's feed has it: without it every free transfer of such a feed is a free ride.
+  transfer_only: [
+    'and is followed',
+    'Others may not follow it: a rule with 1 prices no leg without a transfer.',
+  ],
+};
 
 /** fare_leg_rules.txt */
 export function readLegRules(
@@ -124,16 +129,17 @@ export function readLegRules(
   problems: FileProblem[],
 ): { rules: LegRule[]; hasPriority: boolean } {
   const table = openTable(files, 'fare_leg_rules.txt', ['fare_product_id'], problems);
-  for (const column of DRAFT_COLUMNS.filter((name) => table?.columns.has(name)))
-    problems.push({
-      code: 'TARIFF_VALUE_IGNORED',
-      file: 'fare_leg_rules.txt',
-      line: 1,
-      column: 1,
-      severity: 'warning',
-      message: `column ${column} is a proposal and is not read`,
-      howToMend: 'Prices may be lower than meant; use what the standard has.',
-    });
+  for (const [column, [happens, howToMend]] of Object.entries(DRAFT_COLUMNS))
+    if (table?.columns.has(column))
+      problems.push({
+        code: 'TARIFF_VALUE_IGNORED',
+        file: 'fare_leg_rules.txt',
+        line: 1,
+        column: 1,
+        severity: 'warning',
+        message: `column ${column} is a proposal ${happens}`,
+        howToMend,
+      });
   const seen = new Set<string>();
   const seenKeys = new Set<string>();
   const rules = table?.map((row): LegRule => {
@@ -155,6 +161,7 @@ export function readLegRules(
       legGroupId: row.text('leg_group_id'),
       ...fields,
       priority,
+      ...(row.choice('transfer_only', ['0', '1'], '0') === '1' ? { transferOnly: true } : {}),
       ...actOf(row),
       line: row.line,
     };

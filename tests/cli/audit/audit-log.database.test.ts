@@ -206,6 +206,7 @@ test('the proof of one tap is checked with a key alone', async () => {
   for (const forged of [
     proof.replace(extra, Buffer.from(cheaper).toString('base64')),
     proof.replace(/^index (\d+)$/m, (_, i) => `index ${Number(i) + 1}`),
+    proof.replace(/^extra .+\n/m, ''),
   ]) {
     writeFileSync(join(folder, 'forged.tlog-proof'), forged);
     expect(await refused(audit('verify', '--proof', 'forged.tlog-proof', '--key', KEY))).toBe(

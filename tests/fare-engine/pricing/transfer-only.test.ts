@@ -1,0 +1,97 @@
+/**
+ * The proposed column `transfer_only` (mbta/gtfs-documentation, `reference/gtfs.md`, commit 06b68f84): a rule with 1 prices a
+ * leg only where a transfer rule leads into it. Boston's feed has it, and its free transfers would be free rides without it.
+ */
+import { describe, expect, it } from 'vitest';
+import { readTariffPackage } from '#pricing/tariff-package.ts';
+import { ask, feedProblems, filesOf, type Leg, leg, pricerOf, totals } from '../../support/fare-feed.ts';
+import { PACKAGE } from '../../support/tariff.ts';
+
+const PRODUCTS = {
+  'fare_products.txt': `
+fare_product_id,amount,currency
+boarding,2.40,USD
+express,5.00,USD
+free,0.00,USD
+up,0.70,USD
+`,
+};
+const HEAD = 'leg_group_id,network_id,fare_product_id,transfer_only';
+const priced = (legs: Leg[], rules: string[], transfers: string[] = [], head = HEAD) =>
+  totals(feedOf(rules, transfers, head), legs);
+
+function feedOf(rules: string[], transfers: string[], head = HEAD) {
+  return pricerOf(PRODUCTS, {
+    'fare_leg_rules.txt': `${head}\n${rules.join('\n')}\n`,
+    'fare_transfer_rules.txt': `from_leg_group_id,to_leg_group_id,transfer_count,fare_transfer_type,fare_product_id\n${transfers.join('\n')}\n`,
+  });
+}
+
+const tram = leg('tram1', 'a', 'b', '08:00', '08:20');
+const bus = leg('bus1', 'b', 'c', '08:30', '08:50');
+
+describe('a rule for transfers only', () => {
+  const BOTH = ['bus,bus,boarding,', 'bus_after,bus,free,1', 'tram,tram,boarding,0'];
+  const AFTER = ['tram,bus_after,,0,', 'bus,tram,,0,up'];
+
+  it('is no price of boarding', () => {
+    expect(priced([bus], BOTH, AFTER)).toEqual({ '': '240' });
+    expect(priced([bus], ['bus_after,bus,free,1'])).toEqual({ '': null });
+  });
+
+  it('is the price of a leg that a transfer rule leads into', () => {
+    // The type of the rule says what is paid: 0 is the transfer alone.
+    expect(priced([tram, bus], BOTH, AFTER)).toEqual({ '': '240' });
+    expect(priced([tram, bus], BOTH, ['tram,bus_after,,1,up'])).toEqual({ '': '310' });
+  });
+
+  it('is none without that transfer rule: the leg costs as if boarded', () => {
+    expect(priced([tram, bus], BOTH, [])).toEqual({ '': '480' });
+    expect(priced([tram, bus], ['tram,tram,boarding,', 'bus_after,bus,free,1'])).toEqual({ '': null });
+  });
+
+  it('does not carry into a leg further on', () => {
+    const last = leg('bus2', 'c', 'd', '09:00', '09:10');
+    expect(priced([tram, bus, last], BOTH, ['tram,bus_after,,0,'])).toEqual({ '': '480' });
+  });
+
+  it('stands before no other rule where no transfer leads, whatever its priority', () => {
+    const head = `${HEAD},rule_priority`;
+    const rules = [
+      'bus,bus,boarding,,1',
+      'bus_after,bus,free,1,9',
+      'tram,tram,boarding,,',
+      'bus,bus,express,0,0',
+    ];
+    expect(priced([bus], rules, AFTER, head)).toEqual({ '': '240' });
+    expect(priced([tram, bus], rules, AFTER, head)).toEqual({ '': '240' });
+    const low = ['bus,bus,boarding,,9', 'bus_after,bus,free,1,1', 'tram,tram,boarding,,'];
+    expect(priced([tram, bus], low, AFTER, head)).toEqual({ '': '480' });
+  });
+
+  it('is named where a leg has no other', () => {
+    const { totals: none, explanation } = ask(feedOf(['tram,tram,boarding,', 'bus_after,bus,free,1'], []), [
+      tram,
+      bus,
+    ]);
+    expect({ ...none }).toEqual({ '': null });
+    expect(explanation).toMatchObject([{ step: 'no-leg-rule', legs: [1] }]);
+  });
+});
+
+it('the column is named in a warning, and is 0, 1 or empty', () => {
+  const told = (cell: string) =>
+    feedProblems(PRODUCTS, { 'fare_leg_rules.txt': `${HEAD}\n,bus,boarding,${cell}\n` }).map(
+      ({ file, line, severity }) => `${file}:${line} ${severity}`,
+    );
+  for (const cell of ['', '0', '1']) expect(told(cell)).toEqual(['fare_leg_rules.txt:1 warning']);
+  expect(told('2')).toEqual(['fare_leg_rules.txt:1 warning', 'fare_leg_rules.txt:2 error']);
+});
+
+it('a city that charges taps has no such column', () => {
+  const rules = (PACKAGE['fare_leg_rules.txt'] as string)
+    .replace('act,', 'transfer_only,act,')
+    .replaceAll('order-1', '0,order-1');
+  const { problems } = readTariffPackage(filesOf({ ...PACKAGE, 'fare_leg_rules.txt': rules }));
+  expect(problems).toMatchObject([{ code: 'TARIFF_VALUE_IGNORED', line: 1, severity: 'error' }]);
+});
