@@ -17,6 +17,7 @@ import {
   verifyLog,
 } from '../../fare-engine/audit/verify-log.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { extraFiles, extraFilesText } from './extra-files.ts';
 import { folderSource } from './log-source.ts';
 import { exportedKeys, mustOpen, readKeys } from './note-keys.ts';
 import { progressBar } from './progress-bar.ts';
@@ -72,6 +73,8 @@ async function verifyExport(
   demandQuorum(seen, quorum);
   const kinds = await walkLog(source.tile, { dir, head, kept }, io);
   if (kinds === null) return EXIT.failed;
+  const extra = await extraFiles(dir, head.size);
+  io.stderr.write(extraFilesText(dir, extra));
   const found = {
     origin: head.origin,
     size: head.size,
@@ -80,6 +83,7 @@ async function verifyExport(
     earlier: kept.map(({ size }) => size),
     witnesses: seen,
     keys: values.key === undefined ? 'from the export itself' : 'given',
+    ...(extra.count === 0 ? {} : { notLookedAt: { files: extra.count, named: extra.named } }),
   };
   io.stdout.write(`${JSON.stringify(found)}\n`);
   return EXIT.ok;

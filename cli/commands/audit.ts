@@ -40,7 +40,7 @@ export      writes the facts of fare days as a bundle that \`kvytok price --fact
 verify      checks an exported log without any database, from its first entry to its signed root, and names the first leaf
             that does not fit. A --checkpoint that somebody kept must lie on the way; --need K of the --witness keys must
             have countersigned (default: all). Without --key the export's own key is used, which proves nothing about
-            who made it. With --proof the proof of one entry.
+            who made it. What else lies in the folder is named. With --proof the proof of one entry.
 prove       takes the decision that stands for a tap, the last word on an entitlement or a pass (granted, sold, brought over
             by an import, revoked) or a leaf by its number out of an export, with its proof.
 witness     for somebody outside the city: proves that the log begins with what was seen last (--state), remembers the

@@ -95,6 +95,33 @@ it('writes no proof that would not hold', async () => {
     await expect(prove(dir, '--leaf', '2'), dir).rejects.toMatchObject({ code: 'AUDIT_PROOF_IMPOSSIBLE' });
 });
 
+it('what lies beside the log is named, whatever it is called, and is no fault', async () => {
+  const verify = (dir: string) => runCommand(audit, ['verify', '--export', dir], '', root);
+  const whole = await verify('whole');
+  expect(whole.code).toBe(0);
+  expect(whole.stderr).not.toContain('Not looked at');
+  expect(JSON.parse(whole.stdout)).not.toHaveProperty('notLookedAt');
+  const extra = [
+    'secret.txt',
+    tilePath({ level: 0, n: 0, width: 5 }),
+    tilePath({ level: 'entries', n: 0, width: ENTRIES.length + 1 }),
+    tilePath({ level: 'entries', n: 0, width: 256 }),
+    tilePath({ level: 0, n: 1, width: 256 }),
+    tilePath({ level: 1, n: 0, width: 1 }),
+    'tile/0/007.old',
+  ].sort();
+  const dir = copy('more-files', (path) => {
+    writeFileSync(path('facts.ndjson'), '');
+    for (const file of extra) {
+      mkdirSync(dirname(path(file)), { recursive: true });
+      writeFileSync(path(file), 'x');
+    }
+  });
+  const { code, stdout, stderr } = await verify(dir);
+  expect([code, JSON.parse(stdout).notLookedAt]).toEqual([0, { files: extra.length, named: extra }]);
+  for (const file of extra) expect(stderr).toContain(`"${file}"`);
+});
+
 it('an amount that is none is no decision, and a changed one is named by its leaf', async () => {
   const facts = [
     formatBundleHeader('Europe/Kyiv', '04:00', [filesOf(PACKAGE)]),
