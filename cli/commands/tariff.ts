@@ -37,8 +37,8 @@ export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff companions DIR
        kvytok tariff extract DIR --key FILE --key-id ID --day-start HH:MM
 
-Checks a tariff package (a folder with tariff.yaml), all packages of a city (a folder of such folders, also for overlaps
-and gaps in time), or a GTFS feed with Fares v2 (a folder or a zip archive). Prints every problem at once as file:line:column with how to mend it and
+Checks a tariff package (a folder with tariff.yaml), all packages of a city (its folder, or the one of such folders; also for
+overlaps and gaps in time), or a GTFS feed with Fares v2 (a folder or a zip archive). Prints every problem at once as file:line:column with how to mend it and
 its code (docs/REASON-CODES.md); with --json an object a line.
 Exit code 0 without errors (warnings do not fail), 1 with errors.
 
@@ -128,6 +128,8 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     if (draft === undefined || (facts === undefined && !days) || folder !== undefined)
       throw new UsageError('write: kvytok tariff simulate --draft DIR --facts BUNDLE, or --from and --until');
     const scope = { fromDay: dayOf('--from', values.from), untilDay: dayOf('--until', values.until) };
+    if (scope.fromDay !== null && scope.untilDay !== null && scope.fromDay >= scope.untilDay)
+      throw new UsageError('--until is the first day no longer counted: it comes after --from');
     const language = languageOf(values.lang);
     const from = { draft, facts, data, city, picture, report, scope };
     return simulateTariff({ ...from, language, json, forPublic }, io);
@@ -215,7 +217,8 @@ async function check(dir: string): Promise<Checked> {
       : 'GTFS feed without Fares v2: no ride has a price';
     return { problems: feed.problems, good: feed.ok ? [found] : [] };
   }
-  const read = await loadTariffTimeline(dir);
+  const own = join(dir, 'tariff');
+  const read = await loadTariffTimeline((await exists(own)) ? own : dir);
   const good = read.ok
     ? read.timeline.packages.map((p) => `${p.tariff.version_id} ${p.hash} ${p.tariff.status}: no problems`)
     : [];

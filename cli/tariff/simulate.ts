@@ -43,6 +43,7 @@ export interface SimulateOptions {
 
 const REFUSALS: Readonly<Record<SimulationRefusal, string>> = {
   currency: 'the draft has another currency than the tariffs of the bundle: amounts cannot be compared',
+  'no-taps': 'no tap lies on these days: there is nothing to compare',
   'no-tariff': 'the bundle carries no tariff that prices: there is nothing to compare with',
 };
 

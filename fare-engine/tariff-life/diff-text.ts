@@ -105,6 +105,8 @@ function told(change: TariffChange, words: Words): string {
         .join(', '),
     });
   }
+  if (change.change === 'added' && RULES.has(change.subject))
+    return `${word(SENTENCES.added, language)}${rowText(change.after, words)}`;
   const field = change.field ?? '';
   const plain = change.change === 'renamed';
   const [before, after] =
@@ -116,6 +118,29 @@ function told(change: TariffChange, words: Words): string {
     before: before ?? '',
     after: after ?? '',
   });
+}
+
+/** What a new row of these says is what a rider meets; of other rows the name is enough, or their prices are told. */
+const RULES: ReadonlySet<TariffChange['subject']> = new Set([
+  'breakdown',
+  'cap',
+  'concession',
+  'emergency',
+  'inspection',
+  'product-terms',
+  'tap-policy',
+  'timeframe',
+  'transfer-rule',
+]);
+/** Told beside it, or its own id. */
+const TOLD_BESIDE = /^(names|act|article|url|cap_id|concession_id|rule_id|fare_product_id)$/;
+
+/** The fields of a new row, as far as they are set. */
+function rowText(row: unknown, words: Words): string {
+  const fields = Object.entries((row ?? {}) as Record<string, unknown>).filter(
+    ([field, value]) => !TOLD_BESIDE.test(field) && value !== null && value !== undefined && value !== '',
+  );
+  return fields.length === 0 ? '' : `: ${valueText('', Object.fromEntries(fields), words)}`;
 }
 
 type Names = Readonly<Record<Language, string>>;
@@ -147,6 +172,9 @@ function law({ subject, act, article, field }: TariffChange, { language, name }:
   return ` (${name(act, 'acts')}${article === undefined ? '' : `, ${articleText(article, language)}`})`;
 }
 
+/** Ids that have no name in a package; another thing may bear the same id. */
+const OWN_IDS = /^(network_ids?|area_ids|areas|resident_required|timeframe_group_id|agency_id|stack_group)$/;
+
 /** A value as people read it: the field's name says what it is. */
 function valueText(field: string, value: unknown, words: Words): string {
   const { language, currency } = words;
@@ -169,6 +197,7 @@ function valueText(field: string, value: unknown, words: Words): string {
   if (field === 'article') return articleText(String(value), language);
   const known = VALUE_WORDS[field]?.[String(value)];
   if (known) return word(known, language);
+  if (OWN_IDS.test(field)) return String(value);
   return words.name(
     String(value),
     'acts',

@@ -2,12 +2,16 @@
  * Past taps priced under a draft in place of the package that was in force: who pays more, who less, what the budget owes.
  * Pure: a bundle and a package in, sums out; the caller walks it account by account and may stop at any.
  *
- * The draft is taken as if it had always been in force, with the rows of law of its first day.
+ * The draft is taken as if it had always been in force, with the rows of law, the emergency rules and the service days of its
+ * first day.
  */
 
 import { givesRides } from '#pricing/concessions.ts';
 import type { FactBundle } from '#pricing/fact-bundle.ts';
+import type { FareFeed, Service } from '#pricing/fares-v2/fare-feed.ts';
+import { createFarePricer } from '#pricing/fares-v2/fare-pricer.ts';
 import { compareText } from '#pricing/file-problem.ts';
+import { parseIsoDate } from '#pricing/gtfs/cells.ts';
 import type { PricedLine } from '#pricing/model.ts';
 import { type RepricedLine, repriceBundle } from '#pricing/reprice-bundle.ts';
 import type { TariffPackage } from '#pricing/tariff-package.ts';
@@ -52,7 +56,7 @@ export interface SimulationScope {
 }
 
 /** Why nothing can be simulated. */
-export type SimulationRefusal = 'currency' | 'no-tariff';
+export type SimulationRefusal = 'currency' | 'no-tariff' | 'no-taps';
 
 /** Goes through the accounts in the order of their ids; yields how many are done. */
 export function* simulateDraft(
@@ -78,6 +82,7 @@ export function* simulateDraft(
       if (givesRides(right) && !known.has(right.concessionId)) lost.add(right.concessionId);
     yield rider;
   }
+  if (tally.total.riders === 0) return 'no-taps';
   return {
     ...tally,
     lostConcessions: [...lost].sort(compareText),
@@ -89,13 +94,19 @@ function alwaysInForce(draft: TariffPackage, past: TariffTimeline): TariffTimeli
   const { validFromMs } = draft;
   const always: TariffPackage = {
     ...draft,
+    pricer: createFarePricer(withLastingServices(draft)),
     validFromMs: Number.NEGATIVE_INFINITY,
     validUntilMs: null,
     concessions: draft.concessions
-      .filter(
-        (c) => c.validFromMs <= validFromMs && (c.validUntilMs === null || c.validUntilMs > validFromMs),
-      )
-      .map((c) => ({ ...c, validFromMs: Number.NEGATIVE_INFINITY, validUntilMs: null })),
+      .filter((row) => holdsAt(row, validFromMs))
+      .map((row) => ({ ...row, validFromMs: Number.NEGATIVE_INFINITY, validUntilMs: null })),
+    emergency: draft.emergency
+      .filter((row) => holdsAt(row, validFromMs))
+      .map((row) => ({
+        ...row,
+        validFromMs: Number.NEGATIVE_INFINITY,
+        validUntilMs: Number.POSITIVE_INFINITY,
+      })),
   };
   const timeline: TariffTimeline = {
     packages: [always],
@@ -104,6 +115,25 @@ function alwaysInForce(draft: TariffPackage, past: TariffTimeline): TariffTimeli
     asKnownAt: () => timeline,
   };
   return timeline;
+}
+
+function holdsAt(
+  { validFromMs, validUntilMs }: { readonly validFromMs: number; readonly validUntilMs: number | null },
+  atMs: number,
+): boolean {
+  return validFromMs <= atMs && (validUntilMs === null || validUntilMs > atMs);
+}
+
+/** A draft's calendar begins with the draft: its hours of Monday to Friday are those of any Monday to Friday. */
+function withLastingServices({ pricer, tariff }: TariffPackage): FareFeed {
+  const { feed } = pricer;
+  const firstDay = parseIsoDate(tariff.valid_from);
+  const always = { startDay: Number.NEGATIVE_INFINITY, endDay: Number.POSITIVE_INFINITY };
+  const services = [...feed.services].map(([id, service]): [string, Service] => {
+    const runs = firstDay !== undefined && service.startDay <= firstDay && firstDay <= service.endDay;
+    return [id, runs ? { ...service, ...always } : service];
+  });
+  return { ...feed, services: new Map(services) };
 }
 
 interface Tally {

@@ -84,9 +84,9 @@ export const SIMULATION_WORDS = {
     'Ulgi pasażerów, których projekt nie zna: {ids}',
   ],
   assumed: [
-    'Рахували так, ніби проєкт діяв увесь час, з пільгами першого його дня; поїздок від цін не меншало й не більшало.',
-    'Reckoned as if the draft had always held, with the concessions of its first day; nobody rides more or less for the prices.',
-    'Gerechnet, als hätte der Entwurf immer gegolten, mit den Ermäßigungen seines ersten Tages; niemand fährt der Preise wegen mehr oder weniger.',
-    'Liczono tak, jakby projekt obowiązywał zawsze, z ulgami jego pierwszego dnia; nikt nie jeździ przez ceny więcej ani mniej.',
+    'Рахували так, ніби проєкт діяв увесь час, з пільгами, надзвичайними правилами й днями курсування першого його дня; поїздок від цін не меншало й не більшало.',
+    'Reckoned as if the draft had always held, with the concessions, emergency rules and service days of its first day; nobody rides more or less for the prices.',
+    'Gerechnet, als hätte der Entwurf immer gegolten, mit den Ermäßigungen, Notregeln und Verkehrstagen seines ersten Tages; niemand fährt der Preise wegen mehr oder weniger.',
+    'Liczono tak, jakby projekt obowiązywał zawsze, z ulgami, regułami nadzwyczajnymi i dniami kursowania jego pierwszego dnia; nikt nie jeździ przez ceny więcej ani mniej.',
   ],
 } as const satisfies Readonly<Record<string, readonly [string, string, string, string]>>;

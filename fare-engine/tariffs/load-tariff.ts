@@ -63,6 +63,18 @@ export async function loadTariffTimeline(dir: string): Promise<LoadedTimeline> {
     };
   const problems: FileProblem[] = [];
   const packages: TariffPackage[] = [];
+  if (!(await Promise.all(folders.map((folder) => hasTariff(join(dir, folder))))).includes(true))
+    return {
+      ok: false,
+      problems: [
+        folderProblem(
+          'TARIFF_NO_PACKAGES',
+          dir,
+          'no folder in it has a tariff.yaml',
+          'Name a package, or a folder with one for each tariff.',
+        ),
+      ],
+    };
   const folderOf = new Map<string, string>();
   for (const folder of folders.slice(0, PACKAGES_MAX)) {
     const read = await loadTariffFolder(join(dir, folder));
@@ -71,8 +83,6 @@ export async function loadTariffTimeline(dir: string): Promise<LoadedTimeline> {
     packages.push(read.package);
     folderOf.set(read.package.tariff.version_id, folder);
   }
-  if (folders.length === 0)
-    problems.push(folderProblem('TARIFF_NO_PACKAGES', dir, 'no packages', 'Add a folder for each tariff.'));
   const { timeline, problems: overlaps } = createTariffTimeline(packages);
   // A package that could not be read leaves no gap of its own.
   const gaps = hasErrors(problems) ? [] : timelineGaps(packages);
@@ -83,6 +93,13 @@ export async function loadTariffTimeline(dir: string): Promise<LoadedTimeline> {
   }
   problems.sort(compareFileProblems);
   return hasErrors(problems) ? { ok: false, problems } : { ok: true, timeline, problems };
+}
+
+async function hasTariff(dir: string): Promise<boolean> {
+  return stat(join(dir, 'tariff.yaml')).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function listFiles(dir: string): Promise<string[] | undefined> {

@@ -52,6 +52,19 @@ describe('kvytok tariff diff', () => {
   });
 });
 
+describe('kvytok tariff check', () => {
+  it('takes the folder of a city, and says of any other that there is no tariff in it', async () => {
+    mkdirSync(join(root, 'city', 'tariff'), { recursive: true });
+    mkdirSync(join(root, 'city', 'devices'));
+    write('city/tariff/first');
+    const city = await runCommand(tariff, ['check', 'city'], '', root);
+    expect([city.code, city.stdout]).toEqual([0, expect.stringMatching(/^test-1 [0-9a-f]{64} in-force: /)]);
+    mkdirSync(join(root, 'other', 'devices'), { recursive: true });
+    const other = await runCommand(tariff, ['check', 'other'], '', root);
+    expect([other.code, other.stdout.match(/\[\w+\]/g)]).toEqual([1, ['[TARIFF_NO_PACKAGES]']]);
+  });
+});
+
 describe('kvytok tariff simulate', () => {
   const draft = write('draft', {
     'fare_products.txt': (PACKAGE['fare_products.txt'] as string).replace('12.00', '13.00'),
@@ -82,6 +95,20 @@ describe('kvytok tariff simulate', () => {
     });
     expect(readFileSync(join(root, 'other.svg'), 'utf8')).toMatch(/^<svg /);
     expect(existsSync(join(root, 'other.html'))).toBe(true);
+  });
+
+  it('days without a tap are no answer: what was written before stays', async () => {
+    const facts = bundle('asked.ndjson', 20);
+    await run(['--facts', facts]);
+    const page = readFileSync(join(root, 'asked.ndjson.simulation.html'), 'utf8');
+    const other = await run(['--facts', facts, '--from', '2027-01-10', '--until', '2027-01-11']);
+    expect(other).toMatchObject({ code: 65, stdout: '' });
+    expect(other.stderr).toMatch(/no tap lies on these days.*\nNothing was simulated/);
+    expect(readFileSync(join(root, 'asked.ndjson.simulation.html'), 'utf8')).toBe(page);
+    for (const until of ['2026-01-10', '2026-01-09'])
+      await expect(run(['--facts', facts, '--from', '2026-01-10', '--until', until])).rejects.toThrow(
+        '--until is the first day',
+      );
   });
 
   it('shows nine riders to the department and nothing of them to others, and refuses what is not whole', async () => {

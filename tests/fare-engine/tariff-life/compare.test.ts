@@ -167,6 +167,22 @@ describe('words', () => {
     expect(diffTexts(OLD, OLD, [], 'de')).toEqual(['Tarif: für Fahrgäste ändert sich nichts']);
   });
 
+  it('say what a new rule is and until when, and name a residence by its own word', () => {
+    const row = `names: { uk: а, en: a, de: a, pl: a }, act: order-1, article: "1"`;
+    const newer = packageOf({
+      'caps.yaml': `caps:\n  - { cap_id: day, ${row}, window: day, day_start: "04:30", basis: amount, cap_minor: 5000 }\n`,
+      'emergency.yaml': `emergency:\n  - { rule_id: e, ${row}, valid_from: 2026-03-11, valid_to: 2026-04-11, suspends: transfers }\n`,
+      'concessions.yaml': `${PACKAGE['concessions.yaml']}  - { concession_id: near, rider_category_id: donor, ${row}, level: city, valid_from: 2026-05-01, valid_to: null, discount_kind: free, resident_required: order-1, funding_id: city-budget }\n`,
+    });
+    const lines = diffTexts(OLD, newer, compareTariffs(OLD, newer), 'en');
+    const line = (start: string) => lines.find((text) => text.startsWith(start));
+    expect(line('Cap a: added: ')).toMatch(/limit ₴50\.00, start of the day 04:30, window day/);
+    expect(line('Emergency rule a: added: ')).toMatch(
+      /suspends transfers, holds from 2026-03-11, holds until 2026-04-11 \(/,
+    );
+    expect(line('Concession a: added: ')).toMatch(/only for residents of order-1, /);
+  });
+
   it('are there for whatever changed in Ternopil', async () => {
     const [first, second, third] = (await ternopil()).packages;
     for (const [older, newer] of [

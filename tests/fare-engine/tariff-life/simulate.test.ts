@@ -52,7 +52,7 @@ function simulate(
 }
 
 /** The social card costs 2 more on municipal vehicles, 1 less on private ones; it holds from the next year on. */
-const DRAFT = packageOf({
+const DRAFT_FILES: Readonly<Record<string, string>> = {
   'tariff.yaml': (PACKAGE['tariff.yaml'] as string)
     .replace('test-1', 'draft-1')
     .replace('2026-01-01', '2027-01-01'),
@@ -63,7 +63,8 @@ const DRAFT = packageOf({
   'fare_products.txt': (PACKAGE['fare_products.txt'] as string)
     .replace('social_card,12.00', 'social_card,14.00')
     .replace('social_card,13.00', 'social_card,12.00'),
-});
+};
+const DRAFT = packageOf(DRAFT_FILES);
 const PRIVATE = { routeId: 'P1', carrierId: 'private-bus' };
 const CITY: readonly Rider[] = [
   { n: 12 },
@@ -118,6 +119,36 @@ describe('past taps under a draft', () => {
       ['T1', 35],
     ]);
     expect(tables.tables.category.map((row) => row.id)).toEqual(['full', 'pensioner', 'pupil']);
+  });
+
+  it('and so are its emergency rules and the weekdays of its calendar', () => {
+    const dates = { from: 'valid_from: 2027-01-01', to: 'valid_to: 2027-02-01' };
+    const suspended = packageOf({
+      ...DRAFT_FILES,
+      'emergency.yaml': `emergency:\n  - { rule_id: e, names: { uk: а, en: a, de: a, pl: a }, act: order-1, article: "1", ${dates.from}, ${dates.to}, suspends: transfers }\n`,
+    });
+    // Two rides within the time of a transfer: the second is free now, and paid in full under the rule.
+    const two: Rider[] = [8, 9].map((minute) => ({
+      n: 1,
+      of: 'one',
+      at: `2026-01-10T08:0${minute}+02:00`,
+      tap: { vehicleId: `v${minute}` },
+    }));
+    expect(simulate(two, DRAFT).total).toMatchObject({ beforeMinor: 1200n, afterMinor: 1400n });
+    expect(simulate(two, suspended).total).toMatchObject({ beforeMinor: 1200n, afterMinor: 2800n });
+    const hours = (start: string) => ({
+      ...DRAFT_FILES,
+      'timeframes.txt':
+        'timeframe_group_id,start_time,end_time,service_id\nall-day,00:00:00,24:00:00,every\n',
+      'calendar.txt': `service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nevery,1,1,1,1,1,1,1,${start},20271231\n`,
+      'concessions.yaml': (DRAFT_FILES['concessions.yaml'] as string).replace(
+        '    media_required: social_card\n',
+        '    media_required: social_card\n    timeframe_group_id: all-day\n',
+      ),
+    });
+    const pensioner: Rider[] = [{ n: 1, concession: 'pensioner' }];
+    expect(simulate(pensioner, packageOf(hours('20270101'))).total.afterMinor).toBe(0n);
+    expect(simulate(pensioner, packageOf(hours('20270102'))).total.afterMinor).toBe(1400n);
   });
 
   it('say for each category, route and carrier how many pay more and less, by how much, the median and the extremes', () => {
