@@ -3,6 +3,7 @@ import type { Static, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
 import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
 import type { FileProblem } from './file-problem.ts';
+import { type FormProblem, formProblems } from './form-problems.ts';
 import type { FileProblemCode } from './problem-codes.ts';
 
 /** Largest YAML file in bytes. */
@@ -96,16 +97,8 @@ export function readYamlFile<S extends TSchema>(
     return undefined;
   }
   const found = check(schema, value);
-  for (const { path, message } of found) {
-    problems.push(
-      problemAt(
-        'TARIFF_SCHEMA',
-        path,
-        message,
-        'Correct the value; fare-engine/tariffs/README.md describes the fields.',
-      ),
-    );
-  }
+  for (const { path, message, howToMend } of found)
+    problems.push(problemAt('TARIFF_SCHEMA', path, message, howToMend));
   return found.length > 0 ? undefined : { value: value as Static<S>, problemAt, placeOf };
 }
 
@@ -136,22 +129,9 @@ function validatorOf(schema: TSchema): Validator {
   return validator;
 }
 
-function check(schema: TSchema, value: unknown): { path: (string | number)[]; message: string }[] {
+function check(schema: TSchema, value: unknown): FormProblem[] {
   const validator = validatorOf(schema);
-  if (validator.Check(value)) return [];
-  const found: { path: (string | number)[]; message: string }[] = [];
-  for (const error of validator.Errors(value)) {
-    const path = error.instancePath
-      .split('/')
-      .slice(1)
-      .map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'))
-      .map((key) => (/^\d+$/.test(key) ? Number(key) : key));
-    const { params } = error as { params?: unknown };
-    const detail = params && Object.keys(params).length > 0 ? ` ${JSON.stringify(params).slice(0, 160)}` : '';
-    found.push({ path, message: `${error.instancePath || 'the file'} ${error.message}${detail}` });
-    if (found.length === PROBLEMS_MAX) break;
-  }
-  return found;
+  return validator.Check(value) ? [] : formProblems(validator.Errors(value)).slice(0, PROBLEMS_MAX);
 }
 
 /** Offset of the deepest node that exists on the path; of a map's entry, that of its key. */
