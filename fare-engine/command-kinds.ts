@@ -5,6 +5,7 @@ import { DeviceId, EpochId, FeedId, InstantMs, Seq, Sha256Hex, TokenId } from '#
 import { keyed } from '#contracts/keyed.ts';
 import { Currency } from '#contracts/money.ts';
 import { parserOf } from '#contracts/parse.ts';
+import { COUNTED_FROM_MS_MAX, COUNTED_FROM_MS_MIN } from '#pricing/fare-day.ts';
 import { RULE_IDS, SEVERITIES, TAPS_NAMED_MAX } from './anomalies/finding.ts';
 import { OBJECTION_REASONS } from './claims/refusals.ts';
 
@@ -71,7 +72,8 @@ export const COMMANDS = {
     passId: Name,
     accountId: Name,
     fareProductId: FeedId,
-    validFromMs: InstantMs,
+    /** Its days are reckoned from here. */
+    validFromMs: Type.Integer({ minimum: COUNTED_FROM_MS_MIN, maximum: COUNTED_FROM_MS_MAX }),
     amountMinor: Type.String({ pattern: '^(0|[1-9][0-9]{0,8})$' }),
     currency: Currency,
     /** The till or payment provider. */

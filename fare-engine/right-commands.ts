@@ -1,4 +1,6 @@
 /** Commands about what a person has: a medium that stands for an account, a right to a concession, its end. */
+import { isCountedElsewhere } from '#pricing/elsewhere.ts';
+import { COUNTED_FROM_MS_MAX, COUNTED_FROM_MS_MIN } from '#pricing/fare-day.ts';
 import { BOUNDARY_REACH_MS_MAX } from '#pricing/price-boundaries.ts';
 import { span } from './assign-commands.ts';
 import type { Payload } from './command-kinds.ts';
@@ -34,6 +36,9 @@ export function linkMedium(
 export function grant(payload: Payload<'grant-entitlement'>, { knownFromMs }: Naming, desk: Desk): Refusal {
   const { entitlementId, accountId, concessionId } = payload;
   const { validFromMs, validUntilMs } = span(payload);
+  const isInCalendar = validFromMs >= COUNTED_FROM_MS_MIN && validFromMs <= COUNTED_FROM_MS_MAX;
+  if (isCountedElsewhere(concessionId) && !isInCalendar)
+    return { reason: 'COMMAND_MALFORMED', detail: `/validFromMs: nothing was counted at ${validFromMs}` };
   const entitlement = { entitlementId, accountId, concessionId, validFromMs, validUntilMs, knownFromMs };
   desk.entitlements.set(entitlementId, entitlement);
   desk.writes.entitlements.push(entitlement);

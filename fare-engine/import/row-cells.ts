@@ -1,6 +1,6 @@
 /** Reads cells of one row of an import, and notes what is wrong with them. Pure. */
 import { minorUnitDigits } from '#contracts/money.ts';
-import { FARE_AT_MS_MAX, FARE_AT_MS_MIN } from '#pricing/fare-day.ts';
+import { COUNTED_FROM_MS_MAX, FARE_AT_MS_MIN } from '#pricing/fare-day.ts';
 import {
   amountCell,
   type ImportFile,
@@ -11,8 +11,6 @@ import {
 } from './import-files.ts';
 import { type ImportProblem, type ImportProblemCode, shown } from './problems.ts';
 
-/** Longer than any window. */
-const YEAR_MS = 366 * 86_400_000;
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 
 export type Cells = Readonly<Record<string, string>>;
@@ -88,18 +86,13 @@ export class CellReader {
     return ms ?? 0;
   }
 
-  /** When something was counted: a day that rides may have, and so has the window that it falls into. */
-  protected counted(column: string): number {
+  /** When something was counted, or begins to hold: a day that rides may have, and so has the window that it falls into. */
+  protected counted(column: string, howToMend = 'Write the day or instant at which it was.'): number {
     const problems = this.problems.length;
     const ms = this.instant(column);
-    if (ms >= FARE_AT_MS_MIN && ms <= FARE_AT_MS_MAX - YEAR_MS) return ms;
+    if (ms >= FARE_AT_MS_MIN && ms <= COUNTED_FROM_MS_MAX) return ms;
     if (this.problems.length === problems)
-      this.fail(
-        'IMPORT_VALUE',
-        column,
-        `${shown(this.cell(column))} is no day of a ride`,
-        'Write the day or instant at which it was.',
-      );
+      this.fail('IMPORT_VALUE', column, `${shown(this.cell(column))} is no day of a ride`, howToMend);
     return FARE_AT_MS_MIN;
   }
 

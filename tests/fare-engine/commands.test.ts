@@ -21,6 +21,12 @@ const credit = (key: string, amountMinor = '10000') => ({
   idempotencyKey: key,
 });
 
+const sale = {
+  ...{ passId: 'c-1', accountId: 'p-1', fareProductId: 'carnet-3', amountMinor: '0' },
+  ...{ currency: 'UAH', source: 'office' },
+};
+const counted = { entitlementId: 'w-1', accountId: 'p-1' };
+
 async function refusals(): Promise<[string, string][]> {
   const { rows } = await engine.admin.query(
     'SELECT kind, reason FROM fare.command_refusal ORDER BY refusal_id',
@@ -67,6 +73,14 @@ test.each([
   ['credit-wallet', { ...credit('x'), bonus: true }],
   ['close-day', { fareDay: '2025-02-30' }],
   ['link-medium', { tokenId: '4111111111111111', accountId: 'p-1', validFromMs: 0 }],
+  ['sell-pass', { ...sale, validFromMs: -8.64e15 }],
+  ['sell-pass', { ...sale, validFromMs: 8.64e15 }],
+  ...['uses:c-1:1', 'spent:day:10:1', 'used:pensioner:1:0', 'begun:A1:::0:0'].flatMap(
+    (concessionId): [string, object][] => [
+      ['grant-entitlement', { ...counted, concessionId, validFromMs: -8.64e15 }],
+      ['grant-entitlement', { ...counted, concessionId, validFromMs: 8.64e15 }],
+    ],
+  ),
   ['close-day', null],
   ['close-day', 'today'],
 ])('a malformed %s is refused and changes nothing: %j', async (kind, payload) => {

@@ -144,6 +144,8 @@ describe('a bad cell is named with what to do', () => {
     ['passes.csv', { fare_product_id: 'ride' }, 'fare_product_id IMPORT_REFERENCE'],
     ['passes.csv', { fare_product_id: 'carnet' }, 'unused IMPORT_USED'],
     ['passes.csv', { unused: 'ja' }, 'unused IMPORT_VALUE'],
+    ['passes.csv', { valid_from: '0000-01-01' }, 'valid_from IMPORT_VALUE'],
+    ['passes.csv', { valid_from: '9999-12-31' }, 'valid_from IMPORT_VALUE'],
     ['passes.csv', { prepaid: '-1' }, 'prepaid IMPORT_VALUE'],
     ['entitlements.csv', { concession_id: 'astronaut' }, 'concession_id IMPORT_REFERENCE'],
     ['entitlements.csv', { evidence_sha256: 'F84.0' }, 'evidence_sha256 IMPORT_VALUE'],
