@@ -8,6 +8,7 @@
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import pg from 'pg';
+import { lockAloud, type OnWait } from './advisory-lock.ts';
 import { writeFileAtomic } from './atomic-file.ts';
 import { OperatorError } from './errors.ts';
 import { openClient } from './postgres.ts';
@@ -30,7 +31,9 @@ const MIGRATOR = 'kvytok_migrator';
 const COPIES: RuntimeRole = 'backup_runtime';
 /** Schema → owner. */
 const SCHEMAS = { fare: 'fare_owner', ingest: 'ingest_owner', portal: 'portal_owner' } as const;
-// Held on the maintenance database while one process bootstraps.
+/** Roles belong to the whole server, advisory locks to a database: all who bootstrap a server meet in this one. */
+const MEETING_DATABASE = 'postgres';
+// Held there while one process bootstraps.
 const ADVISORY_LOCK = 0x6b767962;
 
 export interface BootstrapOptions {
@@ -40,6 +43,10 @@ export interface BootstrapOptions {
   readonly database: string;
   /** JSON with the roles' passwords, mode 0600; made on the first start. */
   readonly secretsFile: string;
+  /** Another process bootstraps this server, and this one waits for it. */
+  readonly onWait?: OnWait;
+  /** From when on that is said. */
+  readonly sayAfterMs?: number;
 }
 
 export interface Database {
@@ -56,17 +63,21 @@ type Passwords = Record<string, string>;
  * @throws OperatorError SECRETS_UNREADABLE when the secrets file is damaged.
  */
 export async function bootstrapDatabase(options: BootstrapOptions): Promise<Database> {
-  const admin = await openBootstrap(options.adminUrl);
+  const gate = await openMeeting(options.adminUrl);
+  let admin: pg.Client | undefined;
   let passwords: Passwords;
   try {
-    await admin.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
+    await lockAloud(gate, ADVISORY_LOCK, options.onWait, options.sayAfterMs);
+    admin = await openBootstrap(options.adminUrl);
     // Under the lock: two first starts at once must not each make passwords of their own.
     passwords = readOrMakePasswords(options.secretsFile);
     await makeRoles(admin, passwords);
     await makeDatabase(admin, options.database);
     await makeSchemas(urlOf(options.adminUrl, options.database));
   } finally {
-    await admin.end();
+    await admin?.end();
+    // Last: with it the lock goes to whoever waits.
+    await gate.end();
   }
   const urlFor = (role: string): string =>
     urlOf(options.adminUrl, options.database, role, passwords[role] as string);
@@ -77,6 +88,19 @@ export async function bootstrapDatabase(options: BootstrapOptions): Promise<Data
 function openBootstrap(url: string): Promise<pg.Client> {
   return openClient({ url, applicationName: 'kvytok-bootstrap', statementTimeoutMs: 0 });
 }
+
+/** Where the server has no such database, or lets nobody into it, those of one database meet at least. */
+async function openMeeting(adminUrl: string): Promise<pg.Client> {
+  try {
+    return await openBootstrap(urlOf(adminUrl, MEETING_DATABASE));
+  } catch (error) {
+    if (!NO_MEETING.has((error as { code?: unknown }).code)) throw error;
+    return openBootstrap(adminUrl);
+  }
+}
+
+/** No such database, no right to connect, no line for it in pg_hba.conf. */
+const NO_MEETING: ReadonlySet<unknown> = new Set(['3D000', '42501', '28000']);
 
 async function makeRoles(admin: pg.Client, passwords: Passwords): Promise<void> {
   const { rows } = await admin.query<{ rolname: string }>('SELECT rolname FROM pg_roles');

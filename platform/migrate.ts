@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
+import { lockAloud, type OnWait } from './advisory-lock.ts';
 import { OperatorError } from './errors.ts';
 import type { Logger } from './logger.ts';
 import { openClient } from './postgres.ts';
@@ -29,6 +30,8 @@ export interface MigrateOptions {
   readonly log: Logger;
   /** How long processes at work may take to end before a change is refused, milliseconds. */
   readonly stopMsMax?: number;
+  /** Another process migrates this database, and this one waits for it; absent = it is logged. */
+  readonly onWait?: OnWait;
 }
 
 interface MigrationFile {
@@ -58,7 +61,8 @@ export async function migrate(options: MigrateOptions): Promise<string[]> {
     statementTimeoutMs: 0,
   });
   try {
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
+    const said: OnWait = (who) => options.log.warn({ waitsFor: who }, 'migrate.waiting');
+    await lockAloud(client, ADVISORY_LOCK, options.onWait ?? said);
     await client.query(`CREATE TABLE IF NOT EXISTS platform.migration (
       schema text NOT NULL, number int NOT NULL, name text NOT NULL, sha256 text NOT NULL,
       applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (schema, number))`);

@@ -30,6 +30,7 @@ export async function openCityDatabase(dataFolder: string, log: Logger): Promise
       adminUrl: server.adminUrl,
       database: 'kvytok',
       secretsFile: join(dataFolder, 'secrets', 'database.json'),
+      onWait: (who) => log.warn({ waitsFor: who }, 'database.waiting'),
     });
     await migrate({ url: database.migratorUrl, sets: [...MIGRATION_SETS], log });
     return { server, migratorUrl: database.migratorUrl, url: (role) => database.url(role) };

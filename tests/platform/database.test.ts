@@ -99,6 +99,28 @@ describe('a second bootstrap', () => {
     await ask(database.migratorUrl, 'BEGIN; SET LOCAL ROLE portal_owner; CREATE TABLE portal.x (); ROLLBACK');
   });
 
+  test('waits for one from another database of the server, which has the same roles, and says for whom', async () => {
+    const other = new pg.Client({
+      connectionString: maintenanceUrl(),
+      application_name: 'another-bootstrap',
+    });
+    await other.connect();
+    // The lock of platform/database.ts.
+    await other.query('SELECT pg_advisory_lock($1)', [0x6b767962]);
+    const told = Promise.withResolvers<readonly string[]>();
+    let done = false;
+    const waiting = bootstrapDatabase({
+      ...{ adminUrl: database.adminUrl, database: database.name, secretsFile },
+      ...{ onWait: told.resolve, sayAfterMs: 20 },
+    }).finally(() => {
+      done = true;
+    });
+    expect((await told.promise)[0]).toMatch(/^another-bootstrap \(process \d+ of the server\)$/);
+    expect(done).toBe(false);
+    await other.end();
+    expect(await waiting).toHaveProperty('migratorUrl');
+  });
+
   test('refuses a damaged secrets file and leaves it as it is', async () => {
     const damaged = `${folder.path}/damaged.json`;
     writeFileSync(damaged, '{"v":1,"passw');
