@@ -36,7 +36,8 @@ export function previewSettlement(
       [period.id],
     );
     const before = await settlementBefore(client, period.untilDay);
-    const window = { period, untilMs, before, cutXact: closed?.xact ?? null };
+    const { xact: cutXact = null, closedAtMs: knownBeforeMs = null } = closed ?? {};
+    const window = { period, untilMs, before, cutXact, knownBeforeMs };
     const facts = await readSettlementFacts(client, window, terms);
     const settled = settle(facts, rules);
     if (closed === undefined) return { settled, closedAtMs: null, differing: [], passesAsSold: false };

@@ -13,7 +13,8 @@ export const usage = `Usage: kvytok settle preview PERIOD [--json]
        kvytok settle sign CARRIER PERIOD --as department|carrier --signer ID --who NAME
                           --key PRIVATE.pem | --statement FILE | --signature FILE   [--objections TEXT]
 
-preview  what the month would give now; of a settled month, whether its facts give the same acts again (else exit code 1)
+preview  what the month would give now; of a settled month, whether its facts give the same acts again (else exit code 1):
+         facts and words as they were known when it was settled, with the tariff packages of now
 close    settles the month with all carriers, once, in order, not before the city's closing calendar says. Decisions and
          ledger have to agree to the kopiyka; what comes later belongs to the next month.
 list     months, carriers, states of their acts: drafted, signed-by-one, signed-by-both; and who may sign

@@ -30,7 +30,7 @@ export interface WindowSql {
  * before; what was sold before months were kept was divided whole at its sale. The first use is that of the first fare day. Rides that a
  * settlement took in before the sale itself came are counted with it (`early`).
  */
-const HOLDINGS = ({ typed, moved, posted }: WindowSql): string => `
+const HOLDINGS = ({ typed, moved, posted }: WindowSql, knownBeforeMs: number | null): string => `
   WITH ${typed}, moved AS (${moved('d.pass_minor <> 0')}),
   net AS (
     SELECT tap_id, s.item->'params'->>'pass' AS pass_id, min(fare_day) AS day, sum(sign) AS n
@@ -62,7 +62,7 @@ const HOLDINGS = ({ typed, moved, posted }: WindowSql): string => `
     coalesce(open.rides, past.rides, early.rides, 0)::float8 AS rides,
     coalesce(open.first_day, past.first_day)::text AS "firstDay", coalesce(open.until_day, past.until_day)::text AS "untilDay",
     coalesce(used.rides, 0)::float8 AS "ridesNow", least(early.first_ms, first.first_ms)::float8 AS "firstUseMs", r.used_minor::text AS "usedMinor",
-    ${handedOver('h', 'sale')} AS "handedOver"
+    ${handedOver('h', 'sale', knownBeforeMs)} AS "handedOver"
   FROM open FULL JOIN money USING (pass_id, currency) JOIN fare.pass_holding h USING (pass_id)
   JOIN fare.posting sale ON sale.posting_id = 'pass:' || h.pass_id
   LEFT JOIN LATERAL (
@@ -109,13 +109,13 @@ type HoldingRow = Digits<HoldingFacts, 'paidMinor' | 'movedMinor' | 'leftMinor' 
 /** What the window earns of each holding, and the sums by product that are to be shared out. */
 export async function readPassMonths(
   client: Queryable,
-  { period, untilMs }: SettlementWindow,
+  { period, untilMs, knownBeforeMs = null }: SettlementWindow,
   sql: WindowSql,
   values: readonly unknown[],
   terms: PassTerms,
 ): Promise<{ passMonths: PassMonth[]; pools: PassPool[] }> {
   const by = { untilDay: period.untilDay, untilMs, calendar: terms.calendar };
-  const rows = await rowsOf<HoldingRow>(client, HOLDINGS(sql), [...values]);
+  const rows = await rowsOf<HoldingRow>(client, HOLDINGS(sql, knownBeforeMs), [...values]);
   const passMonths = rows.map((row) => {
     const held = {
       ...row,

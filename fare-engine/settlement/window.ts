@@ -22,6 +22,8 @@ export interface SettlementWindow {
   readonly before: ClosedSettlement | null;
   /** Transactions from this one on came after; `null` = it is settled now, or only tried. */
   readonly cutXact: string | null;
+  /** When it was settled: words that were said since are not read; absent or `null` = it is not. */
+  readonly knownBeforeMs?: number | null;
 }
 
 /** $1 last fare day (exclusive), $2 its end, $3 cut, $4 to $6 of the settlement before: last day, its end, cut; $7 floor. */

@@ -130,6 +130,12 @@ describe('the price of a pass', () => {
     return rows.map(({ row }) => row);
   };
 
+  const preview = (id: string, tariffs: SettlementTerms['tariffs']) => {
+    const period = parsePeriod(id) as NonNullable<ReturnType<typeof parsePeriod>>;
+    const { untilMs } = instantsOf(period, terms.city);
+    return previewSettlement(city.admin, period, untilMs, [], { tariffs, calendar });
+  };
+
   test('is earned day by day and ride by ride: a month takes its part, the rest stays owed', async () => {
     to('2025-12-10T10:00+02:00');
     await sell(1, 'ten-1', 'ten', '2025-12-10T09:00+02:00', '1000');
@@ -244,6 +250,22 @@ describe('the price of a pass', () => {
         passesAsSold: false,
       });
     }
+  });
+
+  test('a settled month reads what was said of earlier rides when it was settled, and no word of later', async () => {
+    const look = () => preview('2025-12', terms.tariffs);
+    const before = await look();
+    // Not lost, if that had been known: its first use was elsewhere, in January.
+    await city.say('grant-entitlement', {
+      ...{ entitlementId: 'late-word', accountId: 'person-2', concessionId: 'uses:lost-2:1' },
+      validFromMs: Date.parse('2026-01-10T09:00+02:00'),
+    });
+    expect(await look()).toEqual(before);
+    expect(before).toMatchObject({ settled: { settlement: { carried: [{ fareProductId: 'lost' }] } } });
+    await city.say('revoke-entitlement', {
+      ...{ entitlementId: 'late-word', validUntilMs: Date.parse('2026-01-10T09:00+02:00') },
+    });
+    expect(await look()).toEqual(before);
   });
 
   test('a month that was settled before passes were earned by months is not said to differ for their shares, and for all else it is', async () => {
