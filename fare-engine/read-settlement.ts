@@ -3,6 +3,7 @@ import type { SplitRule } from '#pricing/revenue-split.ts';
 import { onOneSnapshot, type Queryable, type ReaderPool, rowsOf } from './database-reader.ts';
 import { parseAct, type SettlementAct } from './settlement/act.ts';
 import type { ShownAct, ShownSignature } from './settlement/act-page.ts';
+import type { PassMoney } from './settlement/facts.ts';
 import type { PassTerms } from './settlement/pass-months.ts';
 import type { SettlementPeriod } from './settlement/period.ts';
 import { type Settled, settle } from './settlement/settle.ts';
@@ -19,6 +20,8 @@ export interface SettlementPreview {
    * what its facts give by the months of passes (0167). They are left out of `differing`.
    */
   readonly passesAsSold: boolean;
+  /** What stays in the liability for passes because neither the package of the sale nor that in force knows their product. */
+  readonly withoutTerms: readonly PassMoney[];
 }
 
 /** What a month's settlement would be now, or, of a settled one, what its facts give again. */
@@ -40,10 +43,12 @@ export function previewSettlement(
     const window = { period, untilMs, before, cutXact, knownBeforeMs };
     const facts = await readSettlementFacts(client, window, terms);
     const settled = settle(facts, rules);
-    if (closed === undefined) return { settled, closedAtMs: null, differing: [], passesAsSold: false };
+    const { withoutTerms = [] } = facts;
+    if (closed === undefined)
+      return { settled, closedAtMs: null, differing: [], passesAsSold: false, withoutTerms };
     const passesAsSold = facts.passMonths.length > 0 && !(await keptPassMonths(client, period.id));
     const differing = await compareWithActs(client, period.id, settled, passesAsSold);
-    return { settled, closedAtMs: closed.closedAtMs, differing, passesAsSold };
+    return { settled, closedAtMs: closed.closedAtMs, differing, passesAsSold, withoutTerms };
   });
 }
 

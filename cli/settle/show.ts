@@ -67,7 +67,7 @@ export function preview(month: string, values: SettleValues, io: CommandIo): Pro
 }
 
 function previewText(period: string, found: SettlementPreview, language: Language): string {
-  const { settled, closedAtMs, differing, passesAsSold } = found;
+  const { settled, closedAtMs, differing, passesAsSold, withoutTerms } = found;
   if (!settled.ok) {
     const rows = settled.differences.map(
       (row) =>
@@ -87,12 +87,16 @@ function previewText(period: string, found: SettlementPreview, language: Languag
     (pool) =>
       `Carried on: ${pool.fareProductId} ${formatMoney({ amountMinor: pool.minor, currency: pool.currency }, language)}\n`,
   );
+  const unknown = withoutTerms.map(
+    (pool) =>
+      `! No package knows ${pool.fareProductId}: ${formatMoney({ amountMinor: pool.minor, currency: pool.currency }, language)} stay in liability:passes until one says its terms\n`,
+  );
   const state = closedAtMs === null ? 'not settled yet' : `settled ${new Date(closedAtMs).toISOString()}`;
   const again = differing.map((carrier) => `! the kept act of ${carrier} says other sums\n`);
   const asSold = passesAsSold
     ? 'This month was settled when passes were divided at their sale: the shares of passes in its acts stand, and those above are what\nits facts would give by the rule of now. They are not compared.\n'
     : '';
-  return `${period}, ${state}\n${carriers.join('')}${carried.join('')}${asSold}${again.join('')}`;
+  return `${period}, ${state}\n${carriers.join('')}${carried.join('')}${unknown.join('')}${asSold}${again.join('')}`;
 }
 
 export function listActs(values: SettleValues, io: CommandIo): Promise<number> {

@@ -60,6 +60,13 @@ export interface PassPool {
   readonly open: boolean;
 }
 
+/** Money of a product. */
+export interface PassMoney {
+  readonly fareProductId: string;
+  readonly currency: string;
+  readonly minor: bigint;
+}
+
 /** What postings of the window made of an account: credits less debits. */
 export interface LedgerSum {
   readonly account: string;
@@ -83,6 +90,8 @@ export interface SettlementFacts {
   readonly pools: readonly PassPool[];
   /** What the window makes of each holding; the pools are their sums. */
   readonly passMonths: readonly PassMonth[];
+  /** What stays owed of products that no package knows; absent = nothing. It changes no settlement. */
+  readonly withoutTerms?: readonly PassMoney[];
   /** Charges alone: riders as one account `rider:*`. */
   readonly ledger: readonly LedgerSum[];
   readonly others: readonly OtherSum[];

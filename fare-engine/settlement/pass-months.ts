@@ -6,7 +6,7 @@ import { handedOver } from '../holdings/handed-over-query.ts';
 import { runningTermOf } from '../holdings/term-of.ts';
 import { PASS_LIABILITY } from '../ledger/chart-of-accounts.ts';
 import { earn, type HoldingFacts, type PassMonth } from './earn.ts';
-import type { PassPool } from './facts.ts';
+import type { PassMoney, PassPool } from './facts.ts';
 import type { SettlementWindow } from './window.ts';
 
 /** By what the time and the rides of a holding are reckoned. */
@@ -113,9 +113,10 @@ export async function readPassMonths(
   sql: WindowSql,
   values: readonly unknown[],
   terms: PassTerms,
-): Promise<{ passMonths: PassMonth[]; pools: PassPool[] }> {
+): Promise<{ passMonths: PassMonth[]; pools: PassPool[]; withoutTerms: PassMoney[] }> {
   const by = { untilDay: period.untilDay, untilMs, calendar: terms.calendar };
   const rows = await rowsOf<HoldingRow>(client, HOLDINGS(sql, knownBeforeMs), [...values]);
+  const unknown: PassMonth[] = [];
   const passMonths = rows.map((row) => {
     const held = {
       ...row,
@@ -125,14 +126,29 @@ export async function readPassMonths(
       earnedMinor: BigInt(row.earnedMinor),
       usedMinor: row.usedMinor === null ? null : BigInt(row.usedMinor),
     };
-    return earn(held, runningTermOf(terms.tariffs, held, untilMs - 1), by);
+    const term = runningTermOf(terms.tariffs, held, untilMs - 1);
+    const month = earn(held, term, by);
+    if (term === undefined && month.leftMinor !== 0n) unknown.push(month);
+    return month;
   });
   const rest = await rowsOf<Digits<Omit<PassPool, 'open'>, 'freshMinor' | 'waitedMinor'>>(
     client,
     POOLS(sql),
     [...values],
   );
-  return { passMonths, pools: poolsOf(passMonths, rest) };
+  return { passMonths, pools: poolsOf(passMonths, rest), withoutTerms: leftByProduct(unknown) };
+}
+
+/** What is left of holdings, by product and currency. */
+function leftByProduct(months: readonly PassMonth[]): PassMoney[] {
+  const byProduct = Map.groupBy(months, ({ fareProductId, currency }) =>
+    JSON.stringify([fareProductId, currency]),
+  );
+  return [...byProduct.keys()].sort().map((key) => {
+    const [fareProductId, currency] = JSON.parse(key) as [string, string];
+    const left = byProduct.get(key) ?? [];
+    return { fareProductId, currency, minor: left.reduce((sum, { leftMinor }) => sum + leftMinor, 0n) };
+  });
 }
 
 /** By product and currency. */

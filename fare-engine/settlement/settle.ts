@@ -13,7 +13,7 @@ import {
   revenueAccount,
 } from '../ledger/chart-of-accounts.ts';
 import type { Posting } from '../ledger/post-line.ts';
-import type { Boardings, Movement, SettlementFacts } from './facts.ts';
+import type { Boardings, Movement, PassMoney, SettlementFacts } from './facts.ts';
 import { type ItemShares, shareOf } from './share.ts';
 
 /** What a line of a carrier is for. */
@@ -189,13 +189,6 @@ function shareOut(facts: SettlementFacts, rules: readonly SplitRule[]) {
 
 const byPool = (a: { fareProductId: string; currency: string }, b: typeof a): number =>
   keyOf(a.fareProductId, a.currency) < keyOf(b.fareProductId, b.currency) ? -1 : 1;
-
-/** Money of a product. */
-interface PassMoney {
-  readonly fareProductId: string;
-  readonly currency: string;
-  readonly minor: bigint;
-}
 
 /** Money of passes that no carrier earned: from the liability to the city. */
 function keptPosting(period: string, { fareProductId, currency, minor }: PassMoney): Posting {

@@ -1,10 +1,12 @@
 /** Passes over the months, on a real PostgreSQL: each month takes what it has earned, and the liability ends at nothing. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+import * as settleCommand from '../../../cli/commands/settle.ts';
 import { previewSettlement } from '../../../fare-engine/read-settlement.ts';
 import type { SettlementTerms } from '../../../fare-engine/settle-commands.ts';
 import { instantsOf, parsePeriod } from '../../../fare-engine/settlement/period.ts';
 import { trialBalance } from '../../../fare-engine/trial-balance.ts';
+import { runCommand } from '../../support/command-io.ts';
 import { tapRow, token } from '../support/a-record.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
 import { moneyPricer } from '../support/money-pricer.ts';
@@ -292,5 +294,24 @@ describe('the price of a pass', () => {
     expect(await look()).toEqual([[], true]);
     await change('fares');
     expect(await look()).toEqual([['mat'], true]);
+  });
+
+  test('a product that no package knows is named with the money that waits for one', async () => {
+    await sell(9, 'odd-9', 'unheard-of', '2026-02-01T09:00+02:00', '500');
+    await sell(10, 'odd-10', 'unheard-of', '2026-02-02T09:00+02:00', '250');
+    const odd = { fareProductId: 'unheard-of', currency: 'UAH', minor: 750n };
+    expect(await preview('2026-02', terms.tariffs)).toMatchObject({ withoutTerms: [odd] });
+    expect(await preview('2026-01', terms.tariffs)).toMatchObject({ withoutTerms: [] });
+    const env = {
+      KVYTOK_POSTGRES_URL: city.database.url('auditor_runtime'),
+      KVYTOK_CITY_DIR: 'cities/ternopil',
+    };
+    const said = (...args: string[]) =>
+      runCommand(settleCommand, ['preview', '2026-02', ...args], '', process.cwd(), env);
+    expect((await said('--lang', 'en')).stdout).toMatch(
+      /^! No package knows unheard-of: .*7\.50.* liability:passes/m,
+    );
+    const { withoutTerms } = JSON.parse((await said('--json')).stdout);
+    expect(withoutTerms).toContainEqual({ ...odd, minor: '750' });
   });
 });
