@@ -3,6 +3,7 @@
  * message, any prefix of its namespace. Pure. A document type is refused, so no entity but XML's own five can stand for anything.
  */
 import { parseXml, XmlElement, XmlError } from '@rgrove/parse-xml';
+import { minorUnitDigits } from '#contracts/money.ts';
 import type { StatementLine } from '../../fare-engine/bank/reconcile-bank.ts';
 
 /** Something in the file is not as the message's definition has it. */
@@ -273,11 +274,22 @@ class CamtFile {
     const parts = /^(\d{1,13})(?:\.(\d{1,5}))?$/.exec(text);
     if (!/^[A-Z]{3}$/.test(currency) || parts === null)
       throw this.problem(element, `${JSON.stringify(text.slice(0, 40))} is no amount of a currency`);
-    const decimals = decimalsOf(currency);
+    const decimals = minorUnitDigits(currency);
     const fraction = (parts[2] ?? '').replace(/0+$/, '');
     if (fraction.length > decimals)
       throw this.problem(element, `${JSON.stringify(text)} is finer than ${currency} has coins`);
     return { minor: BigInt(`${parts[1]}${fraction.padEnd(decimals, '0')}`), currency };
+  }
+
+  /** Whether the statement, and the message that brings it, are one page: of several, each has some of the entries. */
+  private isWhole(statement: XmlElement): boolean {
+    const message = this.one(this.root, 'BkToCstmrStmt');
+    const pages = [...this.all(message, 'GrpHdr', 'MsgPgntn'), ...this.all(statement, 'StmtPgntn')];
+    return pages.every(
+      (page) =>
+        Number(this.one(page, 'PgNb').text) === 1 &&
+        /^(true|1)$/.test(this.one(page, 'LastPgInd').text.trim()),
+    );
   }
 
   /** What was there before and all that was booked is what is there now, where the bank says both and keeps back no page. */
@@ -288,8 +300,9 @@ class CamtFile {
       );
       return found === undefined ? undefined : this.sign(found) * this.amount(this.one(found, 'Amt')).minor;
     };
-    const [before, after] = [balance('OPBD'), balance('CLBD')];
-    if (before === undefined || after === undefined || this.all(statement, 'StmtPgntn').length > 0) return;
+    // German banks tell the opening balance as the closing one of the statement before.
+    const [before, after] = [balance('OPBD') ?? balance('PRCD'), balance('CLBD')];
+    if (before === undefined || after === undefined || !this.isWhole(statement)) return;
     const moved = booked.reduce(
       (sum, entry) => sum + this.sign(entry) * this.amount(this.one(entry, 'Amt')).minor,
       0n,
@@ -308,9 +321,4 @@ function localName({ name }: XmlElement): string {
 
 function firstLine(text: string): string {
   return (text.split('\n')[0] ?? '').slice(0, 200);
-}
-
-function decimalsOf(currency: string): number {
-  const options = new Intl.NumberFormat('en', { style: 'currency', currency }).resolvedOptions();
-  return options.maximumFractionDigits ?? 2;
 }

@@ -7,7 +7,7 @@
  * - MOTIS nigiri, `test/loader/gtfs/fares_test.cc` (commit 12f10b7a7)
  * - MobilityData's examples on gtfs.org, `schedule/examples/fares-v2.md`
  *
- * Interline's stand in `interline-cases.test.ts` and `interline-transfers.test.ts`.
+ * Interline's stand in `interline-cases.test.ts` and `interline-transfers.test.ts`, those of agencies in `agency-feeds.test.ts`.
  */
 import { describe, expect, it } from 'vitest';
 import { type Leg, pricerOf, ride, totals } from '../../support/fare-feed.ts';
