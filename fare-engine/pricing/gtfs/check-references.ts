@@ -15,7 +15,10 @@ interface Reference {
 export function checkReferences(files: FeedFiles, feed: FareFeed, problems: FileProblem[]): void {
   const ids = {
     network: networkIds(files, feed),
-    area: columnValues(files, 'areas.txt', 'area_id'),
+    // Without areas.txt an area is known by its stops.
+    area: files.has('areas.txt')
+      ? columnValues(files, 'areas.txt', 'area_id')
+      : new Set([...feed.areasOfStop.values()].flat()),
     product: columnValues(files, 'fare_products.txt', 'fare_product_id'),
     group: new Set(feed.legRules.map((r) => r.legGroupId)),
     frame: new Set(feed.timeframes.keys()),
@@ -35,10 +38,10 @@ export function checkReferences(files: FeedFiles, feed: FareFeed, problems: File
       target: 'networks.txt or routes.txt',
       known: ids.network,
     },
-    files.has('areas.txt') && {
+    {
       file: leg,
       columns: ['from_area_id', 'to_area_id'],
-      target: 'areas.txt',
+      target: files.has('areas.txt') ? 'areas.txt' : 'stop_areas.txt',
       known: ids.area,
     },
     {

@@ -16,6 +16,11 @@ const bus = leg('bus1', 'a', 'b', '08:00', '08:20');
 
 describe('problems of a feed', () => {
   it.each<[string, Record<string, string>, string]>([
+    [
+      'an area that no file names',
+      { 'fare_leg_rules.txt': 'from_area_id,fare_product_id\nx,p1\n' },
+      'fare_leg_rules.txt:2 warning',
+    ],
     ['a second route', { 'routes.txt': 'route_id\nr\nr\n' }, 'routes.txt:3 error'],
     ['a second stop', { 'stops.txt': 'stop_id\ns\ns\n' }, 'stops.txt:3 error'],
     ['a parent that is not there', { 'stops.txt': 'stop_id,parent_station\ns,x\n' }, 'stops.txt:2 warning'],
