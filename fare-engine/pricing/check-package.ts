@@ -7,6 +7,7 @@ import { checkBreakdown } from './check-breakdown.ts';
 import { checkCaps } from './check-caps.ts';
 import { checkConcessions } from './check-concessions.ts';
 import { checkFares } from './check-fares.ts';
+import { checkFiles } from './check-files.ts';
 import { checkInspection } from './check-inspection.ts';
 import { checkProducts } from './check-products.ts';
 import { checkReach } from './check-reach.ts';
@@ -26,6 +27,7 @@ import type { YamlFile } from './yaml-file.ts';
 /** All problems of meaning; the form was checked when the files were read. */
 export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml): FileProblem[] {
   return [
+    ...checkFiles(files),
     ...checkTariff(yaml),
     ...checkCitations(files, feed, yaml),
     ...checkConcessions(feed, yaml),

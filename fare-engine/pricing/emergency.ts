@@ -65,11 +65,22 @@ export function checkEmergency(feed: FareFeed, yaml: PackageYaml): FileProblem[]
     caps: new Set(yaml.caps?.value.caps.map((cap) => cap.cap_id)),
     concessions: new Set(yaml.concessions.value.concessions.map((row) => row.concession_id)),
   };
+  const { valid_from, valid_to } = yaml.tariff.value;
   const rows = file.value.emergency;
   rows.forEach((row, i) => {
     const at = (code: FileProblemCode, key: string, message: string, howToMend: string) =>
       problems.push(file.problemAt(code, ['emergency', i, key], message, howToMend));
     problems.push(...checkDates(file, ['emergency', i], row));
+    if (row.valid_to <= valid_from || (valid_to !== null && row.valid_from >= valid_to))
+      problems.push({
+        ...file.problemAt(
+          'TARIFF_VALUE_IGNORED',
+          ['emergency', i, 'valid_from'],
+          `${row.rule_id} holds on no day of the package`,
+          'Correct its dates, or remove it.',
+        ),
+        severity: 'warning',
+      });
     if (!acts.has(row.act)) problems.push(unknownAct(file, ['emergency', i, 'act'], row.act));
     if (rows.findIndex((other) => other.rule_id === row.rule_id) !== i)
       at('TARIFF_ID_TWICE', 'rule_id', `${row.rule_id} occurs twice`, 'Give each rule its own id.');

@@ -30,7 +30,7 @@ export function checkColumns(files: FeedFiles, problems: FileProblem[]): void {
 }
 
 /** The same letters in whatever order, size and punctuation; one may lack, be too many, or be another. */
-function isAlike(a: string, b: string): boolean {
+export function isAlike(a: string, b: string): boolean {
   const rest = lettersOf(b);
   let others = 0;
   for (const letter of lettersOf(a.slice(0, 60))) {
