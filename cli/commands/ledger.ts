@@ -6,6 +6,7 @@ import { getZone } from '#pricing/local-time.ts';
 import { type AccountStatement, accountStatement } from '../../fare-engine/account-statement.ts';
 import { ACCOUNT_KINDS } from '../../fare-engine/ledger/chart-of-accounts.ts';
 import {
+  type AccountSums,
   balanceOf,
   type KnownState,
   type TrialBalance,
@@ -76,16 +77,16 @@ async function balance(values: Values, io: CommandIo): Promise<number> {
     const atMs = at === undefined ? {} : { atMs: instantOf(at, '--at', zoneOf(cityDir)) };
     const againstLog = values['against-log'] === true;
     const found = await trialBalance(pool, { ...atMs, byKind: by === 'kind', againstLog });
-    io.stdout.write(values.json === true ? toJson(found) : balanceText(found));
+    io.stdout.write(values.json === true ? toJson(found) : balanceText(found, againstLog));
     return found.problems.length === 0 ? EXIT.ok : EXIT.failed;
   } finally {
     await pool.end();
   }
 }
 
-function balanceText({ known, closedUntil, accounts, problems }: TrialBalance): string {
-  const width = Math.max(7, ...accounts.map((row) => row.account.length));
-  const lines = accounts.map((row) => {
+function balanceText({ known, closedUntil, accounts, problems }: TrialBalance, againstLog: boolean): string {
+  const width = Math.max(9, ...accounts.map((row) => row.account.length));
+  const lines = [...accounts, ...totalsOf(accounts)].map((row) => {
     const cells = [
       row.pendingDebitMinor,
       row.pendingCreditMinor,
@@ -99,8 +100,25 @@ function balanceText({ known, closedUntil, accounts, problems }: TrialBalance): 
   return (
     `${knownText(known)}; closed until ${closedUntil ?? 'no day'}\n` +
     `${'account'.padEnd(width)} ${heads.map((head) => head.padStart(16)).join('')}\n${lines.join('')}` +
+    (againstLog && problems.length === 0
+      ? 'The sealed leaves of the audit log say the same, account by account.\n'
+      : '') +
     problems.map((problem) => `! ${problem}\n`).join('')
   );
+}
+
+/** Debits and credits of all accounts, for each currency: that they agree is what the balance is made for. */
+function totalsOf(accounts: readonly AccountSums[]): AccountSums[] {
+  const total = (rows: readonly AccountSums[], of: (row: AccountSums) => bigint) =>
+    rows.reduce((sum, row) => sum + of(row), 0n);
+  return [...Map.groupBy(accounts, (row) => row.currency)].map(([currency, rows]) => ({
+    account: `total ${currency}`,
+    currency,
+    pendingDebitMinor: total(rows, (row) => row.pendingDebitMinor),
+    pendingCreditMinor: total(rows, (row) => row.pendingCreditMinor),
+    postedDebitMinor: total(rows, (row) => row.postedDebitMinor),
+    postedCreditMinor: total(rows, (row) => row.postedCreditMinor),
+  }));
 }
 
 function knownText(known: KnownState | null): string {
@@ -164,12 +182,16 @@ function statementText({
   );
   const more =
     count > rows.length ? `… ${count - rows.length} more: narrow --from and --to, or give --rows\n` : '';
+  const isNobody = count === 0 && Object.keys(opening).length === 0;
+  const nobody = isNobody
+    ? 'Nothing had been posted to an account of this name: trial-balance names those that there are\n'
+    : '';
   const start = from === null ? 'From the first posting' : knownText(from);
   const since =
     sinceMs === null
       ? ''
       : `Since the month before began, ${new Date(sinceMs).toISOString()}: --from says another instant, --all shows all that was ever posted\n`;
-  return `${name}\n${since}${start}: ${sums(opening)}\n${lines.join('')}${more}${knownText(until)}: ${sums(closing)}\n`;
+  return `${name}\n${since}${start}: ${sums(opening)}\n${lines.join('')}${more}${nobody}${knownText(until)}: ${sums(closing)}\n`;
 }
 
 function money(amountMinor: bigint, currency: string): string {

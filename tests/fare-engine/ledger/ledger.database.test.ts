@@ -226,8 +226,18 @@ test('the command shows balances and accounts, as of an instant too', async () =
   const balance = await kvytok('trial-balance', '--at', instant, '--by', 'kind');
   expect(balance).toMatchObject({ code: 0, stdout: expect.stringContaining('closed until 2025-10-14\n') });
   expect(balance.stdout).toMatch(/^revenue .*-₴60\.00$/m);
+  const total = /^total UAH +₴([0-9.,]+) +₴\1 +₴([0-9.,]+) +₴\2 +₴0\.00$/m;
+  expect(balance.stdout).toMatch(total);
+  expect(balance.stdout).not.toContain('audit log say');
+  const compared = await kvytok('trial-balance', '--at', instant, '--against-log');
+  expect(compared.stdout).toMatch(
+    /\nThe sealed leaves of the audit log say the same, account by account\.\n$/,
+  );
+  const misspelt = await kvytok('account', 'revenue:tte');
+  expect(misspelt.stdout).toContain('\nNothing had been posted to an account of this name:');
   const account = await kvytok('account', 'revenue:tet', '--to', instant, '--rows', '2');
   expect(account.stdout).toMatch(/… \d+ more/);
+  expect(account.stdout).not.toContain('Nothing had been posted');
   expect(account.stdout).toMatch(/^As known by state \d+ of kvytok.example\/test.*: -₴60\.00$/m);
   expect((await kvytok('chart')).stdout).toMatch(/^rebate +debit/m);
   await expect(kvytok('trial-balance', '--by', 'carrier')).rejects.toThrow('--by takes');
