@@ -23,6 +23,15 @@ const ENTRIES_MAX = 100_000;
 /** Longer than the fields in which banks write references; looking for one in a text costs its length squared. */
 const REFERENCE_CHARS_MAX = 500;
 
+/** The first text that names whose money of which day it is; else the first that names anything. Texts of 500 signs at most. */
+export function referenceAmong(texts: readonly string[]): string {
+  for (const text of texts) {
+    const owned = OWNED.exec(text)?.[0];
+    if (owned !== undefined) return owned;
+  }
+  return (texts[0] || 'without-reference').slice(0, 128);
+}
+
 /** Whether a file is XML, as camt.053 is, and no CSV: by its beginning. */
 export function looksLikeXml(beginning: Buffer): boolean {
   return /^(\u00EF\u00BB\u00BF)?\s*</.test(beginning.toString('latin1'));
@@ -230,7 +239,6 @@ class CamtFile {
     );
   }
 
-  /** The first text that names whose money of which day it is; else the first that names anything. */
   private referenceOf(elements: readonly XmlElement[]): string {
     const texts = elements.flatMap((of) =>
       [
@@ -255,11 +263,7 @@ class CamtFile {
         .map((text) => text.trim().slice(0, REFERENCE_CHARS_MAX))
         .filter((text) => text !== '' && text !== 'NOTPROVIDED'),
     );
-    for (const text of texts) {
-      const owned = OWNED.exec(text)?.[0];
-      if (owned !== undefined) return owned;
-    }
-    return (texts[0] ?? 'without-reference').slice(0, 128);
+    return referenceAmong(texts);
   }
 
   private sign(of: XmlElement): 1n | -1n {

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { parse } from 'csv-parse/sync';
 import { OperatorError, systemCode } from '#platform/errors.ts';
 import type { ClearingLine, ProviderLine, TillLine } from '../../fare-engine/bank/reconcile-bank.ts';
-import { CamtProblem, type CamtStatement, looksLikeXml, readCamt053 } from './camt053.ts';
+import { CamtProblem, type CamtStatement, looksLikeXml, readCamt053, referenceAmong } from './camt053.ts';
 
 const BYTES_MAX = 64 * 1024 * 1024;
 /** An XML file is held as a tree: some ten times its size. */
@@ -12,6 +12,8 @@ const CELL = {
   date: /^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$/,
   kind: /^(clearing|refund|chargeback|chargeback-returned)$/,
   reference: /^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$/,
+  /** What people write on money; most lines of a statement are nobody's whom the city knows. */
+  words: /^\P{Cc}{0,500}$/u,
   minor: /^(0|[1-9]\d{0,14})$/,
   signed: /^(0|-?[1-9]\d{0,14})$/,
   currency: /^[A-Z]{3}$/,
@@ -36,7 +38,7 @@ const COLUMNS = {
   tills: { till: CELL.reference, day: CELL.date, amount_minor: CELL.signed, currency: CELL.currency },
   statement: {
     booked_on: CELL.date,
-    reference: CELL.reference,
+    reference: CELL.words,
     amount_minor: CELL.signed,
     currency: CELL.currency,
   },
@@ -88,9 +90,15 @@ export function readStatement(file: string): CamtStatement {
   }
   const lines = rowsOf(file, COLUMNS.statement).map((cells, at) => ({
     ...common(cells, at),
+    reference: statementReference(cells['reference'] ?? ''),
     bookedOn: cells['booked_on'] ?? '',
   }));
   return { lines, unmatched: [] };
+}
+
+/** A bare reference as it stands; of other words what in them names whose money it is. */
+function statementReference(text: string): string {
+  return CELL.reference.test(text) ? text : referenceAmong([text]);
 }
 
 /** The text of an XML file; `null` = it is something else. */
@@ -98,6 +106,11 @@ function xmlOf(file: string): string | null {
   const bytes = bytesOf(file);
   if (!looksLikeXml(bytes.subarray(0, 1024))) return null;
   if (bytes.length > XML_BYTES_MAX) throw invalid(file, 1, `XML of more than ${XML_BYTES_MAX} bytes`);
+  return textOf(file, bytes);
+}
+
+/** A reference in another encoding would be held against nothing, in silence. */
+function textOf(file: string, bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -130,9 +143,9 @@ function rowsOf(file: string, columns: Readonly<Record<string, RegExp>>): Cells[
 }
 
 function tableOf(file: string): string[][] {
-  const bytes = bytesOf(file);
+  const text = textOf(file, bytesOf(file));
   try {
-    return parse(bytes, { bom: true, relax_column_count: true, skip_empty_lines: true }) as string[][];
+    return parse(text, { bom: true, relax_column_count: true, skip_empty_lines: true }) as string[][];
   } catch (error) {
     throw invalid(file, 1, (error as Error).message);
   }
@@ -144,8 +157,17 @@ function bytesOf(file: string): Buffer {
     return readFileSync(file);
   } catch (error) {
     if (error instanceof OperatorError) throw error;
-    throw invalid(file, 1, systemCode(error) ?? (error as Error).message);
+    throw unreadable(file, systemCode(error) ?? (error as Error).message);
   }
+}
+
+function unreadable(file: string, why: string): OperatorError {
+  return new OperatorError({
+    code: 'RECONCILE_FILE_UNREADABLE',
+    happened: `${file} cannot be read (${why}).`,
+    kept: 'Nothing was compared, and nothing is ever changed by it.',
+    todo: 'Name a file that is there and may be read.',
+  });
 }
 
 function invalid(file: string, line: number, problem: string): OperatorError {

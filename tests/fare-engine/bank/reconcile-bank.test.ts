@@ -200,6 +200,19 @@ test('files are read as they are documented; a line without its form is named', 
       readTills(write('t.csv', `till,day,amount_minor,currency\nkiosk-7,${DAY},-5,UAH\n`))[0]?.amountMinor,
     ).toBe(-5n);
     expect(readStatement(write('s.csv', 'booked_on,reference,amount_minor,currency\n')).lines).toEqual([]);
+    const statement = 'booked_on,reference,amount_minor,currency\n';
+    const words = `"Виплата, acq-${DAY}: еквайринг"`;
+    const booked = `${statement}${DAY},acq-${DAY},1,UAH\n${DAY},${words},2,UAH\n${DAY},Оренда № 7,-3,UAH\n${DAY},,4,UAH\n`;
+    const references = (text: string) =>
+      readStatement(write('s.csv', text)).lines.map((one) => one.reference);
+    expect(references(`\uFEFF${booked.replaceAll('\n', '\r\n')}`)).toEqual([
+      ...[`acq-${DAY}`, `acq-${DAY}`, 'Оренда № 7', 'without-reference'],
+    ]);
+    writeFileSync(
+      join(folder.path, 'cp1251.csv'),
+      Buffer.from(`${statement}${DAY},\xce\xf0,1,UAH\n`, 'latin1'),
+    );
+    expect(() => readStatement(join(folder.path, 'cp1251.csv'))).toThrow('it is not UTF-8');
     for (const [text, at] of [
       [`${head}${DAY},clearing,c1,28.00,UAH,25\n`, 'line 2: amount_minor'],
       [`${head}${DAY},gift,c1,28,UAH,25\n`, 'line 2: kind'],
@@ -208,7 +221,9 @@ test('files are read as they are documented; a line without its form is named', 
       ['', 'line 1: the header'],
     ] as const)
       expect(() => readClearing(write('bad.csv', text))).toThrow(at);
-    expect(() => readClearing(join(folder.path, 'not-there.csv'))).toThrow('ENOENT');
+    expect(() => readClearing(join(folder.path, 'not-there.csv'))).toThrow(
+      'not-there.csv cannot be read (ENOENT)',
+    );
   } finally {
     folder.remove();
   }
