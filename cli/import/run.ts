@@ -1,11 +1,12 @@
 /** `kvytok import check` and `apply`. */
 import { randomUUID } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { formatMoney } from '#contracts/money.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { openImportStage } from '../../fare-engine/adapters/import-store.ts';
 import { readImportTable } from '../../fare-engine/adapters/import-table.ts';
+import { IMPORT_FILES } from '../../fare-engine/import/import-files.ts';
 import { formatImportProblem } from '../../fare-engine/import/problems.ts';
 import { type ImportReport, runImport } from '../../fare-engine/import/run-import.ts';
 import { openAuditDatabase } from '../audit-database.ts';
@@ -59,6 +60,7 @@ export async function runImportCommand(
                 by,
                 apply: verb === 'apply',
                 terms,
+                strangers: strangersIn(dir),
                 readTable: async (form, onRow, onProblem) => {
                   const path = join(dir, form.file);
                   return existsSync(path) ? readImportTable(path, form, onRow, onProblem) : undefined;
@@ -80,6 +82,16 @@ export async function runImportCommand(
   } finally {
     await pool.end();
   }
+}
+
+/** Tables by their names, in whatever letters (`Balances.CSV`, `balances.csv.txt`); folders and notes are left alone. */
+function strangersIn(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir, { withFileTypes: true })
+    .filter((entry) => !entry.isDirectory() && /^[^.].*\.(csv|tsv|xlsx?)/i.test(entry.name))
+    .map(({ name }) => name)
+    .filter((name) => !(IMPORT_FILES as readonly string[]).includes(name))
+    .sort();
 }
 
 const REFUSALS = {

@@ -3,7 +3,8 @@
 /** Code → meaning. */
 export const IMPORT_PROBLEMS = {
   IMPORT_CONTRADICTS: 'the city already knows something else of it',
-  IMPORT_FILE: 'a file that is not UTF-8 CSV, or a line with more or fewer values than there are columns',
+  IMPORT_FILE:
+    'a file of no known name, one that is not UTF-8 CSV, or a line with more or fewer values than there are columns',
   IMPORT_COLUMNS: 'a required column is missing, twice, or not known',
   IMPORT_REFERENCE: 'an account, product or concession that is listed nowhere',
   IMPORT_TWICE: 'two rows say something of the same thing',

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import type { ImportFile, ImportRow, ImportTerms } from './import-files.ts';
 import { IMPORT_COLUMNS, IMPORT_FILES } from './import-files.ts';
 import { readImportRow } from './import-rows.ts';
-import { type ImportProblem, ProblemList } from './problems.ts';
+import { type ImportProblem, ProblemList, shown } from './problems.ts';
 
 /** A file of the import that was read. */
 export interface ReadFile {
@@ -73,6 +73,8 @@ export interface ImportRequest {
   readonly by: string;
   readonly apply: boolean;
   readonly terms: ImportTerms;
+  /** Tables of the folder that are none of an import: a misspelt name must not leave its rows behind in silence. */
+  readonly strangers: readonly string[];
   /** Reads one file; `undefined` = the folder has none of this name. */
   readonly readTable: (
     form: { readonly file: ImportFile; readonly columns: readonly string[] },
@@ -98,16 +100,25 @@ export async function runImport(
 ): Promise<ImportReport | 'key-reused' | 'no-files' | 'city-changed'> {
   const problems = new ProblemList();
   const files: ReadFile[] = [];
+  problems.add(...request.strangers.map(strangerProblem));
   for (const file of IMPORT_FILES) {
     const read = await stageFile(file, request, stage, problems);
     if (read !== undefined) files.push(read);
   }
-  if (files.length === 0) return 'no-files';
+  if (files.length === 0 && problems.count === 0) return 'no-files';
   for (let look = 1; look <= LOOKS_MAX; look++) {
     const done = await lookAndWrite(request, stage, files, problems);
     if (done !== 'changed') return done;
   }
   return 'city-changed';
+}
+
+function strangerProblem(file: string): ImportProblem {
+  return {
+    code: 'IMPORT_FILE',
+    ...{ file: shown(file), line: 1, column: null, message: 'no file of an import has this name' },
+    howToMend: `Name it as one of ${IMPORT_FILES.join(', ')}, or take it out of the folder.`,
+  };
 }
 
 async function lookAndWrite(

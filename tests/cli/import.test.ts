@@ -130,6 +130,20 @@ test('with one bad row nothing is written, and every one is named', async () => 
   expect(await counts()).toEqual(before);
 });
 
+test('a table whose name is none of an import is a problem, so that its rows are not left behind in silence', async () => {
+  const dir = files('misspelt');
+  for (const name of ['balance.csv', 'Passes.CSV', 'quotas.csv.txt']) writeFileSync(join(dir, name), 'a\n');
+  for (const name of ['notes.md', '.balances.csv.swp']) writeFileSync(join(dir, name), 'a\n');
+  mkdirSync(join(dir, 'parallel.csv'), { recursive: true });
+  const { code, said } = await kvytokImport('check', dir, ...options('misspelt'));
+  expect(code).toBe(65);
+  expect(said.match(/^.*: no file of an import has this name.*\[IMPORT_FILE\]$/gm)).toEqual(
+    ['"Passes.CSV"', '"balance.csv"', '"quotas.csv.txt"'].map((name) =>
+      expect.stringContaining(`${name}:1: `),
+    ),
+  );
+});
+
 test('a check counts and writes nothing; apply writes all of it, and rides of before are priced anew', async () => {
   const timeline = await loadTariffTimeline(join(cityDir, 'tariff'));
   if (!timeline.ok) throw new Error('tariffs');
