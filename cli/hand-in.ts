@@ -1,4 +1,4 @@
-/** Hands a command of the office in, and waits for the engine's answer where it can be read here. */
+/** Hands commands of the office in, and waits for the engine's answers where they can be read here. */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isCommandKind, parsePayload } from '../fare-engine/command-kinds.ts';
@@ -14,6 +14,9 @@ const LOOK_EVERY_MS = 200;
 export interface HandInValues {
   readonly data?: string | undefined;
 }
+
+/** What the engine said; `null` = it has not answered yet, or cannot be heard from here. */
+export type CommandAnswer = Awaited<ReturnType<typeof answerTo>>;
 
 /** Whether both roles are at hand: an address from the environment is that of one. */
 export function runsHere(values: HandInValues, io: CommandIo): boolean {
@@ -44,20 +47,54 @@ export async function handIn(
   } finally {
     await pool.end();
   }
-  const answer = runsHere(values, io) ? await answerOf(commandId, values, io) : null;
+  const [answer = null] = await answersTo([commandId], values, io);
   io.stdout.write(`${JSON.stringify({ commandId, kind, answer: answer ?? 'waits' })}\n`);
   return answer !== null && !answer.obeyed ? EXIT.failed : EXIT.ok;
 }
 
-async function answerOf(commandId: string, values: HandInValues, io: CommandIo) {
+/** Hands in what was checked already, and says what the engine answered to each. */
+export async function handInAll(
+  kind: string,
+  payloads: readonly object[],
+  by: string,
+  values: HandInValues,
+  io: CommandIo,
+): Promise<readonly CommandAnswer[]> {
+  const commands = payloads.map((payload) => ({ commandId: randomUUID(), kind, payload }));
+  const { pool } = openAuditDatabase(values.data, io, 'office_runtime');
+  try {
+    const submit = createOffice(pool, by, Date.now);
+    for (const command of commands) await submit(command);
+  } finally {
+    await pool.end();
+  }
+  return answersTo(
+    commands.map(({ commandId }) => commandId),
+    values,
+    io,
+  );
+}
+
+/** `REASON (detail)` of each command that was refused. */
+export function refusalsOf(answers: readonly CommandAnswer[]): string[] {
+  return answers.flatMap((one) => (one === null || one.obeyed ? [] : [`${one.reason} (${one.detail})`]));
+}
+
+async function answersTo(
+  commandIds: readonly string[],
+  values: HandInValues,
+  io: CommandIo,
+): Promise<CommandAnswer[]> {
+  const answers: CommandAnswer[] = commandIds.map(() => null);
+  if (!runsHere(values, io)) return answers;
   const { pool } = openAuditDatabase(values.data, io);
   try {
     for (let waitedMs = 0; waitedMs < ANSWER_MS_MAX; waitedMs += LOOK_EVERY_MS) {
-      const answer = await answerTo(pool, commandId);
-      if (answer !== null) return answer;
+      for (const [at, commandId] of commandIds.entries()) answers[at] ??= await answerTo(pool, commandId);
+      if (!answers.includes(null)) break;
       await delay(LOOK_EVERY_MS);
     }
-    return null;
+    return answers;
   } finally {
     await pool.end();
   }

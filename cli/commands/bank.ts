@@ -1,5 +1,4 @@
 /** `kvytok bank`: what bank cards owe, and that somebody has paid it. */
-import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { debtReference, formatDebtReference, readDebtReference } from '#contracts/debt-reference.ts';
 import { formatMoney } from '#contracts/money.ts';
@@ -7,8 +6,8 @@ import { type CommandKind, type Payload, parsePayload } from '../../fare-engine/
 import { type BankTrouble, showBankTroubles } from '../../fare-engine/show-bank-troubles.ts';
 import { type ShownDebt, showDebts } from '../../fare-engine/show-debts.ts';
 import { openAuditDatabase } from '../audit-database.ts';
-import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { handInAll, refusalsOf } from '../hand-in.ts';
 
 export const usage = `Usage: kvytok bank debts [TOKEN] [--code CODE] [--rows N] [--json] [--data DIR]
        kvytok bank pay PAYMENT --till NAME --reference TEXT --by NAME [--data DIR]
@@ -165,15 +164,11 @@ async function handIn(
   values: Values,
   io: CommandIo,
 ): Promise<number> {
-  const { pool } = openAuditDatabase(values.data, io, 'office_runtime');
-  try {
-    const submit = createOffice(pool, by, Date.now);
-    for (const payload of payloads) await submit({ commandId: randomUUID(), kind, payload });
-    io.stdout.write(`${payloads.length} handed in; kvytok bank troubles shows what is left\n`);
-    return EXIT.ok;
-  } finally {
-    await pool.end();
-  }
+  const refused = refusalsOf(await handInAll(kind, payloads, by, values, io));
+  for (const refusal of refused) io.stdout.write(`refused: ${refusal}\n`);
+  if (refused.length > 0) return EXIT.failed;
+  io.stdout.write(`${payloads.length} handed in; kvytok bank troubles shows what is left\n`);
+  return EXIT.ok;
 }
 
 /** @throws UsageError naming the field that is wrong. */
@@ -211,14 +206,13 @@ async function pay(paymentId: string, values: Values, io: CommandIo): Promise<nu
   const { amountMinor, currency } = debt;
   const money = { amountMinor: amountMinor.toString(), currency };
   const payload = checked('pay-debt', { paymentId, source: till, reference, ...money, by });
-  const { pool } = openAuditDatabase(values.data, io, 'office_runtime');
-  try {
-    await createOffice(pool, by, Date.now)({ commandId: randomUUID(), kind: 'pay-debt', payload });
-    io.stdout.write(
-      `${paymentId}: ${formatMoney({ amountMinor, currency }, 'en')} handed in; kvytok bank debts shows when it is taken\n`,
-    );
-    return EXIT.ok;
-  } finally {
-    await pool.end();
-  }
+  const [answer = null] = await handInAll('pay-debt', [payload], by, values, io);
+  const what =
+    answer === null
+      ? 'handed in; kvytok bank debts shows when it is taken'
+      : answer.obeyed
+        ? 'taken'
+        : `refused: ${refusalsOf([answer]).join()}`;
+  io.stdout.write(`${paymentId}: ${formatMoney({ amountMinor, currency }, 'en')} ${what}\n`);
+  return answer?.obeyed === false ? EXIT.failed : EXIT.ok;
 }

@@ -1,8 +1,6 @@
 /** `kvytok claims`: compensation claims between carrier and department, from the draft to both sides' agreement. */
-import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { formatMoney } from '#contracts/money.ts';
-import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
 import { rowsOf } from '../../fare-engine/database-reader.ts';
 import {
   type ActSide,
@@ -10,8 +8,8 @@ import {
   claimStatement,
 } from '../../fare-engine/settlement/signature-schemes.ts';
 import { openAuditDatabase } from '../audit-database.ts';
-import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { handIn } from '../hand-in.ts';
 import { signatureOf } from '../settle/sign-statement.ts';
 
 export const usage = `Usage: kvytok claims draft PERIOD --by NAME
@@ -32,7 +30,8 @@ agree       to exactly the version with this hash; when both sides have, nothing
 
 Whoever speaks for a side signs what it says of the version with this hash. --statement writes down what has to be signed; a tool of
 one's own signs that file (detached, CAdES-BES), and the same call with --signature hands its .p7s in. --key signs for development.
-kvytok settle signer names signers.
+kvytok settle signer names signers. draft, submit, object, answer and agree wait for the engine's answer where the city runs here; a
+refusal is exit code 1.
 
 PERIOD is YYYY-MM, SIDE carrier or department. CLAIM, LINE and REF stand in list and in the bundle (kvytok audit claim).
 CODE is wrong-amount, wrong-rides, wrong-route-or-carrier, no-right, anomaly, vat, limit or other.
@@ -96,18 +95,7 @@ async function submit(
   const signature = what === 'draft' ? undefined : signatureOf(statementOf(what, said, values), values, io);
   if (signature === null) return EXIT.ok;
   const payload = { ...said, ...(signature !== undefined && { signerId: values.signer, signature }) };
-  const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
-  if (parsed?.ok === false)
-    throw new UsageError(parsed.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
-  const { pool } = openAuditDatabase(values.data, io, 'office_runtime');
-  try {
-    const commandId = randomUUID();
-    await createOffice(pool, values.by ?? 'kvytok claims', Date.now)({ commandId, kind, payload });
-    io.stdout.write(`${JSON.stringify({ commandId, kind, payload })}\n`);
-    return EXIT.ok;
-  } finally {
-    await pool.end();
-  }
+  return handIn(kind, payload, values, io, values.by ?? 'kvytok claims');
 }
 
 /** What is signed of a claim. */

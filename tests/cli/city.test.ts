@@ -102,6 +102,20 @@ describe('kvytok city', () => {
       },
       { what: 'a figure of each part' },
     );
+    // What the engine refuses, the office's command says itself.
+    const data = ['--by', 'test', '--data', dataFolder];
+    const misfit = ['bank', 'misfit', 'sandbox.1', '--to', 'loss', '--reason', 'none'];
+    const refused = { claims: ['claims', 'draft', '2025-10'], bank: misfit };
+    const said = await Promise.all(
+      Object.values(refused).map(async (args) => {
+        const command = runKvytok([...args, ...data]);
+        return { code: await command.ended, said: command.stdout() };
+      }),
+    );
+    expect(said).toEqual([
+      { code: 1, said: expect.stringContaining('"obeyed":false,"reason":"CLAIM_NOT_SETTLED"') },
+      { code: 1, said: expect.stringMatching(/^refused: [A-Z_]+ \(/) },
+    ]);
     // A second start on the same data is refused and names who has it; the first goes on.
     const second = city();
     expect(await second.ended).toBe(1);
