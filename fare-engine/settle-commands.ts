@@ -197,7 +197,8 @@ export function nameSigner(payload: Payload<'name-signer'>, naming: Naming, desk
     return { reason: 'COMMAND_MALFORMED', detail: 'carrierId belongs to the side carrier, and to no other' };
   const scheme = schemeOf(schemeName, desk);
   if (scheme === undefined) return { reason: 'SIGNER_SCHEME_UNKNOWN', detail: schemeName };
-  const fault = scheme.keyFault(publicKey);
+  // A private key in the books would be everybody's: whoever reads them could sign.
+  const fault = publicKey.includes('PRIVATE KEY') ? 'SIGNER_KEY_INVALID' : scheme.keyFault(publicKey);
   if (fault !== null) return { reason: fault, detail: schemeName };
   const other = signersOf(desk).find(
     (known) => known.publicKey === publicKey && (known.side !== side || known.carrierId !== carrierId),

@@ -34,13 +34,22 @@ export function nameSigner(values: SettleValues, io: CommandIo): Promise<number>
       carrierId: values.carrier,
       name: needed(values.name, '--name NAME'),
       scheme: values.scheme ?? ED25519_DEVELOPMENT.name,
-      publicKey: readText(file),
+      publicKey: publicHalf(file),
       validFromMs: instant(values.from, '--from') ?? 0,
       validUntilMs: instant(values.until, '--until'),
       who: needed(values.who, '--who NAME'),
     };
   };
   return handIn('name-signer', payload, values, io);
+}
+
+/** A command stays in the city's books and its audit log: a private key must not come so far. @throws UsageError */
+function publicHalf(file: string): string {
+  const pem = readText(file);
+  if (!pem.includes('PRIVATE KEY')) return pem;
+  throw new UsageError(
+    `${file} holds a private key, which stays with its owner: give its public half (openssl pkey -in ${file} -pubout)`,
+  );
 }
 
 function readText(file: string): string {

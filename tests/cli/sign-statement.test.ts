@@ -108,6 +108,12 @@ test('a signature is read as DER, PEM or base64, and made with a key for develop
   expect(() => signatureOf('x', { signature: 'none' }, io)).toThrow('cannot be read (ENOENT)');
 });
 
+test('a private key in place of the public one goes no further than the command', async () => {
+  const signer = ['signer', '--as', 'department', '--name', 'A', '--who', 'B', '--key', 'key.pem'];
+  const run = runCommand(settle, signer, '', dir, env);
+  await expect(run).rejects.toThrow('key.pem holds a private key, which stays with its owner');
+});
+
 test('what is missing is named before anything is signed', async () => {
   const run = (...args: string[]) => runCommand(claims, args, '', dir, env);
   await expect(run('agree', 'c', '--version', '1', '--side', 'carrier', '--by', 'x')).rejects.toThrow(

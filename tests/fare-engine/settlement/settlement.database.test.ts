@@ -348,7 +348,9 @@ describe('the act', () => {
     expect(await refused(signAs('carrier', 'mat', { carrierId: 'other' }))).toBe('ACT_UNKNOWN');
     const forged = { ...ofMat, signature: Buffer.alloc(64).toString('base64') };
     expect(await refused(signAs('carrier', 'mat', forged))).toBe('SIGNATURE_INVALID');
-    const { publicKey } = generateKeyPairSync('ed25519');
+    const { publicKey, privateKey } = generateKeyPairSync('ed25519');
+    const secret = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+    expect(await refused(name('carrier', 'mat', secret))).toBe('SIGNER_KEY_INVALID');
     const pem = publicKey.export({ type: 'spki', format: 'pem' }) as string;
     await name('department', undefined, pem);
     expect(await refused(name('carrier', 'mat', pem))).toBe('SIGNER_OTHER_SIDE');
