@@ -61,6 +61,9 @@ export interface KeptClaim {
 export interface KeptObjection {
   readonly side: ActSide;
   readonly lineId: string;
+  readonly tapRef: string | null;
+  readonly reason: string;
+  readonly words: string;
   answered: boolean;
   /** What an accepted one changed or will change, minor units. */
   minor: string;
@@ -175,9 +178,12 @@ function objectClaim(payload: Payload<'object-claim'>, naming: Naming, desk: Des
       reason: 'OBJECTION_SUBJECT_UNKNOWN',
       detail: tapRef ?? payload.lineId ?? 'neither line nor tap',
     };
+  const said = { side, lineId, tapRef: tapRef ?? null, reason, words };
+  const again = [...claim.objections].find(([, one]) => !one.answered && isSame(one, said));
+  if (again !== undefined) return { reason: 'OBJECTION_WAITS', detail: again[0] };
   const refused = keepSignature(claim, payload, { act: 'object', ...payload }, naming, desk);
   if (refused !== null) return refused;
-  claim.objections.set(naming.commandId, { side, lineId, answered: false, minor: '0' });
+  claim.objections.set(naming.commandId, { ...said, answered: false, minor: '0' });
   const row = {
     objectionId: naming.commandId,
     claimId,
@@ -191,6 +197,17 @@ function objectClaim(payload: Payload<'object-claim'>, naming: Naming, desk: Des
   };
   desk.writes.claims.push({ sort: 'objection', row: { ...row, knownFromMs: naming.knownFromMs } });
   return null;
+}
+
+/** Sent twice, an objection would have to be answered twice, and its line might be corrected twice. */
+function isSame(one: KeptObjection, said: Omit<KeptObjection, 'answered' | 'minor'>): boolean {
+  return (
+    one.side === said.side &&
+    one.lineId === said.lineId &&
+    one.tapRef === said.tapRef &&
+    one.reason === said.reason &&
+    one.words === said.words
+  );
 }
 
 function answerObjection(payload: Payload<'answer-objection'>, naming: Naming, desk: Desk): Refusal {

@@ -159,6 +159,7 @@ async function loadKept(
        (SELECT coalesce(json_agg(s.side), '[]') FROM fare.claim_step s
          WHERE s.claim_id = c.claim_id AND s.version = v.version AND s.step = 'agreed') AS agreed,
        (SELECT coalesce(json_agg(json_build_object('objectionId', o.objection_id, 'side', o.side, 'lineId', o.line_id,
+            'tapRef', o.tap_ref, 'reason', o.reason, 'words', o.words,
             'answered', a.objection_id IS NOT NULL, 'minor', coalesce(a.correction_minor, 0)::text)), '[]')
           FROM fare.claim_objection o LEFT JOIN fare.claim_answer a USING (objection_id)
          WHERE o.claim_id = c.claim_id) AS objections,

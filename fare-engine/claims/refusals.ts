@@ -33,6 +33,8 @@ export const CLAIM_REFUSALS = {
   OBJECTION_ALREADY_ANSWERED: 'an answer is never replaced; a new objection is a new matter',
   OBJECTION_OWN: 'who objected does not answer: the other side does',
   OBJECTION_SUBJECT_UNKNOWN: 'the claim has no such line or tap',
+  OBJECTION_WAITS:
+    'this side has said the very same already; the detail names it, and it waits for its answer',
   OBJECTION_UNKNOWN: 'no such objection to this claim',
 } as const;
 export type ClaimRefusal = keyof typeof CLAIM_REFUSALS;

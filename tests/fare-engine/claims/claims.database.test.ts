@@ -202,6 +202,8 @@ test('sides object, answer and agree: nobody answers himself, no line gets more 
   await say('object-claim', { ...objection, tapRef: '0'.repeat(32) });
   expect(await refused()).toBe('OBJECTION_SUBJECT_UNKNOWN');
   const objectionId = await say('object-claim', objection);
+  await say('object-claim', objection);
+  expect(await refused()).toBe('OBJECTION_WAITS');
   const sha256 = (await newest()).sha256;
   await say('agree-claim', { ...of, ...carrier, sha256 });
   expect([await refused(), (await newest()).state]).toEqual(['CLAIM_OBJECTIONS_OPEN', 'objected']);
