@@ -4,7 +4,7 @@ import { minorUnitDigits } from '#contracts/money.ts';
 import type { FareMedium, LegRule, ProductRow, RiderCategory, TransferRule } from '../fares-v2/fare-feed.ts';
 import type { FileProblem } from '../file-problem.ts';
 import { isCurrency, parseAmount, parseWhole } from './cells.ts';
-import { type FeedFiles, openTable, quote, type RowReader } from './row-reader.ts';
+import { type FeedFiles, openTable, quote, type RowReader, type TableReader } from './row-reader.ts';
 
 /** fare_media.txt */
 export function readMedia(files: FeedFiles, problems: FileProblem[]): FareMedium[] {
@@ -116,6 +116,7 @@ const DRAFT_COLUMNS: Readonly<Record<string, readonly [happens: string, howToMen
   contains_area_id: NOT_READ,
   min_distance: NOT_READ,
   max_distance: NOT_READ,
+  filter_fare_product_id: NOT_READ,
   // Boston's feed has it: without it every free transfer of such a feed is a free ride.
   transfer_only: [
     'and is followed',
@@ -123,23 +124,27 @@ const DRAFT_COLUMNS: Readonly<Record<string, readonly [happens: string, howToMen
   ],
 };
 
-/** fare_leg_rules.txt */
-export function readLegRules(
-  files: FeedFiles,
-  problems: FileProblem[],
-): { rules: LegRule[]; hasPriority: boolean } {
-  const table = openTable(files, 'fare_leg_rules.txt', ['fare_product_id'], problems);
+function warnOfDrafts(file: string, { columns }: TableReader, problems: FileProblem[]): void {
   for (const [column, [happens, howToMend]] of Object.entries(DRAFT_COLUMNS))
-    if (table?.columns.has(column))
+    if (columns.has(column))
       problems.push({
         code: 'TARIFF_VALUE_IGNORED',
-        file: 'fare_leg_rules.txt',
+        file,
         line: 1,
         column: 1,
         severity: 'warning',
         message: `column ${column} is a proposal ${happens}`,
         howToMend,
       });
+}
+
+/** fare_leg_rules.txt */
+export function readLegRules(
+  files: FeedFiles,
+  problems: FileProblem[],
+): { rules: LegRule[]; hasPriority: boolean } {
+  const table = openTable(files, 'fare_leg_rules.txt', ['fare_product_id'], problems);
+  if (table) warnOfDrafts('fare_leg_rules.txt', table, problems);
   const seen = new Set<string>();
   const seenKeys = new Set<string>();
   const rules = table?.map((row): LegRule => {
@@ -171,10 +176,12 @@ export function readLegRules(
 
 /** fare_transfer_rules.txt */
 export function readTransferRules(files: FeedFiles, problems: FileProblem[]): TransferRule[] {
+  const table = openTable(files, 'fare_transfer_rules.txt', ['fare_transfer_type'], problems);
+  if (table) warnOfDrafts('fare_transfer_rules.txt', table, problems);
   const seen = new Set<string>();
   const seenKeys = new Set<string>();
   return (
-    openTable(files, 'fare_transfer_rules.txt', ['fare_transfer_type'], problems)?.map((row) => {
+    table?.map((row) => {
       const fareTransferType = row.choice('fare_transfer_type', ['0', '1', '2']);
       const durationLimitType = row.choice('duration_limit_type', ['0', '1', '2', '3'], '0');
       const fromLegGroupId = row.text('from_leg_group_id');

@@ -83,6 +83,14 @@ describe('problems of a feed', () => {
       'fare_leg_rules.txt:1 warning',
     ],
     [
+      'a column of a proposal, of transfers',
+      {
+        'fare_transfer_rules.txt':
+          'from_leg_group_id,to_leg_group_id,transfer_count,fare_transfer_type,filter_fare_product_id\n,,1,0,p1\n',
+      },
+      'fare_transfer_rules.txt:1 warning',
+    ],
+    [
       'a join with one stop',
       { 'fare_leg_join_rules.txt': 'from_network_id,to_network_id,from_stop_id\nbus,bus,a\n' },
       'fare_leg_join_rules.txt:2 warning',

@@ -79,6 +79,67 @@ describe('a rule for transfers only', () => {
   });
 });
 
+describe("Boston's subway and Silver Line", () => {
+  // Rows of its feed (Sky9x/mbta-gtfs-data, commits 14499865, 0daa504d, 782b9dd0); stops are ours, one in each area.
+  const LEGS = [
+    'leg_rapid_transit_cash,rapid_transit,area_green_b_west_of_kenmore,,cash,',
+    'leg_rapid_transit_cash,rapid_transit,,,cash,1',
+    'leg_rapid_transit_free,rapid_transit,,,free,1',
+    'leg_rapid_transit_quick_subway,rapid_transit,,,quick,',
+    'leg_ss_rapid_transit_cash,rapid_transit,area_red_south_station,,cash,1',
+    'leg_ss_rapid_transit_free,rapid_transit,area_red_south_station,,free,1',
+    'leg_ss_rapid_transit_quick_subway,rapid_transit,area_red_south_station,,quick,',
+    'leg_sl_rapid_transit_free,sl_rapid_transit,area_sl_logan_terminal,,free,',
+    'leg_sl_rapid_transit_cash,sl_rapid_transit,,,cash,',
+  ];
+  const free = (from: string, to: string) => `leg_${from},leg_${to},,0,`;
+  const TRANSFERS = ['cash', 'free'].flatMap((by) => [
+    `leg_rapid_transit_${by},leg_rapid_transit_${by},-1,0,`,
+    free(`rapid_transit_${by}`, `sl_rapid_transit_${by}`),
+    free(`sl_rapid_transit_${by}`, `ss_rapid_transit_${by}`),
+    free(`ss_rapid_transit_${by}`, `rapid_transit_${by}`),
+  ]);
+  const AREAS = {
+    logan: 'area_sl_logan_terminal',
+    south: 'area_red_south_station',
+    brookline: 'area_green_b_west_of_kenmore',
+  };
+  const boston = pricerOf({
+    'stops.txt': 'stop_id,stop_name\npark,P\nsilver,S\nlogan,L\nsouth,S\nbrookline,B\n',
+    'routes.txt': 'route_id,network_id\nRed,rapid_transit\nGreen-B,rapid_transit\nSL1,sl_rapid_transit\n',
+    'areas.txt': `area_id\n${Object.values(AREAS).join('\n')}\n`,
+    'stop_areas.txt': `area_id,stop_id\n${Object.entries(AREAS)
+      .map(([stop, area]) => `${area},${stop}`)
+      .join('\n')}\n`,
+    'fare_media.txt': 'fare_media_id,fare_media_type\ncash,0\ncharlieticket,1\n',
+    'fare_products.txt':
+      'fare_product_id,fare_media_id,amount,currency\nfree,,0.00,USD\ncash,cash,2.40,USD\nquick,charlieticket,2.40,USD\n',
+    'fare_leg_rules.txt': `leg_group_id,network_id,from_area_id,to_area_id,fare_product_id,transfer_only\n${LEGS.join('\n')}\n`,
+    'fare_transfer_rules.txt': `from_leg_group_id,to_leg_group_id,transfer_count,fare_transfer_type,fare_product_id\n${TRANSFERS.join('\n')}\n`,
+  });
+  const RED = leg('Red', 'park', 'south', '09:00', '09:10');
+  const FROM_LOGAN = leg('SL1', 'logan', 'south', '08:00', '08:20');
+  const SOUTH = leg('Red', 'south', 'park', '08:30', '08:40');
+
+  it.each<[string, Leg[], cash: string | null, ticket: string | null]>([
+    ['from Park Street: a ticket, for its gates take no cash', [RED], null, '240'],
+    ['from South Station too', [SOUTH], null, '240'],
+    ['a tram in the street, in cash', [leg('Green-B', 'brookline', 'park', '08:00', '08:20')], '240', null],
+    ['and on from it', [leg('Green-B', 'brookline', 'park', '08:00', '08:20'), RED], '240', null],
+    ['the Silver Line from the airport', [FROM_LOGAN], '0', '0'],
+    ['and on to the Red Line at South Station', [FROM_LOGAN, SOUTH], '0', '0'],
+    ['and once more', [FROM_LOGAN, SOUTH, RED], '0', '0'],
+    [
+      'the Silver Line from a street, and on',
+      [leg('SL1', 'silver', 'south', '08:00', '08:20'), SOUTH],
+      '240',
+      null,
+    ],
+  ])('%s', (_, legs, cash, charlieticket) => {
+    expect(totals(boston, legs)).toEqual({ cash, charlieticket });
+  });
+});
+
 it('the column is named in a warning, and is 0, 1 or empty', () => {
   const told = (cell: string) =>
     feedProblems(PRODUCTS, { 'fare_leg_rules.txt': `${HEAD}\n,bus,boarding,${cell}\n` }).map(
