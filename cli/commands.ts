@@ -85,6 +85,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: () => command('open-data'),
   },
   {
+    name: 'entitlement',
+    summary: 'an account has a right, and has it no longer',
+    load: () => command('entitlement'),
+  },
+  {
     name: 'pass',
     summary: 'a pass or carnet is given back',
     load: () => command('pass'),
