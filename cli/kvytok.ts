@@ -6,6 +6,7 @@ import { nearest } from '#platform/config.ts';
 import { describeError, OperatorError } from '#platform/errors.ts';
 import { type CommandEntry, type CommandIo, EXIT, UsageError } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { databaseRefusal } from './database-errors.ts';
 
 /** Runs one call of the command; resolves with the exit code and never throws. */
 export async function main(
@@ -49,8 +50,9 @@ async function runEntry(entry: CommandEntry, args: string[], io: CommandIo): Pro
       io.stderr.write(`kvytok ${entry.name}: ${(error as Error).message}\n\n${usage.trimEnd()}\n`);
       return EXIT.usage;
     }
-    io.stderr.write(`${describeError(error)}\n`);
-    return error instanceof OperatorError ? EXIT.failed : 70; // sysexits.h EX_SOFTWARE: a bug of ours
+    const said = databaseRefusal(error) ?? error;
+    io.stderr.write(`${describeError(said)}\n`);
+    return said instanceof OperatorError ? EXIT.failed : 70; // sysexits.h EX_SOFTWARE: a bug of ours
   }
 }
 

@@ -2,8 +2,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { parseArgs } from 'node:util';
+import pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { OperatorError } from '#platform/errors.ts';
+import { createPool } from '#platform/postgres.ts';
 import { type CommandEntry, type CommandModule, UsageError } from '../../cli/command.ts';
 import { COMMANDS } from '../../cli/commands.ts';
 import { main } from '../../cli/kvytok.ts';
@@ -92,6 +94,37 @@ describe('the kvytok command', () => {
       code: 70,
       err: expect.stringMatching(/TypeError: oops\n {4}at /),
     });
+  });
+
+  test.each([
+    ['28P01', 'DATABASE_LOGIN_REFUSED'],
+    ['42501', 'DATABASE_ROLE_WRONG'],
+    ['3D000', 'DATABASE_NOT_PREPARED'],
+    ['57P03', 'DATABASE_BUSY'],
+  ])('what a database refuses with %s is %s and no stack', async (code, said) => {
+    const refusing = entry('a', async () => {
+      throw Object.assign(new pg.DatabaseError('as it says', 0, 'error'), { code, severity: 'FATAL' });
+    });
+    const { code: exit, err } = await call(['a'], [refusing]);
+    expect(exit).toBe(1);
+    expect(err).toMatch(new RegExp(`^error: .*: as it says\\.  \\[${said}\\]\\n  kept: .*\\n  do:   .*\\n$`));
+  });
+
+  test('a database that is not there is no bug either; a fault in a query stays one', async () => {
+    const absent = entry('a', async () => {
+      const pool = createPool({ url: 'postgres://a@127.0.0.1:9/b', applicationName: 'test', max: 1 });
+      await pool.query('SELECT 1').finally(() => pool.end());
+      return 0;
+    });
+    const { code, err } = await call(['a'], [absent]);
+    expect({ code, err }).toEqual({ code: 1, err: expect.stringContaining('[SERVER_UNREACHABLE]') });
+    const fault = entry('b', async () => {
+      throw Object.assign(new pg.DatabaseError('no such column', 0, 'error'), {
+        code: '42703',
+        severity: 'ERROR',
+      });
+    });
+    expect((await call(['b'], [fault])).code).toBe(70);
   });
 
   test.each(COMMANDS.map((command) => [command.name, command] as const))(
