@@ -1,5 +1,5 @@
 /** Keys that somebody names on the command line, and the checkpoints they prove. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describeProblems } from '#contracts/parse.ts';
 import { type NoteVerifier, parseVerifier } from '#contracts/signed-note.ts';
@@ -26,8 +26,18 @@ export function readKeys(texts: readonly string[], use: NoteVerifier['use'], io:
   });
 }
 
-/** The keys that came with an export: they prove nothing about who made it. */
+/**
+ * The keys that came with an export: they prove nothing about who made it.
+ * @throws OperatorError AUDIT_LOG_UNREADABLE
+ */
 export function exportedKeys(dir: string, io: CommandIo): NoteVerifier[] {
+  if (!existsSync(join(dir, KEYS_FILE)))
+    throw new OperatorError({
+      code: 'AUDIT_LOG_UNREADABLE',
+      happened: `The audit log cannot be read from ${dir}: there is no file named ${KEYS_FILE} in it.`,
+      kept: 'Nothing was changed and nothing was found out.',
+      todo: 'Give the folder that kvytok audit export --log wrote; --key names the key that the city published.',
+    });
   return readKeys([join(dir, KEYS_FILE)], 'log', io);
 }
 

@@ -154,3 +154,8 @@ it('no witness signs under a name that readers of notes refuse', async () => {
     await expect(runCommand(audit, [...args, name], '', root), name).rejects.toThrow('--name takes');
   expect(await runCommand(audit, [...args, 'example.org/witness'], '', root)).toMatchObject({ code: 0 });
 });
+
+it('a folder that is no export is said to be none, and no wrong use of the command', async () => {
+  const verified = runCommand(audit, ['verify', '--export', 'nowhere'], '', root);
+  await expect(verified).rejects.toMatchObject({ code: 'AUDIT_LOG_UNREADABLE' });
+});
