@@ -57,7 +57,7 @@ export async function runCompare(file: string, options: CompareOptions, io: Comm
     const period = { fromMs: instantOf(from, '--from', zone), untilMs: instantOf(until, '--until', zone) };
     if (period.untilMs <= period.fromMs) throw new UsageError('--until must be after --from');
     const problems = new ProblemList();
-    const there = await readThere(resolve(io.cwd, file), period, city, problems);
+    const { byToken: there, outside } = await readThere(resolve(io.cwd, file), period, city, problems);
     if (problems.count > 0) {
       io.stdout.write(`${problems.listed.map(formatImportProblem).join('\n')}\nNothing was compared.\n`);
       return EXIT.data;
@@ -76,7 +76,9 @@ export async function runCompare(file: string, options: CompareOptions, io: Comm
     for (const tokenId of [...there.keys()].sort()) await compared(tokenId, []);
     await writer?.end();
     io.stdout.write(
-      options.json === true ? toJson({ ...period, currency, totals }) : totalsText(totals, currency),
+      options.json === true
+        ? toJson({ ...period, currency, totals, outside })
+        : totalsText(totals, currency) + outsideText(outside),
     );
     return totals['other-price'].rides + totals['missing-here'].rides + totals['missing-there'].rides === 0
       ? EXIT.ok
@@ -86,23 +88,25 @@ export async function runCompare(file: string, options: CompareOptions, io: Comm
   }
 }
 
-/** Charges of the period by token. */
+/** Charges of the period by token, and how many of the file are of other times. */
 async function readThere(
   path: string,
   { fromMs, untilMs }: Period,
   { terms }: ImportCity,
   problems: ProblemList,
-): Promise<Map<string, Charge[]>> {
+): Promise<{ byToken: Map<string, Charge[]>; outside: number }> {
   const file = path.slice(path.lastIndexOf('/') + 1);
   const byToken = new Map<string, Charge[]>();
   let count = 0;
+  let outside = 0;
   await readImportTable(
     path,
     { file, columns: COLUMNS },
     (line, cells) => {
       const read = chargeOf(line, cells, terms);
       if ('problems' in read) problems.add(...read.problems.map((one) => ({ ...one, file, line })));
-      else if (read.charge.atMs >= fromMs && read.charge.atMs < untilMs) {
+      else if (read.charge.atMs < fromMs || read.charge.atMs >= untilMs) outside++;
+      else {
         if (++count > CHARGES_MAX) throw tooMany(file);
         const known = byToken.get(read.tokenId);
         if (known) known.push(read.charge);
@@ -111,7 +115,7 @@ async function readThere(
     },
     (problem) => problems.add(problem),
   );
-  return byToken;
+  return { byToken, outside };
 }
 
 type CellProblem = Omit<ImportProblem, 'file' | 'line'>;
@@ -193,6 +197,13 @@ const WORDS: Readonly<Record<Difference, string>> = {
   'missing-there': 'missing there',
   'missing-here': 'missing here',
 };
+
+/** Many of them may mean a wrong period, or times without their zone. */
+function outsideText(outside: number): string {
+  return outside === 0
+    ? ''
+    : `Not compared: ${outside} charges of the file are of other times than the period\n`;
+}
 
 function totalsText(totals: CompareTotals, currency: string): string {
   const money = (amountMinor: bigint) => formatMoney({ amountMinor, currency }, 'en').padStart(16);
