@@ -51,13 +51,15 @@ export interface ExportCounts {
   readonly taps: number;
   readonly accounts: number;
   readonly closes: number;
+  /** Records and account-days that waited for their price, of whatever day: the log does not have what becomes of them yet. */
+  readonly waiting: number;
 }
 
 const TAPS_AT_ONCE = 5000;
 
 /**
  * Exports fare days `[fromDay, untilDay)`, line by line. What the days before handed on (a transfer still running) is
- * carried as the engine stored it; an export from an earlier day proves it. Nothing should wait in inbox and queue.
+ * carried as the engine stored it; an export from an earlier day proves it. What waits in inbox and queue is counted.
  */
 export function exportFacts(
   pool: ReaderPool,
@@ -100,7 +102,11 @@ export function exportFacts(
       return close === null ? [] : [{ kind: 'close' as const, fareDay, knownAsOfMs: close.knownFromMs }];
     });
     for (const line of closed) await write(formatBundleLine(line));
-    return { taps, accounts: accounts.size, closes: closed.length };
+    const [row] = await rowsOf<{ waiting: number }>(
+      client,
+      'SELECT (inbox + queue)::float8 AS waiting FROM fare.published_counts',
+    );
+    return { taps, accounts: accounts.size, closes: closed.length, waiting: row?.waiting ?? 0 };
   });
 }
 

@@ -36,7 +36,8 @@ export const usage = `Usage: kvytok audit export --day DATE | --from DATE --unti
 export      writes the facts of fare days as a bundle that \`kvytok price --facts FILE\` re-prices offline: taps with
             account and place, entitlements, closes, tariffs by hash with their activation, and what the day before
             handed on to each account. --until is exclusive. With --log the audit log as a folder: checkpoint, tiles of
-            hashes, entries, public keys; with days as well, their facts stand beside it as facts.ndjson.
+            hashes, entries, public keys; with days as well, their facts stand beside it as facts.ndjson. \`waiting\` counts
+            what had no price yet: of such days kvytok price --log may find differences that are gone in a later export.
 verify      checks an exported log without any database, from its first entry to its signed root, and names the first leaf
             that does not fit. A --checkpoint that somebody kept must lie on the way; --need K of the --witness keys must
             have countersigned (default: all). Without --key the export's own key is used, which proves nothing about
@@ -167,6 +168,17 @@ function cityOf(values: Values, database: AuditDatabase, io: CommandIo): string 
   return cityDir;
 }
 
-function factsTo(file: string, days: ExportedDays, values: Values, database: AuditDatabase, io: CommandIo) {
-  return exportFactsFile(database.pool, cityOf(values, database, io), days, file);
+async function factsTo(
+  file: string,
+  days: ExportedDays,
+  values: Values,
+  database: AuditDatabase,
+  io: CommandIo,
+) {
+  const counts = await exportFactsFile(database.pool, cityOf(values, database, io), days, file);
+  if (counts.waiting > 0)
+    io.stderr.write(
+      `${counts.waiting} records and account-days still waited for their price: those of these days differ from the log until they have it.\n`,
+    );
+  return counts;
 }

@@ -194,13 +194,21 @@ describe('given back', () => {
       [terms.tariffs.packages.map(({ hash }) => hash)],
     );
     const packages = await readTariffs(join(CITY, 'tariff'));
-    await exportFacts(engine.admin, { ...span, packages }, async (line) => void lines.push(line));
+    const wish = { ...span, packages };
+    const counts = await exportFacts(engine.admin, wish, async (line) => void lines.push(line));
+    expect(counts.waiting).toBe(0);
     const bundle = lines.map((line) => JSON.parse(line) as { passId?: string; validUntilMs?: number });
     expect(bundle.find(({ passId }) => passId === 'c-503')).toMatchObject({ validUntilMs: rows[0].ms });
     const priced = await runCommand(priceCommand, ['--facts', '-'], `${lines.join('\n')}\n`);
     expect(priced.code).toBe(0);
     const charges = priced.stdout.split('\n').filter((line) => line.includes('val-503.'));
     expect(charges.map((line) => JSON.parse(line)['riderMinor']).sort()).toEqual(['0', '1000']);
+    // What waits for its price is counted: the log does not have it yet.
+    await engine.admin.query(
+      "INSERT INTO fare.account_day_queue (account_id, fare_day, reason) VALUES ('person-503', '2025-10-14', 'test')",
+    );
+    expect((await exportFacts(engine.admin, wish, async () => {})).waiting).toBe(1);
+    await drain();
   });
 
   test('by kvytok pass return, at the provider that sold it: its report shows sale and return under their names', async () => {
