@@ -91,7 +91,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'pass',
-    summary: 'a pass or carnet is given back',
+    summary: 'a pass or carnet is sold, and given back',
     load: () => command('pass'),
   },
   {

@@ -63,7 +63,7 @@ function isUsageError(error: unknown): boolean {
 }
 
 function helpText(commands: readonly CommandEntry[]): string {
-  const lines = commands.map(({ name, summary }) => `  kvytok ${name.padEnd(10)} ${summary}`);
+  const lines = commands.map(({ name, summary }) => `  kvytok ${name.padEnd(12)} ${summary}`);
   return `Kvytok: a city's e-ticket and its devices.
 
 ${lines.join('\n')}

@@ -1,11 +1,16 @@
-/** `kvytok pass`: a pass or carnet is given back. */
+/** `kvytok pass`: a pass or carnet is sold, and given back. */
+import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
 import { handIn } from '../hand-in.ts';
+import { zonedInstantOf } from '../instants.ts';
 
-export const usage = `Usage: kvytok pass return PASS --to till --source TILL --reason TEXT --by NAME [--amount MINOR]
+export const usage = `Usage: kvytok pass sell ACCOUNT --product ID --amount MINOR --currency UAH --source TILL --from INSTANT [--id PASS]
+       kvytok pass return PASS --to till --source TILL --reason TEXT --by NAME [--amount MINOR]
        kvytok pass return PASS --to wallet --reason TEXT --by NAME [--amount MINOR]
 
+sell     a till or payment provider sold a pass or carnet for so much (minor units); its days are reckoned from --from, the
+         instant of the sale or the chosen one, with its zone. What it covers and how long, product-terms.yaml says. Prints the id of the pass, which return takes.
 return   gives a pass or carnet back as of now, by the terms under which it was sold: the share of its price that is left, less
          the fee. Rides that it has paid for stay as they are; it covers no later one. The money is handed out at a till, or
          stands to the credit of the holder's account. With --amount (minor units) nothing is done unless just so much comes
@@ -15,13 +20,19 @@ return   gives a pass or carnet back as of now, by the terms under which it was 
 `;
 
 const text = { type: 'string' } as const;
-const OPTIONS = { to: text, source: text, amount: text, reason: text, by: text, data: text } as const;
+const OPTIONS = {
+  ...{ to: text, source: text, amount: text, reason: text, by: text, data: text },
+  ...{ product: text, currency: text, from: text, id: text },
+} as const;
+type Values = { readonly [name in keyof typeof OPTIONS]?: string | undefined };
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
   const [what, passId, ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`too much: ${rest.join(' ')}`);
-  if (what !== 'return' || passId === undefined) throw new UsageError('return PASS is needed');
+  if (what === 'sell' && passId !== undefined) return sell(passId, values, io);
+  if (what !== 'return' || passId === undefined)
+    throw new UsageError('return PASS, or sell ACCOUNT, is needed');
   const { to, source, amount: amountMinor, reason, by } = values;
   if (reason === undefined || by === undefined) throw new UsageError('--reason and --by are needed');
   if (to !== 'till' && to !== 'wallet') throw new UsageError('--to till or --to wallet is needed');
@@ -29,4 +40,15 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     throw new UsageError('--source TILL belongs to --to till, and to nothing else');
   const payload = { passId, to, source, amountMinor, reason, by };
   return handIn('return-holding', payload, values, io, 'kvytok pass');
+}
+
+function sell(accountId: string, values: Values, io: CommandIo): Promise<number> {
+  const { product: fareProductId, amount: amountMinor, currency, source, from, id } = values;
+  if (from === undefined || [fareProductId, amountMinor, currency, source].includes(undefined))
+    throw new UsageError('--product, --amount, --currency, --source and --from are needed');
+  const validFromMs = zonedInstantOf(from, '--from');
+  const passId = id ?? randomUUID();
+  io.stderr.write(`pass ${passId}\n`);
+  const payload = { passId, accountId, fareProductId, validFromMs, amountMinor, currency, source };
+  return handIn('sell-pass', payload, values, io, 'kvytok pass');
 }

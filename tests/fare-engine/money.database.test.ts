@@ -211,10 +211,27 @@ describe('given back', () => {
     await drain();
   });
 
-  test('by kvytok pass return, at the provider that sold it: its report shows sale and return under their names', async () => {
+  test('by kvytok pass sell and return, at the provider that sold it: its report shows sale and return under their names', async () => {
     const source = 'pay-online';
-    await command(engine, 'sell-pass', { ...sale, passId: 'c-506', accountId: 'person-506', source });
     const env = { KVYTOK_POSTGRES_URL: engine.database.url('office_runtime') };
+    const { fareProductId, amountMinor, currency, validFromMs } = sale;
+    const sold = [
+      '--product',
+      fareProductId,
+      '--amount',
+      amountMinor,
+      '--currency',
+      currency,
+      '--source',
+      source,
+    ];
+    const from = ['--from', new Date(validFromMs).toISOString(), '--id', 'c-506'];
+    const selling = await runCommand(passCommand, ['sell', 'person-506', ...sold, ...from], '', '.', env);
+    expect([selling.code, selling.stderr]).toEqual([0, 'pass c-506\n']);
+    await workCommands(engine.pool, calendar, engine.clock, 10, terms);
+    await expect(runCommand(passCommand, ['sell', 'person-506', ...sold], '', '.', env)).rejects.toThrow(
+      '--from',
+    );
     const said = ['--source', source, '--reason', 'переїзд', '--by', 'О. Бойко', '--amount', '2600'];
     const handed = await runCommand(passCommand, ['return', 'c-506', '--to', 'till', ...said], '', '.', env);
     expect([handed.code, JSON.parse(handed.stdout)]).toMatchObject([0, { answer: 'waits' }]);
