@@ -45,7 +45,7 @@ describe('the kvytok command', () => {
     ];
     const help = await call(['--help'], commands);
     expect(help).toMatchObject({ code: 0, err: '' });
-    expect(help.out).toContain('kvytok quote      does quote');
+    expect(help.out).toContain('kvytok quote        does quote');
     expect(await call(['quote', '--help'], commands)).toEqual({
       code: 0,
       out: 'Usage: kvytok quote\n',
