@@ -75,8 +75,8 @@ function refusal(
 }
 
 /**
- * `asOfNow` false: what was taken back before this database knew of the package is judged as of its last signature. A key
- * that was revoked until now signs nothing even so: whoever has it could write any date.
+ * `asOfNow` false: what was taken back before this database knew of the package is judged as of when it was signed. A key that was
+ * revoked until now signs nothing even so: whoever has it could write any date.
  */
 function verdictOn(
   { hash, validFromMs }: TariffPackage,
@@ -88,15 +88,22 @@ function verdictOn(
   const envelopes = statements(hash, act);
   if (envelopes === null) return null;
   const subject = { act, city, packageHash: hash, validFromMs, leadSlackMs: LEAD_SLACK_MS };
-  const asOfMs = asOfNow ? nowMs : Math.min(nowMs, signedAtMs(envelopes));
-  return verifyApproval(envelopes, subject, officers, asOfMs, nowMs);
+  const asOf = (atMs: number) => verifyApproval(envelopes, subject, officers, Math.min(nowMs, atMs), nowMs);
+  if (asOfNow) return asOf(nowMs);
+  const instants = signedAtMs(envelopes);
+  // As of each of them: the last may be of a statement that does not count, and must not outlive those that do.
+  for (const atMs of instants) {
+    const verdict = asOf(atMs);
+    if (verdict.ok) return verdict;
+  }
+  return asOf(instants.at(-1) ?? 0);
 }
 
-/** When the last of them was signed, as they say. */
-function signedAtMs(envelopes: readonly string[]): number {
-  const instants = envelopes.map((envelope) => {
+/** When they were signed, as they say, in order. */
+function signedAtMs(envelopes: readonly string[]): number[] {
+  const instants = envelopes.flatMap((envelope) => {
     const read = readTariffStatement(Buffer.from(envelope, 'utf8'));
-    return read.ok ? read.value.atMs : 0;
+    return read.ok ? [read.value.atMs] : [];
   });
-  return Math.max(0, ...instants);
+  return [...new Set(instants)].sort((a, b) => a - b);
 }

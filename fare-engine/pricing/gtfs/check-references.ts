@@ -12,13 +12,15 @@ interface Reference {
 }
 
 /** Adds a warning for each reference that leads nowhere: the row stays and never matches. */
-export function checkReferences(files: FeedFiles, feed: FareFeed, problems: FileProblem[]): void {
+export function checkReferences(
+  files: FeedFiles,
+  feed: FareFeed,
+  problems: FileProblem[],
+  later: FileProblem[],
+): void {
   const ids = {
     network: networkIds(files, feed),
-    // Without areas.txt an area is known by its stops.
-    area: files.has('areas.txt')
-      ? columnValues(files, 'areas.txt', 'area_id')
-      : new Set([...feed.areasOfStop.values()].flat()),
+    area: columnValues(files, 'areas.txt', 'area_id'),
     product: columnValues(files, 'fare_products.txt', 'fare_product_id'),
     group: new Set(feed.legRules.map((r) => r.legGroupId)),
     frame: new Set(feed.timeframes.keys()),
@@ -38,10 +40,10 @@ export function checkReferences(files: FeedFiles, feed: FareFeed, problems: File
       target: 'networks.txt or routes.txt',
       known: ids.network,
     },
-    {
+    files.has('areas.txt') && {
       file: leg,
       columns: ['from_area_id', 'to_area_id'],
-      target: files.has('areas.txt') ? 'areas.txt' : 'stop_areas.txt',
+      target: 'areas.txt',
       known: ids.area,
     },
     {
@@ -110,6 +112,14 @@ export function checkReferences(files: FeedFiles, feed: FareFeed, problems: File
     },
   ];
   for (const reference of all) if (reference) checkOne(files, reference, problems);
+  if (files.has('areas.txt')) return;
+  // An area is known by its stops then.
+  const known = new Set([...feed.areasOfStop.values()].flat());
+  checkOne(
+    files,
+    { file: leg, columns: ['from_area_id', 'to_area_id'], target: 'stop_areas.txt', known },
+    later,
+  );
 }
 
 function checkOne(

@@ -109,31 +109,40 @@ function readProduct(row: RowReader): ProductRow | undefined {
   };
 }
 
-/** Columns of proposals that narrow a rule; the standard does not have them. What a journey does not tell is not read. */
-const NOT_READ = ['and is not read', 'Prices may be lower than meant; use what the standard has.'] as const;
-const DRAFT_COLUMNS: Readonly<Record<string, readonly [happens: string, howToMend: string]>> = {
+/** What is said of columns of proposals that narrow a rule; the standard does not have them. What a journey does not tell is not read. */
+type Drafts = Readonly<Record<string, readonly [what: string, howToMend: string]>>;
+const NOT_READ = [
+  'is a proposal and is not read',
+  'Prices may be lower than meant; use what the standard has.',
+] as const;
+const LEG_DRAFTS: Drafts = {
   contains_exactly_area_set_id: NOT_READ,
   contains_area_id: NOT_READ,
   min_distance: NOT_READ,
   max_distance: NOT_READ,
-  filter_fare_product_id: NOT_READ,
   // Boston's feed has it: without it every free transfer of such a feed is a free ride.
   transfer_only: [
-    'and is followed',
-    'Others may not follow it: a rule with 1 prices no leg without a transfer.',
+    'is a proposal',
+    'It is followed in the feeds of others: a rule with 1 prices no leg without a transfer. A package may not have it.',
   ],
 };
+const TRANSFER_DRAFTS: Drafts = { filter_fare_product_id: NOT_READ };
 
-function warnOfDrafts(file: string, { columns }: TableReader, problems: FileProblem[]): void {
-  for (const [column, [happens, howToMend]] of Object.entries(DRAFT_COLUMNS))
-    if (columns.has(column))
+function warnOfDrafts(
+  file: string,
+  drafts: Drafts,
+  table: TableReader | undefined,
+  problems: FileProblem[],
+): void {
+  for (const [column, [what, howToMend]] of Object.entries(drafts))
+    if (table?.columns.has(column))
       problems.push({
         code: 'TARIFF_VALUE_IGNORED',
         file,
         line: 1,
         column: 1,
         severity: 'warning',
-        message: `column ${column} is a proposal ${happens}`,
+        message: `column ${column} ${what}`,
         howToMend,
       });
 }
@@ -144,7 +153,7 @@ export function readLegRules(
   problems: FileProblem[],
 ): { rules: LegRule[]; hasPriority: boolean } {
   const table = openTable(files, 'fare_leg_rules.txt', ['fare_product_id'], problems);
-  if (table) warnOfDrafts('fare_leg_rules.txt', table, problems);
+  warnOfDrafts('fare_leg_rules.txt', LEG_DRAFTS, table, problems);
   const seen = new Set<string>();
   const seenKeys = new Set<string>();
   const rules = table?.map((row): LegRule => {
@@ -166,7 +175,7 @@ export function readLegRules(
       legGroupId: row.text('leg_group_id'),
       ...fields,
       priority,
-      ...(row.choice('transfer_only', ['0', '1'], '0') === '1' ? { transferOnly: true } : {}),
+      ...(row.text('transfer_only') === '1' ? { transferOnly: true } : {}),
       ...actOf(row),
       line: row.line,
     };
@@ -174,10 +183,14 @@ export function readLegRules(
   return { rules: rules ?? [], hasPriority: table?.columns.has('rule_priority') ?? false };
 }
 
-/** fare_transfer_rules.txt */
-export function readTransferRules(files: FeedFiles, problems: FileProblem[]): TransferRule[] {
+/** fare_transfer_rules.txt. @param later see {@link readFeed} */
+export function readTransferRules(
+  files: FeedFiles,
+  problems: FileProblem[],
+  later: FileProblem[],
+): TransferRule[] {
   const table = openTable(files, 'fare_transfer_rules.txt', ['fare_transfer_type'], problems);
-  if (table) warnOfDrafts('fare_transfer_rules.txt', table, problems);
+  warnOfDrafts('fare_transfer_rules.txt', TRANSFER_DRAFTS, table, later);
   const seen = new Set<string>();
   const seenKeys = new Set<string>();
   return (

@@ -46,12 +46,16 @@ export interface ReadFeedOptions {
   readonly strict?: boolean;
 }
 
-/** Reads a feed. Use it only if no problem is an error. */
+/**
+ * Reads a feed. Use it only if no problem is an error. What became a check later stays a warning in packages as well, so that one
+ * that was activated once is always read.
+ */
 export function readFeed(
   files: FeedFiles,
   options: ReadFeedOptions = {},
 ): { feed: FareFeed; problems: FileProblem[] } {
   const problems: FileProblem[] = [];
+  const later: FileProblem[] = [];
   const products = readProducts(files, problems);
   const media = readMedia(files, problems);
   for (const rows of products.values()) {
@@ -75,7 +79,7 @@ export function readFeed(
     legRules: legRules.rules,
     hasRulePriority: legRules.hasPriority,
     joinRules: readJoinRules(files, problems),
-    transferRules: readTransferRules(files, problems),
+    transferRules: readTransferRules(files, problems, later),
   };
   if (!files.has('fare_leg_rules.txt'))
     problems.push(
@@ -87,9 +91,9 @@ export function readFeed(
   checkIds(files, 'networks.txt', 'network_id', problems);
   checkColumns(files, problems);
   checkDefaultCategories(feed, problems);
-  checkReferences(files, feed, problems);
+  checkReferences(files, feed, problems, later);
   const judged = options.strict ? problems.map((p) => ({ ...p, severity: 'error' as const })) : problems;
-  return { feed, problems: judged.sort(compareFileProblems) };
+  return { feed, problems: [...judged, ...later].sort(compareFileProblems) };
 }
 
 /** Files that only list ids: references are checked against them, prices do not depend on them. */

@@ -1,6 +1,7 @@
 /** What is wrong with a feed: where it is, and whether the feed can be used all the same. */
 import { describe, expect, it } from 'vitest';
-import { feedProblems, leg, pricerOf, totals } from '../../support/fare-feed.ts';
+import { readFeed } from '#pricing/gtfs/read-feed.ts';
+import { BASE_FEED, feedProblems, filesOf, leg, pricerOf, totals } from '../../support/fare-feed.ts';
 
 const PRODUCTS = {
   'fare_products.txt': `
@@ -223,6 +224,24 @@ describe('problems of a feed', () => {
       meant === null ? [] : [['TARIFF_VALUE_IGNORED', 1, 17, 'warning', meant]],
     );
   });
+
+  it.each<[string, Record<string, string>]>([
+    ['an area that no file names', { 'fare_leg_rules.txt': 'from_area_id,fare_product_id\nx,p1\n' }],
+    [
+      'a proposed column of transfers',
+      {
+        'fare_leg_rules.txt': 'fare_product_id\np1\n',
+        'fare_transfer_rules.txt':
+          'from_leg_group_id,to_leg_group_id,transfer_count,fare_transfer_type,filter_fare_product_id\n,,1,0,p1\n',
+      },
+    ],
+  ])(
+    '%s became a check later: a warning in packages too, for one that was activated is always read',
+    (_, file) => {
+      const { problems } = readFeed(filesOf({ ...BASE_FEED, ...PRODUCTS, ...file }), { strict: true });
+      expect(problems.map(({ severity }) => severity)).toEqual(['warning']);
+    },
+  );
 
   it('a row of nothing but commas is a blank line', () => {
     const rules = { 'fare_leg_rules.txt': 'network_id,fare_product_id\nbus,p1\n,\n' };

@@ -69,6 +69,11 @@ describe('a rule for transfers only', () => {
     expect(priced([tram, bus], low, AFTER, head)).toEqual({ '': '480' });
   });
 
+  it('is one with 1 alone: whatever else stands in the column of others, their feed is priced', () => {
+    for (const sign of ['true', 'false', '2', '0', ' '])
+      expect(priced([bus], [`bus,bus,boarding,${sign}`])).toEqual({ '': '240' });
+  });
+
   it('is named where a leg has no other', () => {
     const { totals: none, explanation } = ask(feedOf(['tram,tram,boarding,', 'bus_after,bus,free,1'], []), [
       tram,
@@ -140,13 +145,13 @@ describe("Boston's subway and Silver Line", () => {
   });
 });
 
-it('the column is named in a warning, and is 0, 1 or empty', () => {
+it('the column is named in a warning, whatever stands in it', () => {
   const told = (cell: string) =>
     feedProblems(PRODUCTS, { 'fare_leg_rules.txt': `${HEAD}\n,bus,boarding,${cell}\n` }).map(
       ({ file, line, severity }) => `${file}:${line} ${severity}`,
     );
-  for (const cell of ['', '0', '1']) expect(told(cell)).toEqual(['fare_leg_rules.txt:1 warning']);
-  expect(told('2')).toEqual(['fare_leg_rules.txt:1 warning', 'fare_leg_rules.txt:2 error']);
+  for (const cell of ['', '0', '1', '2', 'true'])
+    expect(told(cell)).toEqual(['fare_leg_rules.txt:1 warning']);
 });
 
 it('a city that charges taps has no such column', () => {

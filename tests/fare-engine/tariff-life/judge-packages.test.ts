@@ -48,7 +48,12 @@ function signed(act: TariffStatement['act'], atMs: number): string[] {
 }
 
 /** On a database that knows nothing of the package, a month after its date. */
-function judged(withdrawnAtMs: number, more: Parameters<typeof officers>[0] = {}, activated = false) {
+function judged(
+  withdrawnAtMs: number,
+  more: Parameters<typeof officers>[0] = {},
+  activated = false,
+  beside: readonly string[] = [],
+) {
   const result = judgePackages(
     [DRAFTED],
     { activated: new Set(activated ? [DRAFTED.hash] : []), withdrawn: new Set() },
@@ -56,7 +61,7 @@ function judged(withdrawnAtMs: number, more: Parameters<typeof officers>[0] = {}
       city: 'ternopil',
       officers: officers(more),
       statements: (_hash, act) =>
-        act === 'withdraw' ? signed(act, withdrawnAtMs) : signed(act, FROM - HOUR_MS),
+        act === 'withdraw' ? [...signed(act, withdrawnAtMs), ...beside] : signed(act, FROM - HOUR_MS),
     },
     NOW,
   );
@@ -72,6 +77,20 @@ it('a withdrawal of before the date holds on a new database, also when an office
 
 it('one of after the date does not', () => {
   expect(judged(FROM)).toEqual({ prices: true, codes: ['withdraw APPROVAL_TOO_LATE'] });
+});
+
+it('it holds whatever was signed later beside it, by an officer or by nobody', () => {
+  const [again] = signed('withdraw', NOW) as [string];
+  const stranger = signStatement(
+    {
+      ...{ v: 1, act: 'withdraw', city: 'ternopil', packageHash: DRAFTED.hash, validFromMs: FROM },
+      ...{ officer: 'nobody', role: 'author', atMs: NOW, reason: 'none' },
+    },
+    generateKeyPairSync('ed25519').privateKey,
+  );
+  for (const beside of [[again], [stranger], [stranger, again, 'no statement']])
+    expect(judged(FROM - 1, {}, false, beside)).toEqual({ prices: false, codes: [] });
+  expect(judged(FROM, {}, false, [again]).prices).toBe(true);
 });
 
 it('a key that was revoked since then withdraws nothing, whatever date it wrote', () => {
