@@ -80,6 +80,16 @@ export function refusalsOf(answers: readonly CommandAnswer[]): string[] {
   return answers.flatMap((one) => (one === null || one.obeyed ? [] : [`${one.reason} (${one.detail})`]));
 }
 
+/** Each refusal with what it is about, then how many commands were taken, refused, or have no answer yet. @param names in the order of the answers */
+export function handedInText(names: readonly string[], answers: readonly CommandAnswer[]): string {
+  const refused = answers.flatMap((one, at) =>
+    refusalsOf([one]).map((why) => `refused: ${names[at]}: ${why}\n`),
+  );
+  const waiting = answers.filter((one) => one === null).length;
+  const taken = answers.length - refused.length - waiting;
+  return `${refused.join('')}${answers.length} handed in: ${taken} taken, ${refused.length} refused, ${waiting} without an answer yet`;
+}
+
 async function answersTo(
   commandIds: readonly string[],
   values: HandInValues,

@@ -7,7 +7,7 @@ import { type BankTrouble, showBankTroubles } from '../../fare-engine/show-bank-
 import { type ShownDebt, showDebts } from '../../fare-engine/show-debts.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
-import { handInAll, refusalsOf } from '../hand-in.ts';
+import { handedInText, handInAll, refusalsOf } from '../hand-in.ts';
 
 export const usage = `Usage: kvytok bank debts [TOKEN] [--code CODE] [--rows N] [--json] [--data DIR]
        kvytok bank pay PAYMENT --till NAME --reference TEXT --by NAME [--data DIR]
@@ -125,7 +125,7 @@ async function takeUp(
     throw new UsageError('--risk paid-twice goes with anew alone');
   const said = { how, by, ...(risk !== undefined && { risk }) };
   const payloads = paymentIds.map((paymentId) => checked('take-up-payment', { paymentId, ...said }));
-  return handIn('take-up-payment', payloads, by, values, io);
+  return handIn('take-up-payment', paymentIds, payloads, by, values, io);
 }
 
 async function moveMisfit(name: string, values: Values, io: CommandIo): Promise<number> {
@@ -137,7 +137,7 @@ async function moveMisfit(name: string, values: Values, io: CommandIo): Promise<
     throw new UsageError('--payment goes with --to payment, and with nothing else');
   const where = payment === undefined ? {} : { paymentId: payment };
   const payload = checked('move-chargeback', { acquirerId, n: Number(n), to, ...where, reason, by });
-  return handIn('move-chargeback', [payload], by, values, io);
+  return handIn('move-chargeback', [name], [payload], by, values, io);
 }
 
 async function readMalformed(name: string, values: Values, io: CommandIo): Promise<number> {
@@ -154,21 +154,21 @@ async function readMalformed(name: string, values: Values, io: CommandIo): Promi
   const said = { n: Number(number), reference, code, amountMinor: amount, currency };
   const chargeback = isNothing ? {} : { chargeback: said };
   const payload = checked('read-chargeback', { acquirerId, sha256, ...chargeback, reason, by });
-  return handIn('read-chargeback', [payload], by, values, io);
+  return handIn('read-chargeback', [name], [payload], by, values, io);
 }
 
+/** @param names what each command is about, in their order */
 async function handIn(
   kind: CommandKind,
+  names: readonly string[],
   payloads: readonly object[],
   by: string,
   values: Values,
   io: CommandIo,
 ): Promise<number> {
-  const refused = refusalsOf(await handInAll(kind, payloads, by, values, io));
-  for (const refusal of refused) io.stdout.write(`refused: ${refusal}\n`);
-  if (refused.length > 0) return EXIT.failed;
-  io.stdout.write(`${payloads.length} handed in; kvytok bank troubles shows what is left\n`);
-  return EXIT.ok;
+  const answers = await handInAll(kind, payloads, by, values, io);
+  io.stdout.write(`${handedInText(names, answers)}; kvytok bank troubles shows what is left\n`);
+  return refusalsOf(answers).length > 0 ? EXIT.failed : EXIT.ok;
 }
 
 /** @throws UsageError naming the field that is wrong. */

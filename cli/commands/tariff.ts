@@ -217,12 +217,21 @@ async function check(dir: string): Promise<Checked> {
       : 'GTFS feed without Fares v2: no ride has a price';
     return { problems: feed.problems, good: feed.ok ? [found] : [] };
   }
-  const own = join(dir, 'tariff');
-  const read = await loadTariffTimeline((await exists(own)) ? own : dir);
+  const read = await loadTariffTimeline(await packagesOf(dir));
   const good = read.ok
     ? read.timeline.packages.map((p) => `${p.tariff.version_id} ${p.hash} ${p.tariff.status}: no problems`)
     : [];
   return { problems: read.problems, good };
+}
+
+/** A city keeps its packages in `tariff`. A folder of packages may hold one that is called so, or a file: then they lie beside it. */
+async function packagesOf(dir: string): Promise<string> {
+  const own = join(dir, 'tariff');
+  const isFolder = await stat(own).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  return isFolder && !(await exists(join(own, 'tariff.yaml'))) ? own : dir;
 }
 
 /** An archive, or a folder with a file that feeds have. */

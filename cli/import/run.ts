@@ -1,6 +1,6 @@
 /** `kvytok import check` and `apply`. */
 import { randomUUID } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { formatMoney } from '#contracts/money.ts';
 import { OperatorError } from '#platform/errors.ts';
@@ -86,7 +86,7 @@ export async function runImportCommand(
 
 /** Tables by their names, in whatever letters (`Balances.CSV`, `balances.csv.txt`); folders and notes are left alone. */
 function strangersIn(dir: string): string[] {
-  if (!existsSync(dir)) return [];
+  if (!statSync(dir, { throwIfNoEntry: false })?.isDirectory()) return [];
   return readdirSync(dir, { withFileTypes: true })
     .filter((entry) => !entry.isDirectory() && /^[^.].*\.(csv|tsv|xlsx?)/i.test(entry.name))
     .map(({ name }) => name)

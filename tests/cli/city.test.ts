@@ -114,7 +114,7 @@ describe('kvytok city', () => {
     );
     expect(said).toEqual([
       { code: 1, said: expect.stringContaining('"obeyed":false,"reason":"CLAIM_NOT_SETTLED"') },
-      { code: 1, said: expect.stringMatching(/^refused: [A-Z_]+ \(/) },
+      { code: 1, said: expect.stringMatching(/^refused: sandbox\.1: [A-Z_]+ \(/) },
     ]);
     // A second start on the same data is refused and names who has it; the first goes on.
     const second = city();

@@ -312,9 +312,10 @@ test('the same files again change nothing; other bytes under the id are refused;
     'quotas.csv',
     'denials.csv',
   ]);
-  await expect(kvytokImport('check', folder.path, ...options('none'))).rejects.toMatchObject({
-    code: 'IMPORT_FOLDER_EMPTY',
-  });
+  for (const none of [folder.path, join(contradicting, 'accounts.csv'), join(folder.path, 'nowhere')])
+    await expect(kvytokImport('check', none, ...options('none')), none).rejects.toMatchObject({
+      code: 'IMPORT_FOLDER_EMPTY',
+    });
   // The link of the test, and the leaves of it and of the second import, which had nothing new.
   const after = await counts();
   expect(after.map((n, i) => n - (before[i] as number))).toEqual([1, 0, 0, 0, 0, 2, 0, 0]);

@@ -63,6 +63,18 @@ describe('kvytok tariff check', () => {
     const other = await runCommand(tariff, ['check', 'other'], '', root);
     expect([other.code, other.stdout.match(/\[\w+\]/g)]).toEqual([1, ['[TARIFF_NO_PACKAGES]']]);
   });
+
+  it('takes what is called tariff in a folder of packages for one of them, or for no folder of a city', async () => {
+    mkdirSync(join(root, 'packages'));
+    write('packages/tariff');
+    mkdirSync(join(root, 'noted'));
+    write('noted/first');
+    writeFileSync(join(root, 'noted', 'tariff'), 'a note');
+    for (const dir of ['packages', 'noted']) {
+      const { code, stdout } = await runCommand(tariff, ['check', dir], '', root);
+      expect([code, stdout], dir).toEqual([0, expect.stringMatching(/^test-1 [0-9a-f]{64} in-force: /)]);
+    }
+  });
 });
 
 describe('kvytok tariff simulate', () => {

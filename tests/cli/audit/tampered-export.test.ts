@@ -1,12 +1,14 @@
 /** `audit prove`, `price --log` and `audit witness` on a log that somebody has tampered with: an error of its own for each, never a crash. */
 import { generateKeyPairSync } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { opendir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { encodeBundle, formatCheckpoint, tilePath } from '#contracts/audit-log.ts';
 import { formatVerifier, noteVerifier, signNote } from '#contracts/signed-note.ts';
 import { formatBundleHeader, formatBundleLine } from '#pricing/fact-bundle.ts';
+import { extraFiles } from '../../../cli/audit/extra-files.ts';
 import * as audit from '../../../cli/commands/audit.ts';
 import * as price from '../../../cli/commands/price.ts';
 import { leafHash } from '../../../fare-engine/audit/merkle.ts';
@@ -102,6 +104,7 @@ it('what lies beside the log is named, whatever it is called, and is no fault', 
   expect(whole.stderr).not.toContain('Not looked at');
   expect(JSON.parse(whole.stdout)).not.toHaveProperty('notLookedAt');
   const extra = [
+    'facts.ndjson',
     'secret.txt',
     tilePath({ level: 0, n: 0, width: 5 }),
     tilePath({ level: 'entries', n: 0, width: ENTRIES.length + 1 }),
@@ -111,7 +114,6 @@ it('what lies beside the log is named, whatever it is called, and is no fault', 
     'tile/0/007.old',
   ].sort();
   const dir = copy('more-files', (path) => {
-    writeFileSync(path('facts.ndjson'), '');
     for (const file of extra) {
       mkdirSync(dirname(path(file)), { recursive: true });
       writeFileSync(path(file), 'x');
@@ -120,6 +122,22 @@ it('what lies beside the log is named, whatever it is called, and is no fault', 
   const { code, stdout, stderr } = await verify(dir);
   expect([code, JSON.parse(stdout).notLookedAt]).toEqual([0, { files: extra.length, named: extra }]);
   for (const file of extra) expect(stderr).toContain(`"${file}"`);
+  expect(stderr).toContain(
+    `kvytok price --facts ${join(root, dir, 'facts.ndjson')} --log ${join(root, dir)}\n`,
+  );
+});
+
+it('a folder beside the log that may not be opened is named, and ends nothing', async () => {
+  const dir = copy('closed', (path) => {
+    mkdirSync(path('theirs/deeper'), { recursive: true });
+    writeFileSync(path('theirs.txt'), '');
+  });
+  const closed = async (path: string) => {
+    if (path === join(root, dir, 'theirs')) throw Object.assign(new Error('closed'), { code: 'EACCES' });
+    return opendir(path);
+  };
+  const found = await extraFiles(join(root, dir), ENTRIES.length, closed);
+  expect(found).toEqual({ named: ['theirs', 'theirs.txt'], count: 2 });
 });
 
 it('an amount that is none is no decision, and a changed one is named by its leaf', async () => {
