@@ -142,6 +142,8 @@ class CopyMessages {
   /** Only when the server has read them: before, they may still lie in the socket's queue. */
   reuse(): void {
     for (const one of this.memory) if (one.length === MESSAGE_BYTES && kept.length < KEPT_MAX) kept.push(one);
+    // Given back once: two copies must never write into the same.
+    this.memory.length = 0;
   }
 
   private begin(bytesMax: number): void {

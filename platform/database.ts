@@ -75,9 +75,12 @@ export async function bootstrapDatabase(options: BootstrapOptions): Promise<Data
     await makeDatabase(admin, options.database);
     await makeSchemas(urlOf(options.adminUrl, options.database));
   } finally {
-    await admin?.end();
-    // Last: with it the lock goes to whoever waits.
-    await gate.end();
+    try {
+      await admin?.end();
+    } finally {
+      // Last, and whatever became of the other: with it the lock goes to whoever waits.
+      await gate.end();
+    }
   }
   const urlFor = (role: string): string =>
     urlOf(options.adminUrl, options.database, role, passwords[role] as string);
@@ -99,8 +102,8 @@ async function openMeeting(adminUrl: string): Promise<pg.Client> {
   }
 }
 
-/** No such database, no right to connect, no line for it in pg_hba.conf. */
-const NO_MEETING: ReadonlySet<unknown> = new Set(['3D000', '42501', '28000']);
+/** No such database, no right to connect, no line for it in pg_hba.conf, one that takes no connections, or no more of them. */
+const NO_MEETING: ReadonlySet<unknown> = new Set(['3D000', '42501', '28000', '55000', '53300']);
 
 async function makeRoles(admin: pg.Client, passwords: Passwords): Promise<void> {
   const { rows } = await admin.query<{ rolname: string }>('SELECT rolname FROM pg_roles');

@@ -85,7 +85,7 @@ class RowReader extends CountedRows {
     return this.row({
       id: this.name('pass_id'),
       ref,
-      fromMs: this.counted('valid_from', 'Write the day or instant from which it is valid.'),
+      fromMs: this.beginning('valid_from'),
       amountMinor: prepaid,
       currency,
       scope: product?.counted && unused === 'no' ? 'used' : null,

@@ -1,6 +1,6 @@
 /** Reads cells of one row of an import, and notes what is wrong with them. Pure. */
 import { minorUnitDigits } from '#contracts/money.ts';
-import { COUNTED_FROM_MS_MAX, FARE_AT_MS_MIN } from '#pricing/fare-day.ts';
+import { COUNTED_FROM_MS_MAX, COUNTED_FROM_MS_MIN, FARE_AT_MS_MIN } from '#pricing/fare-day.ts';
 import {
   amountCell,
   type ImportFile,
@@ -86,14 +86,29 @@ export class CellReader {
     return ms ?? 0;
   }
 
-  /** When something was counted, or begins to hold: a day that rides may have, and so has the window that it falls into. */
-  protected counted(column: string, howToMend = 'Write the day or instant at which it was.'): number {
+  /** When something was counted: a day that rides may have, and so has the window that it falls into. */
+  protected counted(column: string): number {
+    return this.within(
+      column,
+      FARE_AT_MS_MIN,
+      'no day of a ride',
+      'Write the day or instant at which it was.',
+    );
+  }
+
+  /** From when a pass holds: by the rule of the command that sells one. */
+  protected beginning(column: string): number {
+    const howToMend = 'Write the day or instant from which it is valid: 1970-01-01 at the earliest.';
+    return this.within(column, COUNTED_FROM_MS_MIN, 'no day of the calendar of passes', howToMend);
+  }
+
+  private within(column: string, minMs: number, fault: string, howToMend: string): number {
     const problems = this.problems.length;
     const ms = this.instant(column);
-    if (ms >= FARE_AT_MS_MIN && ms <= COUNTED_FROM_MS_MAX) return ms;
+    if (ms >= minMs && ms <= COUNTED_FROM_MS_MAX) return ms;
     if (this.problems.length === problems)
-      this.fail('IMPORT_VALUE', column, `${shown(this.cell(column))} is no day of a ride`, howToMend);
-    return FARE_AT_MS_MIN;
+      this.fail('IMPORT_VALUE', column, `${shown(this.cell(column))} is ${fault}`, howToMend);
+    return minMs;
   }
 
   /** When something was done: counted, and not ahead of the city's time. */

@@ -12,8 +12,11 @@ const DAY_MS = 86_400_000;
 export const FARE_AT_MS_MIN = Date.UTC(1970, 0, 2);
 export const FARE_AT_MS_MAX = Date.UTC(9999, 11, 30);
 
-/** From when something may hold whose days are reckoned from its beginning: a window counted elsewhere, a pass; they end with such a date, too. */
-export const COUNTED_FROM_MS_MIN = 0;
+/**
+ * From when something may hold whose days are reckoned from its beginning: a window counted elsewhere, a pass; they end with such a date, too.
+ * The first is 1970-01-01 in every zone: for many an earlier system it is the day that nobody knows.
+ */
+export const COUNTED_FROM_MS_MIN = Date.UTC(1970, 0, 1) - 14 * 3_600_000;
 export const COUNTED_FROM_MS_MAX = FARE_AT_MS_MAX - 366 * 86_400_000;
 
 /** A city's calendar of fare days. */

@@ -91,6 +91,14 @@ test.each([
   },
 );
 
+test('memory that is given back twice is given to one copy alone', () => {
+  const copy = () => copyOf('held (n)', [1], (n) => [n]).rows;
+  const first = copy();
+  first.reuse();
+  first.reuse();
+  expect(copy().messages[0]?.buffer).not.toBe(copy().messages[0]?.buffer);
+});
+
 describe('several copies', () => {
   let pool: pg.Pool;
   let client: pg.PoolClient;

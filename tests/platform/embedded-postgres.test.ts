@@ -260,7 +260,7 @@ describe('after a kill -9', () => {
     expect(stranger.signalCode).toBeNull();
   });
 
-  test('a bootstrap that lost a role’s rights half-way is finished by the next', async () => {
+  test('a bootstrap that lost a role’s rights half-way is finished by the next, also where `postgres` takes no connections', async () => {
     const dataDir = await dataDirWithCluster();
     const { adminUrl } = await start(dataDir);
     const options = { adminUrl, database: 'kvytok', secretsFile: join(dataDir, 'roles.json') };
@@ -269,6 +269,10 @@ describe('after a kill -9', () => {
     await bootstrapDatabase(options);
     await ask(first.migratorUrl, 'BEGIN; SET LOCAL ROLE fare_owner; ROLLBACK; SELECT 1');
     expect(await ask(first.url('fare_runtime'), 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+    // Those who bootstrap meet in `postgres`, and where that takes no connections in the database that they come from.
+    const theirs = Object.assign(new URL(adminUrl), { pathname: '/kvytok' }).href;
+    await ask(theirs, 'ALTER DATABASE postgres ALLOW_CONNECTIONS false');
+    expect((await bootstrapDatabase({ ...options, adminUrl: theirs })).migratorUrl).toBe(first.migratorUrl);
   });
 
   test('when the file with the passwords is lost, new ones are made and set', async () => {

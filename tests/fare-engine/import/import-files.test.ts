@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { readImportTable } from '../../../fare-engine/adapters/import-table.ts';
+import { parsePayload } from '../../../fare-engine/command-kinds.ts';
 import {
   amountCell,
   IMPORT_COLUMNS,
@@ -114,6 +115,21 @@ describe('a good row', () => {
     expect(read('passes.csv', { ...carnet, unused: 'no' })).toMatchObject({ row: { scope: 'used' } });
   });
 
+  it('may bring over a pass of which nobody knows since when, as 1970-01-01', () => {
+    const fromMs = Date.parse('1970-01-01T00:00+03:00');
+    expect(read('passes.csv', { valid_from: '1970-01-01' })).toMatchObject({ row: { fromMs } });
+    const sold = {
+      passId: 'p',
+      accountId: 'a',
+      fareProductId: 'pass',
+      validFromMs: fromMs,
+      amountMinor: '0',
+    };
+    expect(parsePayload('sell-pass', { ...sold, currency: 'UAH', source: 'till' })).toMatchObject({
+      ok: true,
+    });
+  });
+
   it('may say how often a ride was a transfer, and what a cap of rides counted', () => {
     const transfer = { transfers: '2', first_at: '2026-12-01 07:00' };
     expect(read('rides.csv', transfer)).toMatchObject({
@@ -145,6 +161,7 @@ describe('a bad cell is named with what to do', () => {
     ['passes.csv', { fare_product_id: 'carnet' }, 'unused IMPORT_USED'],
     ['passes.csv', { unused: 'ja' }, 'unused IMPORT_VALUE'],
     ['passes.csv', { valid_from: '0000-01-01' }, 'valid_from IMPORT_VALUE'],
+    ['passes.csv', { valid_from: '1969-12-31' }, 'valid_from IMPORT_VALUE'],
     ['passes.csv', { valid_from: '9999-12-31' }, 'valid_from IMPORT_VALUE'],
     ['passes.csv', { prepaid: '-1' }, 'prepaid IMPORT_VALUE'],
     ['entitlements.csv', { concession_id: 'astronaut' }, 'concession_id IMPORT_REFERENCE'],

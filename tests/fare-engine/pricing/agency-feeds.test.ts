@@ -1,7 +1,7 @@
 /**
  * Fares of whole agencies: rows and totals are facts from TransitOPS/gtfs-planner (`test/fixtures/gtfs/fares`, the feeds of
- * TriMet and C-TRAN and one of a made-up coast; `pricing_test.exs`, `branch_repairs_test.exs`, `mixed_zones_projection_test.exs`;
- * commits e2fe4bb7, 56e6155b, c91de702). Totals of C-TRAN are ours, from its rows.
+ * TriMet and one of a made-up coast; `pricing_test.exs`, `branch_repairs_test.exs`, `mixed_zones_projection_test.exs`;
+ * commits e2fe4bb7, 56e6155b, c91de702).
  */
 import { describe, expect, it } from 'vitest';
 import { ask, type Leg, pricerOf, ride, totals } from '../../support/fare-feed.ts';
