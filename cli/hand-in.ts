@@ -30,7 +30,7 @@ export function runsHere(values: HandInValues, io: CommandIo): boolean {
  */
 export async function handIn(
   kind: string,
-  payload: object | ((cityDir: string | null) => object),
+  payload: object | ((cityDir: string | null) => object | Promise<object>),
   values: HandInValues,
   io: CommandIo,
   by = 'kvytok settle',
@@ -38,7 +38,7 @@ export async function handIn(
   const commandId = randomUUID();
   const { pool, cityDir } = openAuditDatabase(values.data, io, 'office_runtime');
   try {
-    const said = typeof payload === 'function' ? payload(cityDir) : payload;
+    const said = typeof payload === 'function' ? await payload(cityDir) : payload;
     const given = Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined));
     const parsed = isCommandKind(kind) ? parsePayload(kind, given) : undefined;
     if (!parsed?.ok)

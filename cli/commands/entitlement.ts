@@ -4,12 +4,12 @@ import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
 import { handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
+import { refuseUnknownRight } from '../known-terms.ts';
 
 export const usage = `Usage: kvytok entitlement grant ACCOUNT --concession ID --from INSTANT [--until INSTANT] [--id ENTITLEMENT]
        kvytok entitlement revoke ENTITLEMENT --from INSTANT [--reason death|moved|withdrawn|error]
 
-grant    an account has a right from an instant on, known from now: CONCESSION is a row of concessions.yaml or a category, or
-         residence:PLACE. Rides of days that are still open are priced anew; what was closed before stays. Prints the id of the
+grant    an account has a right from an instant on, known from now: ID is a row of concessions.yaml, or residence:PLACE. Rides of days that are still open are priced anew; what was closed before stays. Prints the id of the
          entitlement, which revoke takes.
 revoke   ends it, from an instant on that may lie in the past
 
@@ -42,7 +42,11 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const untilMs = until === undefined ? undefined : zonedInstantOf(until, '--until');
   if (untilMs !== undefined && untilMs <= fromMs) throw new UsageError('--until is not after --from');
   const entitlementId = values.id ?? randomUUID();
-  io.stderr.write(`entitlement ${entitlementId}\n`);
   const payload = { entitlementId, accountId: id, concessionId, validFromMs: fromMs, validUntilMs: untilMs };
-  return handIn('grant-entitlement', payload, values, io, 'kvytok entitlement');
+  const known = async (cityDir: string | null): Promise<object> => {
+    await refuseUnknownRight(concessionId, cityDir);
+    io.stderr.write(`entitlement ${entitlementId}\n`);
+    return payload;
+  };
+  return handIn('grant-entitlement', known, values, io, 'kvytok entitlement');
 }

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
 import { handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
+import { refuseUnknownPass } from '../known-terms.ts';
 
 export const usage = `Usage: kvytok pass sell ACCOUNT --product ID --amount MINOR --currency UAH --source TILL --from INSTANT [--id PASS]
        kvytok pass return PASS --to till --source TILL --reason TEXT --by NAME [--amount MINOR]
@@ -48,7 +49,11 @@ function sell(accountId: string, values: Values, io: CommandIo): Promise<number>
     throw new UsageError('--product, --amount, --currency, --source and --from are needed');
   const validFromMs = zonedInstantOf(from, '--from');
   const passId = id ?? randomUUID();
-  io.stderr.write(`pass ${passId}\n`);
   const payload = { passId, accountId, fareProductId, validFromMs, amountMinor, currency, source };
-  return handIn('sell-pass', payload, values, io, 'kvytok pass');
+  const known = async (cityDir: string | null): Promise<object> => {
+    await refuseUnknownPass(String(fareProductId), cityDir);
+    io.stderr.write(`pass ${passId}\n`);
+    return payload;
+  };
+  return handIn('sell-pass', known, values, io, 'kvytok pass');
 }

@@ -1,4 +1,5 @@
 /** `kvytok entitlement` from the command line to the price: a right is entered late, and revoked, on an open day. */
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UsageError } from '../../cli/command.ts';
 import * as entitlement from '../../cli/commands/entitlement.ts';
@@ -65,4 +66,26 @@ test.each([
   [['revoke', 'e', '--from', AT.from, '--reason', 'spite']],
 ])('refuses %j', async (args) => {
   await expect(call(...args)).rejects.toThrow(UsageError);
+});
+
+test('a right that no tariff of the city grants is refused where the tariffs are at hand, and nothing is handed in', async () => {
+  const env = {
+    KVYTOK_POSTGRES_URL: engine.database.url('office_runtime'),
+    KVYTOK_CITY_DIR: join(import.meta.dirname, '../../cities/ternopil'),
+  };
+  const grant = (concession: string) =>
+    runCommand(
+      entitlement,
+      ['grant', 'person-902', '--concession', concession, '--from', AT.from],
+      '',
+      '.',
+      env,
+    );
+  const waiting = async () =>
+    (await engine.admin.query('SELECT count(*)::int AS n FROM fare.command_inbox')).rows[0]?.n;
+  const before = await waiting();
+  await expect(grant('pensionr')).rejects.toThrow('knows the concession "pensionr"; write an id of');
+  expect(await waiting()).toBe(before);
+  for (const known of ['pensioner', 'residence:ternopil']) expect((await grant(known)).code).toBe(0);
+  expect(await waiting()).toBe(before + 2);
 });
