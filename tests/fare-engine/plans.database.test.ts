@@ -1,5 +1,6 @@
 /** Statements that ask for some taps find them by index, however many there are. On real PostgreSQL, with many taps. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { LOCK_ACCOUNTS } from '../../fare-engine/adapters/account-statements.ts';
 import { ENQUEUE_SHIFTS } from '../../fare-engine/adapters/shift-queue.ts';
 import { ENQUEUE } from '../../fare-engine/adapters/touched-days.ts';
 import { LATEST_SQL, PACE_SQL } from '../../portal/adapters/postgres-views.ts';
@@ -79,6 +80,15 @@ describe('no statement reads every tap', () => {
     ).toEqual([]);
     expect(await readWhole('SELECT * FROM fare.published_tap WHERE tap_id = $1', ['tap-7'])).toEqual([]);
   });
+});
+
+test('accounts are locked by their ids alone, also by a plan that was made when there were none', async () => {
+  await engine.admin.query('VACUUM fare.account');
+  const [, explained] = (await engine.admin.query(
+    `SET enable_seqscan = off; EXPLAIN (GENERIC_PLAN, COSTS off) ${LOCK_ACCOUNTS}; RESET enable_seqscan`,
+  )) as unknown as { rows: Record<string, string>[] }[];
+  const plan = explained?.rows.map((row) => row['QUERY PLAN']).join('\n');
+  expect(plan).toContain('Index Cond: (account_id = ANY ($1))');
 });
 
 test('the published view shows the time that counts, and its flags', async () => {
