@@ -1,7 +1,7 @@
 /** Whether a city's tariffs know a name: the engine takes a fact about any, for one that a later package brings. */
 import { RESIDENCE } from '#pricing/concessions.ts';
 import { UsageError } from './command.ts';
-import { openImportCity } from './import/import-city.ts';
+import { openTariffNames } from './import/import-city.ts';
 
 /**
  * Refuses a right that no package grants: by a misspelt name nobody would ride free, and nobody would be told.
@@ -10,14 +10,14 @@ import { openImportCity } from './import/import-city.ts';
  */
 export async function refuseUnknownRight(concessionId: string, cityDir: string | null): Promise<void> {
   if (cityDir === null || concessionId.startsWith(RESIDENCE)) return;
-  const { concessions } = (await openImportCity(cityDir, undefined, 0)).terms;
+  const { concessions } = await openTariffNames(cityDir);
   refuseUnknown('concession', concessionId, concessions, 'an id of concessions.yaml, or residence:PLACE');
 }
 
 /** Refuses a pass or carnet that no package sells. See {@link refuseUnknownRight}. */
 export async function refuseUnknownPass(fareProductId: string, cityDir: string | null): Promise<void> {
   if (cityDir === null) return;
-  const { products } = (await openImportCity(cityDir, undefined, 0)).terms;
+  const { products } = await openTariffNames(cityDir);
   refuseUnknown('pass or carnet', fareProductId, new Set(products.keys()), 'an id of product-terms.yaml');
 }
 

@@ -54,12 +54,8 @@ export function accountStatement(pool: ReaderPool, request: StatementRequest): P
   return onOneSnapshot(pool, async (client) => {
     const until = request.untilMs === undefined ? null : await knownAt(client, request.untilMs);
     const sinceMs = request.fromMs === undefined ? await beginning(client, request) : null;
-    const from =
-      request.fromMs === undefined
-        ? sinceMs === null
-          ? null
-          : await findKnown(client, sinceMs)
-        : await knownAt(client, request.fromMs);
+    const since = sinceMs === null ? null : await findKnown(client, sinceMs);
+    const from = request.fromMs === undefined ? since : await knownAt(client, request.fromMs);
     const opening = from === null ? {} : await balancesOf(client, request.account, from);
     const closing = await balancesOf(client, request.account, until);
     const { rows, count } = await rowsBetween(client, request, { from, until }, opening);

@@ -1,5 +1,5 @@
 /**
- * Rows into a table by COPY: in one message and one answer, without what a multi-row INSERT costs the server in parsing
+ * Rows into a table by COPY: with one answer for all of them, without what a multi-row INSERT costs the server in parsing
  * and in planning (docs/decisions/0138). A copy knows no ON CONFLICT: it is for rows that are known to be new.
  * @see https://www.postgresql.org/docs/18/protocol-flow.html#PROTOCOL-COPY
  */

@@ -17,7 +17,7 @@ export interface OneDatabase extends Pick<Database, 'url'> {
    * Ends what the server still owes to what was done before (dead rows of this database, pages not yet on disk), so that what is
    * measured next does not pay for it.
    */
-  settle(): Promise<void>;
+  putAtRest(): Promise<void>;
 }
 
 export interface BenchDatabase extends OneDatabase {
@@ -46,7 +46,7 @@ export async function openBenchDatabase(
       pools.push(pool);
       return pool;
     },
-    async settle() {
+    async putAtRest() {
       const address = new URL(server.adminUrl);
       address.pathname = name;
       const admin = createPool({ url: address.href, applicationName: 'kvytok-bench', max: 1, log });

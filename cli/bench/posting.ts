@@ -69,13 +69,13 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
     const written = await postedAlone(database, alone, size, context);
     context.progress(`filling the inbox with ${taps} taps`);
     await fillInbox(database.pool('ingest_runtime'), loadOf(taps));
-    await database.settle();
+    await database.putAtRest();
     context.progress('pricing and posting');
     const auditor = database.pool('auditor_runtime');
     const took = await postAll(database.url('fare_runtime'), auditor, { taps, ...size }, context);
     const books = await reconcile(auditor);
     context.progress('pgbench TPC-B on the same server');
-    await database.settle();
+    await database.putAtRest();
     const { adminUrl } = database;
     const { signal, io } = context;
     const peer = seconds === 0 ? undefined : await runPgbench({ adminUrl, seconds, signal, env: io.env });
@@ -108,7 +108,7 @@ async function postedAlone(
   const [recorded, written] = [await database.another('recorded'), await database.another('written')];
   for (const one of [recorded, written]) await fillInbox(one.pool('ingest_runtime'), loadOf(taps));
   const chunks = await recordPosting(recorded.url('fare_runtime'), size, START_MS);
-  await written.settle();
+  await written.putAtRest();
   progress('posting them alone');
   const tookS = await postAlone(written.url('fare_runtime'), chunks, size);
   const [first, second] = [recorded.pool('auditor_runtime'), written.pool('auditor_runtime')];

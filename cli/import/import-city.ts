@@ -23,7 +23,16 @@ export async function openImportCity(
   nowMs: number,
 ): Promise<ImportCity> {
   if (cityDir === null) throw new UsageError("KVYTOK_CITY_DIR is needed: zone and tariffs are the city's");
-  const { city } = loadCity(cityDir);
+  const { zone, currency } = loadCity(cityDir).city;
+  const names = await openTariffNames(cityDir);
+  return { terms: { zone, currency, nowMs, ...names, ...(tokenOf && { tokenOf }) } };
+}
+
+/** What the tariffs of a city call by name. */
+export type TariffNames = Pick<ImportTerms, 'products' | 'concessions' | 'quotas' | 'caps' | 'routes'>;
+
+/** Of all packages of a city. @throws UsageError where they have errors. */
+export async function openTariffNames(cityDir: string): Promise<TariffNames> {
   const loaded = await loadTariffTimeline(join(cityDir, 'tariff'));
   if (!loaded.ok)
     throw new UsageError(`the tariffs in ${cityDir} have errors: kvytok tariff check shows them`);
@@ -45,9 +54,7 @@ export async function openImportCity(
     for (const cap of tariff.caps) caps.set(cap.cap_id, countedCap(cap));
     for (const routeId of tariff.pricer.feed.networkOfRoute?.keys() ?? []) routes.add(routeId);
   }
-  const { zone, currency } = city;
-  const tariffTerms = { products, concessions, quotas, caps, routes };
-  return { terms: { zone, currency, nowMs, ...tariffTerms, ...(tokenOf && { tokenOf }) } };
+  return { products, concessions, quotas, caps, routes };
 }
 
 function countedCap(cap: DatedCap): CountedCap {
