@@ -133,6 +133,23 @@ describe('several copies', () => {
     expect(await stored()).toEqual([1, 2, 3]);
   });
 
+  test('memory of a copy is used again when the server has read it, and not before', async () => {
+    const memoryOf = ({ rows }: RowCopy) => rows.messages.map(({ buffer }) => buffer);
+    await other.query('BEGIN; LOCK TABLE held');
+    const copy = numbers(1);
+    const sent = Promise.withResolvers<void>();
+    function* copies(): Generator<RowCopy> {
+      yield copy;
+      sent.resolve();
+    }
+    const ended = copyEach(client, copies());
+    await sent.promise;
+    expect(memoryOf(copy)).not.toContain(memoryOf(numbers(2))[0]);
+    await other.query('COMMIT');
+    await ended;
+    expect(memoryOf(copy)).toContain(memoryOf(numbers(3))[0]);
+  });
+
   test('a copy that is refused ends them, with what the server says; no row after it is made', async () => {
     const made: number[] = [];
     function* copies(): Generator<RowCopy> {
