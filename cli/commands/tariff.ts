@@ -10,6 +10,7 @@ import { companionRules } from '../../fare-engine/pricing/companion-rules.ts';
 import { type FileProblem, formatFileProblem, hasErrors } from '../../fare-engine/pricing/file-problem.ts';
 import { inspectionRules } from '../../fare-engine/pricing/inspection.ts';
 import { extractTariffs } from '../../fare-engine/pricing/tariff-extract.ts';
+import type { TariffPackage } from '../../fare-engine/pricing/tariff-package.ts';
 import { loadFeed } from '../../fare-engine/tariffs/load-feed.ts';
 import { loadTariffFolder, loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
@@ -202,11 +203,7 @@ async function check(dir: string): Promise<Checked> {
     const read = await loadTariffFolder(dir);
     return {
       problems: read.problems,
-      good: read.ok
-        ? [
-            `${read.package.tariff.version_id} ${read.package.hash} ${read.package.tariff.status}: no problems`,
-          ]
-        : [],
+      good: read.ok ? [wordOn(read.package, read.problems)] : [],
     };
   }
   if (await isFeed(dir)) {
@@ -218,10 +215,14 @@ async function check(dir: string): Promise<Checked> {
     return { problems: feed.problems, good: feed.ok ? [found] : [] };
   }
   const read = await loadTariffTimeline(await packagesOf(dir));
-  const good = read.ok
-    ? read.timeline.packages.map((p) => `${p.tariff.version_id} ${p.hash} ${p.tariff.status}: no problems`)
-    : [];
+  const good = read.ok ? read.timeline.packages.map((p) => wordOn(p, read.problems)) : [];
   return { problems: read.problems, good };
+}
+
+/** Warnings are problems too: whoever reads only the last line is not told that there are none. */
+function wordOn({ tariff, hash }: TariffPackage, problems: readonly FileProblem[]): string {
+  const word = problems.length === 0 ? 'no problems' : 'no errors, see the warnings';
+  return `${tariff.version_id} ${hash} ${tariff.status}: ${word}`;
 }
 
 /** A city keeps its packages in `tariff`. A folder of packages may hold one that is called so, or a file: then they lie beside it. */

@@ -4,10 +4,12 @@ import { checkBankTerms } from './bank-terms.ts';
 import { checkDates, unknownAct } from './check-act.ts';
 import { checkBags } from './check-bags.ts';
 import { checkBreakdown } from './check-breakdown.ts';
+import { checkCalendars } from './check-calendars.ts';
 import { checkCaps } from './check-caps.ts';
 import { checkConcessions } from './check-concessions.ts';
 import { checkFares } from './check-fares.ts';
 import { checkFiles } from './check-files.ts';
+import { checkHeaders } from './check-headers.ts';
 import { checkInspection } from './check-inspection.ts';
 import { checkProducts } from './check-products.ts';
 import { checkReach } from './check-reach.ts';
@@ -28,6 +30,8 @@ import type { YamlFile } from './yaml-file.ts';
 export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml): FileProblem[] {
   return [
     ...checkFiles(files),
+    ...checkHeaders(files),
+    ...checkCalendars(files, feed, yaml.tariff.value),
     ...checkTariff(yaml),
     ...checkCitations(files, feed, yaml),
     ...checkConcessions(feed, yaml),

@@ -1,4 +1,5 @@
 /** What a schema finds wrong with a YAML file, in the words of whoever writes the file. */
+import { mixesAlphabets, nearestName } from './nearest-name.ts';
 
 /** One value that has another form than its field asks for. */
 export interface FormProblem {
@@ -28,21 +29,24 @@ const TYPES: Readonly<Record<string, readonly [what: string, how: string]>> = {
   string: ['a text', 'Put digits and signs into double quotes.'],
 };
 
-/** Of a value that may be a text or nothing at all only the text is told; a misspelt field is told once, at its place. */
-export function formProblems(errors: Iterable<SchemaError>): FormProblem[] {
+/**
+ * Of a value that may be a text or nothing at all only the text is told; a misspelt field is told once, at its place, with the
+ * field of the schema that is nearest.
+ */
+export function formProblems(errors: Iterable<SchemaError>, schema: unknown = {}): FormProblem[] {
   const all = [...errors];
   const open = new Set(all.filter(({ keyword }) => keyword === 'anyOf').map((error) => error.instancePath));
   const found = all.flatMap((error) => {
     const { keyword, instancePath, params } = error;
     if (keyword === 'anyOf' || keyword === 'boolean') return [];
     if (open.has(instancePath) && keyword === 'type' && typeOf(params) === 'null') return [];
-    return told(error);
+    return told(error, schema);
   });
   // Whatever a schema refuses stays refused, if only by its own words.
-  return found.length > 0 ? found : all.flatMap(told);
+  return found.length > 0 ? found : all.flatMap((error) => told(error, schema));
 }
 
-function told({ keyword, instancePath, message, params }: SchemaError): FormProblem[] {
+function told({ keyword, instancePath, message, params }: SchemaError, schema: unknown): FormProblem[] {
   const path = pathOf(instancePath);
   const name = [...path].reverse().find((key) => typeof key === 'string') ?? 'the file';
   const at = (text: string, howToMend: string) => [
@@ -59,8 +63,8 @@ function told({ keyword, instancePath, message, params }: SchemaError): FormProb
   if (keyword === 'additionalProperties' && additionalProperties)
     return additionalProperties.map((key) => ({
       path: [...path, key],
-      message: `${key} is no field here`,
-      howToMend: `Correct its name, or remove it. ${README}`,
+      message: `${key} is no field here${mixesAlphabets(key) ? ', it has letters of two alphabets' : ''}`,
+      howToMend: `${renamed(nearestName(key, fieldsAt(schema, path)))} ${README}`,
     }));
   if (keyword === 'enum' && allowedValues)
     return at(`${name} is none of its values`, `Write one of: ${allowedValues.join(', ')}.`);
@@ -68,6 +72,24 @@ function told({ keyword, instancePath, message, params }: SchemaError): FormProb
   const [what, how] = TYPES[keyword === 'type' ? typeOf(params) : ''] ?? [];
   if (what !== undefined && how !== undefined) return at(`${name} must be ${what}`, how);
   return at(`${name} ${message}`, 'Correct the value.');
+}
+
+function renamed(meant: string | undefined): string {
+  return meant === undefined
+    ? 'Correct its name, or remove it.'
+    : `Write ${meant}, if it is what is meant, or remove it.`;
+}
+
+/** Names of the fields that a schema has at a path. */
+function fieldsAt(schema: unknown, path: readonly (string | number)[]): string[] {
+  let at = schema as Fields | undefined;
+  for (const key of path) at = typeof key === 'number' ? at?.items : at?.properties?.[key];
+  return Object.keys(at?.properties ?? {});
+}
+
+interface Fields {
+  readonly properties?: Readonly<Record<string, Fields>>;
+  readonly items?: Fields;
 }
 
 function typeOf(params: unknown): string {

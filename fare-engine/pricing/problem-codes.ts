@@ -7,6 +7,7 @@ export const FILE_PROBLEMS = {
   TARIFF_BAG: 'baggage whose product, price and limits do not belong together',
   TARIFF_BANK_TERMS: 'terms of bank cards that do not belong together',
   TARIFF_BANK_TERMS_MISSING: 'bank cards are taken, and nothing says on which terms their banks are asked',
+  TARIFF_CALENDAR_SILENT: 'a calendar that runs on no day, or on none of the package',
   TARIFF_CAP_FORM: 'fields of a cap that do not belong together',
   TARIFF_CAP_PARENT: 'a cap lies in one that is shorter or is reached first',
   TARIFF_CATEGORY_PRICE: 'a price of a concession category does not follow from the rows of law',

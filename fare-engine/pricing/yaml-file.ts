@@ -1,9 +1,10 @@
 /** One YAML file checked against its schema, with the place of each problem. */
 import type { Static, TSchema } from 'typebox';
 import { Compile, type Validator } from 'typebox/compile';
-import { isMap, isScalar, LineCounter, type Node, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import type { FileProblem } from './file-problem.ts';
 import { type FormProblem, formProblems } from './form-problems.ts';
+import { firstOutsideUtf8, isUtf8, SAVE_AS_UTF8 } from './gtfs/utf8-place.ts';
 import type { FileProblemCode } from './problem-codes.ts';
 
 /** Largest YAML file in bytes. */
@@ -67,6 +68,15 @@ export function readYamlFile<S extends TSchema>(
     );
     return undefined;
   }
+  if (!isUtf8(bytes)) {
+    // What became a check later is a warning: such letters were read as signs of nothing before, and still are.
+    const { line, column } = firstOutsideUtf8(bytes);
+    const message = 'the file is not UTF-8: letters are lost';
+    problems.push({
+      ...at('TARIFF_FILE_NOT_UTF8', line, column, message, SAVE_AS_UTF8),
+      severity: 'warning',
+    });
+  }
   const lines = new LineCounter();
   const document = parseDocument(decode(bytes), {
     lineCounter: lines,
@@ -99,6 +109,12 @@ export function readYamlFile<S extends TSchema>(
   const found = check(schema, value);
   for (const { path, message, howToMend } of found)
     problems.push(problemAt('TARIFF_SCHEMA', path, message, howToMend));
+  for (const { offset, written, read } of rewrittenNumbers(document)) {
+    const { line, column } = place(offset);
+    const message = `${written} is read as ${read}`;
+    const mend = 'Write a whole number in digits alone; of money in minor units, 4.00 is 400.';
+    problems.push({ ...at('TARIFF_VALUE_INVALID', line, column, message, mend), severity: 'warning' });
+  }
   return found.length > 0 ? undefined : { value: value as Static<S>, problemAt, placeOf };
 }
 
@@ -118,6 +134,23 @@ function decode(bytes: Uint8Array): string {
   return new TextDecoder('utf-8', { fatal: false }).decode(bytes);
 }
 
+/** Numbers that are not read as they look: `4.00` in a field of minor units is four of them. */
+function rewrittenNumbers(document: ReturnType<typeof parseDocument>) {
+  const found: { readonly offset: number; readonly written: string; readonly read: number }[] = [];
+  visit(document, {
+    Scalar(_, { value, source = '', range }) {
+      if (
+        typeof value === 'number' &&
+        source !== String(value) &&
+        source !== '' &&
+        found.length < PROBLEMS_MAX
+      )
+        found.push({ offset: range?.[0] ?? 0, written: source.slice(0, 60), read: value });
+    },
+  });
+  return found;
+}
+
 /** Compiled once for each schema: a city has many files of few kinds. */
 const validators = new WeakMap<TSchema, Validator>();
 
@@ -131,7 +164,7 @@ function validatorOf(schema: TSchema): Validator {
 
 function check(schema: TSchema, value: unknown): FormProblem[] {
   const validator = validatorOf(schema);
-  return validator.Check(value) ? [] : formProblems(validator.Errors(value)).slice(0, PROBLEMS_MAX);
+  return validator.Check(value) ? [] : formProblems(validator.Errors(value), schema).slice(0, PROBLEMS_MAX);
 }
 
 /** Offset of the deepest node that exists on the path; of a map's entry, that of its key. */

@@ -5,6 +5,7 @@
 import { parse } from 'csv-parse/sync';
 import type { FileProblem } from '../file-problem.ts';
 import type { FileProblemCode } from '../problem-codes.ts';
+import { firstOutsideUtf8, SAVE_AS_UTF8 } from './utf8-place.ts';
 
 /** Most rows that are read from one file. */
 export const ROWS_MAX = 5_000_000;
@@ -108,29 +109,12 @@ function decode(file: string, bytes: Uint8Array, problems: FileProblem[]): strin
     text = utf8.decode(bytes);
   } catch {
     const { line, column } = firstOutsideUtf8(bytes);
-    const mend = 'Save it as UTF-8: it may be in Windows-1251, UTF-16 or another code.';
     problems.push(
-      problem('TARIFF_FILE_NOT_UTF8', file, line, column, 'error', 'the file is not UTF-8', mend),
+      problem('TARIFF_FILE_NOT_UTF8', file, line, column, 'error', 'the file is not UTF-8', SAVE_AS_UTF8),
     );
     return undefined;
   }
   return isTable(file, text, problems) ? text : undefined;
-}
-
-/** Where the first bytes stand that are no UTF-8; both from 1. */
-function firstOutsideUtf8(bytes: Uint8Array): { line: number; column: number } {
-  let start = 0;
-  for (let line = 1; ; line++) {
-    const end = bytes.indexOf(0x0a, start);
-    const part = bytes.subarray(start, end < 0 ? bytes.length : end);
-    try {
-      utf8.decode(part);
-    } catch {
-      return { line, column: Math.max(0, Buffer.from(part).toString('utf8').indexOf('\ufffd')) + 1 };
-    }
-    if (end < 0) return { line: 1, column: 1 };
-    start = end + 1;
-  }
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.

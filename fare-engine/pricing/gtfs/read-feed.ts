@@ -327,7 +327,7 @@ function readTimeframes(files: FeedFiles, problems: FileProblem[]): Map<string, 
         'TARIFF_TIMEFRAME_EMPTY',
         'end_time',
         'the timeframe is empty',
-        'Let it end after its start, within one day.',
+        'Let it end after its start; one that crosses midnight is two: until 24:00:00, and from 00:00:00.',
       );
     frames.push({ startS, endS, serviceId });
   });

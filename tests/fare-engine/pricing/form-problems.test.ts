@@ -47,7 +47,7 @@ describe('a value of another form', () => {
       'concessions.yaml',
       'media_required:',
       'medium_required:',
-      '11: medium_required is no field here → Correct its name, or remove it.',
+      '11: medium_required is no field here → Write media_required, if it is what is meant, or remove it.',
     ],
     ['concessions.yaml', '    article: п. 1\n', '', '2: article is missing → Add it.'],
     [

@@ -87,6 +87,10 @@ describe('each code, with its place', () => {
       'TARIFF_ARTICLE_MISSING fare_transfer_rules.txt:2:43 error',
       changed('fare_transfer_rules.txt', 'order-1,п. 9', 'order-1,'),
     ],
+    [
+      'TARIFF_CALENDAR_SILENT calendar.txt:2:1 warning',
+      { 'calendar.txt': FRAMES['calendar.txt'].replace('1,1,1,1,1,1,1', '0,0,0,0,0,0,0') },
+    ],
     ['TARIFF_CAP_FORM caps.yaml:2:33 error', caps('cap_id: day, window: day, basis: rides')],
     [
       'TARIFF_CAP_PARENT caps.yaml:2:64 error',
