@@ -23,6 +23,12 @@ export interface AuditDatabase {
  */
 export type VisitorRole = 'auditor_runtime' | 'office_runtime' | 'fare_runtime';
 
+/** Whether the office's words and the engine's answers are both at hand: an address from the environment is that of one role. */
+export function hearsAnswers(dataDir: string | undefined, io: CommandIo): boolean {
+  const { KVYTOK_POSTGRES_URL: auditor, KVYTOK_OFFICE_POSTGRES_URL: office } = io.env;
+  return dataDir !== undefined || (auditor === undefined) === (office === undefined);
+}
+
 /**
  * Opens it under a visitor's role; an address from the environment names its role itself.
  * @throws OperatorError CITY_NOT_RUNNING, SECRETS_UNREADABLE

@@ -1,8 +1,9 @@
 /** What commands are told apart by, and which facts they name. */
+import { createHash } from 'node:crypto';
 import type { SubmittedCommand } from './commands.ts';
 
 /** Key under which a command is obeyed once. */
-export function idempotencyKey(command: SubmittedCommand): string {
+export function idempotencyKey(command: Pick<SubmittedCommand, 'commandId' | 'kind' | 'payload'>): string {
   const payload = command.payload as Record<string, unknown> | null;
   const named = {
     'credit-wallet': 'idempotencyKey',
@@ -29,4 +30,10 @@ export function entitlementsNamed(commands: readonly SubmittedCommand[]): string
 export function sortKeys(value: object): Record<string, unknown> {
   const entries = Object.entries(value).filter(([, item]) => item !== null && item !== undefined);
   return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Of what a command says, by which its key knows it again. */
+export function inputSha256(kind: string, payload: object): string {
+  const inputs = JSON.stringify(sortKeys(payload));
+  return createHash('sha256').update(`${kind}\n${inputs}`).digest('hex');
 }

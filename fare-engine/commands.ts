@@ -2,7 +2,6 @@
  * Commands → facts. Each is obeyed once: its idempotency key is kept with a hash of its inputs; the same key with the
  * same inputs does nothing more, with other inputs it is refused. Refused commands are kept with their reason.
  */
-import { createHash } from 'node:crypto';
 import { describeProblems } from '#contracts/parse.ts';
 import {
   type FindingFact,
@@ -19,7 +18,7 @@ import { type ClaimBooks, type ClaimFact, obeyClaim } from './claim-commands.ts'
 import type { ClaimRefusal } from './claims/refusals.ts';
 import { correctClock, type ReasonedCorrection } from './clock-commands.ts';
 import { closeDay } from './close-command.ts';
-import { idempotencyKey, sortKeys } from './command-keys.ts';
+import { idempotencyKey, inputSha256, sortKeys } from './command-keys.ts';
 import { type CommandKind, isCommandKind, type Payload, parsePayload } from './command-kinds.ts';
 import { isAccountDenial } from './deny-list/account-denials.ts';
 import { allowAccount, allowMedium, denyAccount, denyMedium } from './deny-list/deny-commands.ts';
@@ -260,12 +259,10 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   if (!parsed.ok)
     return { reason: 'COMMAND_MALFORMED', detail: describeProblems(parsed.problems).slice(0, 500) };
   const inputs = sortKeys(parsed.value);
-  const inputSha256 = createHash('sha256')
-    .update(`${kind}\n${JSON.stringify(inputs)}`)
-    .digest('hex');
+  const sha256 = inputSha256(kind, parsed.value);
   const key = idempotencyKey(command);
   const before = desk.seen.get(key);
-  if (before === inputSha256) return null;
+  if (before === sha256) return null;
   if (before !== undefined) {
     return { reason: 'COMMAND_KEY_REUSED', detail: `${key} was obeyed before with other inputs` };
   }
@@ -277,8 +274,15 @@ function decideOne(command: SubmittedCommand, desk: Desk): Refusal {
   if (refusal !== null) return refusal;
   // A close ends what counts as known, others speak of many media: what comes after is known strictly later.
   if (kind === 'close-day' || many) desk.known.ms += 1;
-  desk.seen.set(key, inputSha256);
-  desk.writes.accepted.push({ idempotencyKey: key, commandId, kind, inputSha256, submittedBy, knownFromMs });
+  desk.seen.set(key, sha256);
+  desk.writes.accepted.push({
+    idempotencyKey: key,
+    commandId,
+    kind,
+    inputSha256: sha256,
+    submittedBy,
+    knownFromMs,
+  });
   const postings = desk.writes.postings.slice(postedBefore);
   desk.writes.leaves.push(commandLeaf({ commandId, kind, submittedBy, knownFromMs, inputs }, postings));
   return null;

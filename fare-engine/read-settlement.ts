@@ -150,20 +150,3 @@ export async function listSettlements(client: Queryable) {
   );
   return { acts, signers };
 }
-
-/** What became of a command; `null` = it still waits. */
-export async function answerTo(
-  client: Queryable,
-  commandId: string,
-): Promise<{ obeyed: true } | { obeyed: false; reason: string; detail: string } | null> {
-  const [row] = await rowsOf<{ reason: string | null; detail: string | null }>(
-    client,
-    `SELECT NULL AS reason, NULL AS detail FROM fare.command_accepted WHERE command_id = $1
-     UNION ALL SELECT reason, detail FROM fare.command_refusal WHERE command_id = $1 LIMIT 1`,
-    [commandId],
-  );
-  if (row === undefined) return null;
-  return row.reason === null
-    ? { obeyed: true }
-    : { obeyed: false, reason: row.reason, detail: row.detail ?? '' };
-}

@@ -1,5 +1,4 @@
 /** `kvytok audit anomalies`: looks for what cannot be, keeps what was found, and what people made of it. */
-import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
@@ -17,6 +16,7 @@ import type { StopPlace } from '../../fare-engine/anomalies/travel-rules.ts';
 import { onOneSnapshot, rowsOf } from '../../fare-engine/database-reader.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { handIn, handInAll, type Outcome, refusalsOf } from '../hand-in.ts';
 import { findingLines, type ListOptions, listFindings } from './anomaly-list.ts';
 import { daysOf, type ExportedDays } from './export-facts-file.ts';
 import { progressBar } from './progress-bar.ts';
@@ -28,11 +28,11 @@ export interface AnomalyOptions extends ListOptions {
   readonly who?: string | undefined;
   readonly dry?: boolean | undefined;
   readonly reason?: string | undefined;
+  readonly 'no-wait'?: boolean | undefined;
 }
 
 /** More than this says that the numbers of the rules are wrong, not that the city is full of frauds. */
 const FINDINGS_MAX = 20_000;
-const COMMANDS_AT_ONCE = 500;
 
 /** `run`, `list` or `review FINDING`. */
 export async function runAnomalies(
@@ -76,14 +76,16 @@ async function runHunt(options: AnomalyOptions, io: CommandIo): Promise<number> 
     }
     const known = await storedIds(pool, found);
     const fresh = found.filter((finding) => !known.has(findingId(finding)));
-    if (fresh.length > 0) await submit(fresh, by as string, options, io);
+    const { answers, code } = await handInFindings(fresh, by as string, options, io);
+    for (const why of refusalsOf(answers)) io.stderr.write(`refused: ${why}\n`);
+    const waiting = answers.filter((answer) => answer === null).length;
     const counts = Object.fromEntries(
       [...Map.groupBy(found, (finding) => finding.ruleId)].map(([ruleId, list]) => [ruleId, list.length]),
     );
     io.stdout.write(
-      `${JSON.stringify({ ...days, findings: found.length, submitted: fresh.length, rules: counts })}\n`,
+      `${JSON.stringify({ ...days, findings: found.length, submitted: fresh.length, waiting, rules: counts })}\n`,
     );
-    return EXIT.ok;
+    return code;
   } finally {
     await pool.end();
   }
@@ -167,18 +169,15 @@ async function storedIds(pool: pg.Pool, found: readonly Finding[]): Promise<Set<
   return new Set(rows.map((row) => row.id));
 }
 
-/** Puts the findings into the engine's inbox, under the office's role. */
-async function submit(
+/** Under the office's role; what the engine says to each. */
+function handInFindings(
   found: readonly Finding[],
   by: string,
   options: AnomalyOptions,
   io: CommandIo,
-): Promise<void> {
-  const commands = found.map((finding) => ({
-    kind: 'record-anomaly',
-    payload: { ...finding, findingId: findingId(finding), by },
-  }));
-  await withOffice(options, io, by, commands);
+): Promise<Outcome> {
+  const payloads = found.map((finding) => ({ ...finding, findingId: findingId(finding), by }));
+  return handInAll('record-anomaly', payloads, by, options, io);
 }
 
 async function review(id: string, options: AnomalyOptions, io: CommandIo): Promise<number> {
@@ -189,30 +188,5 @@ async function review(id: string, options: AnomalyOptions, io: CommandIo): Promi
     throw new UsageError('--reason TEXT and --who NAME are needed');
   if (!/^an-[0-9a-f]{32}$/.test(id)) throw new UsageError('a finding is named an-… with 32 digits');
   const payload = { findingId: id, verdict, reason, by };
-  await withOffice(options, io, by, [{ kind: 'review-anomaly', payload }]);
-  io.stdout.write(`${JSON.stringify({ kind: 'review-anomaly', payload })}\n`);
-  return EXIT.ok;
-}
-
-async function withOffice(
-  { data }: AnomalyOptions,
-  io: CommandIo,
-  by: string,
-  commands: readonly { kind: string; payload: object }[],
-): Promise<void> {
-  const { pool } = openAuditDatabase(data, io, 'office_runtime');
-  try {
-    for (let at = 0; at < commands.length; at += COMMANDS_AT_ONCE) {
-      const rows = commands
-        .slice(at, at + COMMANDS_AT_ONCE)
-        .map((command) => ({ ...command, id: randomUUID() }));
-      await pool.query(
-        `INSERT INTO fare.command_inbox (command_id, kind, payload, submitted_by, submitted_at_ms)
-         SELECT id, kind, payload, $2, $3 FROM json_to_recordset($1) AS r (id uuid, kind text, payload jsonb)`,
-        [JSON.stringify(rows), by.slice(0, 200), Date.now()],
-      );
-    }
-  } finally {
-    await pool.end();
-  }
+  return handIn('review-anomaly', payload, options, io, { by, showsPayload: true });
 }

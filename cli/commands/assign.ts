@@ -1,18 +1,21 @@
 /** `kvytok assign`: which vehicle, carrier and route hold, and the office's word on them. */
-import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { LANGUAGES, type Language } from '#contracts/reason-codes.ts';
 import { routeByText } from '#contracts/route-by.ts';
 import { type City, loadCity } from '#platform/city-data.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
-import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
 import { showVehicle, type VehicleAnswer } from '../../fare-engine/show-vehicle.ts';
-import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import { openAuditDatabase } from '../audit-database.ts';
-import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { type CityHere, checkPayload, handIn } from '../hand-in.ts';
 import { instantOf } from '../instants.ts';
+import {
+  refuseUnknownCarrier,
+  refuseUnknownDevice,
+  refuseUnknownTrip,
+  sayNewVehicle,
+} from '../known-names.ts';
+import { refuseUnknownRoute } from '../known-terms.ts';
 
 export const usage = `Usage: kvytok assign show VEHICLE --at INSTANT [--lang uk|en|de|pl] [--json]
        kvytok assign device DEVICE --vehicle VEHICLE --from INSTANT [--until INSTANT]
@@ -34,7 +37,9 @@ clock     taps of a validator with a wrong clock took place at another time: tho
           until --until; open days are priced and settled anew, closed days stay
 station   the device may issue and replace cards: what another device says of cards has no effect; --withdraw ends it
 
-INSTANT is local time of the city, 2025-10-14T07:30, or has a zone: 2025-10-14T04:30Z. Times are half-open.
+INSTANT is local time of the city, 2025-10-14T07:30, or has a zone: 2025-10-14T04:30Z. Times are half-open. A device, carrier, route or trip
+that the city does not have is refused at once; that a vehicle is new is said. All but show wait for the engine's answer where it can be
+read (--no-wait: they do not); a refusal is exit code 1.
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (show: role auditor_runtime; else office_runtime)
            and KVYTOK_CITY_DIR
@@ -62,10 +67,11 @@ const OPTIONS = {
   withdraw: { type: 'boolean' },
   lang: { type: 'string' },
   json: { type: 'boolean' },
+  'no-wait': { type: 'boolean' },
   data: { type: 'string' },
 } as const;
 type Options = {
-  [K in keyof typeof OPTIONS]?: (K extends 'json' | 'withdraw' ? boolean : string) | undefined;
+  [K in keyof typeof OPTIONS]?: (K extends 'json' | 'withdraw' | 'no-wait' ? boolean : string) | undefined;
 };
 
 const KINDS = {
@@ -123,32 +129,44 @@ async function submit(
   options: Options,
   io: CommandIo,
 ): Promise<number> {
-  const { pool, cityDir } = openAuditDatabase(options.data, io, 'office_runtime');
-  try {
-    const city = cityOf(cityDir);
-    if (
-      what === 'clock' &&
-      (options.who === undefined || (options.offset ?? options['true-at']) === undefined)
-    )
-      throw new UsageError(
-        '--who NAME, and --offset=SECONDS (e.g. --offset=-150) or --true-at INSTANT are needed',
-      );
-    const payload = payloadOf(what, subject, options, city);
-    const kind = KINDS[what];
-    const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
-    if (!parsed?.ok)
-      throw new UsageError(parsed?.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
-    await checkRoute(cityDir as string, options.route);
-    const commandId = randomUUID();
-    await createOffice(pool, options.who ?? 'kvytok assign', Date.now)({ commandId, kind, payload });
-    io.stdout.write(`${JSON.stringify({ commandId, kind, payload })}\n`);
-    return EXIT.ok;
-  } finally {
-    await pool.end();
-  }
+  if (what === 'clock' && (options.who === undefined || (options.offset ?? options['true-at']) === undefined))
+    throw new UsageError(
+      '--who NAME, and --offset=SECONDS (e.g. --offset=-150) or --true-at INSTANT are needed',
+    );
+  const payload = async ({ cityDir }: CityHere): Promise<object> => {
+    const said = checkPayload(KINDS[what], payloadOf(what, subject, options, cityOf(cityDir)));
+    await checkNames(said, cityDir, options, io);
+    return said;
+  };
+  return handIn(KINDS[what], payload, options, io, {
+    by: options.who ?? 'kvytok assign',
+    showsPayload: true,
+  });
 }
 
-/** Fields that were not given stay away: the engine's schema says what is missing. */
+/** @throws UsageError for a name that the city does not have */
+async function checkNames(
+  said: NamesSaid,
+  cityDir: string | null,
+  options: Options,
+  io: CommandIo,
+): Promise<void> {
+  await refuseUnknownRoute(said.routeId, cityDir);
+  refuseUnknownTrip(said.tripId, said.routeId, cityDir);
+  refuseUnknownCarrier(said.carrierId, cityDir);
+  await refuseUnknownDevice(said.deviceId, options, io);
+  await sayNewVehicle(said.vehicleId, options, io);
+}
+
+/** The names in a payload of any kind. */
+interface NamesSaid {
+  readonly deviceId?: string;
+  readonly vehicleId?: string;
+  readonly carrierId?: string;
+  readonly routeId?: string;
+  readonly tripId?: string;
+}
+
 function payloadOf(
   what: keyof typeof KINDS,
   subject: string | undefined,
@@ -178,8 +196,7 @@ function payloadOf(
     clock: clockFields(subject, options, city),
     station: { deviceId: subject, allowed: options.withdraw !== true },
   }[what];
-  const given = Object.entries({ ...fields, ...interval }).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given);
+  return { ...fields, ...interval };
 }
 
 function clockFields(deviceId: string | undefined, options: Options, city: City): object {
@@ -202,18 +219,6 @@ function millisecondsOf(text: string | undefined, name: string): number | undefi
   if (!/^[+-]?\d{1,12}(\.\d{1,3})?$/.test(text))
     throw new UsageError(`${name} takes seconds, like -150 or 0.5`);
   return Math.round(Number(text) * 1000);
-}
-
-/** A route that no tariff knows would make its rides free: most likely it is mistyped. */
-async function checkRoute(cityDir: string, routeId: string | undefined): Promise<void> {
-  if (routeId === undefined) return;
-  const loaded = await loadTariffTimeline(join(cityDir, 'tariff'));
-  if (!loaded.ok)
-    throw new UsageError(`the tariffs in ${cityDir} have errors: kvytok tariff check shows them`);
-  const knows = loaded.timeline.packages.some(
-    ({ pricer }) => pricer.feed.networkOfRoute?.has(routeId) ?? true,
-  );
-  if (!knows) throw new UsageError(`no tariff of this city knows the route ${JSON.stringify(routeId)}`);
 }
 
 function cityOf(cityDir: string | null): City {

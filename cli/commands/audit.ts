@@ -55,8 +55,9 @@ reprice     computes every tap of these days again from the facts in the databas
             (exit code 1). --reasons compares the steps of each price as well. Ctrl-C ends it: the answer then says up to
             which day it holds. What the days before handed on is taken as it was stored; start earlier to prove it.
 anomalies   looks for what cannot be in the taps of some days (docs/ANOMALIES.md): run keeps what it finds, --dry shows it
-            only; list shows what stands, with a sentence for each; review keeps a person's word. A finding changes no
-            price and denies no card.
+            only; list shows what stands, with a sentence for each; review keeps a person's word. Both wait for
+            the engine's answer where it can be read (--no-wait: they do not); a refusal is exit code 1. A finding changes no price and
+            denies no card.
 quarantine  single records of proven devices that were put aside: by reason with what became of them, one of them with
             its bytes; replay takes in what was of an unknown kind once and is known to this version of ingest.
 
@@ -72,7 +73,7 @@ const flag = { type: 'boolean' } as const;
 const OPTIONS = {
   ...{ funding: text, by: text, 'sign-key': text, period: text, format: text },
   ...{ day: text, from: text, until: text, out: text, data: text, city: text, log: text },
-  ...{ reason: text, waiting: flag, who: text, reasons: flag, workers: text },
+  ...{ reason: text, waiting: flag, who: text, reasons: flag, workers: text, 'no-wait': flag },
   ...{ rule: text, verdict: text, lang: text, dry: flag, json: flag, csv: flag },
   ...{ export: text, proof: text, key: texts, checkpoint: texts, witness: texts, need: text },
   ...{ tap: text, leaf: text, entitlement: text, pass: text, state: text, 'witness-key': text, name: text },

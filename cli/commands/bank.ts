@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { debtReference, formatDebtReference, readDebtReference } from '#contracts/debt-reference.ts';
 import { formatMoney } from '#contracts/money.ts';
-import { type CommandKind, type Payload, parsePayload } from '../../fare-engine/command-kinds.ts';
+import type { CommandKind } from '../../fare-engine/command-kinds.ts';
 import { type BankTrouble, showBankTroubles } from '../../fare-engine/show-bank-troubles.ts';
 import { type ShownDebt, showDebts } from '../../fare-engine/show-debts.ts';
 import { openAuditDatabase } from '../audit-database.ts';
@@ -37,7 +37,8 @@ misfit a chargeback that fitted no payment leaves the account where it waits: --
 unreadable  what a chargeback was that came without its form (malformed): --was nothing where it took nothing back or has come once more
        in a form that could be read, else what stood in it, by the acquirer's word: it is taken as any other. Once
 
-PAYMENT is a payment's id (bp-…), TOKEN the card's (k2.…).
+PAYMENT is a payment's id (bp-…), TOKEN the card's (k2.…). What is handed in waits for the engine's answer where it can be read
+(--no-wait: it does not); a refusal is exit code 1.
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (debts, troubles: role auditor_runtime; others: office_runtime, by
            KVYTOK_OFFICE_POSTGRES_URL where both are needed)
@@ -48,6 +49,7 @@ const OPTIONS = {
   ...{ till: text, reference: text, by: text, rows: text, data: text, code: text, risk: text },
   ...{ to: text, payment: text, reason: text, was: text, number: text, amount: text, currency: text },
   json: { type: 'boolean' },
+  'no-wait': { type: 'boolean' },
 } as const;
 const ROWS_MAX = 100_000;
 
@@ -124,7 +126,7 @@ async function takeUp(
   if (risk !== undefined && (risk !== 'paid-twice' || how !== 'anew'))
     throw new UsageError('--risk paid-twice goes with anew alone');
   const said = { how, by, ...(risk !== undefined && { risk }) };
-  const payloads = paymentIds.map((paymentId) => checked('take-up-payment', { paymentId, ...said }));
+  const payloads = paymentIds.map((paymentId) => ({ paymentId, ...said }));
   return handIn('take-up-payment', paymentIds, payloads, by, values, io);
 }
 
@@ -136,7 +138,7 @@ async function moveMisfit(name: string, values: Values, io: CommandIo): Promise<
   if ((to === 'payment') !== (payment !== undefined))
     throw new UsageError('--payment goes with --to payment, and with nothing else');
   const where = payment === undefined ? {} : { paymentId: payment };
-  const payload = checked('move-chargeback', { acquirerId, n: Number(n), to, ...where, reason, by });
+  const payload = { acquirerId, n: Number(n), to, ...where, reason, by };
   return handIn('move-chargeback', [name], [payload], by, values, io);
 }
 
@@ -153,7 +155,7 @@ async function readMalformed(name: string, values: Values, io: CommandIo): Promi
     );
   const said = { n: Number(number), reference, code, amountMinor: amount, currency };
   const chargeback = isNothing ? {} : { chargeback: said };
-  const payload = checked('read-chargeback', { acquirerId, sha256, ...chargeback, reason, by });
+  const payload = { acquirerId, sha256, ...chargeback, reason, by };
   return handIn('read-chargeback', [name], [payload], by, values, io);
 }
 
@@ -166,16 +168,9 @@ async function handIn(
   values: Values,
   io: CommandIo,
 ): Promise<number> {
-  const answers = await handInAll(kind, payloads, by, values, io);
+  const { answers, code } = await handInAll(kind, payloads, by, values, io);
   io.stdout.write(`${handedInText(names, answers)}; kvytok bank troubles shows what is left\n`);
-  return refusalsOf(answers).length > 0 ? EXIT.failed : EXIT.ok;
-}
-
-/** @throws UsageError naming the field that is wrong. */
-function checked<K extends CommandKind>(kind: K, payload: Record<string, unknown>): Payload<K> {
-  const parsed = parsePayload(kind, payload);
-  if (parsed.ok) return parsed.value as Payload<K>;
-  throw new UsageError(parsed.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
+  return code;
 }
 
 function lineOf({
@@ -205,8 +200,9 @@ async function pay(paymentId: string, values: Values, io: CommandIo): Promise<nu
     throw new UsageError(`${paymentId} is no debt: kvytok bank debts shows those that there are`);
   const { amountMinor, currency } = debt;
   const money = { amountMinor: amountMinor.toString(), currency };
-  const payload = checked('pay-debt', { paymentId, source: till, reference, ...money, by });
-  const [answer = null] = await handInAll('pay-debt', [payload], by, values, io);
+  const payload = { paymentId, source: till, reference, ...money, by };
+  const { answers, code } = await handInAll('pay-debt', [payload], by, values, io);
+  const [answer = null] = answers;
   const what =
     answer === null
       ? 'handed in; kvytok bank debts shows when it is taken'
@@ -214,5 +210,5 @@ async function pay(paymentId: string, values: Values, io: CommandIo): Promise<nu
         ? 'taken'
         : `refused: ${refusalsOf([answer]).join()}`;
   io.stdout.write(`${paymentId}: ${formatMoney({ amountMinor, currency }, 'en')} ${what}\n`);
-  return answer?.obeyed === false ? EXIT.failed : EXIT.ok;
+  return code;
 }

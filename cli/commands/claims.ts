@@ -30,8 +30,8 @@ agree       to exactly the version with this hash; when both sides have, nothing
 
 Whoever speaks for a side signs what it says of the version with this hash. --statement writes down what has to be signed; a tool of
 one's own signs that file (detached, CAdES-BES), and the same call with --signature hands its .p7s in. --key signs for development.
-kvytok settle signer names signers. draft, submit, object, answer and agree wait for the engine's answer where the city runs here; a
-refusal is exit code 1.
+kvytok settle signer names signers. draft, submit, object, answer and agree wait for the engine's answer where it can be read
+(draft as long as it takes, with --no-wait none of them); a refusal is exit code 1.
 
 PERIOD is YYYY-MM, SIDE carrier or department. CLAIM, LINE and REF stand in list and in the bundle (kvytok audit claim).
 CODE is wrong-amount, wrong-rides, wrong-route-or-carrier, no-right, anomaly, vat, limit or other.
@@ -54,7 +54,7 @@ const OPTIONS = {
     sha256: text,
     data: text,
   },
-  ...{ signer: text, key: text, statement: text, signature: text },
+  ...{ signer: text, key: text, statement: text, signature: text, 'no-wait': flag },
 } as const;
 function parse(args: string[]) {
   return parseArgs({ args, allowPositionals: true, options: OPTIONS });
@@ -95,7 +95,11 @@ async function submit(
   const signature = what === 'draft' ? undefined : signatureOf(statementOf(what, said, values), values, io);
   if (signature === null) return EXIT.ok;
   const payload = { ...said, ...(signature !== undefined && { signerId: values.signer, signature }) };
-  return handIn(kind, payload, values, io, values.by ?? 'kvytok claims');
+  const by = values.by ?? 'kvytok claims';
+  return handIn(kind, payload, values, io, {
+    by,
+    ...(what === 'draft' && { patience: 'as-long-as-it-takes' }),
+  });
 }
 
 /** What is signed of a claim. */

@@ -1,34 +1,34 @@
 /** `kvytok deny`: the office denies a card by hand, asks what is known of it, begins a generation after a restore. */
-import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
 import { sealDenyGeneration } from '#contracts/deny-list.ts';
 import { readPrivateKeyFile } from '#platform/secret-files.ts';
-import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
 import { showDenials } from '../../fare-engine/show-denials.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { GENERATION_KEY_ID } from '../city/city-keys.ts';
-import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { type CityHere, handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
+import { refuseUnknownToken } from '../known-names.ts';
 
 export const usage = `Usage: kvytok deny add TOKEN|--account ACCOUNT --reason lost|replaced|debt|fraud [--scope all|paid]
-                       [--from INSTANT] [--until INSTANT] [--who NAME]
-       kvytok deny remove TOKEN|--account ACCOUNT [--who NAME]
+                       [--from INSTANT] [--until INSTANT] [--who NAME] [--unseen]
+       kvytok deny remove TOKEN|--account ACCOUNT [--who NAME] [--unseen]
        kvytok deny show [TOKEN]
        kvytok deny generation --key FILE --generation N [--key-id ID] [--out FILE]
 
 add         validators refuse the medium, or every medium linked to the account now; --scope paid (an empty wallet)
-            never refuses a concession or a pass
+            never refuses a concession or a pass. A card of which nothing is known is refused as mistyped; --unseen denies it
 remove      the medium, or every medium of the account, is taken again
 show        what was said of the medium, and whether the list that validators follow has it; without a token: the
             list's version and size
 generation  makes the statement by which a restored database goes on (kvytok restore finish --statement FILE). It needs
             no database: run it where the offline key is. N is higher than any generation that validators have seen.
 
-TOKEN is the medium's token (k1.…), as the taps show it. INSTANT has a zone: 2026-03-02T06:30:00Z.
+TOKEN is the medium's token (k1.…), as the taps show it. INSTANT has a zone: 2026-03-02T06:30:00Z. add and remove wait for the engine's
+answer where it can be read (--no-wait: they do not); a refusal is exit code 1.
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (show: role auditor_runtime; else office_runtime)
 `;
@@ -44,6 +44,8 @@ const OPTIONS = {
   'key-id': { type: 'string', default: GENERATION_KEY_ID },
   generation: { type: 'string' },
   out: { type: 'string' },
+  unseen: { type: 'boolean', default: false },
+  'no-wait': { type: 'boolean' },
   data: { type: 'string' },
 } as const;
 
@@ -60,7 +62,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   switch (what) {
     case 'add':
     case 'remove':
-      return submit(commandOf(what, token, values), values, io);
+      return submit(what, token, values, io);
     case 'show':
       return show(token, values, io);
     case 'generation':
@@ -70,38 +72,35 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   }
 }
 
-function commandOf(what: 'add' | 'remove', token: string | undefined, values: Values) {
-  const { account } = values;
+function submit(
+  what: 'add' | 'remove',
+  token: string | undefined,
+  values: Values,
+  io: CommandIo,
+): Promise<number> {
+  const { account, reason, scope, from, until, who: by } = values;
   if ((token === undefined) === (account === undefined))
     throw new UsageError('a TOKEN or --account ACCOUNT is needed, one of them');
   const subject = account === undefined ? { tokenId: token } : { accountId: account };
-  const kind = `${what === 'add' ? 'deny' : 'allow'}-${account === undefined ? 'medium' : 'account'}`;
-  if (what === 'remove') return { kind, payload: subject };
-  const { reason, scope } = values;
+  const whose = account === undefined ? 'medium' : 'account';
+  const manner = { by, showsPayload: true };
+  const known = async (): Promise<void> => {
+    if (token !== undefined && !values.unseen) await refuseUnknownToken(what, token, values, io);
+  };
+  if (what === 'remove')
+    return handIn(`allow-${whose}`, () => known().then(() => subject), values, io, manner);
   if (reason === undefined) throw new UsageError('--reason is needed: lost, replaced, debt or fraud');
-  const validFromMs = values.from === undefined ? Date.now() : zonedInstantOf(values.from, '--from');
-  const validUntilMs = values.until === undefined ? null : zonedInstantOf(values.until, '--until');
-  return { kind, payload: { ...subject, reason, scope, validFromMs, validUntilMs } };
-}
-
-async function submit(
-  { kind, payload }: { kind: string; payload: object },
-  { data, who }: Values,
-  io: CommandIo,
-): Promise<number> {
-  const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
-  if (!parsed?.ok)
-    throw new UsageError(parsed?.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
-  return withDatabase(data, io, 'office_runtime', async (pool) => {
-    const commandId = randomUUID();
-    await createOffice(pool, who, Date.now)({ commandId, kind, payload });
-    io.stdout.write(`${JSON.stringify({ commandId, kind, payload })}\n`);
-    return EXIT.ok;
-  });
+  const validFromMs = from === undefined ? undefined : zonedInstantOf(from, '--from');
+  const validUntilMs = until === undefined ? null : zonedInstantOf(until, '--until');
+  const payload = async ({ nowMs }: CityHere): Promise<object> => {
+    await known();
+    return { ...subject, reason, scope, validFromMs: validFromMs ?? nowMs(), validUntilMs };
+  };
+  return handIn(`deny-${whose}`, payload, values, io, manner);
 }
 
 async function show(token: string | undefined, { data }: Values, io: CommandIo): Promise<number> {
-  return withDatabase(data, io, 'auditor_runtime', async (pool) => {
+  return withDatabase(data, io, async (pool) => {
     const answer = await showDenials(pool, token ?? null);
     io.stdout.write(`${JSON.stringify(answer)}\n`);
     return token === undefined || answer.published !== null ? EXIT.ok : EXIT.failed;
@@ -123,10 +122,9 @@ function makeStatement(values: Values, io: CommandIo): number {
 async function withDatabase(
   data: string | undefined,
   io: CommandIo,
-  role: 'office_runtime' | 'auditor_runtime',
   work: (pool: pg.Pool) => Promise<number>,
 ): Promise<number> {
-  const { pool } = openAuditDatabase(data, io, role);
+  const { pool } = openAuditDatabase(data, io);
   try {
     return await work(pool);
   } finally {

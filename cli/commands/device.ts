@@ -9,6 +9,7 @@ import { listDevices, makeCode, revokeDevice } from '../../ingest/enrolment/adap
 import { CODE_RANDOM_BYTES } from '../../ingest/enrolment/codes.ts';
 import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { refuseUnknownDevice } from '../known-names.ts';
 
 export const usage = `Usage: kvytok device new DEVICE [--vehicle VEHICLE | --inspector] [--hours N] [--who NAME]
        kvytok device revoke DEVICE --reason TEXT [--who NAME]
@@ -64,6 +65,7 @@ interface Values {
   readonly hours: string;
   readonly reason?: string;
   readonly who: string;
+  readonly data?: string;
 }
 
 async function offerCode(pool: pg.Pool, deviceId: string, values: Values, io: CommandIo): Promise<number> {
@@ -90,6 +92,7 @@ async function offerCode(pool: pg.Pool, deviceId: string, values: Values, io: Co
 
 async function revoke(pool: pg.Pool, deviceId: string, values: Values, io: CommandIo): Promise<number> {
   if (!values.reason) throw new UsageError('why? Give --reason TEXT');
+  await refuseUnknownDevice(deviceId, values, io);
   const { keys, certificates } = await revokeDevice(pool, {
     deviceId,
     reason: values.reason,

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
-import { handIn } from '../hand-in.ts';
+import { type CityHere, handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
 import { refuseUnknownRight } from '../known-terms.ts';
 
@@ -14,13 +14,19 @@ grant    an account has a right from an instant on, known from now: ID is a row 
 revoke   ends it, from an instant on that may lie in the past
 
 INSTANT has a zone: 2026-03-01T00:00:00+02:00; --until is the first instant without the right. ACCOUNT is the id that explain
-shows. Waits for the engine's answer where the city runs here; a refusal is printed with its reason (exit code 1).
+shows. Waits for the engine's answer where it can be read (--no-wait: it does not); a refusal is printed with its reason (exit
+code 1).
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role office_runtime)
 `;
 
 const text = { type: 'string' } as const;
-const OPTIONS = { concession: text, from: text, until: text, id: text, reason: text, data: text } as const;
+const OPTIONS = {
+  ...{ concession: text, from: text, until: text, id: text, reason: text, data: text },
+  'no-wait': { type: 'boolean' },
+} as const;
+
+const MANNER = { by: 'kvytok entitlement' };
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
@@ -35,7 +41,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     if (concessionId !== undefined || until !== undefined || values.id !== undefined)
       throw new UsageError('revoke takes --from and --reason alone');
     const payload = { entitlementId: id, validUntilMs: fromMs, reason };
-    return handIn('revoke-entitlement', payload, values, io, 'kvytok entitlement');
+    return handIn('revoke-entitlement', payload, values, io, MANNER);
   }
   if (concessionId === undefined) throw new UsageError('--concession is needed');
   if (reason !== undefined) throw new UsageError('--reason belongs to revoke');
@@ -43,10 +49,10 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   if (untilMs !== undefined && untilMs <= fromMs) throw new UsageError('--until is not after --from');
   const entitlementId = values.id ?? randomUUID();
   const payload = { entitlementId, accountId: id, concessionId, validFromMs: fromMs, validUntilMs: untilMs };
-  const known = async (cityDir: string | null): Promise<object> => {
+  const known = async ({ cityDir }: CityHere): Promise<object> => {
     await refuseUnknownRight(concessionId, cityDir);
     io.stderr.write(`entitlement ${entitlementId}\n`);
     return payload;
   };
-  return handIn('grant-entitlement', known, values, io, 'kvytok entitlement');
+  return handIn('grant-entitlement', known, values, io, MANNER);
 }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
-import { handIn } from '../hand-in.ts';
+import { type CityHere, handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
 import { refuseUnknownPass } from '../known-terms.ts';
 
@@ -15,7 +15,9 @@ sell     a till or payment provider sold a pass or carnet for so much (minor uni
 return   gives a pass or carnet back as of now, by the terms under which it was sold: the share of its price that is left, less
          the fee. Rides that it has paid for stay as they are; it covers no later one. The money is handed out at a till, or
          stands to the credit of the holder's account. With --amount (minor units) nothing is done unless just so much comes
-         back. Waits for the engine's answer where the city runs here; a refusal is printed with its reason (exit code 1).
+         back.
+
+Both wait for the engine's answer where it can be read (--no-wait: they do not); a refusal is printed with its reason (exit code 1).
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (role office_runtime)
 `;
@@ -24,11 +26,17 @@ const text = { type: 'string' } as const;
 const OPTIONS = {
   ...{ to: text, source: text, amount: text, reason: text, by: text, data: text },
   ...{ product: text, currency: text, from: text, id: text },
+  'no-wait': { type: 'boolean' },
 } as const;
-type Values = { readonly [name in keyof typeof OPTIONS]?: string | undefined };
+function parse(args: string[]) {
+  return parseArgs({ args, allowPositionals: true, options: OPTIONS });
+}
+type Values = ReturnType<typeof parse>['values'];
+
+const MANNER = { by: 'kvytok pass' };
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
-  const { values, positionals } = parseArgs({ args, allowPositionals: true, options: OPTIONS });
+  const { values, positionals } = parse(args);
   const [what, passId, ...rest] = positionals;
   if (rest.length > 0) throw new UsageError(`too much: ${rest.join(' ')}`);
   if (what === 'sell' && passId !== undefined) return sell(passId, values, io);
@@ -40,7 +48,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   if ((to === 'till') !== (source !== undefined))
     throw new UsageError('--source TILL belongs to --to till, and to nothing else');
   const payload = { passId, to, source, amountMinor, reason, by };
-  return handIn('return-holding', payload, values, io, 'kvytok pass');
+  return handIn('return-holding', payload, values, io, MANNER);
 }
 
 function sell(accountId: string, values: Values, io: CommandIo): Promise<number> {
@@ -50,10 +58,10 @@ function sell(accountId: string, values: Values, io: CommandIo): Promise<number>
   const validFromMs = zonedInstantOf(from, '--from');
   const passId = id ?? randomUUID();
   const payload = { passId, accountId, fareProductId, validFromMs, amountMinor, currency, source };
-  const known = async (cityDir: string | null): Promise<object> => {
+  const known = async ({ cityDir }: CityHere): Promise<object> => {
     await refuseUnknownPass(String(fareProductId), cityDir);
     io.stderr.write(`pass ${passId}\n`);
     return payload;
   };
-  return handIn('sell-pass', known, values, io, 'kvytok pass');
+  return handIn('sell-pass', known, values, io, MANNER);
 }

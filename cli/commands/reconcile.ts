@@ -1,35 +1,33 @@
 /** `kvytok reconcile bank`: a day's money by the ledger, the acquirer, the payment provider, the tills and the city's bank. */
-import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { formatMoney } from '#contracts/money.ts';
 import { loadCity } from '#platform/city-data.ts';
 import { createFareCalendar } from '#pricing/fare-day.ts';
 import { loadMoneyHolders } from '../../fare-engine/adapters/load-money-holders.ts';
-import { booked, readMoneyDay } from '../../fare-engine/bank/read-money-day.ts';
+import { readMoneyDay } from '../../fare-engine/bank/read-money-day.ts';
 import {
   type ClearingLine,
   type DayFiles,
   type MoneyDifference,
   reconcileMoney,
 } from '../../fare-engine/bank/reconcile-bank.ts';
-import type { ReaderPool } from '../../fare-engine/database-reader.ts';
 import { openAuditDatabase } from '../audit-database.ts';
-import { createOffice } from '../city/office.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { calendarDay } from '../instants.ts';
-import { type Booking, bookingsOf } from '../reconcile/bookings.ts';
+import { bookMoney } from '../reconcile/book.ts';
+import { bookingsOf } from '../reconcile/bookings.ts';
 import type { UnmatchedMoney } from '../reconcile/camt053.ts';
 import { readClearing, readProvider, readStatement, readTills } from '../reconcile/money-files.ts';
 
 export const usage = `Usage: kvytok reconcile bank DATE [--clearing FILE]… [--provider FILE] [--tills FILE] [--statement FILE]
-                             [--fee-permille N] [--book --by NAME] [--json] [--data DIR]
+                             [--fee-permille N] [--book --by NAME [--no-wait]] [--json] [--data DIR]
 
 bank  holds the files of a day against the ledger and against each other, and names every difference by file, line and
       reason: missing here or there, another amount or currency, twice, another fee, a payout that the bank did not book or
       booked with another sum. A file that is not given is not missed. Exit code 1 when something differs. Nothing is changed,
       unless --book is given and nothing differs: then what acquirer and payment provider keep and pay out by their files of the day is
       posted, and, where the statement has it, that a payout has come and that a till's money was brought to the bank. Each once: with a
-      later statement the same call books the rest.
+      later statement the same call books the rest. It waits for the engine's answers (--no-wait: it does not); a refusal is exit code 1.
 
 --clearing      the acquirer's clearing file; several where a clearing may stand in the neighbouring day's
 --provider      the payment provider's report: top-ups, passes and debts paid there
@@ -47,6 +45,7 @@ const OPTIONS = {
   by: text,
   json: { type: 'boolean' },
   book: { type: 'boolean' },
+  'no-wait': { type: 'boolean' },
 } as const;
 
 function parse(args: string[]) {
@@ -86,53 +85,10 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
     if (values.json !== true) io.stdout.write(unmatched.map(unmatchedLine).join(''));
     if (found.length > 0) return EXIT.failed;
     if (!book || by === undefined) return EXIT.ok;
-    return (await handIn(pool, bookingsOf(files, rules), by, values, io)) ? EXIT.ok : EXIT.failed;
+    return await bookMoney(pool, bookingsOf(files, rules), by, values, io);
   } finally {
     await pool.end();
   }
-}
-
-/** Hands in what is not booked yet; `false` = something was booked with other sums, which only an officer can correct. */
-async function handIn(
-  auditor: ReaderPool,
-  bookings: readonly Booking[],
-  by: string,
-  values: Values,
-  io: CommandIo,
-): Promise<boolean> {
-  const known = await booked(
-    auditor,
-    bookings.map(({ bookingId }) => bookingId),
-  );
-  const left = bookings.filter(({ bookingId }) => !known.has(bookingId));
-  const { pool } = openAuditDatabase(values.data, io, 'office_runtime');
-  try {
-    const submit = createOffice(pool, by, Date.now);
-    for (const booking of left)
-      await submit({ commandId: randomUUID(), kind: 'book-money', payload: { ...booking, by } });
-  } finally {
-    await pool.end();
-  }
-  const others = bookings.filter((booking) => {
-    const sums = known.get(booking.bookingId);
-    return (
-      sums !== undefined &&
-      (sums.feeMinor !== BigInt(booking.feeMinor) || sums.netMinor !== BigInt(booking.netMinor))
-    );
-  });
-  for (const booking of values.json === true ? [] : bookings) {
-    const { bookingId, currency } = booking;
-    const sums = known.get(bookingId);
-    const money = (amountMinor: bigint): string => formatMoney({ amountMinor, currency }, 'en');
-    const what =
-      sums === undefined
-        ? 'handed in'
-        : others.includes(booking)
-          ? `was booked with other sums before: fee ${money(sums.feeMinor)}, net ${money(sums.netMinor)}; nothing was changed, ask the acquirer which file is right`
-          : 'was booked before';
-    io.stdout.write(`${bookingId}: ${what}\n`);
-  }
-  return others.length === 0;
 }
 
 function filesOf({ clearing, provider, tills, statement }: Values): {

@@ -1,11 +1,9 @@
 /** `kvytok repair`: what passengers tell of journeys whose exit is missing, and the office's word on it. */
-import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import type pg from 'pg';
-import { isCommandKind, parsePayload } from '../../fare-engine/command-kinds.ts';
-import { openAuditDatabase, type VisitorRole } from '../audit-database.ts';
-import { createOffice } from '../city/office.ts';
+import { openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
+import { handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
 
 export const usage = `Usage: kvytok repair list [--state queued|granted|refused] [--account ACCOUNT] [--reason CODE]
@@ -21,7 +19,8 @@ ask     a passenger forgot to tap out: the journey that began with TAP ended at 
 grant   decides a request that waits, for a reason, by a person's name; the price follows, also on a closed day, where
 refuse  it may only fall
 
-INSTANT has a zone: 2026-03-02T06:30:00Z. TAP and REPAIR are ids as explain and list show them.
+INSTANT has a zone: 2026-03-02T06:30:00Z. TAP and REPAIR are ids as explain and list show them. ask, grant and refuse wait for the
+engine's answer where it can be read (--no-wait: they do not); what it refuses is exit code 1.
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (list: role auditor_runtime; else office_runtime)
 `;
@@ -35,11 +34,14 @@ const OPTIONS = {
   after: { type: 'string' },
   reason: { type: 'string' },
   by: { type: 'string' },
+  'no-wait': { type: 'boolean' },
   data: { type: 'string' },
 } as const;
 
 /** Most requests that are listed. */
 const ROWS_MAX = 1000;
+
+const MANNER = { by: 'kvytok repair', showsPayload: true };
 
 type Values = ReturnType<typeof parse>['values'];
 
@@ -58,14 +60,15 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
       const { stop, at, by = 'passenger' } = values;
       if (stop === undefined || at === undefined) throw new UsageError('--stop and --at are needed');
       const payload = { tapId: id, stopId: stop, atMs: zonedInstantOf(at, '--at'), by };
-      return submit('repair-journey', payload, values, io);
+      return handIn('repair-journey', payload, values, io, { ...MANNER, by: values.by ?? MANNER.by });
     }
     case 'grant':
     case 'refuse': {
       const { reason, by } = values;
       if (reason === undefined || by === undefined) throw new UsageError('--reason and --by are needed');
       const verdict = what === 'grant' ? 'granted' : 'refused';
-      return submit('decide-repair', { repairId: id, verdict, reason, by }, values, io);
+      const payload = { repairId: id, verdict, reason, by };
+      return handIn('decide-repair', payload, values, io, { ...MANNER, by });
     }
     default:
       throw new UsageError('list, ask, grant or refuse is needed');
@@ -85,7 +88,7 @@ async function list(values: Values, io: CommandIo): Promise<number> {
     throw new UsageError(`--limit takes 1 to ${ROWS_MAX}`);
   if (after !== undefined && !REPAIR_ID.test(after))
     throw new UsageError('--after takes the id of a request');
-  return withDatabase(data, io, 'auditor_runtime', async (pool, nowMs) => {
+  return withDatabase(data, io, async (pool, nowMs) => {
     const { rows } = await pool.query<ListedRepair>(LIST, [
       ...[state, account ?? null, reason ?? null, after ?? null, Number(limit)],
     ]);
@@ -114,24 +117,12 @@ const LIST = `
     AND ($4::uuid IS NULL OR (asked_at_ms, repair_id) > (SELECT known_from_ms, repair_id FROM fare.repair_request WHERE repair_id = $4))
   ORDER BY asked_at_ms, repair_id LIMIT $5`;
 
-async function submit(kind: string, payload: object, { data, by }: Values, io: CommandIo): Promise<number> {
-  const parsed = isCommandKind(kind) ? parsePayload(kind, payload) : undefined;
-  if (!parsed?.ok)
-    throw new UsageError(parsed?.problems.map(({ path, message }) => `${path} ${message}`).join('; '));
-  return withDatabase(data, io, 'office_runtime', async (pool, nowMs) => {
-    const commandId = randomUUID();
-    await createOffice(pool, by ?? 'kvytok repair', nowMs)({ commandId, kind, payload });
-    io.stdout.write(`${JSON.stringify({ commandId, kind, payload })}\n`);
-  });
-}
-
 async function withDatabase(
   data: string | undefined,
   io: CommandIo,
-  role: VisitorRole,
   work: (pool: pg.Pool, nowMs: () => number) => Promise<void>,
 ): Promise<number> {
-  const { pool, nowMs } = openAuditDatabase(data, io, role);
+  const { pool, nowMs } = openAuditDatabase(data, io);
   try {
     await work(pool, nowMs);
     return EXIT.ok;

@@ -5,7 +5,7 @@ import { closeMonth, nameSigner, signActAs } from '../settle/hand-in.ts';
 import { listActs, preview, writeAct } from '../settle/show.ts';
 
 export const usage = `Usage: kvytok settle preview PERIOD [--json]
-       kvytok settle close PERIOD --who NAME
+       kvytok settle close PERIOD --who NAME [--no-wait]
        kvytok settle list [--json]
        kvytok settle act CARRIER PERIOD [--lang uk|en|de|pl] [--out DIR]
        kvytok settle signer --as department|carrier [--carrier CARRIER] --name NAME --key PUBLIC.pem --who NAME
@@ -24,7 +24,8 @@ sign     signs an act for a side, once; a carrier that objects signs with --obje
          signed; a tool of one's own signs that file (detached, CAdES-BES), and --signature hands its .p7s in. The scheme for
          development signs with --key, a private key (Ed25519, PEM).
 
-PERIOD is a month of fare days, 2025-10. close, signer and sign wait for the engine's answer where the city runs here.
+PERIOD is a month of fare days, 2025-10. close, signer and sign wait for the engine's answer where it can be read, close
+as long as it takes: Ctrl-C ends the waiting, and what was handed in stays so. With --no-wait none waits. A refusal is exit code 1.
 
   --data   data folder of a running city; otherwise KVYTOK_POSTGRES_URL (preview, list, act: role auditor_runtime; else
            office_runtime) and KVYTOK_CITY_DIR; sign then takes --sha256 HASH of the act
@@ -44,6 +45,7 @@ const OPTIONS = {
     data: text,
   },
   json: { type: 'boolean' },
+  'no-wait': { type: 'boolean' },
 } as const;
 
 function parse(args: string[]) {

@@ -7,26 +7,32 @@ import {
   actStatement,
   ED25519_DEVELOPMENT,
 } from '../../fare-engine/settlement/signature-schemes.ts';
-import { openAuditDatabase } from '../audit-database.ts';
+import { hearsAnswers, openAuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import type { SettleValues } from '../commands/settle.ts';
-import { handIn, runsHere } from '../hand-in.ts';
+import { type CityHere, handIn } from '../hand-in.ts';
 import { instantOf } from '../instants.ts';
+import { refuseUnknownCarrier } from '../known-names.ts';
 import { actUnknown, cityOf, periodOf } from './show.ts';
 import { signatureOf } from './sign-statement.ts';
 
+const MANNER = { by: 'kvytok settle' };
+
+/** A month has many taps: the answer is waited for as long as it takes. */
 export function closeMonth(month: string, values: SettleValues, io: CommandIo): Promise<number> {
   return handIn(
     'close-settlement',
     { period: periodOf(month).id, who: needed(values.who, '--who NAME') },
     values,
     io,
+    { ...MANNER, patience: 'as-long-as-it-takes' },
   );
 }
 
 export function nameSigner(values: SettleValues, io: CommandIo): Promise<number> {
   const file = resolve(io.cwd, needed(values.key, '--key PUBLIC.pem'));
-  const payload = (cityDir: string | null) => {
+  const payload = ({ cityDir }: CityHere) => {
+    refuseUnknownCarrier(values.carrier, cityDir);
     const instant = (text: string | undefined, option: string) =>
       text === undefined ? undefined : instantOf(text, option, cityOf(cityDir).city.zone);
     return {
@@ -40,7 +46,7 @@ export function nameSigner(values: SettleValues, io: CommandIo): Promise<number>
       who: needed(values.who, '--who NAME'),
     };
   };
-  return handIn('name-signer', payload, values, io);
+  return handIn('name-signer', payload, values, io, MANNER);
 }
 
 /** A command stays in the city's books and its audit log: a private key must not come so far. @throws UsageError */
@@ -79,7 +85,7 @@ export async function signActAs(
   const who = needed(values.who, '--who NAME');
   const signature = signatureOf(actStatement(signing), values, io);
   if (signature === null) return EXIT.ok;
-  return handIn('sign-act', { ...signing, signerId, signature, who }, values, io);
+  return handIn('sign-act', { ...signing, signerId, signature, who }, values, io, MANNER);
 }
 
 /** What is signed is what the auditor's role reads, not what somebody sent. */
@@ -89,7 +95,7 @@ async function hashOf(
   values: SettleValues,
   io: CommandIo,
 ): Promise<string> {
-  if (!runsHere(values, io)) throw new UsageError('--sha256 HASH of the act is needed');
+  if (!hearsAnswers(values.data, io)) throw new UsageError('--sha256 HASH of the act is needed');
   const { pool } = openAuditDatabase(values.data, io);
   try {
     const found = await findAct(pool, period, carrierId);

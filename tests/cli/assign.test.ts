@@ -1,18 +1,32 @@
 /** `kvytok assign`: the office says where vehicles were, and asks which fact holds. */
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { UsageError } from '../../cli/command.ts';
 import { run } from '../../cli/commands/assign.ts';
+import * as device from '../../cli/commands/device.ts';
 import { run as explain } from '../../cli/commands/explain.ts';
 import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
 import { shiftRow, tapIdOf, tapRow } from '../fare-engine/support/a-record.ts';
+import { answered } from '../fare-engine/support/answered.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
 import { CITY_DIR } from '../fare-engine/support/running-engine.ts';
+import { runCommand } from '../support/command-io.ts';
+
+const TRIP = 'T2-1-wd-0530';
 
 let engine: EngineDatabase;
 beforeAll(async () => {
   engine = await openEngineDatabase();
+  const ingest = join(import.meta.dirname, '../../ingest/migrations');
+  await engine.database.migrate([{ schema: 'ingest', owner: 'ingest_owner', dir: ingest }]);
+  for (const deviceId of ['val-7', 'val-9', 'desk-1']) {
+    const { code } = await runCommand(device, ['new', deviceId], '', '/', {
+      KVYTOK_POSTGRES_URL: engine.database.url('office_runtime'),
+    });
+    expect(code).toBe(0);
+  }
 });
 afterAll(() => engine.close());
 
@@ -39,7 +53,7 @@ const show = (at: string, ...more: string[]) =>
 test('the office assigns, corrects and asks; a tap says by which fact its route stands', async () => {
   await assign('device', 'val-7', '--vehicle', 'bus-7', '--from', '2025-10-01T00:00');
   await assign('vehicle', 'bus-7', '--carrier', 'tet', '--from', '2025-10-01T00:00');
-  await assign('plan', 'bus-7', '--route', 'T2', '--trip', 'trip-9', '--from', '2025-10-14T08:00');
+  await assign('plan', 'bus-7', '--route', 'T2', '--trip', TRIP, '--from', '2025-10-14T08:00');
   // 08:30 in Kyiv.
   const atMs = Date.UTC(2025, 9, 14, 5, 30);
   await engine.deliver([
@@ -48,7 +62,7 @@ test('the office assigns, corrects and asks; a tap says by which fact its route 
   ]);
   await engine.drain();
   expect((await show('2025-10-14T07:59:59', '--lang', 'en')).said).toContain('nobody named one');
-  expect((await show('2025-10-14T08:00', '--lang', 'en')).said).toContain('route T2, trip trip-9');
+  expect((await show('2025-10-14T08:00', '--lang', 'en')).said).toContain(`route T2, trip ${TRIP}`);
   expect((await show('2025-10-14T05:30Z', '--lang', 'en')).said).toContain('shift opened by the driver');
   const words = ['--reason', 'wrong board', '--who', 'O. Dispatcher'];
   const interval = ['--from', '2025-10-14T08:30', '--until', '2025-10-14T08:31'];
@@ -88,6 +102,17 @@ test('a mistyped route, a time that is none and what is missing are refused befo
     [['route', 'bus-7', '--route', 'T7', ...interval], /reason/],
     [['route', 'bus-7', '--route', 'T7', '--from', 'today', ...words], /local time/],
     [['plan', 'bus-7', '--route', 'T7', '--direction', '3', '--from', '2025-10-14T08:30'], /directionId/],
+    [
+      ['plan', 'bus-7', '--route', 'T2', '--trip', 'T2-1', '--from', '2025-10-14T08:30'],
+      /has no trip "T2-1"/,
+    ],
+    [['plan', 'bus-7', '--route', 'T7', '--trip', TRIP, '--from', '2025-10-14T08:30'], /of the route T2/],
+    [
+      ['vehicle', 'bus-7', '--carrier', 'tte', '--from', '2025-10-14T08:30'],
+      /no carrier "tte".*mat, seret, tet/,
+    ],
+    [['device', 'val-77', '--vehicle', 'bus-7', '--from', '2025-10-14T08:30'], /no device "val-77"/],
+    [['station', 'desk-11', '--from', '2025-10-14T08:30'], /no device "desk-11"/],
     [['nothing'], /is needed/],
   ];
   for (const [args, message] of bad) {
@@ -131,4 +156,20 @@ test('the office names issuing stations, and takes the word back', async () => {
     { device_id: 'desk-1', allowed: true },
     { device_id: 'desk-1', allowed: false },
   ]);
+});
+
+test('the engine is heard where both roles are at hand; a vehicle of which nobody spoke is said to be new', async () => {
+  const env = {
+    KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
+    KVYTOK_OFFICE_POSTGRES_URL: engine.database.url('office_runtime'),
+    KVYTOK_CITY_DIR: CITY_DIR,
+  };
+  const call = (...args: string[]) => answered(engine, () => runCommand({ run }, args, '', '/', env));
+  const empty = ['--from', '2025-10-14T08:30', '--until', '2025-10-14T08:30'];
+  const refused = await call('device', 'val-7', '--vehicle', 'bus-7', ...empty);
+  expect([refused.code, JSON.parse(refused.stdout).answer.reason]).toEqual([1, 'COMMAND_INTERVAL_EMPTY']);
+  expect(refused.stderr).toBe('');
+  const obeyed = await call('vehicle', 'bus-77', '--carrier', 'tet', '--from', '2025-10-01T00:00');
+  expect([obeyed.code, JSON.parse(obeyed.stdout).answer]).toEqual([0, { obeyed: true }]);
+  expect(obeyed.stderr).toContain('The vehicle "bus-77" is new here');
 });

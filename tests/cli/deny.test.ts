@@ -11,8 +11,10 @@ import { run } from '../../cli/commands/deny.ts';
 import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
 import { advanceDenyList } from '../../fare-engine/adapters/postgres-deny-list.ts';
 import { token } from '../fare-engine/support/a-record.ts';
+import { answered } from '../fare-engine/support/answered.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
 import { command } from '../fare-engine/support/submit.ts';
+import { runCommand } from '../support/command-io.ts';
 import { tempFolder } from '../support/temp-folder.ts';
 
 let engine: EngineDatabase;
@@ -37,6 +39,16 @@ async function deny(...args: string[]): Promise<{ code: number; said: string }> 
   }
   return { code, said: await text(stdout) };
 }
+/** With both roles at hand, and an engine that answers. */
+async function asked(...args: string[]): Promise<{ code: number; answer: unknown }> {
+  const env = {
+    KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
+    KVYTOK_OFFICE_POSTGRES_URL: engine.database.url('office_runtime'),
+  };
+  const { code, stdout } = await answered(engine, () => runCommand({ run }, args, '', folder.path, env));
+  return { code, answer: JSON.parse(stdout).answer };
+}
+
 const shown = async (n: number) => {
   const { code, said } = await deny('show', token(n));
   return { code, ...(JSON.parse(said) as { published: object | null; facts: object[] }) };
@@ -91,6 +103,29 @@ test('an account is denied with every medium that is linked to it now, under eac
   await deny('add', '--account', 'acc-nobody', '--reason', 'lost');
   const refused = await engine.admin.query('SELECT reason FROM fare.command_refusal');
   expect(refused.rows).toEqual([{ reason: 'ACCOUNT_WITHOUT_MEDIA' }]);
+});
+
+test('the engine is heard where both roles are at hand: what it refuses is exit code 1', async () => {
+  await command(engine, 'link-medium', { tokenId: token(11), accountId: 'acc-11', validFromMs: 0 });
+  const [lost, nobody] = [
+    ['add', token(11), '--reason', 'lost'],
+    ['add', '--account', 'acc-nobody', '--reason', 'lost'],
+  ];
+  expect(await asked(...lost)).toEqual({ code: 0, answer: { obeyed: true } });
+  expect(await asked('remove', token(11))).toEqual({ code: 0, answer: { obeyed: true } });
+  expect(await asked(...nobody)).toEqual({
+    code: 1,
+    answer: { obeyed: false, reason: 'ACCOUNT_WITHOUT_MEDIA', detail: 'acc-nobody' },
+  });
+  expect(await asked(...lost, '--no-wait')).toEqual({ code: 0, answer: 'waits' });
+});
+
+test('a card of which nothing is known is neither denied nor allowed without a word, and --unseen is that word', async () => {
+  const lost = ['add', token(12), '--reason', 'lost'];
+  await expect(asked(...lost)).rejects.toThrow(/nothing is known of the card "k1\..*mistyped/);
+  await expect(asked('remove', token(12))).rejects.toThrow(/it was never denied/);
+  expect((await asked(...lost, '--unseen')).code).toBe(0);
+  expect((await asked('remove', token(12))).code).toBe(0);
 });
 
 test('what is incomplete is refused before anything is sent', async () => {

@@ -100,6 +100,8 @@ describe('a device, from its code to its end', () => {
     expect((await kvytok(['device', 'list'], office())).out).toContain('ALARM code-used-again');
 
     expect((await kvytok(['device', 'revoke', 'val-cli'], office())).code).toBe(64);
+    const mistyped = await kvytok(['device', 'revoke', 'val-cil', '--reason', 'stolen'], office());
+    expect([mistyped.code, mistyped.err]).toEqual([64, expect.stringContaining('no device "val-cil"')]);
     const ended = await kvytok(['device', 'revoke', 'val-cli', '--reason', 'stolen'], office());
     expect(ended.out).toContain('1 certificates and 1 signing keys revoked');
     await until(() => connectable()['val-cli'] === undefined, { what: 'the device gone from the file' });

@@ -18,6 +18,7 @@ import { reconcile } from '../../fare-engine/reconcile.ts';
 import type { SettlementTerms } from '../../fare-engine/settle-commands.ts';
 import { loadTariffTimeline, readPackageFiles } from '../../fare-engine/tariffs/load-tariff.ts';
 import { tapIdOf, tapRow, token } from './support/a-record.ts';
+import { answered } from './support/answered.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 import { repriceBooks } from './support/reprice-books.ts';
 import { signedJudge } from './support/signed-judge.ts';
@@ -206,6 +207,17 @@ describe('a repair', () => {
       [tapId(40)],
     );
     expect(rows).toEqual([{ closed: '2025-10-15', loss: 0 }]);
+    // Said once more in other words: with both roles at hand the refusal is heard.
+    const both = {
+      ...io('auditor_runtime'),
+      env: {
+        KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
+        KVYTOK_OFFICE_POSTGRES_URL: engine.database.url('office_runtime'),
+      },
+    };
+    expect(await answered(engine, () => runRepair(['refuse', id, ...words], both), terms)).toBe(1);
+    both.stdout.end();
+    expect(JSON.parse(await text(both.stdout)).answer.reason).toBe('COMMAND_KEY_REUSED');
     const waiting = async (...more: string[]) => {
       const role = io('auditor_runtime');
       expect(await runRepair(['list', ...more], role)).toBe(0);

@@ -2,13 +2,13 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createPool } from '#platform/postgres.ts';
 import { run } from '../../../cli/commands/audit.ts';
-import { workCommands } from '../../../fare-engine/adapters/postgres-commands.ts';
 import { findingId } from '../../../fare-engine/anomalies/finding.ts';
 import { cityPlan } from '../../../simulators/frauds/adapters/city-plan.ts';
 import { huntTrial, makeTrial, type Trial } from '../../../simulators/frauds/fraud-trial.ts';
 import { storeMonth } from '../../../simulators/frauds/store-month.ts';
 import { runCommand } from '../../support/command-io.ts';
-import { calendar, type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
+import { answered } from '../support/answered.ts';
+import { type EngineDatabase, openEngineDatabase } from '../support/engine-database.ts';
 import { RULES, TERNOPIL } from './ternopil-rules.ts';
 
 const DAYS = ['--from', '2025-10-06', '--until', '2025-10-14'];
@@ -22,15 +22,13 @@ beforeAll(async () => {
 afterAll(() => engine.close());
 
 function audit(...words: string[]) {
-  return runCommand({ run }, ['anomalies', ...words], '', process.cwd(), {
+  const env = {
     KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
     KVYTOK_OFFICE_POSTGRES_URL: engine.database.url('office_runtime'),
     KVYTOK_CITY_DIR: TERNOPIL,
-  });
+  };
+  return answered(engine, () => runCommand({ run }, ['anomalies', ...words], '', process.cwd(), env));
 }
-const obey = async () => {
-  while ((await workCommands(engine.pool, calendar, engine.clock, 500)).claimed > 0);
-};
 const jsonLines = (text: string) =>
   text
     .trimEnd()
@@ -55,9 +53,8 @@ test('the database says what memory says: the same findings, by their ids', asyn
 test('what is found is kept once, with taps that are there, and prices stay', async () => {
   const before = await engine.admin.query('SELECT count(*) FROM fare.decision');
   const first = jsonLines((await audit('run', ...DAYS, '--who', 'O. Hnat')).stdout)[0];
-  await obey();
   const again = jsonLines((await audit('run', ...DAYS, '--who', 'another')).stdout)[0];
-  expect([first.submitted, again.submitted]).toEqual([first.findings, 0]);
+  expect([first.submitted, first.waiting, again.submitted]).toEqual([first.findings, 0, 0]);
   const { rows } = await engine.admin.query(
     `SELECT count(DISTINCT finding_id)::int AS findings, count(*) FILTER (WHERE tap_id IS NOT NULL AND carrier_id IS NULL)::int AS lost,
             count(*) FILTER (WHERE fare_day < '2025-10-06' OR fare_day > '2025-10-13')::int AS outside FROM fare.published_anomaly`,
@@ -74,7 +71,8 @@ test('a person judges one, and the list shows it in words, JSON and CSV', async 
   expect(JSON.stringify(one)).not.toMatch(/person-|k1\.|stack-/);
   const word = ['--verdict', 'confirmed', '--reason', '=seen on the camera', '--who', 'O. Hnat'];
   expect((await audit('review', one.findingId, ...word)).code).toBe(0);
-  await obey();
+  const unknown = await audit('review', `an-${'0'.repeat(32)}`, ...word);
+  expect([unknown.code, JSON.parse(unknown.stdout).answer.reason]).toEqual([1, 'ANOMALY_UNKNOWN']);
   const shown = await audit('list', '--verdict', 'confirmed', '--csv');
   const [head, row, ...rest] = shown.stdout.trimEnd().split('\r\n');
   expect(head).toBe(

@@ -14,6 +14,7 @@ import { showDebts } from '../../../fare-engine/show-debts.ts';
 import { runCommand } from '../../support/command-io.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { token } from '../support/a-record.ts';
+import { answered } from '../support/answered.ts';
 import { type BankRig, openBankRig } from '../support/bank-rig.ts';
 import { command } from '../support/submit.ts';
 
@@ -326,7 +327,7 @@ test('the commands for the auditor and the office see debts, take one, and compa
     KVYTOK_CITY_DIR: fileURLToPath(new URL('../../../cities/ternopil', import.meta.url)),
   };
   const call = (module: Pick<CommandModule, 'run'>, ...args: string[]) =>
-    runCommand(module, args, '', undefined, env);
+    answered(rig.engine, () => runCommand(module, args, '', undefined, env));
   const shown = await call(bankCommand, 'debts', token(31));
   expect(shown.stdout).toMatch(/^bp-[0-9a-f]{32} {2}.*14\.00.* debt 51 /);
   const [paymentId = ''] = shown.stdout.split(' ');
@@ -341,7 +342,7 @@ test('the commands for the auditor and the office see debts, take one, and compa
     '--by',
     'Олена',
   );
-  expect(paid.code).toBe(0);
+  expect([paid.code, paid.stdout]).toEqual([0, expect.stringContaining('14.00 taken')]);
   await rig.settle();
   expect(await denied(31)).toBe('allow');
   expect((await call(bankCommand, 'debts', token(31), '--json')).stdout).toBe('[]\n');
@@ -365,6 +366,23 @@ test('the commands for the auditor and the office see debts, take one, and compa
     expect(await call(reconcileCommand, 'bank', dayOf(day), '--tills', file)).toMatchObject({
       code: 0,
       stdout: `${dayOf(day)}: everything agrees\n`,
+    });
+    // A booking of nothing leaves no posting: that its name is taken only the engine can say.
+    const booking = {
+      ...{ bookingId: `deposit-kiosk-9-${dayOf(day)}-UAH`, book: 'deposit', holderId: 'kiosk-9' },
+      ...{ day: dayOf(day), currency: 'UAH', feeMinor: '0', netMinor: '0', linesSha256: '0'.repeat(64) },
+    };
+    await command(rig.engine, 'book-money', { ...booking, by: 'Олена' });
+    const statement = join(folder.path, 'statement.csv');
+    writeFileSync(
+      statement,
+      `booked_on,reference,amount_minor,currency\n${dayOf(day)},kiosk-9-${dayOf(day)},1400,UAH\n`,
+    );
+    const files = ['--tills', file, '--statement', statement];
+    const book = await call(reconcileCommand, 'bank', dayOf(day), ...files, '--book', '--by', 'Олена');
+    expect(book).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining(`${booking.bookingId}: refused: COMMAND_KEY_REUSED`),
     });
   } finally {
     folder.remove();

@@ -16,6 +16,7 @@ import { trialBalance } from '../../../fare-engine/trial-balance.ts';
 import { runCommand } from '../../support/command-io.ts';
 import { tempFolder } from '../../support/temp-folder.ts';
 import { token } from '../support/a-record.ts';
+import { answered } from '../support/answered.ts';
 import { type BankRig, openBankRig } from '../support/bank-rig.ts';
 import { command } from '../support/submit.ts';
 
@@ -203,7 +204,7 @@ test('what the acquirer does not take is tried a bounded number of times, then a
   expect((await readBacklog(rig.engine.pool, at(21))).bankRefused).toBe(2);
   expect([await rig.denied(6), await rig.denied(7)]).toEqual(['never', 'never']);
   rig.sandbox.misbehaviour.refuse = 0;
-  const office = (...args: string[]) => runCommand(bankCommand, args, '', undefined, ENV());
+  const office = (...args: string[]) => runCommand(bankCommand, [...args, '--no-wait'], '', undefined, ENV());
   const told = (await office('troubles')).stdout.split('\n').filter((line) => line.includes(' refused '));
   expect(told).toEqual([
     expect.stringMatching(/^bp-\w{32} {2}refused {2}authorise .*1\.00.* HTTP 422 /),
@@ -281,13 +282,8 @@ test('booked day by day from the acquirer’s own files and the bank’s stateme
       const bank = join(folder.path, `${day}.xml`);
       if (statement !== null) writeFileSync(bank, statement);
       const files = ['--clearing', clearing, ...(statement === null ? [] : ['--statement', bank])];
-      const told = await runCommand(
-        reconcileCommand,
-        ['bank', day, ...files, '--book', '--by', 'Олена'],
-        '',
-        undefined,
-        env,
-      );
+      const words = ['bank', day, ...files, '--book', '--by', 'Олена'];
+      const told = await answered(rig.engine, () => runCommand(reconcileCommand, words, '', undefined, env));
       await rig.settle();
       return told;
     };
@@ -299,7 +295,7 @@ test('booked day by day from the acquirer’s own files and the bank’s stateme
           [currency, some.reduce((sum, one) => sum + netOf({ ...one, line: 0 }), 0n)] as const,
       );
       if (day === days[0])
-        expect((await call(day, null)).stdout).toContain(`clearing-acq-${day}-UAH: handed in`);
+        expect((await call(day, null)).stdout).toContain(`clearing-acq-${day}-UAH: booked`);
       const told = await call(day, statementOf(nets.map(([currency, net]) => [`acq-${day}`, net, currency])));
       expect(told.stdout.includes('was booked before')).toBe(day === days[0]);
       expect(told.code).toBe(0);

@@ -51,7 +51,7 @@ const ENV = () => ({
   KVYTOK_POSTGRES_URL: rig.engine.database.url('auditor_runtime'),
   KVYTOK_OFFICE_POSTGRES_URL: rig.engine.database.url('office_runtime'),
 });
-const office = (...args: string[]) => runCommand(bankCommand, args, '', undefined, ENV());
+const office = (...args: string[]) => runCommand(bankCommand, [...args, '--no-wait'], '', undefined, ENV());
 async function refusals(): Promise<string[]> {
   const { rows } = await rig.engine.admin.query<{ reason: string }>(
     'SELECT reason FROM fare.command_refusal ORDER BY refused_at_ms, reason',

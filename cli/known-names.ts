@@ -1,0 +1,133 @@
+/**
+ * Whether the city knows a name that somebody typed. The engine takes a fact about any: a device may be named before it taps, a
+ * card before it is seen. So what is most likely mistyped is refused here, in words, where it can be known.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse as parseCsv } from 'csv-parse/sync';
+import type pg from 'pg';
+import { rowsOf } from '../fare-engine/database-reader.ts';
+import { hearsAnswers, openAuditDatabase, type VisitorRole } from './audit-database.ts';
+import { type CommandIo, UsageError } from './command.ts';
+
+interface Where {
+  readonly data?: string | undefined;
+}
+
+/** Refuses a carrier that the city's feed does not have: its rides would be settled with nobody. @throws UsageError */
+export function refuseUnknownCarrier(carrierId: string | undefined, cityDir: string | null): void {
+  const known = new Set(feedRows(cityDir, 'agency.txt').flatMap(({ agency_id: id }) => (id ? [id] : [])));
+  if (carrierId === undefined || known.size === 0 || known.has(carrierId)) return;
+  throw new UsageError(
+    `the feed of this city has no carrier ${JSON.stringify(carrierId)}; write an agency_id of agency.txt: ${[...known].sort().join(', ')}`,
+  );
+}
+
+/** Refuses a trip that the city's feed does not have, or has on another route. @throws UsageError */
+export function refuseUnknownTrip(
+  tripId: string | undefined,
+  routeId: string | undefined,
+  cityDir: string | null,
+): void {
+  if (tripId === undefined) return;
+  const trips = feedRows(cityDir, 'trips.txt');
+  if (trips.length === 0) return;
+  const trip = trips.find(({ trip_id: id }) => id === tripId);
+  if (trip === undefined)
+    throw new UsageError(
+      `the feed of this city has no trip ${JSON.stringify(tripId)}; leave --trip out for one of an earlier feed`,
+    );
+  if (trip['route_id'] !== routeId)
+    throw new UsageError(`the trip ${JSON.stringify(tripId)} is one of the route ${trip['route_id']}`);
+}
+
+function feedRows(cityDir: string | null, name: string): Record<string, string>[] {
+  const file = cityDir === null ? undefined : join(cityDir, 'gtfs', name);
+  if (file === undefined || !existsSync(file)) return [];
+  return parseCsv(readFileSync(file), { columns: true, bom: true }) as Record<string, string>[];
+}
+
+/** Refuses a device for which nobody has made a code and that has no key. @throws UsageError */
+export async function refuseUnknownDevice(
+  deviceId: string | undefined,
+  where: Where,
+  io: CommandIo,
+): Promise<void> {
+  if (deviceId === undefined) return;
+  const known = await ask(where, io, 'office_runtime', [
+    // Who is a part of the city, and no device, is told so by whoever is asked to do something with it.
+    `SELECT FROM ingest.enrolment_code WHERE device_id = $1
+     UNION ALL SELECT FROM ingest.device_key WHERE device_id = $1
+     UNION ALL SELECT FROM ingest.broker_client WHERE client_id = $1 LIMIT 1`,
+    [deviceId],
+  ]);
+  if (known) return;
+  throw new UsageError(
+    `this city has no device ${JSON.stringify(deviceId)}: kvytok device list shows those it has, kvytok device new ${deviceId} makes a code for a new one`,
+  );
+}
+
+/** Says where nothing speaks of a vehicle yet: there is no register of them, so it may be new, or mistyped. */
+export async function sayNewVehicle(
+  vehicleId: string | undefined,
+  where: Where,
+  io: CommandIo,
+): Promise<void> {
+  if (vehicleId === undefined || !hearsAnswers(where.data, io)) return;
+  const known = await ask(where, io, 'auditor_runtime', [
+    `SELECT FROM fare.device_assignment WHERE vehicle_id = $1
+     UNION ALL SELECT FROM fare.vehicle_assignment WHERE vehicle_id = $1 LIMIT 1`,
+    [vehicleId],
+  ]);
+  if (!known)
+    io.stderr.write(
+      `The vehicle ${JSON.stringify(vehicleId)} is new here: so far no device rides on it and it drives for nobody.\n`,
+    );
+}
+
+/**
+ * Refuses to deny a card of which nothing is known, and to allow one of which nobody said anything: a mistyped token would
+ * leave the card that was meant as it is. Where the facts cannot be read nothing is refused. @throws UsageError
+ */
+export async function refuseUnknownToken(
+  what: 'add' | 'remove',
+  tokenId: string,
+  where: Where,
+  io: CommandIo,
+): Promise<void> {
+  if (!hearsAnswers(where.data, io)) return;
+  if (await ask(where, io, 'auditor_runtime', [what === 'add' ? SEEN : DENIED, [tokenId]])) return;
+  const why =
+    what === 'add'
+      ? 'it has never tapped, is linked to no account and was issued at no desk'
+      : 'it was never denied';
+  throw new UsageError(
+    `nothing is known of the card ${JSON.stringify(tokenId)}: ${why}. Is the token mistyped? --unseen hands it in all the same`,
+  );
+}
+
+const DENIED = `
+  SELECT FROM fare.deny_entry WHERE token_id = $1
+  UNION ALL SELECT FROM fare.card_denial WHERE token_id = $1
+  UNION ALL SELECT FROM fare.medium_replacement WHERE token_id = $1 OR replaces_token_id = $1 LIMIT 1`;
+const SEEN = `
+  SELECT FROM fare.tap WHERE token_id = $1
+  UNION ALL SELECT FROM fare.media_link WHERE token_id = $1
+  UNION ALL SELECT FROM fare.card_act WHERE token_id = $1 OR replaces_token_id = $1
+  UNION ALL SELECT FROM fare.deny_entry WHERE token_id = $1
+  UNION ALL SELECT FROM fare.medium_par WHERE token_id = $1
+  UNION ALL SELECT FROM fare.medium_replacement WHERE token_id = $1 OR replaces_token_id = $1 LIMIT 1`;
+
+async function ask(
+  where: Where,
+  io: CommandIo,
+  role: VisitorRole,
+  query: readonly [string, unknown[]],
+): Promise<boolean> {
+  const { pool }: { pool: pg.Pool } = openAuditDatabase(where.data, io, role);
+  try {
+    return (await rowsOf(pool, ...query)).length > 0;
+  } finally {
+    await pool.end();
+  }
+}
