@@ -1,6 +1,6 @@
 /** The fare engine's store over PostgreSQL. */
-import type pg from 'pg';
-import { arrayText, type CopyValue, copyRows } from '#platform/copy-rows.ts';
+import pg from 'pg';
+import { arrayText, type CopyValue, copyRows, inOrderOf } from '#platform/copy-rows.ts';
 import { OperatorError } from '#platform/errors.ts';
 import { inTransaction } from '#platform/postgres.ts';
 import type { Close, MediaLink, PricedTap, StoredTap } from '../facts/facts.ts';
@@ -22,6 +22,7 @@ import {
   TAP_COLUMNS,
   TARIFF_FACTS,
 } from './fare-statements.ts';
+import { type Cell, PLAIN } from './plain-rows.ts';
 import { storeStaffRecords } from './staff-statements.ts';
 import { writePrices } from './write-prices.ts';
 
@@ -110,7 +111,7 @@ function transaction(client: pg.PoolClient, race: Race): FareTransaction {
     loadHeads: (keys) => loadHeads(client, keys, locked),
     storeTaps: async (taps) => {
       const fresh = await freshOf(client, taps);
-      await copyRows(client, TAP_COLUMNS, fresh, tapRow);
+      await copyRows(client, TAP_COLUMNS, inOrderOf(fresh, tapIdOf), tapRow);
       return fresh;
     },
     storeAndLoad: (records, fresh, whole, goingOn) =>
@@ -127,22 +128,25 @@ function transaction(client: pg.PoolClient, race: Race): FareTransaction {
   };
 }
 
+const TEXT_ARRAY: number = 1009;
+/** A list of texts out of a plain cell; most rows have an empty one. */
+const textsOf: (text: string) => string[] = pg.types.getTypeParser(TEXT_ARRAY);
+
 async function claimInbox(client: pg.PoolClient, rowsMax: number): Promise<InboxRow[]> {
-  const { rows } = await client.query<{
-    inbox_id: bigint;
-    epoch: string;
-    hash: string;
-    record: string;
-    flags: string[];
-    received_at_ms: bigint;
-  }>({ name: 'fare.claim-inbox', text: CLAIM_INBOX, values: [rowsMax] });
-  return rows.map(({ inbox_id, epoch, hash, record, flags, received_at_ms }) => ({
-    inboxId: inbox_id,
+  const { rows } = await client.query<Cell[]>({
+    name: 'fare.claim-inbox',
+    text: CLAIM_INBOX,
+    values: [rowsMax],
+    rowMode: 'array',
+    types: PLAIN,
+  });
+  return rows.map(([inboxId, epoch, hash, record, flags, receivedAtMs]) => ({
+    inboxId: BigInt(inboxId),
     epoch,
     hash,
     record,
-    flags,
-    receivedAtMs: Number(received_at_ms),
+    flags: flags === '{}' ? [] : textsOf(flags),
+    receivedAtMs,
   }));
 }
 
@@ -245,6 +249,8 @@ async function freshOf(client: pg.PoolClient, taps: readonly StoredTap[]): Promi
   const known = new Set(rows.map((row) => row.tap_id));
   return taps.filter(({ tapId }) => !known.has(tapId));
 }
+
+const tapIdOf = ({ tapId }: StoredTap): string => tapId;
 
 /** In the order of {@link TAP_COLUMNS}. */
 function tapRow(tap: StoredTap): CopyValue[] {

@@ -1,6 +1,6 @@
 /** Writes what a chunk decided: rows that are new by COPY, the rest in one statement. */
 import type pg from 'pg';
-import { type CopyValue, copyEach, copyOf, type RowCopy } from '#platform/copy-rows.ts';
+import { type CopyValue, copyEach, copyOf, inOrderOf, type RowCopy } from '#platform/copy-rows.ts';
 import type { Decision } from '../ledger/decision.ts';
 import type { PricingWrites } from '../ports.ts';
 import { accountWrites, type LockedAccounts, writeAccounts } from './account-statements.ts';
@@ -29,9 +29,14 @@ export async function writePrices(
   ]);
 }
 
+const tapIdOf = ({ tapId }: Decision): string => tapId;
+const postingIdOf = ({ postingId }: PricingWrites['postings'][number]): string => postingId;
+const accountIdOf = ({ accountId }: PricingWrites['days'][number]): string => accountId;
+
+/** Leaves stand as they were made: their order is the log's. */
 function* newRows({ decisions, postings, leaves, days, atMs }: PricingWrites): Generator<RowCopy> {
-  yield copyOf(DECISION_COLUMNS, decisions, decisionRow);
-  yield copyOf(POSTING_COLUMNS, postings, (p) => [
+  yield copyOf(DECISION_COLUMNS, inOrderOf(decisions, tapIdOf), decisionRow);
+  yield copyOf(POSTING_COLUMNS, inOrderOf(postings, postingIdOf), (p) => [
     p.postingId,
     p.debitAccount,
     p.creditAccount,
@@ -46,7 +51,7 @@ function* newRows({ decisions, postings, leaves, days, atMs }: PricingWrites): G
   ]);
   yield copyOf(LEAF_COLUMNS, leaves, ({ kind, ref, bytes }) => [kind, ref, bytes]);
   const fresh = days.filter(({ isNew }) => isNew);
-  yield copyOf(DAY_COLUMNS, fresh, (d) => [
+  yield copyOf(DAY_COLUMNS, inOrderOf(fresh, accountIdOf), (d) => [
     d.accountId,
     d.fareDay,
     d.stateIn,

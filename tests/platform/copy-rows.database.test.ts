@@ -2,7 +2,15 @@
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sha256Hex } from '#contracts/hash-chain.ts';
-import { arrayText, type CopyValue, copyEach, copyOf, copyRows, type RowCopy } from '#platform/copy-rows.ts';
+import {
+  arrayText,
+  type CopyValue,
+  copyEach,
+  copyOf,
+  copyRows,
+  inOrderOf,
+  type RowCopy,
+} from '#platform/copy-rows.ts';
 import { createPool } from '#platform/postgres.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
@@ -97,6 +105,19 @@ test('memory that is given back twice is given to one copy alone', () => {
   first.reuse();
   first.reuse();
   expect(copy().messages[0]?.buffer).not.toBe(copy().messages[0]?.buffer);
+});
+
+test('rows come in the order of their key, those of one key as they were, and the list that was given stays', () => {
+  const given = ['b1', 'a1', 'b0', 'a10', 'a1'].map((key, n) => ({ key, n }));
+  const before = [...given];
+  expect(inOrderOf(given, ({ key }) => key).map(({ key, n }) => `${key} ${n}`)).toEqual([
+    'a1 1',
+    'a1 4',
+    'a10 3',
+    'b0 2',
+    'b1 0',
+  ]);
+  expect(given).toEqual(before);
 });
 
 describe('several copies', () => {
