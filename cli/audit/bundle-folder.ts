@@ -21,8 +21,11 @@ export interface BundleFolder {
   close(): Promise<void>;
 }
 
-/** @param partial where it is written meanwhile; what lies there from a run that was killed is removed */
-export async function openBundleFolder(partial: string): Promise<BundleFolder> {
+/**
+ * @param partial where it is written meanwhile; what lies there from a run that was killed is removed
+ * @param signal where it is aborted, the next thing that is written throws its reason
+ */
+export async function openBundleFolder(partial: string, signal: AbortSignal): Promise<BundleFolder> {
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { recursive: true, mode: 0o700 });
   const hashes = new Map<string, string>();
@@ -34,6 +37,7 @@ export async function openBundleFolder(partial: string): Promise<BundleFolder> {
     const hash: Hash = createHash('sha256');
     return {
       write: async (text) => {
+        signal.throwIfAborted();
         const bytes = Buffer.from(text, 'utf8');
         hash.update(bytes);
         await file.writeFile(bytes);
@@ -60,6 +64,7 @@ export async function openBundleFolder(partial: string): Promise<BundleFolder> {
     files: () =>
       [...hashes].map(([name, sha256]) => ({ name, sha256 })).sort((a, b) => (a.name < b.name ? -1 : 1)),
     rename: async (to) => {
+      signal.throwIfAborted();
       await rename(partial, to);
       named = true;
       syncFolder(dirname(to));

@@ -27,6 +27,7 @@ import { languageOf } from '../settle/show.ts';
 import { openBundleFolder } from './bundle-folder.ts';
 import { type ClaimNames, claimPdf } from './claim-pdf.ts';
 import { readKeys } from './note-keys.ts';
+import { untilStopped } from './until-stopped.ts';
 
 export interface ClaimValues {
   readonly funding?: string | undefined;
@@ -58,9 +59,10 @@ export async function runClaim(
     if (cityDir === null) throw new UsageError('--city DIR is needed: names and the zone are the city’s');
     const ask = { period: second, carrierId: first, fundingId: '' };
     ask.fundingId = values.funding ?? (await onlyFunding(database, first, second));
-    const found = await writeBundle(out, { database, cityDir, ask, key: signKey(values, io), language });
-    io.stdout.write(`${JSON.stringify({ out, ...found })}\n`);
-    return EXIT.ok;
+    const bundle = { database, cityDir, ask, key: signKey(values, io), language };
+    const found = await untilStopped((signal) => writeBundle(out, bundle, signal), io);
+    if (found !== null) io.stdout.write(`${JSON.stringify({ out, ...found })}\n`);
+    return found === null ? EXIT.failed : EXIT.ok;
   } finally {
     await database.pool.end();
   }
@@ -128,8 +130,12 @@ interface BundleAsk {
 }
 
 /** Whole or not at all: written under another name first. Tables pass through; memory does not grow with the taps. */
-async function writeBundle(out: string, { database, cityDir, ask, key, language }: BundleAsk) {
-  const folder = await openBundleFolder(`${out}.partial`);
+async function writeBundle(
+  out: string,
+  { database, cityDir, ask, key, language }: BundleAsk,
+  signal: AbortSignal,
+) {
+  const folder = await openBundleFolder(`${out}.partial`, signal);
   try {
     const [taps, proofs] = [await folder.table('taps.csv'), await folder.table('proofs.ndjson')];
     await taps.write(`${TAP_COLUMNS.join(',')}\n`);

@@ -20,13 +20,14 @@ export interface ExportedDays {
 
 /**
  * Writes the facts of these days as a bundle; it is whole or it is not there.
- * @throws OperatorError TARIFF_INVALID, TARIFF_MISSING
+ * @throws OperatorError TARIFF_INVALID, TARIFF_MISSING; what the signal was aborted with
  */
 export async function exportFactsFile(
   pool: ReaderPool,
   cityDir: string,
   days: ExportedDays,
   out: string,
+  signal: AbortSignal,
 ): Promise<ExportCounts> {
   const partial = `${out}.partial`;
   const file = createWriteStream(partial, { mode: 0o600 });
@@ -34,11 +35,13 @@ export async function exportFactsFile(
   done.catch(() => {});
   try {
     const counts = await exportCityFacts(pool, cityDir, days, async (line) => {
+      signal.throwIfAborted();
       if (file.write(`${line}\n`)) return;
       await Promise.race([new Promise<void>((drained) => file.once('drain', () => drained())), done]);
     });
     file.end();
     await done;
+    signal.throwIfAborted();
     await rename(partial, out);
     return counts;
   } catch (error) {

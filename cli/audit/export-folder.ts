@@ -10,13 +10,14 @@ import { type ProgressBar, progressBar } from './progress-bar.ts';
 
 /**
  * Writes the folder under another name first. `alsoWrite` adds files beside the log before it gets its own.
- * @throws OperatorError AUDIT_EXPORT_EXISTS, AUDIT_LOG_EMPTY
+ * @throws OperatorError AUDIT_EXPORT_EXISTS, AUDIT_LOG_EMPTY; what the signal was aborted with
  */
 export async function exportFolder(
   pool: ReaderPool,
   dir: string,
   io: CommandIo,
   alsoWrite: (dir: string) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<LogExport> {
   if (await exists(dir))
     throw new OperatorError({
@@ -36,6 +37,7 @@ export async function exportFolder(
         bar = progressBar(io.stderr, 'audit log', size);
       },
       async file(path, bytes) {
+        signal.throwIfAborted();
         const folder = dirname(join(partial, path));
         if (!made.has(folder)) await mkdir(folder, { recursive: true, mode: 0o700 });
         made.add(folder);
@@ -44,6 +46,7 @@ export async function exportFolder(
       progress: (leaves) => bar?.show(leaves),
     });
     await alsoWrite(partial);
+    signal.throwIfAborted();
     await rename(partial, dir);
     syncFolder(dirname(dir));
     return log;

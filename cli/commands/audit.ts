@@ -9,6 +9,7 @@ import { exportFolder } from '../audit/export-folder.ts';
 import { runProve } from '../audit/prove.ts';
 import { runReport } from '../audit/report.ts';
 import { runRepriceCommand, workersOf } from '../audit/reprice.ts';
+import { untilStopped } from '../audit/until-stopped.ts';
 import { runVerify } from '../audit/verify.ts';
 import { runWitness } from '../audit/witness.ts';
 import { type AuditDatabase, openAuditDatabase } from '../audit-database.ts';
@@ -37,7 +38,8 @@ export      writes the facts of fare days as a bundle that \`kvytok price --fact
             account and place, entitlements, closes, tariffs by hash with their activation, and what the day before
             handed on to each account. --until is exclusive. With --log the audit log as a folder: checkpoint, tiles of
             hashes, entries, public keys; with days as well, their facts stand beside it as facts.ndjson. \`waiting\` counts
-            what had no price yet: of such days kvytok price --log may find differences that are gone in a later export.
+            what had no price yet: of such days kvytok price --log may find differences that are gone in a later export. Ctrl-C ends
+            it, with nothing left behind.
 verify      checks an exported log without any database, from its first entry to its signed root, and names the first leaf
             that does not fit. A --checkpoint that somebody kept must lie on the way; --need K of the --witness keys must
             have countersigned (default: all). Without --key the export's own key is used, which proves nothing about
@@ -113,6 +115,10 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   }
 }
 
+interface StoppableDatabase extends AuditDatabase {
+  readonly signal: AbortSignal;
+}
+
 async function withDatabase(
   values: Values,
   io: CommandIo,
@@ -139,21 +145,34 @@ async function runExport(values: Values, io: CommandIo): Promise<number> {
   if ((log === undefined) === (out === undefined))
     throw new UsageError('--out FILE for facts, or --log DIR for the log, is needed');
   return withDatabase(values, io, async (database) => {
-    const facts = async (file: string) =>
-      days === null ? {} : { ...days, ...(await factsTo(file, days, values, database, io)) };
-    if (log === undefined) {
-      const file = resolve(io.cwd, out as string);
-      io.stdout.write(`${JSON.stringify({ out: file, ...(await facts(file)) })}\n`);
-      return EXIT.ok;
-    }
-    const dir = resolve(io.cwd, log);
-    let counts = {};
-    const exported = await exportFolder(database.pool, dir, io, async (partial) => {
-      counts = await facts(join(partial, 'facts.ndjson'));
-    });
-    io.stdout.write(`${JSON.stringify({ log: dir, ...exported, ...counts })}\n`);
-    return EXIT.ok;
+    const exported = await untilStopped((signal) => {
+      const facts = async (file: string) =>
+        days === null ? {} : { ...days, ...(await factsTo(file, days, values, { ...database, signal }, io)) };
+      return exportTo(log, out, { ...database, signal }, facts, io);
+    }, io);
+    if (exported !== null) io.stdout.write(`${JSON.stringify(exported)}\n`);
+    return exported === null ? EXIT.failed : EXIT.ok;
   });
+}
+
+/** What is told of the folder of the log, or of the file of facts alone. */
+async function exportTo(
+  log: string | undefined,
+  out: string | undefined,
+  { pool, signal }: StoppableDatabase,
+  facts: (file: string) => Promise<object>,
+  io: CommandIo,
+): Promise<object> {
+  if (log === undefined) {
+    const file = resolve(io.cwd, out as string);
+    return { out: file, ...(await facts(file)) };
+  }
+  const dir = resolve(io.cwd, log);
+  let counts = {};
+  const beside = async (partial: string): Promise<void> => {
+    counts = await facts(join(partial, 'facts.ndjson'));
+  };
+  return { log: dir, ...(await exportFolder(pool, dir, io, beside, signal)), ...counts };
 }
 
 async function runReprice(values: Values, io: CommandIo): Promise<number> {
@@ -173,10 +192,11 @@ async function factsTo(
   file: string,
   days: ExportedDays,
   values: Values,
-  database: AuditDatabase,
+  database: StoppableDatabase,
   io: CommandIo,
 ) {
-  const counts = await exportFactsFile(database.pool, cityOf(values, database, io), days, file);
+  const cityDir = cityOf(values, database, io);
+  const counts = await exportFactsFile(database.pool, cityDir, days, file, database.signal);
   if (counts.waiting > 0)
     io.stderr.write(
       `${counts.waiting} records and account-days still waited for their price: those of these days differ from the log until they have it.\n`,

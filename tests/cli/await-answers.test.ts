@@ -6,6 +6,7 @@ import * as settle from '../../cli/commands/settle.ts';
 import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
 import { runCommand } from '../support/command-io.ts';
+import { interrupted } from '../support/interrupted.ts';
 
 // Pauses between two looks pass at once and are counted: a minute has 300 of them.
 vi.mock('node:timers/promises', async (original) => ({
@@ -52,17 +53,10 @@ test('the close of a month waits as long as it takes, with a line now and then',
 });
 
 test('Ctrl-C ends the waiting alone: what was handed in stays so, and that is said', async () => {
-  const before = process.listenerCount('SIGINT');
-  const stop = (event: string | symbol, handler: (signal: string) => void): void => {
-    if (event === 'SIGINT') handler('SIGINT');
-  };
-  process.on('newListener', stop);
-  const { code, stdout, stderr } = await call(settle, ...CLOSE);
-  process.off('newListener', stop);
+  const { code, stdout, stderr } = await interrupted(() => call(settle, ...CLOSE));
   expect([code, JSON.parse(stdout).answer]).toEqual([1, 'waits']);
   expect(stderr).toContain('Stopped waiting. What was handed in stays so');
   expect(await waiting()).toEqual(['close-settlement']);
-  expect(process.listenerCount('SIGINT')).toBe(before);
 });
 
 test('--no-wait hands in and leaves', async () => {

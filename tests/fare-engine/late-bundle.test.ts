@@ -10,6 +10,7 @@ import type { Role } from '#platform/role.ts';
 import { run as runAudit } from '../../cli/commands/audit.ts';
 import * as price from '../../cli/commands/price.ts';
 import { runCommand } from '../support/command-io.ts';
+import { interrupted } from '../support/interrupted.ts';
 import { tapRow, token } from './support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
 import { CITY_DIR, settled, startEngine } from './support/running-engine.ts';
@@ -148,20 +149,13 @@ describe('kvytok audit reprice', () => {
   });
 
   test('Ctrl-C stops it: it says up to where its answer holds, fails, and leaves nothing behind', async () => {
-    const before = process.listenerCount('SIGINT');
-    // At once, so that no machine is so fast that it has finished before.
-    const stop = (event: string | symbol, handler: (signal: string) => void): void => {
-      if (event === 'SIGINT') handler('SIGINT');
-    };
-    process.on('newListener', stop);
-    const { code, answer, stderr } = await reprice('--from', '2025-10-14', '--workers', '2');
-    process.off('newListener', stop);
+    const ask = ['--from', '2025-10-14', '--workers', '2'];
+    const { code, answer, stderr } = await interrupted(() => reprice(...ask));
     expect(code).toBe(1);
     expect(answer).toMatchObject({ complete: false, untilDay: '2025-10-14', taps: 0, differing: 0 });
     expect(String(stderr.read())).toContain(
       'Stopped. What is said holds for the fare days before 2025-10-14 alone',
     );
-    expect(process.listenerCount('SIGINT')).toBe(before);
   });
 
   test('whatever was changed in the books is named', async () => {

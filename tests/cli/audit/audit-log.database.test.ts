@@ -22,6 +22,7 @@ import { tapIdOf, tapRow, token } from '../../fare-engine/support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from '../../fare-engine/support/engine-database.ts';
 import { CITY_DIR, settled, startEngine } from '../../fare-engine/support/running-engine.ts';
 import { submit } from '../../fare-engine/support/submit.ts';
+import { interrupted } from '../../support/interrupted.ts';
 import { pastTransactions } from '../../support/past-transactions.ts';
 import { until } from '../../support/until.ts';
 
@@ -334,3 +335,13 @@ test('a log that was rewritten from the start, tiles, root, signature and all, d
   rmSync(join(folder, 'cut/checkpoint'));
   expect(await refused(verify('cut'))).toBe('AUDIT_LOG_UNREADABLE');
 });
+
+test.each([[['--log', 'stopped', '--day', '2025-10-14']], [['--out', 'stopped', '--day', '2025-10-14']]])(
+  'Ctrl-C ends an export, and nothing is left behind: %j',
+  async (args) => {
+    const { code, said, told } = await interrupted(() => audit('export', ...args));
+    expect([code, said]).toEqual([1, '']);
+    expect(told).toContain('Stopped: nothing was exported');
+    expect(readdirSync(folder).filter((name) => name.startsWith('stopped'))).toEqual([]);
+  },
+);

@@ -26,6 +26,7 @@ import {
 import { windowEntries } from '../../../fare-engine/settlement/window.ts';
 import { randomOf } from '../../../simulators/city/random.ts';
 import { runCommand } from '../../support/command-io.ts';
+import { interrupted } from '../../support/interrupted.ts';
 import { pastTransactions } from '../../support/past-transactions.ts';
 import { until } from '../../support/until.ts';
 import { tapRow, token } from '../support/a-record.ts';
@@ -302,6 +303,11 @@ test('the command writes a bundle that verifies with its files and the key of th
     });
     await expect(kvytok(...ask.with(1, 'mat'))).rejects.toMatchObject({ code: 'CLAIM_NOT_FOUND' });
     expect(existsSync(join(dir, 'bundle.partial'))).toBe(false);
+    await pastTransactions(city.admin);
+    await sequencer.turn(1000);
+    const stopped = await interrupted(() => kvytok(...ask));
+    expect([stopped.code, stopped.stderr]).toEqual([1, expect.stringContaining('Stopped')]);
+    expect(readdirSync(dir).filter((name) => name.startsWith('bundle'))).toEqual([]);
     await pastTransactions(city.admin);
     const signed = async (args: readonly string[]) => {
       await sequencer.turn(1000);
