@@ -205,6 +205,9 @@ test('sides object, answer and agree: nobody answers himself, no line gets more 
   const objectionId = await say('object-claim', objection);
   await say('object-claim', objection);
   expect(await refused()).toBe('OBJECTION_WAITS');
+  // In other words it is another matter.
+  const reworded = await say('object-claim', { ...objection, words: 'І третя' });
+  await say('answer-objection', { ...of, ...carrier, objectionId: reworded, accepted: false, words: 'Ні' });
   const sha256 = (await newest()).sha256;
   await say('agree-claim', { ...of, ...carrier, sha256 });
   expect([await refused(), (await newest()).state]).toEqual(['CLAIM_OBJECTIONS_OPEN', 'objected']);
@@ -245,14 +248,8 @@ test('sides object, answer and agree: nobody answers himself, no line gets more 
     words: 'Ще одна',
   };
   const later = await say('object-claim', line);
-  const back = {
-    objectionId: later,
-    accepted: true,
-    remedy: 'next-month',
-    correctionMinor: '200',
-    words: 'Добре',
-  };
-  await say('answer-objection', { ...of, version: 2, ...department, ...back });
+  const back = { objectionId: later, accepted: true, remedy: 'next-month', words: 'Добре' };
+  await say('answer-objection', { ...of, version: 2, ...department, ...back, correctionMinor: '200' });
   await say('agree-claim', { ...now, ...carrier });
   await say('agree-claim', { ...now, ...carrier });
   expect([await refused(), (await newest()).state]).toEqual(['CLAIM_ALREADY_AGREED', 'agreed-by-one']);
@@ -265,7 +262,7 @@ test('sides object, answer and agree: nobody answers himself, no line gets more 
   const { rows: signed } = await city.admin.query(
     'SELECT act, side, qualified, version FROM fare.claim_signature ORDER BY known_from_ms, act, side, version',
   );
-  expect(signed).toHaveLength(7);
+  expect(signed).toHaveLength(9);
   expect(signed.every(({ qualified }) => qualified === false)).toBe(true);
 });
 
