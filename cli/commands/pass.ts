@@ -2,9 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
-import { type CityHere, handIn } from '../hand-in.ts';
+import { type CityHere, checkPayload, handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
 import { refuseUnknownPass } from '../known-terms.ts';
+import { sayOtherPrice } from '../pass-price.ts';
 
 export const usage = `Usage: kvytok pass sell ACCOUNT --product ID --amount MINOR --currency UAH --source TILL --from INSTANT [--id PASS]
        kvytok pass return PASS --to till --source TILL --reason TEXT --by NAME [--amount MINOR]
@@ -12,6 +13,7 @@ export const usage = `Usage: kvytok pass sell ACCOUNT --product ID --amount MINO
 
 sell     a till or payment provider sold a pass or carnet for so much (minor units); its days are reckoned from --from, the
          instant of the sale or the chosen one, with its zone. What it covers and how long, product-terms.yaml says. Prints the id of the pass, which return takes.
+         An amount that the tariff does not ask for it, of a rider with this account's rights, is sold as well, with a warning.
 return   gives a pass or carnet back as of now, by the terms under which it was sold: the share of its price that is left, less
          the fee. Rides that it has paid for stay as they are; it covers no later one. The money is handed out at a till, or
          stands to the credit of the holder's account. With --amount (minor units) nothing is done unless just so much comes
@@ -53,13 +55,15 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
 
 function sell(accountId: string, values: Values, io: CommandIo): Promise<number> {
   const { product: fareProductId, amount: amountMinor, currency, source, from, id } = values;
-  if (from === undefined || [fareProductId, amountMinor, currency, source].includes(undefined))
+  if (!from || !fareProductId || !amountMinor || !currency || !source)
     throw new UsageError('--product, --amount, --currency, --source and --from are needed');
   const validFromMs = zonedInstantOf(from, '--from');
   const passId = id ?? randomUUID();
   const payload = { passId, accountId, fareProductId, validFromMs, amountMinor, currency, source };
-  const known = async ({ cityDir }: CityHere): Promise<object> => {
-    await refuseUnknownPass(String(fareProductId), cityDir);
+  const known = async (here: CityHere): Promise<object> => {
+    checkPayload('sell-pass', payload);
+    await refuseUnknownPass(fareProductId, here.cityDir);
+    await sayOtherPrice(payload, here, values, io);
     io.stderr.write(`pass ${passId}\n`);
     return payload;
   };

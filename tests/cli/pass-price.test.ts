@@ -1,0 +1,60 @@
+/** `kvytok pass sell` beside the tariff's price: what differs is said, and sold all the same. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as pass from '../../cli/commands/pass.ts';
+import { answered } from '../fare-engine/support/answered.ts';
+import { type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
+import { command } from '../fare-engine/support/submit.ts';
+import { runCommand } from '../support/command-io.ts';
+
+const CITY = join(import.meta.dirname, '../../cities/chortkiv-like');
+const FROM = '2025-10-14T00:00:00+03:00';
+
+let engine: EngineDatabase;
+beforeAll(async () => {
+  engine = await openEngineDatabase();
+  const right = { entitlementId: 'e-1', concessionId: 'pensioner', validFromMs: 0 };
+  await command(engine, 'grant-entitlement', { ...right, accountId: 'anna' });
+  const ended = { ...right, entitlementId: 'e-2', accountId: 'boris' };
+  await command(engine, 'grant-entitlement', ended);
+  await command(engine, 'revoke-entitlement', { entitlementId: 'e-2', validUntilMs: Date.parse(FROM) });
+});
+afterAll(() => engine.close());
+
+let sales = 0;
+/** What is said of a sale, after its id; it is always obeyed. */
+async function told(account: string, amount: string, currency = 'UAH', roles = 2): Promise<string> {
+  sales += 1;
+  const id = `c-${sales}`;
+  const office = engine.database.url('office_runtime');
+  const env = {
+    KVYTOK_CITY_DIR: CITY,
+    KVYTOK_POSTGRES_URL: roles === 2 ? engine.database.url('auditor_runtime') : office,
+    ...(roles === 2 && { KVYTOK_OFFICE_POSTGRES_URL: office }),
+  };
+  const money = ['--amount', amount, '--currency', currency, '--source', 'kiosk-7'];
+  const args = ['sell', account, '--product', 'carnet-3', ...money, '--from', FROM, '--id', id];
+  const sold = await answered(engine, () => runCommand(pass, args, '', '.', env));
+  const answer = roles === 2 ? { obeyed: true } : 'waits';
+  expect([sold.code, JSON.parse(sold.stdout).answer]).toEqual([0, answer]);
+  expect(sold.stderr).toContain(`pass ${id}\n`);
+  return sold.stderr.replace(`pass ${id}\n`, '');
+}
+
+test('the price of the tariff is sold without a word, and another amount or currency with one', async () => {
+  expect(await told('viktor', '2700')).toBe('');
+  expect(await told('viktor', '2000')).toMatch(
+    /^Warning: the tariff chortkiv-like-2025 asks .*27\.00.* for carnet-3, not .*20\.00.*\. It is sold as it was said\.\n$/,
+  );
+  expect(await told('viktor', '2700', 'EUR')).toMatch(/not .*27\.00/);
+});
+
+test('the price of a category is that of an account with its right on the first day', async () => {
+  expect(await told('anna', '0')).toBe('');
+  expect(await told('anna', '2700')).toBe('');
+  for (const account of ['boris', 'viktor'])
+    expect(await told(account, '0')).toContain(
+      'That is the price of pensioner, a right that this account does not have.',
+    );
+  expect(await told('anna', '0', 'UAH', 1)).toContain('a right that is not known here.');
+});
