@@ -30,16 +30,34 @@ export function checkFiles(files: FeedFiles): FileProblem[] {
   return [...files.keys()].flatMap((file): FileProblem[] => {
     if (known.includes(file)) return [];
     const meant = absent.find((name) => isAlike(stem(file), stem(name)));
+    const copied = known.find((name) => files.has(name) && lettersOf(stem(file)) === lettersOf(stem(name)));
+    if (copied !== undefined)
+      return [ignored(file, `Remove it: ${copied} is read. If it is the newer one, put it in its place.`)];
+    if (OF_OLD.includes(file))
+      return [ignored(file, 'Remove it: the fares of a package are those of fare_products.txt.')];
     if (meant === undefined && !/\.ya?ml$/i.test(file)) return [];
     const howToMend =
       meant === undefined
         ? 'Correct its name, or move it out of the package.'
         : `Write ${meant}, if it is what is meant.`;
-    const place = { file, line: 1, column: 1, severity: 'warning' as const };
-    return [{ ...place, code: 'TARIFF_VALUE_IGNORED', message: 'the file is not read', howToMend }];
+    return [ignored(file, howToMend)];
   });
 }
 
+/** Tables of the older standard, GTFS Fares v1. */
+const OF_OLD: readonly string[] = ['fare_attributes.txt', 'fare_rules.txt'];
+
+function ignored(file: string, howToMend: string): FileProblem {
+  const place = { file, line: 1, column: 1, severity: 'warning' as const };
+  return { ...place, code: 'TARIFF_VALUE_IGNORED', message: 'the file is not read', howToMend };
+}
+
+/** A name without its endings: `caps.yaml.txt` is what some editors make of `caps.yaml`. */
 function stem(name: string): string {
-  return name.replace(/\.\w+$/, '');
+  return name.replace(/(?:\.\w+)+$/, '');
+}
+
+/** Copies are called `fare_products (1).txt`. */
+function lettersOf(name: string): string {
+  return name.toLowerCase().replace(/copy|копія|[^\p{L}]/gu, '');
 }

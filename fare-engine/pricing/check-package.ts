@@ -2,6 +2,7 @@
 
 import { checkBankTerms } from './bank-terms.ts';
 import { checkDates, unknownAct } from './check-act.ts';
+import { checkAmounts } from './check-amounts.ts';
 import { checkBags } from './check-bags.ts';
 import { checkBreakdown } from './check-breakdown.ts';
 import { checkCalendars } from './check-calendars.ts';
@@ -10,10 +11,13 @@ import { checkConcessions } from './check-concessions.ts';
 import { checkFares } from './check-fares.ts';
 import { checkFiles } from './check-files.ts';
 import { checkHeaders } from './check-headers.ts';
+import { checkIds } from './check-ids.ts';
 import { checkInspection } from './check-inspection.ts';
 import { checkProducts } from './check-products.ts';
 import { checkReach } from './check-reach.ts';
+import { checkSold } from './check-sold.ts';
 import { checkTapPolicy } from './check-tap-policy.ts';
+import { checkUnused } from './check-unused.ts';
 import { checkCompensation } from './compensation.ts';
 import { checkEmergency } from './emergency.ts';
 import type { FareFeed } from './fares-v2/fare-feed.ts';
@@ -26,9 +30,19 @@ import { checkSplit } from './revenue-split.ts';
 import type { PackageYaml } from './tariff-package.ts';
 import type { YamlFile } from './yaml-file.ts';
 
-/** All problems of meaning; the form was checked when the files were read. */
-export function checkPackage(files: FeedFiles, feed: FareFeed, yaml: PackageYaml): FileProblem[] {
+/**
+ * All problems of meaning; the form was checked when the files were read. @param readable whether all rows could be read: else what
+ * lacks might only not have been read
+ */
+export function checkPackage(
+  files: FeedFiles,
+  feed: FareFeed,
+  yaml: PackageYaml,
+  readable: boolean,
+): FileProblem[] {
   return [
+    ...(readable ? [checkUnused, checkAmounts, checkSold] : []).flatMap((check) => check(files, feed, yaml)),
+    ...checkIds(files, yaml),
     ...checkFiles(files),
     ...checkHeaders(files),
     ...checkCalendars(files, feed, yaml.tariff.value),

@@ -1,7 +1,7 @@
 /** What a budget pays a carrier for concession rides: dated rows by source of money, right and carrier (`compensation.yaml`). */
 import { type Static, Type } from 'typebox';
 import { checkDates, unknownAct } from './check-act.ts';
-import type { FileProblem } from './file-problem.ts';
+import { asWarning, type FileProblem } from './file-problem.ts';
 import type { FileProblemCode } from './problem-codes.ts';
 import type { PackageYaml } from './tariff-package.ts';
 import { Id, LocalDate, oneOf, strict, Text } from './tariff-schema.ts';
@@ -158,19 +158,38 @@ function formProblems(row: CompensationRow): [string, string, string][] {
   return found;
 }
 
-/** Days on which nobody says what a payer pays: the claims of such rides stay unfunded. */
-function unpaid({ tariff, funding, compensation }: PackageYaml): FileProblem[] {
+/**
+ * Days on which nobody says what a payer pays: the claims of such rides stay unfunded. Told for the payer, or else for each of its
+ * rights that only rows of other rights cover.
+ */
+function unpaid({ tariff, funding, compensation, concessions }: PackageYaml): FileProblem[] {
   const { valid_from, valid_to } = tariff.value;
   return funding.value.funding.flatMap(({ funding_id }, i) => {
     const own = (compensation?.value.compensation ?? []).filter((row) => row.funding_id === funding_id);
-    const from = firstUnpaidDay(own, valid_from);
-    if (from === null || (valid_to !== null && from >= valid_to)) return [];
-    const message = `from ${from} on compensation.yaml does not say what ${funding_id} pays`;
-    const todo = 'Add a row that goes on from there; without one these rides stay unfunded.';
-    return [
-      { ...funding.problemAt('TARIFF_COMPENSATION_GAP', ['funding', i], message, todo), severity: 'warning' },
-    ];
+    const at = (day: string | null, whose: string) => {
+      if (day === null || (valid_to !== null && day >= valid_to)) return [];
+      const message = `from ${day} on compensation.yaml does not say what ${funding_id} pays${whose}`;
+      const todo = 'Add a row that goes on from there; without one these rides stay unfunded.';
+      return [asWarning(funding.problemAt('TARIFF_COMPENSATION_GAP', ['funding', i], message, todo))];
+    };
+    const whole = at(firstUnpaidDay(own, valid_from), '');
+    if (whole.length > 0) return whole;
+    return concessions.value.concessions.flatMap((right) => {
+      if (right.funding_id !== funding_id) return [];
+      const from = right.valid_from > valid_from ? right.valid_from : valid_from;
+      const day = firstUnpaidDay(rowsFor(own, right.concession_id), from);
+      return right.valid_to !== null && day !== null && day >= right.valid_to
+        ? []
+        : at(day, ` for ${right.concession_id}`);
+    });
   });
+}
+
+/** Rows that may pay for a right. Where one is for every carrier the carriers' own only come before it. */
+function rowsFor(rows: readonly CompensationRow[], concessionId: string): readonly CompensationRow[] {
+  const own = rows.filter((row) => row.concession_id === undefined || row.concession_id === concessionId);
+  const all = own.filter((row) => row.agency_id === undefined);
+  return all.length > 0 ? all : own;
 }
 
 /** First day from which no row holds; `null` = some row always does. */

@@ -23,6 +23,11 @@ export function formatFileProblem(problem: FileProblem): string {
   return `${file}:${line}:${column}: ${severity}: ${message} → ${howToMend} [${code}]`;
 }
 
+/** The same, but the package is read: what became a check later does not take back what was activated. */
+export function asWarning(problem: FileProblem): FileProblem {
+  return { ...problem, severity: 'warning' };
+}
+
 /** Orders problems by place, so that output does not depend on the order of checks. */
 export function compareFileProblems(a: FileProblem, b: FileProblem): number {
   return (

@@ -137,7 +137,7 @@ export function readTariffPackage(files: FeedFiles): ReadPackage {
   if (!yaml) return { ok: false, problems: problems.sort(compareFileProblems) };
   // What follows from rows that could not be read would mislead: prices by law are compared in a feed without errors.
   const readable = !hasErrors(problems);
-  problems.push(...checkPackage(files, feed, yaml));
+  problems.push(...checkPackage(files, feed, yaml, readable));
   const bags = new Set(yaml.tapPolicy.value.networks.map((row) => row.bag_product_id));
   const law = lawProducts(files, feed, yaml.concessions, bags);
   if (readable) problems.push(...law.problems);

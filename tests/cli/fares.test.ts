@@ -143,6 +143,13 @@ describe('kvytok tariff check', () => {
     expect(stdout).toMatch(/^test-1 [0-9a-f]{64} in-force: no problems\n$/);
   });
 
+  it('does not call a package with warnings one without problems', async () => {
+    const files = { ...PACKAGE, 'notes.yaml': 'x: 1\n' };
+    const { code, stdout } = await runCommand(tariff, ['check', write('warned', files)], '', root);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/in-force: no errors, see the warnings\n$/);
+  });
+
   it('names file, line, column and how to mend it, and fails', async () => {
     const files = { ...PACKAGE, 'funding.yaml': 'funding:\n  - { funding_id: x }\n' };
     const { code, stdout } = await runCommand(tariff, ['check', write('bad', files)], '', root);

@@ -57,6 +57,7 @@ const FRAMES = {
   'calendar.txt':
     'service_id,monday,tuesday,wednesday,thursday,friday,saturday,sunday,start_date,end_date\nall,1,1,1,1,1,1,1,20260101,20261231\n',
 };
+const NO_DAY = { 'calendar.txt': FRAMES['calendar.txt'].replace('1,1,1,1,1,1,1', '0,0,0,0,0,0,0') };
 const TAKES_BANK_CARDS = changed('tap-policy.yaml', 'wallet_card }', 'wallet_card, bank: bank_card }');
 const bankTerms = (from: string, to: string): Change => ({
   ...TAKES_BANK_CARDS,
@@ -87,10 +88,13 @@ describe('each code, with its place', () => {
       'TARIFF_ARTICLE_MISSING fare_transfer_rules.txt:2:43 error',
       changed('fare_transfer_rules.txt', 'order-1,п. 9', 'order-1,'),
     ],
+    ['TARIFF_CALENDAR_SILENT calendar.txt:2:1 warning', NO_DAY],
     [
-      'TARIFF_CALENDAR_SILENT calendar.txt:2:1 warning',
-      { 'calendar.txt': FRAMES['calendar.txt'].replace('1,1,1,1,1,1,1', '0,0,0,0,0,0,0') },
+      'TARIFF_ID_LETTERS fare_leg_rules.txt:2:15 warning',
+      changed('fare_leg_rules.txt', 'leg-municipal,city', 'leg-municipal,cіty'),
     ],
+    ['TARIFF_MEDIUM_PRICE tap-policy.yaml:1:38 warning', changed('tap-policy.yaml', ': wallet', ': bank')],
+    ['TARIFF_UNITS fare_products.txt:2:41 warning', changed('fare_products.txt', '12.00', '1200.00')],
     ['TARIFF_CAP_FORM caps.yaml:2:33 error', caps('cap_id: day, window: day, basis: rides')],
     [
       'TARIFF_CAP_PARENT caps.yaml:2:64 error',
@@ -356,7 +360,9 @@ describe('a city', () => {
         .replace('test-1', `v-${i}`)
         .replace('2026-01-01', from)
         .replace('valid_to: null', `valid_to: ${to}`);
-      const files = { ...PACKAGE, 'tariff.yaml': tariff };
+      // The donors' right is one of March: a package that ends before would have it in vain.
+      const rights = (PACKAGE['concessions.yaml'] as string).replace('2026-03-01', '2026-01-01');
+      const files = { ...PACKAGE, 'concessions.yaml': rights, 'tariff.yaml': tariff };
       for (const [file, text] of Object.entries(files)) writeFileSync(join(dir, file), text.trimStart());
     });
     return join(root, name);
