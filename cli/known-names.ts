@@ -85,6 +85,22 @@ export async function sayNewVehicle(
     );
 }
 
+/** Says where nobody spoke of an account yet: a right or a pass may come before its first card, or its name is mistyped. */
+export async function sayNewAccount(accountId: string, where: Where, io: CommandIo): Promise<void> {
+  if (!hearsAnswers(where.data, io)) return;
+  if (await ask(where, io, 'auditor_runtime', [ACCOUNT, [accountId]])) return;
+  io.stderr.write(
+    `The account ${JSON.stringify(accountId)} is new here: so far it has no card, right, pass or ride.\n`,
+  );
+}
+
+const ACCOUNT = `
+  SELECT FROM fare.account_day WHERE account_id = $1
+  UNION ALL SELECT FROM fare.media_link WHERE account_id = $1
+  UNION ALL SELECT FROM fare.entitlement WHERE account_id = $1
+  UNION ALL SELECT FROM fare.pass_holding WHERE account_id = $1
+  UNION ALL SELECT FROM fare.wallet_credit WHERE account_id = $1 LIMIT 1`;
+
 /**
  * Refuses to deny a card of which nothing is known, and to allow one of which nobody said anything: a mistyped token would
  * leave the card that was meant as it is. Where the facts cannot be read nothing is refused. @throws UsageError

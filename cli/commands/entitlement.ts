@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
 import { type CityHere, handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
+import { sayNewAccount } from '../known-names.ts';
 import { refuseUnknownRight } from '../known-terms.ts';
 
 export const usage = `Usage: kvytok entitlement grant ACCOUNT --concession ID --from INSTANT [--until INSTANT] [--id ENTITLEMENT]
@@ -51,6 +52,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const payload = { entitlementId, accountId: id, concessionId, validFromMs: fromMs, validUntilMs: untilMs };
   const known = async ({ cityDir }: CityHere): Promise<object> => {
     await refuseUnknownRight(concessionId, cityDir);
+    await sayNewAccount(id, values, io);
     io.stderr.write(`entitlement ${entitlementId}\n`);
     return payload;
   };

@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { type CommandIo, UsageError } from '../command.ts';
 import { type CityHere, checkPayload, handIn } from '../hand-in.ts';
 import { zonedInstantOf } from '../instants.ts';
+import { sayNewAccount } from '../known-names.ts';
 import { refuseUnknownPass } from '../known-terms.ts';
 import { sayOtherPrice } from '../pass-price.ts';
 
@@ -63,6 +64,7 @@ function sell(accountId: string, values: Values, io: CommandIo): Promise<number>
   const known = async (here: CityHere): Promise<object> => {
     checkPayload('sell-pass', payload);
     await refuseUnknownPass(fareProductId, here.cityDir);
+    await sayNewAccount(accountId, values, io);
     await sayOtherPrice(payload, here, values, io);
     io.stderr.write(`pass ${passId}\n`);
     return payload;

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as pass from '../../cli/commands/pass.ts';
+import { token } from '../fare-engine/support/a-record.ts';
 import { answered } from '../fare-engine/support/answered.ts';
 import { type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
 import { command } from '../fare-engine/support/submit.ts';
@@ -17,6 +18,7 @@ beforeAll(async () => {
   await command(engine, 'grant-entitlement', { ...right, accountId: 'anna' });
   const ended = { ...right, entitlementId: 'e-2', accountId: 'boris' };
   await command(engine, 'grant-entitlement', ended);
+  await command(engine, 'link-medium', { tokenId: token(1), accountId: 'viktor', validFromMs: 0 });
   await command(engine, 'revoke-entitlement', { entitlementId: 'e-2', validUntilMs: Date.parse(FROM) });
 });
 afterAll(() => engine.close());
@@ -57,4 +59,11 @@ test('the price of a category is that of an account with its right on the first 
       'That is the price of pensioner, a right that this account does not have.',
     );
   expect(await told('anna', '0', 'UAH', 1)).toContain('a right that is not known here.');
+});
+
+test('an account of which nobody spoke is said to be new, once', async () => {
+  expect(await told('galyna', '2700')).toBe(
+    'The account "galyna" is new here: so far it has no card, right, pass or ride.\n',
+  );
+  expect(await told('galyna', '2700')).toBe('');
 });
