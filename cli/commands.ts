@@ -106,7 +106,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'tariff',
-    summary: 'check tariffs, say what differs, try a draft on past taps',
+    summary: 'check tariffs, say what differs, try them on cases and past taps',
     load: () => command('tariff'),
   },
   { name: 'bench', summary: 'measure it on this machine, against a peer', load: () => command('bench') },

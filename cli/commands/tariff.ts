@@ -1,4 +1,4 @@
-/** `kvytok tariff`: what is wrong with a package, what differs between two, what a draft would do, what devices are told. */
+/** `kvytok tariff`: what is wrong with a package, what differs between two, whether cases come out, what a draft would do, what devices are told. */
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -19,11 +19,14 @@ import { tariffDevices } from '../tariff/devices.ts';
 import { diffTariffs } from '../tariff/diff.ts';
 import { tariffGenerate } from '../tariff/generate.ts';
 import { tariffOfficers } from '../tariff/officers.ts';
+import { exists, packagesOf } from '../tariff/package-folders.ts';
 import { tariffActivate, tariffSign, tariffWithdraw } from '../tariff/sign.ts';
 import { simulateTariff } from '../tariff/simulate.ts';
+import { tariffTry } from '../tariff/try.ts';
 
 export const usage = `Usage: kvytok tariff check DIR [--json]
        kvytok tariff diff OLD NEW [--lang uk|en|de|pl] [--json]
+       kvytok tariff try DIR… --cases FILE… [--day-start HH:MM] [--lang uk|en|de|pl] [--json]
        kvytok tariff simulate --draft DIR --facts BUNDLE [--from DATE] [--until DATE] [--public] [--report FILE] [--picture FILE] [--lang …] [--json]
        kvytok tariff simulate --draft DIR --from DATE --until DATE [--data DIR] [--city DIR] […]
        kvytok tariff generate DIR [--write]
@@ -45,6 +48,12 @@ Exit code 0 without errors (warnings do not fail), 1 with errors.
 
 diff says what a rider meets when the package NEW follows OLD: prices by medium and category, rules, policy, caps,
 concessions with act and article, dates. An id that only has another name is named as such.
+
+try prices cases that an officer has written, rides with what each must cost and why, by the engine itself under these packages, signed or not: a
+package alone, all of a city (its folder), or a city and then drafts, each of which takes the place of what it supersedes. FILE is a file of cases
+or a folder of them (fare-engine/tariff-cases/README.md). It says case by case what came out as expected, and what did not: expected, computed, by
+which rule, act and article. A day begins as city.yaml beside the packages has it, else at 04:00. Exit code 1 when a case differs, 65 when
+a package or file cannot be used: then no case was tried.
 
 simulate prices past taps (a bundle as kvytok price takes it, or straight out of the database of a running city) under a draft and
 shows who pays more or less and by how much, by category, route and carrier, and what each budget owes; --from and --until are fare days,
@@ -109,6 +118,7 @@ const VERBS: Readonly<Record<string, (args: string[], io: CommandIo) => Promise<
   withdraw: tariffWithdraw,
   approvals: tariffApprovals,
   devices: tariffDevices,
+  try: tariffTry,
 };
 
 export async function run(args: string[], io: CommandIo): Promise<number> {
@@ -140,7 +150,7 @@ export async function run(args: string[], io: CommandIo): Promise<number> {
   const known = verb === 'check' || verb === 'inspection' || verb === 'companions';
   if (!known || folder === undefined || rest.length > 0)
     throw new UsageError(
-      'write: kvytok tariff check|inspection|companions|extract DIR, or diff OLD NEW, or simulate',
+      'write: kvytok tariff check|inspection|companions|extract DIR, or diff OLD NEW, try, or simulate',
     );
   if (verb !== 'check') return printRules(verb, resolve(io.cwd, folder), io);
   const { problems, good } = await check(resolve(io.cwd, folder));
@@ -225,16 +235,6 @@ function wordOn({ tariff, hash }: TariffPackage, problems: readonly FileProblem[
   return `${tariff.version_id} ${hash} ${tariff.status}: ${word}`;
 }
 
-/** A city keeps its packages in `tariff`. A folder of packages may hold one that is called so, or a file: then they lie beside it. */
-async function packagesOf(dir: string): Promise<string> {
-  const own = join(dir, 'tariff');
-  const isFolder = await stat(own).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  return isFolder && !(await exists(join(own, 'tariff.yaml'))) ? own : dir;
-}
-
 /** An archive, or a folder with a file that feeds have. */
 async function isFeed(path: string): Promise<boolean> {
   const found = await stat(path).catch(() => undefined);
@@ -243,11 +243,4 @@ async function isFeed(path: string): Promise<boolean> {
     ['fare_leg_rules.txt', 'fare_products.txt', 'agency.txt'].map((name) => exists(join(path, name))),
   );
   return there.includes(true);
-}
-
-async function exists(path: string): Promise<boolean> {
-  return stat(path).then(
-    () => true,
-    () => false,
-  );
 }

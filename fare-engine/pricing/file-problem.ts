@@ -17,10 +17,11 @@ export interface FileProblem {
   readonly howToMend: string;
 }
 
-/** `file:line:column: error: message → how to mend [CODE]` – the form editors and CI understand. */
+/** `file:line:column: error: message → how to mend [CODE]` – the form editors and CI understand: one line, whatever a file has for names. */
 export function formatFileProblem(problem: FileProblem): string {
   const { code, file, line, column, severity, message, howToMend } = problem;
-  return `${file}:${line}:${column}: ${severity}: ${message} → ${howToMend} [${code}]`;
+  const text = `${file}:${line}:${column}: ${severity}: ${message} → ${howToMend} [${code}]`;
+  return text.replace(/\p{Cc}/gu, ' ');
 }
 
 /** The same, but the package is read: what became a check later does not take back what was activated. */

@@ -33,24 +33,32 @@ const TYPES: Readonly<Record<string, readonly [what: string, how: string]>> = {
  * Of a value that may be a text or nothing at all only the text is told; a misspelt field is told once, at its place, with the
  * field of the schema that is nearest.
  */
-export function formProblems(errors: Iterable<SchemaError>, schema: unknown = {}): FormProblem[] {
+export function formProblems(
+  errors: Iterable<SchemaError>,
+  schema: unknown = {},
+  readme: string = README,
+): FormProblem[] {
   const all = [...errors];
   const open = new Set(all.filter(({ keyword }) => keyword === 'anyOf').map((error) => error.instancePath));
   const found = all.flatMap((error) => {
     const { keyword, instancePath, params } = error;
     if (keyword === 'anyOf' || keyword === 'boolean') return [];
     if (open.has(instancePath) && keyword === 'type' && typeOf(params) === 'null') return [];
-    return told(error, schema);
+    return told(error, schema, readme);
   });
   // Whatever a schema refuses stays refused, if only by its own words.
-  return found.length > 0 ? found : all.flatMap((error) => told(error, schema));
+  return found.length > 0 ? found : all.flatMap((error) => told(error, schema, readme));
 }
 
-function told({ keyword, instancePath, message, params }: SchemaError, schema: unknown): FormProblem[] {
+function told(
+  { keyword, instancePath, message, params }: SchemaError,
+  schema: unknown,
+  readme: string,
+): FormProblem[] {
   const path = pathOf(instancePath);
   const name = [...path].reverse().find((key) => typeof key === 'string') ?? 'the file';
   const at = (text: string, howToMend: string) => [
-    { path, message: text, howToMend: `${howToMend} ${README}` },
+    { path, message: text, howToMend: `${howToMend} ${readme}` },
   ];
   const { requiredProperties, additionalProperties, allowedValues, pattern } = (params ?? {}) as {
     requiredProperties?: readonly string[];
@@ -64,7 +72,7 @@ function told({ keyword, instancePath, message, params }: SchemaError, schema: u
     return additionalProperties.map((key) => ({
       path: [...path, key],
       message: `${key} is no field here${mixesAlphabets(key) ? ', it has letters of two alphabets' : ''}`,
-      howToMend: `${renamed(nearestName(key, fieldsAt(schema, path)))} ${README}`,
+      howToMend: `${renamed(nearestName(key, fieldsAt(schema, path)))} ${readme}`,
     }));
   if (keyword === 'enum' && allowedValues)
     return at(`${name} is none of its values`, `Write one of: ${allowedValues.join(', ')}.`);

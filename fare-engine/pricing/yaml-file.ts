@@ -22,12 +22,21 @@ export interface YamlFile<T> {
   placeOf(path: YamlPath): { readonly line: number; readonly column: number };
 }
 
+/** How a file is read that is no part of a package. */
+export interface YamlForm {
+  /** Every value stays the text that is written: no numbers, no truth values, no nothing. */
+  readonly asText: boolean;
+  /** Where its fields are described, as a sentence. */
+  readonly readme: string;
+}
+
 /** Parses and checks a file; `undefined` with problems when it cannot be used. */
 export function readYamlFile<S extends TSchema>(
   file: string,
   bytes: Uint8Array | undefined,
   schema: S,
   problems: FileProblem[],
+  form?: YamlForm,
 ): YamlFile<Static<S>> | undefined {
   const at = (
     code: FileProblemCode,
@@ -82,6 +91,7 @@ export function readYamlFile<S extends TSchema>(
     lineCounter: lines,
     prettyErrors: false,
     logLevel: 'error',
+    ...(form?.asText && { schema: 'failsafe' as const }),
   });
   const place = (offset: number) => {
     const { line, col } = lines.linePos(offset);
@@ -106,7 +116,7 @@ export function readYamlFile<S extends TSchema>(
     problems.push(at('TARIFF_FILE_YAML', 1, 1, 'too many aliases (*name)', 'Write the values out.'));
     return undefined;
   }
-  const found = check(schema, value);
+  const found = check(schema, value, form?.readme);
   for (const { path, message, howToMend } of found)
     problems.push(problemAt('TARIFF_SCHEMA', path, message, howToMend));
   for (const { offset, written, read } of rewrittenNumbers(document)) {
@@ -162,9 +172,11 @@ function validatorOf(schema: TSchema): Validator {
   return validator;
 }
 
-function check(schema: TSchema, value: unknown): FormProblem[] {
+function check(schema: TSchema, value: unknown, readme: string | undefined): FormProblem[] {
   const validator = validatorOf(schema);
-  return validator.Check(value) ? [] : formProblems(validator.Errors(value), schema).slice(0, PROBLEMS_MAX);
+  return validator.Check(value)
+    ? []
+    : formProblems(validator.Errors(value), schema, readme).slice(0, PROBLEMS_MAX);
 }
 
 /** Offset of the deepest node that exists on the path; of a map's entry, that of its key. */

@@ -1,9 +1,9 @@
 /** Runs the cases of `tests/cases/<city>/*.yaml` against the city's tariff packages. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { parseAmount } from '#pricing/gtfs/cells.ts';
-import type { PricedLine } from '#pricing/model.ts';
+import { type TriedCase, tryCase } from '../../fare-engine/tariff-cases/try-case.ts';
+import { caseLines } from '../../fare-engine/tariff-cases/try-text.ts';
 import { loadTariffTimeline } from '../../fare-engine/tariffs/load-tariff.ts';
 import {
   type Border,
@@ -14,16 +14,7 @@ import {
   rulesOf,
   type Touched,
 } from '../support/case-rules.ts';
-import {
-  CASES_DIR,
-  type Case,
-  expand,
-  explain,
-  instant,
-  priceCase,
-  readCases,
-} from '../support/fare-cases.ts';
-import { returnsOf } from '../support/return-cases.ts';
+import { CASES_DIR, caseFilesOf } from '../support/fare-cases.ts';
 
 /** Cities of which every rule has cases on both sides of its dates. */
 const WHOLE = ['ternopil', 'lviv-like', 'chortkiv-like'];
@@ -33,30 +24,20 @@ for (const city of readdirSync(CASES_DIR, { withFileTypes: true }).filter((e) =>
     fileURLToPath(new URL(`../../cities/${city.name}/tariff`, import.meta.url)),
   );
   const touched: Touched[][] = [];
-  for (const file of readdirSync(`${CASES_DIR}${city.name}`).sort()) {
-    const { cases, problems } = readCases(readFileSync(`${CASES_DIR}${city.name}/${file}`, 'utf8'));
+  for (const { file, cases, problems } of caseFilesOf(city.name)) {
     describe(`${city.name}/${file}`, () => {
       it('is well formed', () => {
-        expect(problems).toBe('');
+        expect(problems).toEqual([]);
         expect(read.problems).toEqual([]);
       });
-      for (const example of cases) {
-        it(example.name, () => {
+      for (const placed of cases) {
+        it(placed.fare.name, () => {
           if (!read.ok) throw new Error('the tariff has errors');
-          const lines = priceCase(example, read.timeline);
-          touched.push(touchedBy(example, lines));
-          for (const { returned, found } of returnsOf(example, lines, read.timeline))
-            expect(found, `given back ${returned.at}`).toEqual(returned.refused ?? returned.back);
-          for (const [i, ride] of expand(example.rides).entries()) {
-            const line = lines[i] as PricedLine;
-            const expected = parseAmount(ride.pays, line.currency);
-            const why = explain(line, read.timeline);
-            expect(line.riderMinor, `ride ${i + 1}, ${ride.at}: ${why}`).toBe(
-              expected.ok && expected.amountMinor,
-            );
-            expect(line.claimRide, `claim ride, ride ${i + 1}`).toBe(ride.claim === 'yes');
-            expect(why).toContain(ride.because ?? '');
-          }
+          const attempt = tryCase(placed, read.timeline, '04:00');
+          if (!attempt.ok) throw new Error(JSON.stringify(attempt.problems));
+          touched.push(touchedBy(attempt.tried));
+          const told = caseLines(attempt.tried, read.timeline, 'en').join('\n');
+          expect(attempt.tried.asExpected, told).toBe(true);
         });
       }
     });
@@ -76,11 +57,8 @@ for (const city of readdirSync(CASES_DIR, { withFileTypes: true }).filter((e) =>
   });
 }
 
-function touchedBy(example: Case, lines: readonly PricedLine[]): Touched[] {
-  return expand(example.rides).map((ride, i) => ({
-    atMs: instant(ride.at, 'Europe/Kyiv') + ride.afterMs,
-    ids: idsOf(lines[i]),
-  }));
+function touchedBy({ rides }: TriedCase): Touched[] {
+  return rides.map(({ expected, line }) => ({ atMs: expected.tap.fareAtMs, ids: idsOf(line) }));
 }
 
 it('no rule is counted as met beside its date, or on one side only', () => {

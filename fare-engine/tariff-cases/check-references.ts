@@ -1,0 +1,105 @@
+/** Whether what a case names is known to the packages under which it is tried, and whether one of them holds when it rides. */
+import { RESIDENCE } from '#pricing/concessions.ts';
+import { isCountedElsewhere } from '#pricing/elsewhere.ts';
+import type { FileProblem } from '#pricing/file-problem.ts';
+import { mixesAlphabets, nearestName } from '#pricing/nearest-name.ts';
+import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
+import type { YamlPath } from '#pricing/yaml-file.ts';
+import { HOLDING_REFUSALS } from '../holdings/refusals.ts';
+import type { CaseFacts } from './case-facts.ts';
+import { shown } from './case-values.ts';
+import type { PlacedCase } from './read-cases.ts';
+
+/** What packages know, by kind of name. */
+interface Known {
+  readonly rights: readonly string[];
+  readonly routes: readonly string[];
+  readonly products: readonly string[];
+  readonly media: readonly string[];
+}
+
+/** Names told at most, where one is unknown. */
+const NAMES_MAX = 24;
+
+/** What a case names and no package knows. */
+export function unknownNames(placed: PlacedCase, tariffs: TariffTimeline): FileProblem[] {
+  const known = knownTo(tariffs);
+  const problems: FileProblem[] = [];
+  const look = (path: YamlPath, what: string, name: string, names: readonly string[]) => {
+    if (names.includes(name)) return;
+    const near = nearestName(name, names);
+    const some = names.slice(0, NAMES_MAX).join(', ') || '(none)';
+    const more = names.length > NAMES_MAX ? ` and ${names.length - NAMES_MAX} more` : '';
+    const mend = `${near === undefined ? '' : `Write ${near}, if it is what is meant; or `}one of: ${some}${more}.`;
+    const letters = mixesAlphabets(name) ? ', it has letters of two alphabets' : '';
+    const message = `no package knows the ${what} ${shown(name)}${letters}`;
+    problems.push(
+      placed.problemAt('TARIFF_REFERENCE_UNKNOWN', path, message, mend.replace(/^one/, 'Write one')),
+    );
+  };
+  const { entitlements = [], passes = [], rides } = placed.fare;
+  // What an earlier system counted is a word about the rider, and no right of a package.
+  for (const [i, { concession }] of entitlements.entries())
+    if (!isCountedElsewhere(concession))
+      look(['entitlements', i, 'concession'], 'right', concession, known.rights);
+  for (const [i, { product, returned }] of passes.entries()) {
+    look(['passes', i, 'product'], 'product', product, known.products);
+    if (returned?.refused !== undefined)
+      look(['passes', i, 'returned', 'refused'], 'reason', returned.refused, Object.keys(HOLDING_REFUSALS));
+  }
+  for (const [i, { route, medium }] of rides.entries()) {
+    look(['rides', i, 'route'], 'route', route, known.routes);
+    look(['rides', i, 'medium'], 'medium', medium, known.media);
+  }
+  return problems;
+}
+
+const kept = new WeakMap<TariffTimeline, Known>();
+
+function knownTo(tariffs: TariffTimeline): Known {
+  const before = kept.get(tariffs);
+  if (before) return before;
+  const { packages } = tariffs;
+  const rows = packages.flatMap((p) => p.concessions);
+  const sorted = (names: readonly string[]) => [...new Set(names)].sort();
+  const known = {
+    rights: sorted(
+      rows.flatMap((row) => [
+        row.concession_id,
+        row.rider_category_id,
+        ...(row.resident_required === undefined ? [] : [`${RESIDENCE}${row.resident_required}`]),
+      ]),
+    ),
+    routes: sorted(packages.flatMap((p) => [...(p.pricer.feed.networkOfRoute?.keys() ?? [])])),
+    products: sorted(packages.flatMap((p) => [...p.pricer.feed.products.keys()])),
+    media: sorted(packages.flatMap((p) => Object.keys(p.mediaOfKind))),
+  };
+  kept.set(tariffs, known);
+  return known;
+}
+
+/** Rides on days on which no package holds, unless it is said that they have no price for just that. */
+export function ridesWithoutTariff(
+  placed: PlacedCase,
+  facts: CaseFacts,
+  tariffs: TariffTimeline,
+): FileProblem[] {
+  const meant = ({ pays, because }: CaseFacts['taps'][number]) => pays === 0n && because !== '';
+  const lost = facts.taps.filter((one) => tariffs.at(one.tap.fareAtMs) === undefined && !meant(one));
+  // A ride that is repeated is told once.
+  const rides = [...new Set(lost.map(({ ride }) => ride))];
+  const held = tariffs.packages
+    .map(
+      ({ tariff }) =>
+        `${tariff.version_id} from ${tariff.valid_from}${tariff.valid_to ? ` to ${tariff.valid_to}` : ''}`,
+    )
+    .join(', ');
+  return rides.map((ride) =>
+    placed.problemAt(
+      'TARIFF_CASE_DATE',
+      ['rides', ride, 'at'],
+      `no package holds at ${shown(placed.fare.rides[ride]?.at ?? '')}`,
+      `Write a date on which one does (${held}); or, if it must have no price then, pays: 0.00 and because: "немає чинного тарифу".`,
+    ),
+  );
+}
