@@ -6,6 +6,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse as parseCsv } from 'csv-parse/sync';
 import type pg from 'pg';
+import { kinTable } from '../fare-engine/adapters/kin-statements.ts';
 import { rowsOf } from '../fare-engine/database-reader.ts';
 import { hearsAnswers, openAuditDatabase, type VisitorRole } from './audit-database.ts';
 import { type CommandIo, UsageError } from './command.ts';
@@ -122,17 +123,18 @@ export async function refuseUnknownToken(
   );
 }
 
-const DENIED = `
-  SELECT FROM fare.deny_entry WHERE token_id = $1
-  UNION ALL SELECT FROM fare.card_denial WHERE token_id = $1
-  UNION ALL SELECT FROM fare.medium_replacement WHERE token_id = $1 OR replaces_token_id = $1 LIMIT 1`;
-const SEEN = `
-  SELECT FROM fare.tap WHERE token_id = $1
-  UNION ALL SELECT FROM fare.media_link WHERE token_id = $1
-  UNION ALL SELECT FROM fare.card_act WHERE token_id = $1 OR replaces_token_id = $1
-  UNION ALL SELECT FROM fare.deny_entry WHERE token_id = $1
-  UNION ALL SELECT FROM fare.medium_par WHERE token_id = $1
-  UNION ALL SELECT FROM fare.medium_replacement WHERE token_id = $1 OR replaces_token_id = $1 LIMIT 1`;
+/** Under any token of the medium: a word on one of them is a word on all. */
+const KIN = `WITH RECURSIVE ${kinTable('kin', 'SELECT $1::text', 'medium')}`;
+const of = (table: string, column = 'token_id') =>
+  `SELECT FROM kin CROSS JOIN LATERAL (SELECT FROM fare.${table} AS f WHERE f.${column} = kin.token_id LIMIT 1) AS f`;
+const anyOf = (...parts: string[]) => `${KIN} ${parts.join(' UNION ALL ')} LIMIT 1`;
+const REPLACED = [of('medium_replacement'), of('medium_replacement', 'replaces_token_id')];
+
+const DENIED = anyOf(of('deny_entry'), of('card_denial'), ...REPLACED);
+const SEEN = anyOf(
+  ...[of('tap'), of('media_link'), of('card_act'), of('card_act', 'replaces_token_id')],
+  ...[of('deny_entry'), of('medium_par'), ...REPLACED],
+);
 
 async function ask(
   where: Where,
