@@ -36,9 +36,14 @@ function odd<T>(file: YamlFile<T>, path: YamlPath, message: string, howToMend: s
 
 /** One medium pays a hundred times what another does, or nothing where another pays. */
 function pricesApart(files: FeedFiles, rows: readonly ProductRow[]): FileProblem[] {
+  const leastOf = new Map<string, ProductRow>();
+  for (const row of rows) {
+    const known = leastOf.get(row.categoryId);
+    if (row.amountMinor > 0n && (known === undefined || row.amountMinor < known.amountMinor))
+      leastOf.set(row.categoryId, row);
+  }
   return rows.flatMap((row) => {
-    const paid = rows.filter((other) => other.categoryId === row.categoryId && other.amountMinor > 0n);
-    const least = paid.toSorted((a, b) => (a.amountMinor < b.amountMinor ? -1 : 1))[0];
+    const least = leastOf.get(row.categoryId);
     if (least === undefined) return [];
     const tell = (message: string) => {
       const place = { file: 'fare_products.txt', line: row.line, cell: 'amount' };
@@ -77,18 +82,17 @@ function transferTimes(files: FeedFiles, feed: FareFeed): FileProblem[] {
 /** What rights take off, beside what rides cost. */
 function rights(feed: FareFeed, yaml: PackageYaml): FileProblem[] {
   const file = yaml.concessions;
+  const held = heldIds(yaml);
   return file.value.concessions.flatMap((row, i) => {
     const path = ['concessions', i];
     if (row.discount_bp !== undefined && row.discount_bp <= PERCENT_BP)
       return [basisPoints(file, [...path, 'discount_bp'], row.discount_bp)];
     const off = row.discount_minor;
-    const full = fullPrices(
-      feed,
-      heldIds(yaml),
-      row.network_id === undefined ? {} : { networks: [row.network_id] },
-    );
+    if (off === undefined) return [];
+    const scope = row.network_id === undefined ? {} : { networks: [row.network_id] };
+    const full = fullPrices(feed, held, scope);
     const [least, most] = [full[0], full.at(-1)];
-    if (off === undefined || least === undefined || most === undefined) return [];
+    if (least === undefined || most === undefined) return [];
     const at = [...path, 'discount_minor'];
     const units = 'Write it in minor units: 4.00 is 400';
     if (BigInt(off) >= most)

@@ -8,6 +8,9 @@ import { fullPrices, heldIds } from './full-prices.ts';
 import { type FeedFiles, openTable, tableProblem } from './gtfs/row-reader.ts';
 import type { PackageYaml } from './tariff-package.ts';
 
+/** Most rules for the same rides that are compared: each with all others. */
+const SAME_RIDES_MAX = 200;
+
 /** All warnings. Asked of packages alone whose files could be read. */
 export function checkSold(files: FeedFiles, feed: FareFeed, yaml: PackageYaml): FileProblem[] {
   return [
@@ -91,10 +94,12 @@ function neverPaid(files: FeedFiles, feed: FareFeed, yaml: PackageYaml): FilePro
     const { networkId, fromAreaId, toAreaId, fromTimeframeGroupId, toTimeframeGroupId, priority } = rule;
     const times = [fromTimeframeGroupId, toTimeframeGroupId];
     const key = JSON.stringify([networkId, fromAreaId, toAreaId, ...times, priority, rule.legGroupId]);
-    byScope.set(key, [...(byScope.get(key) ?? []), rule]);
+    const same = byScope.get(key);
+    if (same) same.push(rule);
+    else byScope.set(key, [rule]);
   }
   return [...byScope.values()].flatMap((rules) =>
-    rules.flatMap((rule) => {
+    (rules.length > SAME_RIDES_MAX ? [] : rules).flatMap((rule) => {
       const better = rules.find((other) => isDearer(feed, rule.productId, other.productId));
       if (better === undefined) return [];
       const place = { file: 'fare_leg_rules.txt', line: rule.line, cell: 'fare_product_id' };

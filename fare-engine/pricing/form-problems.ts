@@ -19,6 +19,14 @@ interface SchemaError {
 const README = 'fare-engine/tariffs/README.md describes the fields.';
 const DATE = '^[0-9]{4}-[0-9]{2}-[0-9]{2}$';
 
+/** What values of other forms are, and how each is written. */
+const FORMS: Readonly<Record<string, readonly [what: string, how: string]>> = {
+  [DATE]: ['is no date', 'Write it as YYYY-MM-DD.'],
+  '^[A-Z]{3}$': ['is no code of a currency', 'Write three capital letters, such as UAH.'],
+  '^([01][0-9]|2[0-3]):[0-5][0-9]$': ['is no time', 'Write it as HH:MM in double quotes, such as "04:30".'],
+  '^https?://': ['is no address', 'Write it with https:// before it.'],
+};
+
 /** How a value of each type is written. */
 const TYPES: Readonly<Record<string, readonly [what: string, how: string]>> = {
   array: ['a list', 'Write it in brackets, or a line with a dash for each.'],
@@ -76,7 +84,10 @@ function told(
     }));
   if (keyword === 'enum' && allowedValues)
     return at(`${name} is none of its values`, `Write one of: ${allowedValues.join(', ')}.`);
-  if (keyword === 'pattern' && pattern === DATE) return at(`${name} is no date`, 'Write it as YYYY-MM-DD.');
+  const form = keyword === 'pattern' ? FORMS[pattern ?? ''] : undefined;
+  if (form) return at(`${name} ${form[0]}`, form[1]);
+  if (keyword === 'minLength')
+    return at(`${name} is empty`, name === 'article' ? 'Write it, or not-established.' : 'Write it.');
   const [what, how] = TYPES[keyword === 'type' ? typeOf(params) : ''] ?? [];
   if (what !== undefined && how !== undefined) return at(`${name} must be ${what}`, how);
   return at(`${name} ${message}`, 'Correct the value.');

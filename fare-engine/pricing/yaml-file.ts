@@ -101,7 +101,7 @@ export function readYamlFile<S extends TSchema>(
     for (const error of document.errors.slice(0, PROBLEMS_MAX)) {
       const { line, column } = place(error.pos[0]);
       problems.push(
-        at('TARIFF_FILE_YAML', line, column, `not YAML: ${error.message.slice(0, 200)}`, 'Correct the line.'),
+        at('TARIFF_FILE_YAML', line, column, `not YAML: ${error.message.slice(0, 200)}`, mendOf(error.code)),
       );
     }
     return undefined;
@@ -126,6 +126,13 @@ export function readYamlFile<S extends TSchema>(
     problems.push({ ...at('TARIFF_VALUE_INVALID', line, column, message, mend), severity: 'warning' });
   }
   return found.length > 0 ? undefined : { value: value as Static<S>, problemAt, placeOf };
+}
+
+/** One tab makes errors of all lines that follow. */
+function mendOf(code: string): string {
+  return code === 'TAB_AS_INDENT'
+    ? 'Begin the line with spaces, as those beside it; lines after it may be right.'
+    : 'Correct the line.';
 }
 
 const REFUSED = Symbol('refused');

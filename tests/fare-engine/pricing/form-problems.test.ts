@@ -51,6 +51,18 @@ describe('a value of another form', () => {
     ],
     ['concessions.yaml', '    article: п. 1\n', '', '2: article is missing → Add it.'],
     [
+      'concessions.yaml',
+      'article: п. 1',
+      'article: ""',
+      '6: article is empty → Write it, or not-established.',
+    ],
+    [
+      'tariff.yaml',
+      'currency: UAH',
+      'currency: uah',
+      '6: currency is no code of a currency → Write three capital letters, such as UAH.',
+    ],
+    [
       'funding.yaml',
       'funding:\n',
       'funding: none\nrows:\n',
@@ -59,6 +71,19 @@ describe('a value of another form', () => {
   ])('%s: %s → %s', (file, from, to, expected) => {
     expect(told(file, from, to)).toContain(expected);
     for (const line of told(file, from, to)) expect(line).not.toMatch(/[{}]|schema|pattern/);
+  });
+
+  it('a tab at the beginning of a line is told as what it is', () => {
+    const text = (PACKAGE['concessions.yaml'] as string)
+      .trimStart()
+      .replace('    media_required', '\tmedia_required');
+    const [first] = readTariffPackage(filesOf({ ...PACKAGE, 'concessions.yaml': text })).problems;
+    expect(first).toMatchObject({
+      code: 'TARIFF_FILE_YAML',
+      line: 11,
+      column: 1,
+      howToMend: 'Begin the line with spaces, as those beside it; lines after it may be right.',
+    });
   });
 
   it('a misspelt field is told once', () => {
