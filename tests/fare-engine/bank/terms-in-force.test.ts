@@ -41,9 +41,10 @@ describe('kvytok tariff check of bank-terms.yaml', () => {
     );
     const terms = (WHOLE['bank-terms.yaml'] as string).trimStart().replace(from, to);
     const files = filesOf({ ...PACKAGE, 'tap-policy.yaml': tapPolicy, 'bank-terms.yaml': terms });
-    return readTariffPackage(files).problems.map(
-      (p) => `${p.code} ${p.file}:${p.line}:${p.column} ${p.severity}`,
-    );
+    const { problems } = readTariffPackage(files);
+    // No ride of this package has a price for bank cards, which is another check's matter.
+    const said = problems.filter(({ code }) => code !== 'TARIFF_MEDIUM_PRICE');
+    return said.map((p) => `${p.code} ${p.file}:${p.line}:${p.column} ${p.severity}`);
   };
 
   test('a bank is asked for the last time in the hour before the debt is written off, and no later', () => {
