@@ -15,18 +15,33 @@ export interface PgbenchResult {
   readonly version: string;
 }
 
+/** Its tables on a server, filled. */
+export interface Pgbench {
+  readonly version: string;
+  /** Transactions a second of a run. */
+  run(seconds: number): Promise<number>;
+}
+
 export interface PgbenchOptions {
   /** Superuser's address; a database `pgbench` is made there. */
   readonly adminUrl: string;
-  readonly seconds: number;
   readonly signal: AbortSignal;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 const DATABASE = 'pgbench';
 
-/** Runs it with scale 10 and 8 clients; `undefined` where there is no pgbench. */
-export async function runPgbench(options: PgbenchOptions): Promise<PgbenchResult | undefined> {
+/** Runs it once with scale 10 and 8 clients; `undefined` where there is no pgbench. */
+export async function runPgbench({
+  seconds,
+  ...where
+}: PgbenchOptions & { readonly seconds: number }): Promise<PgbenchResult | undefined> {
+  const peer = await preparePgbench(where);
+  return peer && { version: peer.version, transactionsPerSecond: await peer.run(seconds) };
+}
+
+/** Fills its tables at scale 10, for runs with 8 clients; `undefined` where there is no pgbench. */
+export async function preparePgbench(options: PgbenchOptions): Promise<Pgbench | undefined> {
   const program = findPgbench(options.env['PATH'] ?? '');
   if (program === undefined) return undefined;
   const admin = new pg.Client({ connectionString: options.adminUrl });
@@ -44,10 +59,15 @@ export async function runPgbench(options: PgbenchOptions): Promise<PgbenchResult
   const call = (args: string[]) => run(program, args, { env, signal: options.signal });
   const { stdout: version } = await call(['--version']);
   await call(['-i', '-q', '-s', '10']);
-  const { stdout } = await call(['-c', '8', '-j', '2', '-T', String(options.seconds)]);
-  const tps = /^tps = ([0-9.]+)/m.exec(stdout);
-  if (!tps) throw new Error(`pgbench printed no rate: ${stdout.slice(0, 200)}`);
-  return { transactionsPerSecond: Number(tps[1]), version: version.trim() };
+  return {
+    version: version.trim(),
+    async run(seconds) {
+      const { stdout } = await call(['-c', '8', '-j', '2', '-T', String(seconds)]);
+      const tps = /^tps = ([0-9.]+)/m.exec(stdout);
+      if (!tps) throw new Error(`pgbench printed no rate: ${stdout.slice(0, 200)}`);
+      return Number(tps[1]);
+    },
+  };
 }
 
 function findPgbench(path: string): string | undefined {

@@ -19,22 +19,23 @@ import { simulateOfficers } from '../city/simulated-officers.ts';
 import type { BenchContext, BenchResult } from './bench.ts';
 import { type BenchDatabase, openBenchDatabase } from './bench-database.ts';
 import { fillInbox, type InboxLoad } from './inbox-rows.ts';
-import { type PgbenchResult, runPgbench } from './pgbench.ts';
+import { type Pgbench, preparePgbench } from './pgbench.ts';
 import { type PostingSize, postAlone, recordPosting } from './posted-alone.ts';
 import { wholeOption } from './whole-option.ts';
 
-export const usage = `kvytok bench posting [--taps N] [--alone N] [--workers N] [--rows N] [--pgbench SECONDS]
+export const usage = `kvytok bench posting [--taps N] [--alone N] [--workers N] [--rows N] [--pgbench SECONDS] [--rounds N]
 
 Priced and posted: the fare engine as it runs; from the inbox to decisions, postings and leaves.
 Posted alone: the same without parsing records and without pricing. What workers handed to the store is written again, in the
 same transactions, into another database with the same inbox: claim, account locks, look-up of what is stored, taps, decisions,
-postings, account-days, audit leaves, commit.
+postings, account-days, audit leaves, commit. It is measured in turns with pgbench, so that a slow minute of the machine slows both.
 
   --taps N           taps in the inbox (default 200000; the first second goes into compiling)
   --alone N          taps that are posted alone (default 60000, at most as many as taps; they are held in memory)
   --workers N        pricing workers (default 2)
   --rows N           inbox rows in one transaction (default ${DEFAULT_LIMITS.inboxRowsMax}, as the engine takes)
-  --pgbench SECONDS  how long the peer runs (default 10; 0 leaves it out)
+  --pgbench SECONDS  how long the peer runs in each turn (default 10; 0 leaves it out)
+  --rounds N         turns of posting alone and pgbench (default 3); the one in the middle counts
 `;
 
 const CITY_DIR = join(import.meta.dirname, '../../cities/ternopil');
@@ -52,6 +53,7 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
       workers: { type: 'string' },
       rows: { type: 'string' },
       pgbench: { type: 'string' },
+      rounds: { type: 'string' },
     },
   });
   const taps = wholeOption('taps', values.taps, { default: 200_000, min: 100, max: 5_000_000 });
@@ -63,10 +65,15 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
     max: 20_000,
   });
   const seconds = wholeOption('pgbench', values.pgbench, { default: 10, min: 0, max: 600 });
+  const rounds = wholeOption('rounds', values.rounds, { default: 3, min: 1, max: 50 });
   const database = await openBenchDatabase(context.folder, ['fare']);
   try {
     const size = { workers, rows };
-    const written = await postedAlone(database, alone, size, context);
+    const { adminUrl } = database;
+    const { signal, io } = context;
+    const peer = seconds === 0 ? undefined : await preparePgbench({ adminUrl, signal, env: io.env });
+    const turns = { rounds, peer: peer && (() => peer.run(seconds)) };
+    const alongside = await postedAlone(database, alone, { size, turns }, context);
     context.progress(`filling the inbox with ${taps} taps`);
     await fillInbox(database.pool('ingest_runtime'), loadOf(taps));
     await database.putAtRest();
@@ -74,19 +81,9 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
     const auditor = database.pool('auditor_runtime');
     const took = await postAll(database.url('fare_runtime'), auditor, { taps, ...size }, context);
     const books = await reconcile(auditor);
-    context.progress('pgbench TPC-B on the same server');
-    await database.putAtRest();
-    const { adminUrl } = database;
-    const { signal, io } = context;
-    const peer = seconds === 0 ? undefined : await runPgbench({ adminUrl, seconds, signal, env: io.env });
-    const problems = [...books.problems, ...written.problems];
-    const perSecond = { whole: taps / took, alone: alone / written.tookS };
-    return result({
-      setting: { taps, alone, workers, 'rows per transaction': rows },
-      perSecond,
-      peer,
-      problems,
-    });
+    const problems = [...books.problems, ...alongside.problems];
+    const setting = { taps, alone, workers, 'rows per transaction': rows, rounds };
+    return result({ setting, whole: taps / took, peer, turns: alongside.turns, problems });
   } finally {
     await database.stop();
   }
@@ -97,25 +94,43 @@ function loadOf(taps: number): InboxLoad {
   return { taps, riders, devices: 200, startMs: START_MS, spreadMs: DAY_OF_RIDES_MS, routeIds: ROUTES };
 }
 
-/** Records what is posted in one database and writes it into another; both must come out exact. */
+/** One turn: taps posted alone, and the peer's transactions right after them, each in a second. */
+interface Turn {
+  readonly alone: number;
+  readonly peer: number | undefined;
+}
+
+/** Records what is posted in one database and writes it into others, in turns with the peer; all must come out exact. */
 async function postedAlone(
   database: BenchDatabase,
   taps: number,
-  size: PostingSize,
+  how: { size: PostingSize; turns: { rounds: number; peer: (() => Promise<number>) | undefined } },
   { progress }: BenchContext,
-): Promise<{ tookS: number; problems: string[] }> {
+): Promise<{ turns: Turn[]; problems: string[] }> {
+  const { size, turns: wished } = how;
   progress(`recording how ${taps} taps are posted`);
-  const [recorded, written] = [await database.another('recorded'), await database.another('written')];
-  for (const one of [recorded, written]) await fillInbox(one.pool('ingest_runtime'), loadOf(taps));
+  const recorded = await database.another('recorded');
+  await fillInbox(recorded.pool('ingest_runtime'), loadOf(taps));
   const chunks = await recordPosting(recorded.url('fare_runtime'), size, START_MS);
-  await written.putAtRest();
-  progress('posting them alone');
-  const tookS = await postAlone(written.url('fare_runtime'), chunks, size);
-  const [first, second] = [recorded.pool('auditor_runtime'), written.pool('auditor_runtime')];
-  const problems = [...(await reconcile(first)).problems, ...(await reconcile(second)).problems];
-  const [ledger, same] = [await ledgerOf(first), await ledgerOf(second)];
-  if (ledger !== same) problems.push(`posted alone: ${same} stands where ${ledger} was recorded`);
-  return { tookS, problems };
+  const auditor = recorded.pool('auditor_runtime');
+  const [problems, ledger] = [[...(await reconcile(auditor)).problems], await ledgerOf(auditor)];
+  await recorded.putAtRest();
+  const turns: Turn[] = [];
+  for (let round = 1; round <= wished.rounds; round++) {
+    const written = await database.another(`written_${round}`);
+    await fillInbox(written.pool('ingest_runtime'), loadOf(taps));
+    await written.putAtRest();
+    progress(`posting them alone, ${round} of ${wished.rounds}`);
+    const alone = taps / (await postAlone(written.url('fare_runtime'), chunks, size));
+    const second = written.pool('auditor_runtime');
+    problems.push(...(await reconcile(second)).problems);
+    const same = await ledgerOf(second);
+    if (ledger !== same) problems.push(`posted alone: ${same} stands where ${ledger} was recorded`);
+    await written.putAtRest();
+    if (wished.peer !== undefined) progress('pgbench TPC-B on the same server');
+    turns.push({ alone, peer: await wished.peer?.() });
+  }
+  return { turns, problems };
 }
 
 async function ledgerOf(auditor: pg.Pool): Promise<string> {
@@ -182,37 +197,45 @@ export async function postAll(
 
 function result(found: {
   setting: BenchResult['setting'];
-  perSecond: { whole: number; alone: number };
-  peer: Awaited<ReturnType<typeof runPgbench>>;
+  whole: number;
+  turns: readonly Turn[];
+  peer: Pgbench | undefined;
   problems: readonly string[];
 }): BenchResult {
-  const { setting, perSecond, peer, problems } = found;
+  const { setting, whole, turns, peer, problems } = found;
+  const alone = middleOf(turns.map((turn) => turn.alone));
+  const peers = turns.flatMap((turn) => turn.peer ?? []);
   const figures = [
-    { name: 'priced and posted', value: perSecond.whole, unit: 'taps/s' },
-    { name: 'posted alone', value: perSecond.alone, unit: 'taps/s' },
+    { name: 'priced and posted', value: whole, unit: 'taps/s' },
+    { name: 'posted alone', value: alone, unit: 'taps/s' },
   ];
-  const ratio = (name: string, tapsPerSecond: number, { transactionsPerSecond }: PgbenchResult) => ({
-    ...{ name: `ratio to pgbench, ${name}`, value: tapsPerSecond / transactionsPerSecond, unit: '×' },
-  });
+  const ratio = (name: string, value: number) => ({ name: `ratio to pgbench, ${name}`, value, unit: '×' });
   const compared =
-    peer === undefined
+    peers.length === 0
       ? []
       : [
+          { name: 'pgbench TPC-B, scale 10, 8 clients', value: middleOf(peers), unit: 'transactions/s' },
+          ratio('priced and posted', whole / middleOf(peers)),
           {
-            name: 'pgbench TPC-B, scale 10, 8 clients',
-            value: peer.transactionsPerSecond,
-            unit: 'transactions/s',
+            ...ratio('posted alone', middleOf(turns.map((turn) => turn.alone / (turn.peer ?? 1)))),
+            target: '≥ 12',
           },
-          ratio('priced and posted', perSecond.whole, peer),
-          { ...ratio('posted alone', perSecond.alone, peer), target: '≥ 12' },
         ];
+  const each = turns.map((turn) => `${Math.round(turn.alone)} / ${Math.round(turn.peer ?? 0)}`);
   return {
     setting: { ...setting, ...(peer && { pgbench: peer.version }) },
     figures: [...figures, ...compared],
     notes: [
-      ...(peer === undefined ? ['pgbench was left out or is not installed: there is no ratio.'] : []),
+      peer === undefined
+        ? 'pgbench was left out or is not installed: there is no ratio.'
+        : `Posted alone / pgbench, turn by turn: ${each.join(', ')}. Of each figure the one in the middle counts, of the ratio the middle of the turns' own.`,
       ...problems,
     ],
     exact: problems.length === 0,
   };
+}
+
+/** The value in the middle; of an even number the greater of the two. */
+function middleOf(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }

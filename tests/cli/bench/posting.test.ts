@@ -6,11 +6,22 @@ import { findingsOf } from './findings.ts';
 describe('kvytok bench posting', () => {
   it('prices and posts what is in the inbox, writes what was recorded, exactly, beside pgbench on the same server', async () => {
     const { result, rate } = await findingsOf((context: BenchContext) =>
-      posting.run(['--taps', '600', '--alone', '300', '--rows', '100', '--pgbench', '1'], context),
+      posting.run(
+        ['--taps', '600', '--alone', '300', '--rows', '100', '--pgbench', '1', '--rounds', '3'],
+        context,
+      ),
     );
     expect(result.exact, result.notes.join('; ')).toBe(true);
-    expect(result.setting).toMatchObject({ taps: 600, alone: 300, workers: 2 });
+    expect(result.setting).toMatchObject({ taps: 600, alone: 300, workers: 2, rounds: 3 });
     expect(rate('priced and posted')).toBeGreaterThan(0);
+    // Each turn is told, and the middle of them counts.
+    const turns = [...(result.notes[0] ?? '').matchAll(/(\d+) \/ (\d+)/g)].map(([, ...two]) =>
+      two.map(Number),
+    );
+    expect(turns).toHaveLength(3);
+    const middle = (n: number) => turns.map((turn) => turn[n] as number).sort((a, b) => a - b)[1];
+    expect(Math.round(rate('posted alone'))).toBe(middle(0));
+    expect(Math.round(rate('pgbench TPC-B, scale 10, 8 clients'))).toBe(middle(1));
     expect(rate('posted alone')).toBeGreaterThan(0);
   });
 
