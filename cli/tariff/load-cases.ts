@@ -28,7 +28,7 @@ export async function loadCases(paths: readonly string[], cwd: string): Promise<
       );
     for (const file of files) {
       const read = await loadFile(file, resolve(cwd, file));
-      cases.push(...read.cases);
+      for (const one of read.cases) cases.push(one);
       problems.push(...read.problems);
     }
   }

@@ -54,7 +54,7 @@ export async function tariffTry(args: string[], io: CommandIo): Promise<number> 
     for (const placed of read.cases) {
       const attempt = tryCase(placed, packages.tariffs, dayStart);
       if (attempt.ok) tried.push(attempt.tried);
-      else problems.push(...attempt.problems);
+      else for (const problem of attempt.problems) problems.push(problem);
     }
   if (problems.length > 0 || packages.tariffs === null) return refuse(problems, values.json, io);
   const { tariffs } = packages;
@@ -92,7 +92,7 @@ async function packagesIn(dirs: readonly string[], names: readonly string[]): Pr
     if (!read.ok) {
       const shown = join(names[i] ?? '', relative(dir, place));
       const errors = read.problems.filter(({ severity }) => severity === 'error');
-      problems.push(...errors.map((problem) => inFolder(problem, shown)));
+      for (const problem of errors) problems.push(inFolder(problem, shown));
       continue;
     }
     const packages = 'package' in read ? [inForce(read.package)] : read.timeline.packages;

@@ -3,6 +3,8 @@ import { type Static, Type } from 'typebox';
 import type { MediumKind } from '#contracts/record.ts';
 import { oneOf, strict } from '#pricing/tariff-schema.ts';
 
+/** Most rights, passes or breakdowns of one rider. */
+const LIST = { maxItems: 500 };
 const text = Type.String({ minLength: 1 });
 const maybe = Type.Optional(text);
 
@@ -47,12 +49,12 @@ export type CaseRide = Static<typeof Ride>;
 const WrittenCase = strict({
   name: text,
   /** The same rides for each of these rights, held at all times. */
-  each: Type.Optional(Type.Array(text, { minItems: 1 })),
-  entitlements: Type.Optional(Type.Array(Entitlement)),
-  breakdowns: Type.Optional(Type.Array(Breakdown)),
+  each: Type.Optional(Type.Array(text, { ...LIST, minItems: 1 })),
+  entitlements: Type.Optional(Type.Array(Entitlement, LIST)),
+  breakdowns: Type.Optional(Type.Array(Breakdown, LIST)),
   /** Instead of the packages' own, in all of them. */
   companion_max: maybe,
-  passes: Type.Optional(Type.Array(Pass)),
+  passes: Type.Optional(Type.Array(Pass, LIST)),
   rides: Type.Array(Ride, { minItems: 1 }),
 });
 export type WrittenCase = Static<typeof WrittenCase>;

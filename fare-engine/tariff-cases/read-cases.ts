@@ -5,8 +5,8 @@
 import type { FileProblem } from '#pricing/file-problem.ts';
 import { firstOutsideUtf8, isUtf8, SAVE_AS_UTF8 } from '#pricing/gtfs/utf8-place.ts';
 import type { FileProblemCode } from '#pricing/problem-codes.ts';
-import { readYamlFile, YAML_BYTES_MAX, type YamlPath } from '#pricing/yaml-file.ts';
-import { CasesFile, type FareCase } from './case-schema.ts';
+import { readYamlFile, YAML_BYTES_MAX, type YamlFile, type YamlPath } from '#pricing/yaml-file.ts';
+import { CasesFile, type FareCase, type WrittenCase } from './case-schema.ts';
 
 /** A case of a file. */
 export interface PlacedCase {
@@ -24,6 +24,10 @@ export interface ReadCases {
 
 /** Largest file of cases, in bytes. */
 export const CASES_BYTES_MAX = YAML_BYTES_MAX;
+/** Most rides of one case, repetitions counted: who rides twice as often is priced for more than twice as long. */
+const CASE_RIDES_MAX = 1000;
+/** Most rides of a file, those of `each` counted for each right. */
+const FILE_RIDES_MAX = 100_000;
 const README = 'fare-engine/tariff-cases/README.md describes the fields.';
 
 /** A problem of a file as a whole. */
@@ -57,6 +61,8 @@ export function readCases(file: string, bytes: Uint8Array): ReadCases {
   const problems: FileProblem[] = [];
   const read = readYamlFile(file, bytes, CasesFile, problems, { asText: true, readme: README });
   if (read === undefined) return { cases: [], problems };
+  problems.push(...tooManyRides(file, read));
+  if (problems.length > 0) return { cases: [], problems };
   const cases = read.value.flatMap(({ each, ...one }, i): PlacedCase[] => {
     const placed = (fare: FareCase, right?: number): PlacedCase => {
       // The right that `each` adds stands in no list of entitlements.
@@ -76,6 +82,23 @@ export function readCases(file: string, bytes: Uint8Array): ReadCases {
     return each?.map((concession, k) => placed(withRight(one, concession), k)) ?? [placed(one)];
   });
   return { cases, problems };
+}
+
+/** What would be tried for hours, or not fit into memory. */
+function tooManyRides(file: string, { value, problemAt }: YamlFile<readonly WrittenCase[]>): FileProblem[] {
+  const rides = value.map((one) =>
+    one.rides.reduce((sum, { times }) => sum + Math.max(1, Number(times) || 1), 0),
+  );
+  const long = rides.findIndex((many) => many > CASE_RIDES_MAX);
+  const code = 'TARIFF_FILE_TOO_LARGE';
+  if (long >= 0) {
+    const message = `the case has ${rides[long]} rides; at most ${CASE_RIDES_MAX} are tried`;
+    return [problemAt(code, [long, 'rides'], message, 'Part it into several cases.')];
+  }
+  const all = value.reduce((sum, { each }, i) => sum + (rides[i] ?? 0) * (each?.length ?? 1), 0);
+  if (all <= FILE_RIDES_MAX) return [];
+  const message = `the file has ${all} rides; at most ${FILE_RIDES_MAX} are tried`;
+  return [casesProblem(code, file, message, 'Part it into several files.')];
 }
 
 /** Why a file of this size is not read. */

@@ -115,4 +115,19 @@ describe('files of cases', () => {
     expect(everything(bytes(CASES_BYTES_MAX))).toEqual({ cases: 1, codes: [] });
     expect(everything(bytes(CASES_BYTES_MAX + 1))).toEqual({ cases: 0, codes: ['TARIFF_FILE_TOO_LARGE'] });
   });
+
+  it('up to the rides that are tried, and not one more', () => {
+    const rides = (...times: number[]) =>
+      times.map((n) => `    - { at: x, medium: social, route: T5, pays: 1.00, times: ${n} }\n`).join('');
+    const one = (list: string, each = '') => `- name: x\n${each}  rides:\n${list}`;
+    const codes = (text: string) => readCases('many.yaml', Buffer.from(text)).problems.map((p) => p.code);
+    const most = Array.from({ length: 10 }, () => 99);
+    expect(codes(one(rides(...most, 10)))).toEqual([]);
+    expect(codes(one(rides(...most, 11)))).toEqual(['TARIFF_FILE_TOO_LARGE']);
+    const each = (n: number) => `  each: [${Array.from({ length: n }, (_, i) => `right-${i}`).join(', ')}]\n`;
+    expect(codes(one(rides(...most, 10), each(100)))).toEqual([]);
+    expect(codes(one(rides(...most, 10), each(101)))).toEqual(['TARIFF_FILE_TOO_LARGE']);
+    expect(codes(one(rides(1), each(501)))).toEqual(['TARIFF_SCHEMA']);
+    expect(codes(one(rides(1), each(500)))).toEqual([]);
+  });
 });
