@@ -4,8 +4,9 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse as parseCsv } from 'csv-parse/sync';
 import type pg from 'pg';
+import { loadCity } from '#platform/city-data.ts';
+import { openTable } from '#pricing/gtfs/row-reader.ts';
 import { kinTable } from '../fare-engine/adapters/kin-statements.ts';
 import { rowsOf } from '../fare-engine/database-reader.ts';
 import { hearsAnswers, openAuditDatabase, type VisitorRole } from './audit-database.ts';
@@ -15,12 +16,18 @@ interface Where {
   readonly data?: string | undefined;
 }
 
-/** Refuses a carrier that the city's feed does not have: its rides would be settled with nobody. @throws UsageError */
+/**
+ * Refuses a carrier that the city does not have: its rides would be settled with nobody. One that has left the feed still signs
+ * for its months as long as city.yaml names it. @throws UsageError
+ */
 export function refuseUnknownCarrier(carrierId: string | undefined, cityDir: string | null): void {
-  const known = new Set(feedRows(cityDir, 'agency.txt').flatMap(({ agency_id: id }) => (id ? [id] : [])));
-  if (carrierId === undefined || known.size === 0 || known.has(carrierId)) return;
+  const known = feedRows(cityDir, 'agency.txt', 'agency_id').flatMap(([id]) => (id ? [id] : []));
+  if (carrierId === undefined || cityDir === null || known.length === 0 || known.includes(carrierId)) return;
+  const settled = Object.keys(loadCity(cityDir).city.settlement?.carriers ?? {});
+  if (settled.includes(carrierId)) return;
+  const all = [...new Set([...known, ...settled])].sort().join(', ');
   throw new UsageError(
-    `the feed of this city has no carrier ${JSON.stringify(carrierId)}; write an agency_id of agency.txt: ${[...known].sort().join(', ')}`,
+    `this city has no carrier ${JSON.stringify(carrierId)}; write an agency_id of agency.txt, or one of city.yaml's settlement: ${all}`,
   );
 }
 
@@ -31,21 +38,26 @@ export function refuseUnknownTrip(
   cityDir: string | null,
 ): void {
   if (tripId === undefined) return;
-  const trips = feedRows(cityDir, 'trips.txt');
+  const trips = feedRows(cityDir, 'trips.txt', 'trip_id', 'route_id');
   if (trips.length === 0) return;
-  const trip = trips.find(({ trip_id: id }) => id === tripId);
+  const trip = trips.find(([id]) => id === tripId);
   if (trip === undefined)
     throw new UsageError(
       `the feed of this city has no trip ${JSON.stringify(tripId)}; leave --trip out for one of an earlier feed`,
     );
-  if (trip['route_id'] !== routeId)
-    throw new UsageError(`the trip ${JSON.stringify(tripId)} is one of the route ${trip['route_id']}`);
+  const [, route] = trip;
+  if (route !== routeId)
+    throw new UsageError(`the trip ${JSON.stringify(tripId)} is one of the route ${route}`);
 }
 
-function feedRows(cityDir: string | null, name: string): Record<string, string>[] {
+/** Values of some columns, read as the rest of the feed is: what is wrong with the file is no matter of a name. */
+function feedRows(cityDir: string | null, name: string, ...columns: string[]): string[][] {
   const file = cityDir === null ? undefined : join(cityDir, 'gtfs', name);
   if (file === undefined || !existsSync(file)) return [];
-  return parseCsv(readFileSync(file), { columns: true, bom: true }) as Record<string, string>[];
+  const rows: string[][] = [];
+  const table = openTable(new Map([[name, readFileSync(file)]]), name, [], []);
+  table?.each((row) => void rows.push(columns.map((column) => row.text(column))));
+  return rows;
 }
 
 /** Refuses a device for which nobody has made a code and that has no key. @throws UsageError */
@@ -125,14 +137,15 @@ export async function refuseUnknownToken(
 
 /** Under any token of the medium: a word on one of them is a word on all. */
 const KIN = `WITH RECURSIVE ${kinTable('kin', 'SELECT $1::text', 'medium')}`;
-const of = (table: string, column = 'token_id') =>
-  `SELECT FROM kin CROSS JOIN LATERAL (SELECT FROM fare.${table} AS f WHERE f.${column} = kin.token_id LIMIT 1) AS f`;
+const of = (table: string, column = 'token_id', where = 'true') =>
+  `SELECT FROM kin CROSS JOIN LATERAL (SELECT FROM fare.${table} AS f WHERE f.${column} = kin.token_id AND ${where} LIMIT 1) AS f`;
 const anyOf = (...parts: string[]) => `${KIN} ${parts.join(' UNION ALL ')} LIMIT 1`;
 const REPLACED = [of('medium_replacement'), of('medium_replacement', 'replaces_token_id')];
 
 const DENIED = anyOf(of('deny_entry'), of('card_denial'), ...REPLACED);
 const SEEN = anyOf(
-  ...[of('tap'), of('media_link'), of('card_act'), of('card_act', 'replaces_token_id')],
+  // Only what was issued takes another card's place: its index has no other rows.
+  ...[of('tap'), of('media_link'), of('card_act'), of('card_act', 'replaces_token_id', "f.act = 'issued'")],
   ...[of('deny_entry'), of('medium_par'), ...REPLACED],
 );
 
