@@ -5,7 +5,7 @@
 import type { Cap } from './cap-schema.ts';
 import type { FareFeed, ProductRow } from './fares-v2/fare-feed.ts';
 import { asWarning, type FileProblem } from './file-problem.ts';
-import { fullPrices, heldIds } from './full-prices.ts';
+import { fullPrices, heldIds, paysInFull } from './full-prices.ts';
 import { type FeedFiles, tableProblem } from './gtfs/row-reader.ts';
 import type { PackageYaml } from './tariff-package.ts';
 import type { YamlFile, YamlPath } from './yaml-file.ts';
@@ -21,7 +21,12 @@ const DAY_S = 86_400;
 /** All warnings. Asked of packages alone whose files could be read. */
 export function checkAmounts(files: FeedFiles, feed: FareFeed, yaml: PackageYaml): FileProblem[] {
   return [
-    ...[...feed.products.values()].flatMap((rows) => pricesApart(files, rows)),
+    ...[...feed.products.values()].flatMap((rows) =>
+      pricesApart(
+        files,
+        rows.filter((row) => paysInFull(feed, row)),
+      ),
+    ),
     ...transferTimes(files, feed),
     ...rights(feed, yaml),
     ...(yaml.caps?.value.caps ?? []).flatMap((cap, i) => lowCap(feed, yaml, cap, i)),
@@ -34,7 +39,7 @@ function odd<T>(file: YamlFile<T>, path: YamlPath, message: string, howToMend: s
   return asWarning(file.problemAt('TARIFF_UNITS', path, message, howToMend));
 }
 
-/** One medium pays a hundred times what another does, or nothing where another pays. */
+/** One medium pays many times what another does, or nothing where another pays. What a right makes of them follows from the law: free with one alone is usual. */
 function pricesApart(files: FeedFiles, rows: readonly ProductRow[]): FileProblem[] {
   const leastOf = new Map<string, ProductRow>();
   for (const row of rows) {

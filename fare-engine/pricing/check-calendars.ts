@@ -15,7 +15,7 @@ const DAYS_MAX = 22_000;
 /** All warnings; none where the package has no calendar. */
 export function checkCalendars(files: FeedFiles, feed: FareFeed, tariff: TariffFile): FileProblem[] {
   const told = new Set<string>();
-  // Trips have calendars too, and a package may lie in a whole feed.
+  // Trips have calendars too, and a package may lie in a whole feed: those say nothing of hours.
   const whole = files.has('trips.txt');
   const used = new Set([...feed.timeframes.values()].flat().map((frame) => frame.serviceId));
   const check = (row: RowReader) => {
@@ -23,9 +23,10 @@ export function checkCalendars(files: FeedFiles, feed: FareFeed, tariff: TariffF
     const service = feed.services.get(id);
     if (service === undefined || told.has(id)) return;
     told.add(id);
+    if (whole && !used.has(id)) return;
     const silent = silenceOf(service, tariff);
     if (silent) row.warn('TARIFF_CALENDAR_SILENT', silent.column, `${quote(id)} ${silent.what}`, silent.mend);
-    else if (!used.has(id) && !whole)
+    else if (!used.has(id))
       row.warn(
         'TARIFF_VALUE_IGNORED',
         'service_id',

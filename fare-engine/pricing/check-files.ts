@@ -30,7 +30,9 @@ export function checkFiles(files: FeedFiles): FileProblem[] {
   return [...files.keys()].flatMap((file): FileProblem[] => {
     if (known.includes(file)) return [];
     const meant = absent.find((name) => isAlike(stem(file), stem(name)));
-    const copied = known.find((name) => files.has(name) && lettersOf(stem(file)) === lettersOf(stem(name)));
+    const copied = known.find(
+      (name) => files.has(name) && !FOR_PEOPLE.test(file) && lettersOf(stem(file)) === lettersOf(stem(name)),
+    );
     if (copied !== undefined)
       return [ignored(file, `Remove it: ${copied} is read. If it is the newer one, put it in its place.`)];
     if (OF_OLD.includes(file))
@@ -43,6 +45,9 @@ export function checkFiles(files: FeedFiles): FileProblem[] {
     return [ignored(file, howToMend)];
   });
 }
+
+/** An act that was scanned may well be called `tariff.pdf`. */
+const FOR_PEOPLE = /\.(?:pdf|md|html?|docx?|odt|rtf|png|jpe?g)$/i;
 
 /** Tables of the older standard, GTFS Fares v1. */
 const OF_OLD: readonly string[] = ['fare_attributes.txt', 'fare_rules.txt'];

@@ -63,7 +63,7 @@ function unusedIds(files: FeedFiles, feed: FareFeed, yaml: PackageYaml): FilePro
       const id = row.text(column);
       if (id !== '' && !used.has(id)) row.warn(UNUSED, column, words.what(quote(id)), words.todo);
     });
-    found.push(...told);
+    for (const problem of told) found.push(problem);
   };
   each('rider_categories.txt', 'rider_category_id', categories, {
     what: (id) => `no right and no price is one of category ${id}: it pays in full`,
@@ -132,7 +132,7 @@ function payersTwice({ funding }: PackageYaml): FileProblem[] {
   });
 }
 
-/** Rows that share one count and end it at different numbers. */
+/** Rows that share one count and end it at different numbers on the same days. A row that holds after the other may count on. */
 function sharedQuotas({ concessions: file }: PackageYaml): FileProblem[] {
   const rows = file.value.concessions;
   return rows.flatMap((row, i) => {
@@ -144,6 +144,9 @@ function sharedQuotas({ concessions: file }: PackageYaml): FileProblem[] {
         (one) =>
           one.stack_group === group &&
           one.quota_window === window &&
+          meet(one, row) &&
+          one.over_quota !== row.concession_id &&
+          row.over_quota !== one.concession_id &&
           (one.quota_rides !== rides || one.quota_minor !== minor),
       );
     if (other === undefined) return [];
@@ -152,4 +155,16 @@ function sharedQuotas({ concessions: file }: PackageYaml): FileProblem[] {
     const todo = 'Write the same number in all rows of a group, or part the groups.';
     return [asWarning(file.problemAt('TARIFF_QUOTA', ['concessions', i, key], message, todo))];
   });
+}
+
+interface Dated {
+  readonly valid_from: string;
+  readonly valid_to: string | null;
+}
+
+/** Whether two rows hold on one day. */
+function meet(a: Dated, b: Dated): boolean {
+  return (
+    (b.valid_to === null || a.valid_from < b.valid_to) && (a.valid_to === null || b.valid_from < a.valid_to)
+  );
 }

@@ -32,7 +32,12 @@ export function fullPrices(feed: FareFeed, held: ReadonlySet<string>, scope: Pri
     .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }
 
-function isOf(feed: FareFeed, { categoryId }: ProductRow, categories: PriceScope['categories']): boolean {
-  if (categoryId === '') return true;
-  return categories?.includes(categoryId) ?? feed.categories.get(categoryId)?.isDefault === true;
+/** Whether a price is that of who has no right. */
+export function paysInFull(feed: FareFeed, { categoryId }: ProductRow): boolean {
+  return categoryId === '' || feed.categories.get(categoryId)?.isDefault === true;
+}
+
+function isOf(feed: FareFeed, row: ProductRow, categories: PriceScope['categories']): boolean {
+  if (categories === undefined) return paysInFull(feed, row);
+  return row.categoryId === '' || categories.includes(row.categoryId);
 }

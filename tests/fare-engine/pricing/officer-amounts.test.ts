@@ -51,6 +51,39 @@ const held = (price: string, term: string): Change => ({
   ...added('fare_leg_rules.txt', 'leg-held,city,municipal,held,order-1,п. 1'),
 });
 
+/** Two rows for pensioners, free and for half, with what else each says. */
+function pensioners(free: string, half: string): Change {
+  const text = (PACKAGE['concessions.yaml'] as string).trimStart();
+  const [begin, end] = [text.indexOf('  - '), text.indexOf('  - concession_id: pupil')];
+  const row = text.slice(begin, end);
+  const second = row
+    .replace('concession_id: pensioner', 'concession_id: pensioner-half')
+    .replace('discount_kind: free', 'discount_kind: percent\n    discount_bp: 5000');
+  const rows = [`${row}    ${free}\n`, `${second}    ${half}\n`];
+  return { 'concessions.yaml': `${text.slice(0, begin)}${rows.join('')}${text.slice(end)}` };
+}
+const counted = (rides: number) => `quota_window: month\n    quota_rides: ${rides}\n    stack_group: g`;
+
+/** The first row ends when the second begins. */
+function quotasInTurn(): Change {
+  const text = pensioners(counted(60), counted(30))['concessions.yaml'] as string;
+  const second = text.indexOf('pensioner-half');
+  const first = text.slice(0, second).replace('valid_to: null', 'valid_to: 2026-07-01');
+  const rest = text.slice(second).replace('valid_from: 2026-01-01', 'valid_from: 2026-07-01');
+  return { 'concessions.yaml': first + rest };
+}
+
+/** Free with the social card, for half with the other, and the rows that follow are written out. */
+function twoMedia(): Change {
+  const rights = pensioners('priority: 1', 'priority: 2')['concessions.yaml'] as string;
+  const at = rights.lastIndexOf('social_card', rights.indexOf('priority: 2'));
+  return added(
+    'fare_products.txt',
+    'ride-municipal,Ride,pensioner,social_card,0.00,UAH\nride-municipal,Ride,pensioner,wallet_card,7.00,UAH',
+    { 'concessions.yaml': `${rights.slice(0, at)}wallet_card${rights.slice(at + 'social_card'.length)}` },
+  );
+}
+
 /** Without a word: nothing is left that these tests would take for the slip's. */
 const QUIET = pays(...PAID);
 
@@ -60,6 +93,13 @@ describe('the package that is changed here', () => {
     ['with a pass and a carnet that are worth it', held('30.00', CARNET)],
     ['with a cap of two rides', caps('cap_id: c, cap_minor: 2400')],
     ['with transfers suspended', emergency('transfers')],
+    ['with the act beside it, as it was scanned', { 'tariff.pdf': '%PDF', 'concessions.md': '# Rights' }],
+    ['with a right that is free with one medium and half with another', twoMedia()],
+    ['with a quota that is another from a date on', quotasInTurn()],
+    [
+      'with a quota that goes on for half',
+      pensioners(`${counted(60)}\n    over_quota: pensioner-half`, counted(90)),
+    ],
   ])('has no word of its own, %s', (_, change) => {
     expect(told({ ...QUIET, ...change })).toEqual([]);
   });
@@ -316,5 +356,13 @@ describe('rows that lack, or say two things', () => {
     ]);
     const carrier = `funding_id: city-budget, agency_id: bus, ${ALL}`;
     expect(told(pays(carrier, PAID[1] as string))).toEqual([]);
+  });
+});
+
+describe('a table of many rows that nothing has a use for', () => {
+  it('is told row by row', () => {
+    const many = 150_000;
+    const rows = Array.from({ length: many }, (_, i) => `c${i},Category,0`).join('\n');
+    expect(told({ ...QUIET, ...added('rider_categories.txt', rows) })).toHaveLength(many);
   });
 });

@@ -125,6 +125,14 @@ describe('a calendar', () => {
       [expect.stringContaining('calendar_dates.txt:2:3 error: date is "20260230"')],
     ],
     ['with a holiday', calendar(EVERY, 's,20260824,2\n'), []],
+    [
+      'of the trips of a whole feed',
+      {
+        ...calendar(`${EVERY}winter,1,1,1,1,1,0,0,20241201,20250228\n`),
+        'trips.txt': 'route_id,service_id,trip_id\nT1,winter,t\n',
+      },
+      [],
+    ],
   ])('%s', (_, change, expected) => {
     expect(told(change)).toEqual(expected);
   });
