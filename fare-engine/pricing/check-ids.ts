@@ -78,7 +78,7 @@ function lookThrough(
       look(file, row.text(column), (...words) => row.warn('TARIFF_ID_LETTERS', column, ...words));
     }
   });
-  problems.push(...found);
+  for (const problem of found) problems.push(problem);
 }
 
 /** Ids of a column whose letters could all be Latin and are not, where most of the others are written in Latin ones. */

@@ -133,14 +133,15 @@ export function readTariffPackage(files: FeedFiles): ReadPackage {
     strict: true,
     ...(zone !== undefined && findZone(zone) ? { zone } : {}),
   });
-  problems.push(...feedProblems);
+  for (const found of feedProblems) problems.push(found);
   if (!yaml) return { ok: false, problems: problems.sort(compareFileProblems) };
   // What follows from rows that could not be read would mislead: prices by law are compared in a feed without errors.
   const readable = !hasErrors(problems);
-  problems.push(...checkPackage(files, feed, yaml, readable));
+  // One by one: a large table may have more of them than a call takes arguments.
+  for (const found of checkPackage(files, feed, yaml, readable)) problems.push(found);
   const bags = new Set(yaml.tapPolicy.value.networks.map((row) => row.bag_product_id));
   const law = lawProducts(files, feed, yaml.concessions, bags);
-  if (readable) problems.push(...law.problems);
+  if (readable) for (const found of law.problems) problems.push(found);
   problems.sort(compareFileProblems);
   if (hasErrors(problems)) return { ok: false, problems };
   return {

@@ -143,7 +143,7 @@ function checkOne(
       );
     }
   });
-  problems.push(...found);
+  for (const problem of found) problems.push(problem);
 }
 
 function networkIds(files: FeedFiles, feed: FareFeed): Set<string> {

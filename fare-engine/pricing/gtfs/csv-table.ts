@@ -40,6 +40,11 @@ export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTabl
   const problems: FileProblem[] = [];
   const text = decode(file, bytes, problems);
   const records = text === undefined ? [] : split(file, text, problems);
+  let lines: readonly string[] | undefined;
+  const lineAt = (line: number): string => {
+    lines ??= (text ?? '').split('\n');
+    return lines[line - 1] ?? '';
+  };
   const header = records[0];
   const columns = new Map<string, number>();
   // A file of nothing is one without rows, as if it were not there; one that could not be split has its error already.
@@ -58,7 +63,7 @@ export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTabl
   header?.values.forEach((name, i) => {
     if (!columns.has(name)) columns.set(name, i);
     else if (name !== '') {
-      const at = columnOf(text ?? '', header.line, i);
+      const at = columnOf(lineAt(header.line), i);
       problems.push(
         problem(
           'TARIFF_FILE_COLUMN_TWICE',
@@ -84,7 +89,7 @@ export function parseCsvTable(file: string, bytes: Uint8Array): { table: CsvTabl
     },
     positionOf(line, column) {
       const position = columns.get(column);
-      return position === undefined ? 1 : columnOf(text ?? '', line, position);
+      return position === undefined ? 1 : columnOf(lineAt(line), position);
     },
   };
   checkWidths(table, header?.values.length ?? 0, problems);
@@ -207,8 +212,7 @@ function checkWidths(table: CsvTable, width: number, problems: FileProblem[]): v
 }
 
 /** Character position of the n-th cell in a line; only computed for problems. */
-function columnOf(text: string, line: number, cell: number): number {
-  const source = text.split('\n', line)[line - 1] ?? '';
+function columnOf(source: string, cell: number): number {
   let quoted = false;
   let seen = 0;
   for (let i = 0; i < source.length && seen < cell; i++) {

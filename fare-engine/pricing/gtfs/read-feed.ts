@@ -6,7 +6,7 @@
 
 import { decodeJson } from '#contracts/parse.ts';
 import type { FareFeed, JoinRule, Service, Stop, Timeframe } from '../fares-v2/fare-feed.ts';
-import { compareFileProblems, type FileProblem } from '../file-problem.ts';
+import { asWarning, compareFileProblems, type FileProblem } from '../file-problem.ts';
 import { findZone, type Zone } from '../local-time.ts';
 import { parseGtfsDate, parseLocalTimeS } from './cells.ts';
 import { checkDefaultCategories } from './check-categories.ts';
@@ -126,7 +126,7 @@ function readNames(
 ): ReturnType<typeof readTranslations> {
   const found: FileProblem[] = [];
   const translations = readTranslations(files, named, found);
-  problems.push(...found.map((p) => ({ ...p, severity: 'warning' as const })));
+  for (const problem of found) problems.push(asWarning(problem));
   return translations;
 }
 
