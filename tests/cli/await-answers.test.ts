@@ -1,8 +1,10 @@
 /** How long commands of the office wait for the engine's answer: a minute, as long as it takes, or until Ctrl-C. */
+import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import * as entitlement from '../../cli/commands/entitlement.ts';
 import * as settle from '../../cli/commands/settle.ts';
+import { handInAll } from '../../cli/hand-in.ts';
 import { workCommands } from '../../fare-engine/adapters/postgres-commands.ts';
 import { calendar, type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
 import { runCommand } from '../support/command-io.ts';
@@ -26,11 +28,12 @@ beforeEach(async () => {
   await engine.admin.query('DELETE FROM fare.command_inbox');
 });
 
+const ENV = () => ({
+  KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
+  KVYTOK_OFFICE_POSTGRES_URL: engine.database.url('office_runtime'),
+});
 const call = (command: typeof settle | typeof entitlement, ...args: string[]) =>
-  runCommand(command, args, '', '/', {
-    KVYTOK_POSTGRES_URL: engine.database.url('auditor_runtime'),
-    KVYTOK_OFFICE_POSTGRES_URL: engine.database.url('office_runtime'),
-  });
+  runCommand(command, args, '', '/', ENV());
 const waiting = async () =>
   (await engine.admin.query('SELECT kind FROM fare.command_inbox')).rows.map(({ kind }) => kind);
 const CLOSE = ['close', '2025-09', '--who', 'O. Bondar'];
@@ -76,4 +79,35 @@ test('what repeats a command that was obeyed before is answered, too', async () 
     if (concession === 'pensioner') expect([code, answer]).toEqual([0, { obeyed: true }]);
     else expect([code, answer.reason]).toEqual([1, 'COMMAND_KEY_REUSED']);
   }
+});
+
+test('more than go out at once are handed in in their order, all of them or none', async () => {
+  const stream = new PassThrough();
+  const io = { stdin: stream, stdout: stream, stderr: stream, env: ENV(), cwd: '/' };
+  const reviews = (reasonOf: (n: number) => string) =>
+    handInAll(
+      'review-anomaly',
+      Array.from({ length: 1001 }, (_, n) => ({
+        findingId: `an-${'0'.repeat(32)}`,
+        verdict: 'dismissed',
+        reason: reasonOf(n),
+        by: 'O. Bondar',
+      })),
+      'O. Bondar',
+      { 'no-wait': true },
+      io,
+    );
+  const rows = async () =>
+    (
+      await engine.admin.query(
+        `SELECT payload ->> 'reason' AS reason FROM fare.command_inbox ORDER BY arrival`,
+      )
+    ).rows;
+  // Half a letter: the database takes none such, and the third statement fails.
+  await expect(reviews((n) => (n === 1000 ? 'a\ud800' : 'a'))).rejects.toThrow(/json/);
+  await expect(reviews((n) => (n === 1000 ? '' : 'a'))).rejects.toThrow(/reason/);
+  expect(await rows()).toEqual([]);
+  const { answers, code } = await reviews(String);
+  expect([code, answers.length, pauses.mock.calls.length]).toEqual([0, 1001, 0]);
+  expect(await rows()).toEqual(Array.from({ length: 1001 }, (_, n) => ({ reason: String(n) })));
 });

@@ -1,4 +1,5 @@
 /** `kvytok pass sell` beside the tariff's price: what differs is said, and sold all the same. */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as pass from '../../cli/commands/pass.ts';
@@ -7,6 +8,7 @@ import { answered } from '../fare-engine/support/answered.ts';
 import { type EngineDatabase, openEngineDatabase } from '../fare-engine/support/engine-database.ts';
 import { command } from '../fare-engine/support/submit.ts';
 import { runCommand } from '../support/command-io.ts';
+import { tempFolder } from '../support/temp-folder.ts';
 
 const CITY = join(import.meta.dirname, '../../cities/chortkiv-like');
 const FROM = '2025-10-14T00:00:00+03:00';
@@ -21,16 +23,26 @@ beforeAll(async () => {
   await command(engine, 'link-medium', { tokenId: token(1), accountId: 'viktor', validFromMs: 0 });
   await command(engine, 'revoke-entitlement', { entitlementId: 'e-2', validUntilMs: Date.parse(FROM) });
 });
-afterAll(() => engine.close());
+const folder = tempFolder('pass-price');
+afterAll(async () => {
+  await engine?.close();
+  folder.remove();
+});
 
 let sales = 0;
 /** What is said of a sale, after its id; it is always obeyed. */
-async function told(account: string, amount: string, currency = 'UAH', roles = 2): Promise<string> {
+async function told(
+  account: string,
+  amount: string,
+  currency = 'UAH',
+  roles = 2,
+  city = CITY,
+): Promise<string> {
   sales += 1;
   const id = `c-${sales}`;
   const office = engine.database.url('office_runtime');
   const env = {
-    KVYTOK_CITY_DIR: CITY,
+    KVYTOK_CITY_DIR: city,
     KVYTOK_POSTGRES_URL: roles === 2 ? engine.database.url('auditor_runtime') : office,
     ...(roles === 2 && { KVYTOK_OFFICE_POSTGRES_URL: office }),
   };
@@ -66,4 +78,26 @@ test('an account of which nobody spoke is said to be new, once', async () => {
     'The account "galyna" is new here: so far it has no card, right, pass or ride.\n',
   );
   expect(await told('galyna', '2700')).toBe('');
+});
+
+test('the price of now and that of the first day are both good, and another is held against each', async () => {
+  cpSync(CITY, folder.path, { recursive: true });
+  const [old, next] = ['2025-01-01', '2026-01-01'].map((day) => join(folder.path, 'tariff', day)) as [
+    string,
+    string,
+  ];
+  cpSync(old, next, { recursive: true });
+  const edit = (file: string, from: string, to: string) => {
+    const text = readFileSync(join(next, file), 'utf8');
+    expect(text).toContain(from);
+    writeFileSync(join(next, file), text.replaceAll(from, to));
+  };
+  edit('tariff.yaml', 'version_id: chortkiv-like-2025', 'version_id: chortkiv-like-2026');
+  edit('tariff.yaml', 'valid_from: 2025-01-01', 'valid_from: 2026-01-01');
+  edit('fare_products.txt', '27.00', '30.00');
+  const said = (amount: string) => told('viktor', amount, 'UAH', 2, folder.path);
+  expect([await said('2700'), await said('3000')]).toEqual(['', '']);
+  expect(await said('2800')).toMatch(
+    /^Warning: the tariff chortkiv-like-2025 asks .*27\.00.*\nWarning: the tariff chortkiv-like-2026 asks .*30\.00.*\n$/,
+  );
 });
