@@ -73,6 +73,16 @@ test('the price of a category is that of an account with its right on the first 
   expect(await told('anna', '0', 'UAH', 1)).toContain('a right that is not known here.');
 });
 
+test('a right is known by its category as well, as the engine takes it', async () => {
+  const city = join(folder.path, 'other-ids');
+  cpSync(CITY, city, { recursive: true });
+  const file = join(city, 'tariff/2025-01-01/concessions.yaml');
+  const rights = readFileSync(file, 'utf8');
+  expect(rights).toContain('concession_id: pensioner\n');
+  writeFileSync(file, rights.replaceAll('concession_id: pensioner\n', 'concession_id: pensioner-2025\n'));
+  expect(await told('anna', '0', 'UAH', 2, city)).toBe('');
+});
+
 test('an account of which nobody spoke is said to be new, once', async () => {
   expect(await told('galyna', '2700')).toBe(
     'The account "galyna" is new here: so far it has no card, right, pass or ride.\n',
@@ -81,8 +91,9 @@ test('an account of which nobody spoke is said to be new, once', async () => {
 });
 
 test('the price of now and that of the first day are both good, and another is held against each', async () => {
-  cpSync(CITY, folder.path, { recursive: true });
-  const [old, next] = ['2025-01-01', '2026-01-01'].map((day) => join(folder.path, 'tariff', day)) as [
+  const city = join(folder.path, 'two-packages');
+  cpSync(CITY, city, { recursive: true });
+  const [old, next] = ['2025-01-01', '2026-01-01'].map((day) => join(city, 'tariff', day)) as [
     string,
     string,
   ];
@@ -95,7 +106,7 @@ test('the price of now and that of the first day are both good, and another is h
   edit('tariff.yaml', 'version_id: chortkiv-like-2025', 'version_id: chortkiv-like-2026');
   edit('tariff.yaml', 'valid_from: 2025-01-01', 'valid_from: 2026-01-01');
   edit('fare_products.txt', '27.00', '30.00');
-  const said = (amount: string) => told('viktor', amount, 'UAH', 2, folder.path);
+  const said = (amount: string) => told('viktor', amount, 'UAH', 2, city);
   expect([await said('2700'), await said('3000')]).toEqual(['', '']);
   expect(await said('2800')).toMatch(
     /^Warning: the tariff chortkiv-like-2025 asks .*27\.00.*\nWarning: the tariff chortkiv-like-2026 asks .*30\.00.*\n$/,

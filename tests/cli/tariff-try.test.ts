@@ -216,6 +216,13 @@ describe('what came out', () => {
     );
     expect((await attempt('city', 'next', '--cases', 'change.yaml')).code).toBe(0);
     expect((await attempt('city', '--cases', 'change.yaml')).code).toBe(1);
+    // Of two that begin on one day the one that is named last.
+    writePackage('later', {
+      ...changed('fare_products.txt', '12.00', '14.00'),
+      ...changed('tariff.yaml', '2026-01-01', '2026-03-01'),
+    });
+    const codes = async (...dirs: string[]) => (await attempt(...dirs, '--cases', 'change.yaml')).code;
+    expect([await codes('city', 'later', 'next'), await codes('city', 'next', 'later')]).toEqual([0, 1]);
   });
 
   it('begins the day as the city says, or as is told', async () => {

@@ -354,6 +354,19 @@ describe('rows that lack, or say two things', () => {
       'funding.yaml:2:5 from 2026-01-01 on compensation.yaml does not say what city-budget pays for pensioner [TARIFF_COMPENSATION_GAP]',
       'funding.yaml:2:5 from 2026-01-01 on compensation.yaml does not say what city-budget pays for pupil-municipal [TARIFF_COMPENSATION_GAP]',
     ]);
+    // The donors' right ends with its row.
+    const each = ['pensioner', 'pupil-municipal', 'donor'].map(
+      (id) => `funding_id: city-budget, concession_id: ${id}, ${ALL}`,
+    );
+    const rows = pays(PAID[1] as string, ...each)['compensation.yaml'] as string;
+    const last = rows.lastIndexOf('valid_to: null');
+    const until = (day: string) => ({
+      'compensation.yaml': rows.slice(0, last) + rows.slice(last).replace('null', day),
+    });
+    expect(told(until('2026-04-01'))).toEqual([]);
+    expect(told(until('2026-03-31'))).toEqual([
+      'funding.yaml:2:5 from 2026-03-31 on compensation.yaml does not say what city-budget pays for donor [TARIFF_COMPENSATION_GAP]',
+    ]);
     const carrier = `funding_id: city-budget, agency_id: bus, ${ALL}`;
     expect(told(pays(carrier, PAID[1] as string))).toEqual([]);
   });
