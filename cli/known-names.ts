@@ -107,7 +107,8 @@ export async function sayNewAccount(accountId: string, where: Where, io: Command
   );
 }
 
-const ACCOUNT = `
+/** Whether anything is known of an account, `$1`. */
+export const ACCOUNT = `
   SELECT FROM fare.account_day WHERE account_id = $1
   UNION ALL SELECT FROM fare.media_link WHERE account_id = $1
   UNION ALL SELECT FROM fare.entitlement WHERE account_id = $1
@@ -142,8 +143,10 @@ const of = (table: string, column = 'token_id', where = 'true') =>
 const anyOf = (...parts: string[]) => `${KIN} ${parts.join(' UNION ALL ')} LIMIT 1`;
 const REPLACED = [of('medium_replacement'), of('medium_replacement', 'replaces_token_id')];
 
-const DENIED = anyOf(of('deny_entry'), of('card_denial'), ...REPLACED);
-const SEEN = anyOf(
+/** Whether anything was said of a token as denied, `$1`. */
+export const DENIED = anyOf(of('deny_entry'), of('card_denial'), ...REPLACED);
+/** Whether anything is known of a token, `$1`. */
+export const SEEN = anyOf(
   // Only what was issued takes another card's place: its index has no other rows.
   ...[of('tap'), of('media_link'), of('card_act'), of('card_act', 'replaces_token_id', "f.act = 'issued'")],
   ...[of('deny_entry'), of('medium_par'), ...REPLACED],

@@ -1,5 +1,6 @@
 /** Statements that ask for some taps find them by index, however many there are. On real PostgreSQL, with many taps. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ACCOUNT, DENIED, SEEN } from '../../cli/known-names.ts';
 import { LOCK_ACCOUNTS } from '../../fare-engine/adapters/account-statements.ts';
 import { ENQUEUE_SHIFTS } from '../../fare-engine/adapters/shift-queue.ts';
 import { ENQUEUE } from '../../fare-engine/adapters/touched-days.ts';
@@ -47,13 +48,12 @@ interface Plan {
 /** The table of taps, where a statement reads it from end to end; the small ones beside it may be. */
 async function readWhole(sql: string, values: readonly unknown[]): Promise<string[]> {
   const { rows } = await engine.admin.query(`EXPLAIN (FORMAT JSON) ${sql}`, [...values]);
-  const whole: string[] = [];
-  const visit = (plan: Plan): void => {
-    if (plan['Node Type'] === 'Seq Scan') whole.push(plan['Relation Name'] ?? '');
-    for (const part of plan.Plans ?? []) visit(part);
-  };
-  visit(rows[0]['QUERY PLAN'][0].Plan);
-  return whole.filter((table) => table === 'tap');
+  return wholeTables(rows[0]['QUERY PLAN'][0].Plan).filter((table) => table === 'tap');
+}
+
+function wholeTables(plan: Plan): string[] {
+  const own = plan['Node Type'] === 'Seq Scan' ? [plan['Relation Name'] ?? ''] : [];
+  return [...own, ...(plan.Plans ?? []).flatMap(wholeTables)];
 }
 
 describe('no statement reads every tap', () => {
@@ -89,6 +89,17 @@ test('accounts are locked by their ids alone, also by a plan that was made when 
   )) as unknown as { rows: Record<string, string>[] }[];
   const plan = explained?.rows.map((row) => row['QUERY PLAN']).join('\n');
   expect(plan).toContain('Index Cond: (account_id = ANY ($1))');
+});
+
+test.each([
+  ['of a token that was denied', DENIED],
+  ['of a token', SEEN],
+  ['of an account', ACCOUNT],
+])('whether anything is known %s is asked of indexes alone', async (_, sql) => {
+  const [, explained] = (await engine.admin.query(
+    `SET enable_seqscan = off; EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${sql}; RESET enable_seqscan`,
+  )) as unknown as { rows: { 'QUERY PLAN': [{ Plan: Plan }] }[] }[];
+  expect(wholeTables(explained?.rows[0]?.['QUERY PLAN'][0].Plan as Plan)).toEqual([]);
 });
 
 test('the published view shows the time that counts, and its flags', async () => {

@@ -100,6 +100,10 @@ describe('the package that is changed here', () => {
       'with a quota that goes on for half',
       pensioners(`${counted(60)}\n    over_quota: pensioner-half`, counted(90)),
     ],
+    [
+      'with a quota that goes on for nothing',
+      pensioners(counted(90), `${counted(60)}\n    over_quota: pensioner`),
+    ],
   ])('has no word of its own, %s', (_, change) => {
     expect(told({ ...QUIET, ...change })).toEqual([]);
   });
