@@ -1,4 +1,5 @@
 /** How long commands of the office wait for the engine's answer: a minute, as long as it takes, or until Ctrl-C. */
+import { randomUUID } from 'node:crypto';
 import { PassThrough } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -34,6 +35,10 @@ const ENV = () => ({
 });
 const call = (command: typeof settle | typeof entitlement, ...args: string[]) =>
   runCommand(command, args, '', '/', ENV());
+const office = () => {
+  const stream = new PassThrough();
+  return { stdin: stream, stdout: stream, stderr: stream, env: ENV(), cwd: '/' };
+};
 const waiting = async () =>
   (await engine.admin.query('SELECT kind FROM fare.command_inbox')).rows.map(({ kind }) => kind);
 const CLOSE = ['close', '2025-09', '--who', 'O. Bondar'];
@@ -82,8 +87,7 @@ test('what repeats a command that was obeyed before is answered, too', async () 
 });
 
 test('more than go out at once are handed in in their order, all of them or none', async () => {
-  const stream = new PassThrough();
-  const io = { stdin: stream, stdout: stream, stderr: stream, env: ENV(), cwd: '/' };
+  const io = office();
   const reviews = (reasonOf: (n: number) => string) =>
     handInAll(
       'review-anomaly',
@@ -110,4 +114,23 @@ test('more than go out at once are handed in in their order, all of them or none
   const { answers, code } = await reviews(String);
   expect([code, answers.length, pauses.mock.calls.length]).toEqual([0, 1001, 0]);
   expect(await rows()).toEqual(Array.from({ length: 1001 }, (_, n) => ({ reason: String(n) })));
+});
+
+test('a signature with all of its evidence, as long as a command may have one, comes to the engine', async () => {
+  pauses.mockImplementation(async () => {
+    await workCommands(engine.pool, calendar, engine.clock, 10);
+  });
+  const act = { period: '2025-09', carrierId: 'tet', side: 'carrier', signerId: randomUUID() };
+  const signing = {
+    ...act,
+    actSha256: '0'.repeat(64),
+    objections: false,
+    note: 'я'.repeat(200),
+    who: 'я'.repeat(200),
+  };
+  const sign = (length: number) =>
+    handInAll('sign-act', [{ ...signing, signature: 'A'.repeat(length) }], 'O. Bondar', {}, office());
+  const { answers } = await sign(40_000);
+  expect(answers).toMatchObject([{ obeyed: false, reason: expect.not.stringMatching('MALFORMED') }]);
+  await expect(sign(40_001)).rejects.toThrow(/signature/);
 });
