@@ -204,7 +204,8 @@ function result(found: {
 }): BenchResult {
   const { setting, whole, turns, peer, problems } = found;
   const alone = middleOf(turns.map((turn) => turn.alone));
-  const peers = turns.flatMap((turn) => turn.peer ?? []);
+  const measured = turns.flatMap(({ alone, peer }) => (peer === undefined ? [] : { alone, peer }));
+  const peers = measured.map((turn) => turn.peer);
   const figures = [
     { name: 'priced and posted', value: whole, unit: 'taps/s' },
     { name: 'posted alone', value: alone, unit: 'taps/s' },
@@ -217,11 +218,11 @@ function result(found: {
           { name: 'pgbench TPC-B, scale 10, 8 clients', value: middleOf(peers), unit: 'transactions/s' },
           ratio('priced and posted', whole / middleOf(peers)),
           {
-            ...ratio('posted alone', middleOf(turns.map((turn) => turn.alone / (turn.peer ?? 1)))),
+            ...ratio('posted alone', middleOf(measured.map((turn) => turn.alone / turn.peer))),
             target: '≥ 12',
           },
         ];
-  const each = turns.map((turn) => `${Math.round(turn.alone)} / ${Math.round(turn.peer ?? 0)}`);
+  const each = measured.map((turn) => `${Math.round(turn.alone)} / ${Math.round(turn.peer)}`);
   return {
     setting: { ...setting, ...(peer && { pgbench: peer.version }) },
     figures: [...figures, ...compared],
