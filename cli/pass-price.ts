@@ -31,14 +31,12 @@ export async function sayOtherPrice(
 ): Promise<void> {
   const loaded = cityDir === null ? null : await loadTariffTimeline(join(cityDir, 'tariff'));
   if (!loaded?.ok) return;
-  const tariffs = [loaded.timeline.at(sale.validFromMs), loaded.timeline.at(nowMs())];
-  const found = new Set(
-    tariffs.filter((tariff) => tariff !== undefined && pricesOf(tariff, sale).length > 0),
-  );
+  const tariffs = new Set([sale.validFromMs, nowMs()].flatMap((atMs) => loaded.timeline.at(atMs) ?? []));
   const rights = await rightsOf(sale, values, io);
   const said: string[] = [];
-  for (const tariff of found) {
-    const text = differs(tariff as TariffPackage, sale, rights);
+  for (const tariff of tariffs) {
+    if (pricesOf(tariff, sale).length === 0) continue;
+    const text = differs(tariff, sale, rights);
     if (text === null) return;
     said.push(text);
   }
