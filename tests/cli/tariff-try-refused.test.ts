@@ -1,28 +1,13 @@
 /** What `kvytok tariff try` is not: files that are no cases, packages that cannot be used, wrong calls. */
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { UsageError } from '../../cli/command.ts';
-import * as tariff from '../../cli/commands/tariff.ts';
-import { runCommand } from '../support/command-io.ts';
-import { PACKAGE } from '../support/tariff.ts';
+import { changed, openTried } from '../support/tried-packages.ts';
 
-const root = mkdtempSync(join(tmpdir(), 'kvytok-try-not-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-function writePackage(name: string, change: Readonly<Record<string, string>> = {}): void {
-  mkdirSync(join(root, name), { recursive: true });
-  for (const [file, text] of Object.entries({ ...PACKAGE, ...change }))
-    writeFileSync(join(root, name, file), text.trimStart());
-}
-const changed = (file: string, from: string, to: string) => ({
-  [file]: (PACKAGE[file] as string).replace(from, to),
-});
-const attempt = (...args: string[]) => runCommand(tariff, ['try', ...args], '', root);
+const { root, writePackage, attempt } = openTried();
 
 const RIDE = 'medium: social, route: T1, pays: 12.00';
-writePackage('whole');
 const one = (ride: string, more = '') => `- name: one\n${more}  rides:\n    - { ${ride} }\n`;
 writeFileSync(join(root, 'cases.yaml'), one(`at: 2026-02-02 08:00, ${RIDE}`));
 

@@ -1,31 +1,18 @@
 /** `kvytok tariff try`, from the command line: what comes out as expected, what does not, and what is no case. */
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import * as tariff from '../../cli/commands/tariff.ts';
 import { LANGUAGES } from '../../contracts/reason-codes.ts';
 import { runCommand } from '../support/command-io.ts';
 import { CASES_DIR } from '../support/fare-cases.ts';
-import { PACKAGE } from '../support/tariff.ts';
+import { changed, openTried } from '../support/tried-packages.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const root = mkdtempSync(join(tmpdir(), 'kvytok-try-'));
-afterAll(() => rmSync(root, { recursive: true, force: true }));
-
-function writePackage(name: string, change: Readonly<Record<string, string>> = {}): void {
-  mkdirSync(join(root, name), { recursive: true });
-  for (const [file, text] of Object.entries({ ...PACKAGE, ...change }))
-    writeFileSync(join(root, name, file), text.trimStart());
-}
-const changed = (file: string, from: string, to: string) => ({
-  [file]: (PACKAGE[file] as string).replace(from, to),
-});
-const attempt = (...args: string[]) => runCommand(tariff, ['try', ...args], '', root);
+const { root, writePackage, attempt } = openTried();
 
 const RIDE = 'medium: social, route: T1, pays: 12.00';
-writePackage('whole');
 writeFileSync(
   join(root, 'cases.yaml'),
   `- name: A ride costs twelve
