@@ -52,7 +52,7 @@ concessions with act and article, dates. An id that only has another name is nam
 try prices cases that an officer has written, rides with what each must cost and why, by the engine itself under these packages, signed or not: a
 package alone, all of a city (its folder), or a city and then drafts, each of which takes the place of what it supersedes. FILE is a file of cases
 or a folder of them (fare-engine/tariff-cases/README.md). It says case by case what came out as expected, and what did not: expected, computed, by
-which rule, act and article. A day begins as city.yaml beside the packages has it, else at 04:00. Exit code 1 when a case differs, 65 when
+which rule, act and article. A day begins as city.yaml beside the packages has it, else as --day-start says. Exit code 1 when a case differs, 65 when
 a package or file cannot be used: then no case was tried.
 
 simulate prices past taps (a bundle as kvytok price takes it, or straight out of the database of a running city) under a draft and

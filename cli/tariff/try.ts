@@ -20,8 +20,6 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
 } as const;
 
-/** When a fare day begins where no city says it. */
-const DAY_START = '04:00';
 /** Problems told at most. */
 const PROBLEMS_MAX = 200;
 
@@ -132,14 +130,14 @@ function inFolder(problem: FileProblem, folder: string): FileProblem {
   return isAbsolute(problem.file) ? problem : { ...problem, file: join(folder, problem.file) };
 }
 
-/** As the city has it in whose folder the packages lie. */
+/** As the city has it in whose folder the packages lie. @throws UsageError where there is none */
 async function dayStartOf(dirs: readonly string[]): Promise<string> {
   for (const dir of dirs)
     for (const place of [dir, dirname(dir), dirname(dirname(dir))]) {
       const file = join(place, 'city.yaml');
       if (await exists(file)) return readYaml(file, City).dayStart;
     }
-  return DAY_START;
+  throw new UsageError('no city.yaml lies beside the packages: --day-start HH:MM says when a day begins');
 }
 
 function toJson(value: object): string {

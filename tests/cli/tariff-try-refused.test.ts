@@ -183,3 +183,10 @@ it('other calls', async () => {
   ])
     await expect(attempt(...args), args.join(' ')).rejects.toThrow(UsageError);
 });
+
+it('asks when a day begins where no city says it', async () => {
+  writePackage('a/b/c/alone');
+  const call = ['a/b/c/alone', '--cases', 'cases.yaml'];
+  await expect(attempt(...call)).rejects.toThrow('--day-start HH:MM says when a day begins');
+  expect((await attempt(...call, '--day-start', '04:00')).code).toBe(0);
+});

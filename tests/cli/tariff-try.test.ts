@@ -31,7 +31,8 @@ describe('the cities of this checkout', () => {
     async (city) => {
       const { code, stdout } = await runCommand(
         tariff,
-        ['try', `cities/${city}`, '--cases', `tests/cases/${city}`, '--lang', 'en'],
+        // Most are tariffs alone, without a city.
+        ['try', `cities/${city}`, '--cases', `tests/cases/${city}`, '--day-start', '04:00', '--lang', 'en'],
         '',
         ROOT,
       );
@@ -219,7 +220,7 @@ describe('what came out', () => {
     // What is left of a month is counted in fare days.
     const cases = ['--cases', join(CASES_DIR, 'chortkiv-like/give-back.yaml')];
     const codeOf = async (...args: string[]) => (await attempt(...args)).code;
-    expect([await codeOf(copy, ...cases), await codeOf(one, ...cases)]).toEqual([0, 0]);
+    expect(await codeOf(copy, ...cases)).toBe(0);
     expect(await codeOf(copy, ...cases, '--day-start', '00:00')).toBe(1);
     const city = readFileSync(join(ROOT, 'cities/ternopil/city.yaml'), 'utf8');
     writeFileSync(join(copy, 'city.yaml'), city.replace("dayStart: '04:00'", "dayStart: '00:00'"));

@@ -1,5 +1,5 @@
 /** Packages in a folder of their own, for `kvytok tariff try` from the command line. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll } from 'vitest';
@@ -7,12 +7,14 @@ import * as tariff from '../../cli/commands/tariff.ts';
 import { runCommand } from './command-io.ts';
 import { PACKAGE } from './tariff.ts';
 
+const CITY = join(import.meta.dirname, '../../cities/ternopil/city.yaml');
+
 /** Files of the test package, one of them with a text in place of another. */
 export const changed = (file: string, from: string, to: string) => ({
   [file]: (PACKAGE[file] as string).replace(from, to),
 });
 
-/** A folder with the package `whole`, gone after the file's tests. */
+/** A folder with the package `whole` beside a city's data, gone after the file's tests. */
 export function openTried() {
   const root = mkdtempSync(join(tmpdir(), 'kvytok-try-'));
   afterAll(() => rmSync(root, { recursive: true, force: true }));
@@ -21,6 +23,7 @@ export function openTried() {
     for (const [file, text] of Object.entries({ ...PACKAGE, ...change }))
       writeFileSync(join(root, name, file), text.trimStart());
   };
+  cpSync(CITY, join(root, 'city.yaml'));
   writePackage('whole');
   return {
     root,
