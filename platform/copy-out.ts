@@ -25,6 +25,11 @@ const COPY_DATA = 0x64;
 const READY_FOR_QUERY = 0x5a;
 const HEADER_BYTES = 5;
 
+/** Where a message ends that begins at `at`; beyond all bytes where that cannot be known yet. */
+function endOf(bytes: Buffer, at: number): number {
+  return at + HEADER_BYTES <= bytes.length ? at + 1 + bytes.readUInt32BE(at + 1) : Number.POSITIVE_INFINITY;
+}
+
 /** One copy on the wire, in the form in which the driver takes foreign queries: it reads the socket itself meanwhile. */
 class Copying implements pg.Submittable {
   readonly finished: Promise<void>;
@@ -33,7 +38,9 @@ class Copying implements pg.Submittable {
   private readonly settle: PromiseWithResolvers<void>;
   private wire: pg.Connection | undefined;
   private drivers: DataListener[] = [];
-  private rest: Buffer = Buffer.alloc(0);
+  /** The beginning of a message whose rest has not come, in memory that is used again: `kept` bytes of it. */
+  private begun: Buffer = Buffer.alloc(1024);
+  private kept = 0;
   private failed: Error | undefined;
 
   constructor(statement: string, takeRow: TakeRow) {
@@ -54,22 +61,52 @@ class Copying implements pg.Submittable {
 
   /** Rows are taken here; every other message is the driver's. */
   private readonly onData = (chunk: Buffer): void => {
-    const bytes = this.rest.length === 0 ? chunk : Buffer.concat([this.rest, chunk]);
-    let at = 0;
-    while (at + HEADER_BYTES <= bytes.length) {
-      const end = at + 1 + bytes.readUInt32BE(at + 1);
-      if (end > bytes.length) break;
-      const kind = bytes[at];
-      if (kind === COPY_DATA) this.take(bytes, at + HEADER_BYTES, end);
-      else {
-        // The last message: whatever the driver reads next is its own.
-        if (kind === READY_FOR_QUERY) this.leave();
-        for (const driver of this.drivers) driver(bytes.subarray(at, end));
-      }
+    let at = this.finish(chunk);
+    for (let end = endOf(chunk, at); end <= chunk.length; end = endOf(chunk, at)) {
+      this.message(chunk, at, end);
       at = end;
     }
-    this.rest = at === bytes.length ? Buffer.alloc(0) : bytes.subarray(at);
+    if (at < chunk.length) this.keep(chunk, at, chunk.length);
   };
+
+  /** Takes the message that began in chunks before, as soon as it is whole; where the next one begins. */
+  private finish(chunk: Buffer): number {
+    let at = 0;
+    while (this.kept > 0 && at < chunk.length) {
+      const whole = this.kept < HEADER_BYTES ? HEADER_BYTES : endOf(this.begun, 0);
+      const until = Math.min(chunk.length, at + whole - this.kept);
+      this.keep(chunk, at, until);
+      at = until;
+      if (this.kept < HEADER_BYTES || this.kept < endOf(this.begun, 0)) continue;
+      const length = this.kept;
+      this.kept = 0;
+      this.message(this.begun, 0, length);
+    }
+    return at;
+  }
+
+  private keep(chunk: Buffer, from: number, until: number): void {
+    const length = this.kept + until - from;
+    if (length > this.begun.length) {
+      const wider = Buffer.alloc(2 * length);
+      this.begun.copy(wider, 0, 0, this.kept);
+      this.begun = wider;
+    }
+    chunk.copy(this.begun, this.kept, from, until);
+    this.kept = length;
+  }
+
+  private message(bytes: Buffer, at: number, end: number): void {
+    const kind = bytes[at];
+    if (kind === COPY_DATA) {
+      this.take(bytes, at + HEADER_BYTES, end);
+      return;
+    }
+    // The last message: whatever the driver reads next is its own.
+    if (kind === READY_FOR_QUERY) this.leave();
+    // Bytes that are its own too: ours are written again.
+    for (const driver of this.drivers) driver(Buffer.from(bytes.subarray(at, end)));
+  }
 
   private take(bytes: Buffer, from: number, until: number): void {
     if (this.failed !== undefined) return;

@@ -14,10 +14,10 @@ import {
 import { startRepriceThread } from '../../fare-engine/adapters/reprice-threads.ts';
 import type { ExportRequest } from '../../fare-engine/export-facts.ts';
 import { compareTap, type Judge } from '../../fare-engine/reprice/compare.ts';
-import { homesOf } from '../../fare-engine/reprice/home.ts';
-import type { RepriceFacts, RepriceShard, StateSource } from '../../fare-engine/reprice/model.ts';
+import { factsOfShare, homesOf } from '../../fare-engine/reprice/home.ts';
+import type { RepriceShard } from '../../fare-engine/reprice/model.ts';
 import { createRepriceShard } from '../../fare-engine/reprice/reprice-days.ts';
-import { type RepriceResult, runReprice } from '../../fare-engine/reprice/run-reprice.ts';
+import { type RepriceResult, type RepriceRun, runReprice } from '../../fare-engine/reprice/run-reprice.ts';
 import type { AuditDatabase } from '../audit-database.ts';
 import { type CommandIo, EXIT, UsageError } from '../command.ts';
 import { type ExportedDays, readTariffs } from './export-facts-file.ts';
@@ -64,14 +64,13 @@ export async function repriceDatabase(
   let shards: readonly RepriceShard[] = [];
   try {
     await openSnapshot(reading, asking);
-    const facts = await loadRepriceFacts(reading, request);
-    shards = startShards(facts, storedStates(asking, request), wish);
+    const started = await startShards(clients, request, wish);
+    shards = started.shards;
     return await runReprice({
       days: daysBetween(fromDay, untilDay),
       untilDay,
       read: (sort, fareDay, takeRow) => copyDay(reading, { sort, fareDay, reasons: wish.reasons }, takeRow),
-      shards,
-      homeOf: homesOf(facts.links, facts.successions, shards.length),
+      ...started,
       ...watch,
     });
   } finally {
@@ -80,16 +79,23 @@ export async function repriceDatabase(
   }
 }
 
-function startShards(
-  facts: RepriceFacts,
-  states: StateSource,
+/** Shares with the facts, which are kept nowhere else: whoever reads millions of rows has its garbage collected the faster for it. */
+async function startShards(
+  { reading, asking }: { readonly reading: pg.ClientBase; readonly asking: pg.ClientBase },
+  request: ExportRequest,
   { workers, reasons }: RepriceWish,
-): RepriceShard[] {
-  if (workers === 1) {
-    const judge: Judge = (computed, booked) => compareTap(computed, booked, reasons);
-    return [createRepriceShard(facts, states, judge)];
-  }
-  return Array.from({ length: workers }, () => startRepriceThread(facts, states, reasons));
+): Promise<Pick<RepriceRun, 'shards' | 'homeOf'>> {
+  const facts = await loadRepriceFacts(reading, request);
+  const states = storedStates(asking, request);
+  const homes = homesOf(facts.links, facts.successions, workers);
+  const judge: Judge = (computed, booked) => compareTap(computed, booked, reasons);
+  const shards =
+    workers === 1
+      ? [createRepriceShard(facts, states, judge)]
+      : Array.from({ length: workers }, (_, share) =>
+          startRepriceThread(factsOfShare(facts, homes, share), states, reasons),
+        );
+  return { shards, homeOf: homes.ofToken };
 }
 
 function daysBetween(fromDay: string, untilDay: string): string[] {

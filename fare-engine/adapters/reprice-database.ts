@@ -44,7 +44,7 @@ export async function openSnapshot(first: pg.ClientBase, ...others: readonly pg.
 
 /** Nor does the server work on a statement with several processes: the cores are those that price. */
 const SETTINGS = `SELECT set_config('statement_timeout', '0', true), set_config('jit', 'off', true),
-  set_config('max_parallel_workers_per_gather', '0', true),
+  set_config('max_parallel_workers_per_gather', '0', true), set_config('effective_io_concurrency', '0', true),
   set_config('idle_in_transaction_session_timeout', '0', true), set_config('work_mem', '64MB', true)`;
 
 const FROM_OF: Readonly<Record<RowSort, (fareDay: string, reasons: boolean) => string>> = {
@@ -201,11 +201,13 @@ async function proveTimesOf(
     client,
     `SELECT t.tap_id AS "tapId", t.fare_at_ms::float8 AS "fareAtMs", t.uncertainty_ms::float8 AS "uncertaintyMs",
        t.known_from_ms::float8 AS "receivedAtMs"
-     FROM fare.timed_tap t WHERE t.fare_day >= $1 AND t.fare_day < $2 AND (
-       EXISTS (SELECT FROM fare.unsure_tap u WHERE u.tap_id = t.tap_id)
-       OR EXISTS (SELECT FROM fare.tap_time m WHERE m.tap_id = t.tap_id)
-       OR EXISTS (SELECT FROM fare.clock_correction c WHERE c.device_id = t.device_id AND c.valid_from_ms <= t.fare_at_ms
-                     AND t.fare_at_ms < c.valid_until_ms))`,
+     FROM (
+       SELECT tap_id FROM fare.unsure_tap JOIN fare.tap k USING (tap_id) WHERE k.fare_day >= $1 AND k.fare_day < $2
+       UNION SELECT tap_id FROM fare.tap_time m WHERE m.fare_day >= $1 AND m.fare_day < $2
+       UNION SELECT k.tap_id FROM fare.clock_correction c JOIN fare.tap k ON k.device_id = c.device_id
+           AND k.fare_at_ms >= c.valid_from_ms AND k.fare_at_ms < c.valid_until_ms
+         WHERE k.fare_day >= $1 AND k.fare_day < $2) AS moved
+     JOIN fare.timed_tap t USING (tap_id) WHERE t.fare_day >= $1 AND t.fare_day < $2`,
     [fromDay, untilDay],
   );
   for (let from = 0; from < moved.length; from += AT_ONCE)

@@ -1,14 +1,14 @@
 /** A share of a re-pricing in a thread of its own; states are asked for through the thread that started it. */
+import { constants, setPriority } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { compareTap } from '../reprice/compare.ts';
-import {
-  type BlockMemory,
-  buffersOf,
-  type Outcome,
-  type RepriceFacts,
-  type RowBlock,
-  type StateSource,
-  type StoredState,
+import type {
+  BlockMemory,
+  Outcome,
+  RepriceFacts,
+  RowBlock,
+  StateSource,
+  StoredState,
 } from '../reprice/model.ts';
 import { createRepriceShard } from '../reprice/reprice-days.ts';
 
@@ -52,7 +52,7 @@ export function answer(port: MessagePort, { facts, reasons }: ShardData): void {
   const told = async (work: Promise<Outcome>): Promise<void> => {
     port.postMessage({ kind: 'done', outcome: await work } satisfies FromShard);
     for (let memory = shard.spare(); memory !== undefined; memory = shard.spare())
-      port.postMessage({ kind: 'spare', memory } satisfies FromShard, buffersOf(memory));
+      port.postMessage({ kind: 'spare', memory } satisfies FromShard);
   };
   port.on('message', (message: ToShard) => {
     if (message.kind === 'rows') shard.add(message.block);
@@ -61,4 +61,8 @@ export function answer(port: MessagePort, { facts, reasons }: ShardData): void {
   });
 }
 
-if (parentPort !== null) answer(parentPort, workerData as ShardData);
+if (parentPort !== null) {
+  // On Linux it counts for this thread alone: rows are read on while all cores price, so none waits for rows afterwards.
+  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  answer(parentPort, workerData as ShardData);
+}

@@ -1,14 +1,13 @@
 /** Shares of a re-pricing on threads, so that all cores price. */
 import { Worker } from 'node:worker_threads';
 import type { BundleTotals } from '#pricing/reprice-bundle.ts';
-import {
-  type BlockMemory,
-  buffersOf,
-  type Outcome,
-  type RepriceFacts,
-  type RepriceShard,
-  type StateSource,
-  type StoredState,
+import type {
+  BlockMemory,
+  Outcome,
+  RepriceFacts,
+  RepriceShard,
+  StateSource,
+  StoredState,
 } from '../reprice/model.ts';
 import type { Asked, FromShard, ShardData, ToShard } from './reprice-thread.ts';
 
@@ -44,7 +43,7 @@ export function startRepriceThread(facts: RepriceFacts, states: StateSource, rea
   thread.on('error', fail);
   thread.on('exit', () => fail(new Error('a thread of the re-pricing ended')));
   return {
-    add: (block) => thread.postMessage({ kind: 'rows', block } satisfies ToShard, buffersOf(block)),
+    add: (block) => thread.postMessage({ kind: 'rows', block } satisfies ToShard),
     spare: () => spares.pop(),
     endDay: (fareDay) => ask({ kind: 'end-day', fareDay }),
     end: (untilDay) =>

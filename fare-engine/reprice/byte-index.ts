@@ -7,12 +7,13 @@ export class ByteIndex {
   count = 0;
   /** Where the cell ended that was looked for last: at its tab. */
   end = 0;
-  /** Number + 1 of the text in each place; a power of two of them. */
-  private places = new Int32Array(1 << 12);
-  private hashes = new Int32Array(1 << 11);
-  /** Of each text where it begins in `kept`, and of the one after the last where it would. */
-  private starts = new Int32Array((1 << 11) + 1);
+  /**
+   * Places, a power of two of them, each of four numbers that lie in one line of the processor's cache: the number + 1 of the text,
+   * its hash, where in `kept` it begins, and its length.
+   */
+  private places = new Int32Array(4 << 12);
   private kept = new Uint8Array(1 << 16);
+  private used = 0;
 
   /** The number of the text in `bytes` from `from` to `until`; a new one if it was not there, and then `count` is greater. */
   take(bytes: Uint8Array, from: number, until: number): number {
@@ -21,9 +22,15 @@ export class ByteIndex {
     return found >= 0 ? found : this.put(bytes, from, until, hash);
   }
 
+  /** The number of the text; -1 = it has none. */
+  find(bytes: Uint8Array, from: number, until: number): number {
+    return this.seek(bytes, from, until, hashOf(bytes, from, until));
+  }
+
   /** Forgets all texts. The room for them stays. */
   clear(): void {
     this.count = 0;
+    this.used = 0;
     this.places.fill(0);
   }
 
@@ -50,53 +57,55 @@ export class ByteIndex {
   }
 
   private seek(bytes: Uint8Array, from: number, until: number, hash: number): number {
-    const { places, hashes } = this;
+    const { places } = this;
     const mask = places.length - 1;
-    for (let at = hash & mask; ; at = (at + 1) & mask) {
+    for (let at = (hash << 2) & mask; ; at = (at + 4) & mask) {
       const id = (places[at] as number) - 1;
       if (id < 0) return -1;
-      if (hashes[id] === hash && this.isSame(id, bytes, from, until)) return id;
+      if (places[at + 1] !== hash || places[at + 3] !== until - from) continue;
+      if (this.isSame(places[at + 2] as number, bytes, from, until)) return id;
     }
   }
 
-  private isSame(id: number, bytes: Uint8Array, from: number, until: number): boolean {
-    const { kept, starts } = this;
-    let at = starts[id] as number;
-    if ((starts[id + 1] as number) - at !== until - from) return false;
-    for (let i = from; i < until; i++, at++) if (bytes[i] !== kept[at]) return false;
+  private isSame(start: number, bytes: Uint8Array, from: number, until: number): boolean {
+    const { kept } = this;
+    for (let i = from, at = start; i < until; i++, at++) if (bytes[i] !== kept[at]) return false;
     return true;
   }
 
   private put(bytes: Uint8Array, from: number, until: number, hash: number): number {
     const id = this.count++;
-    if (id + 2 > this.hashes.length) this.grow();
-    const start = this.starts[id] as number;
+    if (8 * this.count > this.places.length) this.grow();
+    const start = this.used;
     const end = start + until - from;
     if (end > this.kept.length) this.kept = wider(this.kept, Math.max(end, this.kept.length * 2));
     for (let at = start, i = from; i < until; at++, i++) this.kept[at] = bytes[i] as number;
-    this.starts[id + 1] = end;
-    this.hashes[id] = hash;
-    this.place(id, hash);
+    this.used = end;
+    place(this.places, id + 1, hash, start, until - from);
     return id;
-  }
-
-  private place(id: number, hash: number): void {
-    const mask = this.places.length - 1;
-    let at = hash & mask;
-    while (this.places[at] !== 0) at = (at + 1) & mask;
-    this.places[at] = id + 1;
   }
 
   /** Twice as many. At most half of the places are taken, so that the next text is found close by. */
   private grow(): void {
-    const { hashes, starts } = this;
-    this.hashes = new Int32Array(hashes.length * 2);
-    this.hashes.set(hashes);
-    this.starts = new Int32Array(starts.length * 2);
-    this.starts.set(starts);
-    this.places = new Int32Array(this.places.length * 2);
-    for (let id = 0; id < this.count - 1; id++) this.place(id, hashes[id] as number);
+    const { places } = this;
+    const made = new Int32Array(places.length * 2);
+    for (let at = 0; at < places.length; at += 4)
+      if (places[at] !== 0) {
+        const [id, hash, start, length] = places.subarray(at, at + 4) as unknown as number[];
+        place(made, id as number, hash as number, start as number, length as number);
+      }
+    this.places = made;
   }
+}
+
+function place(places: Int32Array, id: number, hash: number, start: number, length: number): void {
+  const mask = places.length - 1;
+  let at = (hash << 2) & mask;
+  while (places[at] !== 0) at = (at + 4) & mask;
+  places[at] = id;
+  places[at + 1] = hash;
+  places[at + 2] = start;
+  places[at + 3] = length;
 }
 
 function wider(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {

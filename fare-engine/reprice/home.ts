@@ -5,18 +5,39 @@
 import { derivedAccountId } from '../facts/account-of.ts';
 import type { MediaLink } from '../facts/facts.ts';
 import { kinOf, type MediumSuccession } from '../facts/media-book.ts';
+import { ByteIndex } from './byte-index.ts';
+import { Ints } from './ints.ts';
+import type { RepriceFacts } from './model.ts';
 
 /** The share of a token's taps. */
 export type HomeOf = (tokenId: string) => number;
+
+export interface Homes {
+  readonly ofToken: HomeOf;
+  ofAccount(accountId: string): number;
+}
 
 /** @param shares how many there are */
 export function homesOf(
   links: readonly MediaLink[],
   successions: readonly MediumSuccession[],
   shares: number,
-): HomeOf {
-  const familyOf = familiesOf(links, successions);
-  return (tokenId) => hashOf(familyOf(tokenId)) % shares;
+): Homes {
+  const heads = headsOf(links, successions);
+  // Bytes and numbers: the thread that reads keeps them for all the time, and texts would be looked at with all its garbage.
+  const index = new ByteIndex();
+  const homes = new Ints();
+  for (const accountId of heads.keys()) {
+    const bytes = Buffer.from(accountId);
+    index.take(bytes, 0, bytes.length);
+    homes.push(hashOf(headIn(heads, accountId)) % shares);
+  }
+  const ofAccount = (accountId: string): number => {
+    const bytes = Buffer.from(accountId);
+    const found = index.find(bytes, 0, bytes.length);
+    return found < 0 ? hashOf(accountId) % shares : homes.get(found);
+  };
+  return { ofAccount, ofToken: (tokenId) => ofAccount(derivedAccountId(tokenId)) };
 }
 
 /** A name for all accounts that a token may stand for, and for all that their tokens may; the same for each of those tokens. */
@@ -24,14 +45,37 @@ export function familiesOf(
   links: readonly MediaLink[],
   successions: readonly MediumSuccession[],
 ): (tokenId: string) => string {
-  const heads = new Map<string, string>();
-  const headOf = (accountId: string): string => {
-    let head = accountId;
-    for (let next = heads.get(head); next !== undefined && next !== head; next = heads.get(head)) head = next;
-    return head;
+  const heads = headsOf(links, successions);
+  return (tokenId) => headIn(heads, derivedAccountId(tokenId));
+}
+
+/** Of the facts those that a share needs: of people and media its own, of everything else all. */
+export function factsOfShare(
+  facts: RepriceFacts,
+  { ofToken, ofAccount }: Homes,
+  share: number,
+): RepriceFacts {
+  const isOwn = ({ accountId }: { readonly accountId: string }): boolean => ofAccount(accountId) === share;
+  const isOwnToken = ({ tokenId }: { readonly tokenId: string }): boolean => ofToken(tokenId) === share;
+  const entitlements = facts.entitlements.filter(isOwn);
+  const granted = new Set(entitlements.map(({ entitlementId }) => entitlementId));
+  return {
+    ...facts,
+    links: facts.links.filter(isOwnToken),
+    successions: facts.successions.filter(isOwnToken),
+    entitlements,
+    revocations: facts.revocations.filter(({ entitlementId }) => granted.has(entitlementId)),
+    passes: facts.passes.filter(isOwn),
   };
+}
+
+/** Of each account that is joined to another one whose name leads: the way there. */
+type Heads = ReadonlyMap<string, string>;
+
+function headsOf(links: readonly MediaLink[], successions: readonly MediumSuccession[]): Heads {
+  const heads = new Map<string, string>();
   const join = (a: string, b: string): void => {
-    const [one, other] = [headOf(a), headOf(b)];
+    const [one, other] = [headIn(heads, a), headIn(heads, b)];
     // The lesser name leads, so that the order of facts changes nothing.
     if (one !== other) heads.set(one < other ? other : one, one < other ? one : other);
   };
@@ -40,7 +84,13 @@ export function familiesOf(
   for (const tokenId of joined)
     for (const other of kin(tokenId)) join(derivedAccountId(tokenId), derivedAccountId(other));
   for (const { tokenId, accountId } of links) join(derivedAccountId(tokenId), accountId);
-  return (tokenId) => headOf(derivedAccountId(tokenId));
+  return heads;
+}
+
+function headIn(heads: Heads, accountId: string): string {
+  let head = accountId;
+  for (let next = heads.get(head); next !== undefined; next = heads.get(head)) head = next;
+  return head;
 }
 
 function tokensOf(said: MediumSuccession): string[] {

@@ -42,15 +42,10 @@ export const DIFFERENCES_MAX = 20;
 /** Sorts of rows of a day. */
 export type RowSort = 'tap' | 'decision' | 'posting';
 
-/** What a block of rows is written in. */
+/** What a block of rows is written in; memory that threads share, so that handing it over copies nothing. */
 export interface BlockMemory {
   readonly lines: Uint8Array;
   readonly rows: Int32Array;
-}
-
-/** What has to be handed over with a block, so that nothing is copied. */
-export function buffersOf({ lines, rows }: BlockMemory): ArrayBuffer[] {
-  return [lines.buffer, rows.buffer] as ArrayBuffer[];
 }
 
 /** Rows of one sort, of the day that is being read. */

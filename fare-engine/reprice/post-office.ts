@@ -102,10 +102,10 @@ export class PostOffice {
   private newBlock(share: number, length: number): Block {
     const spare = this.shards[share]?.spare();
     // Nobody needs to see how much of it was used before.
-    const lines = new Uint8Array(spare?.lines.buffer ?? new ArrayBuffer(BLOCK_BYTES));
-    const rows = new Int32Array(spare?.rows.buffer ?? new ArrayBuffer(8 * ROWS_OF_BLOCK));
+    const lines = new Uint8Array(spare?.lines.buffer ?? new SharedArrayBuffer(BLOCK_BYTES));
+    const rows = new Int32Array(spare?.rows.buffer ?? new SharedArrayBuffer(8 * ROWS_OF_BLOCK));
     const fits = lines.length >= length;
-    return { lines: fits ? lines : new Uint8Array(length), rows, used: 0, count: 0 };
+    return { lines: fits ? lines : new Uint8Array(new SharedArrayBuffer(length)), rows, used: 0, count: 0 };
   }
 
   private send(key: number, { lines, rows, used, count }: Block): void {

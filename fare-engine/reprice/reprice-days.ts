@@ -57,6 +57,14 @@ interface Gathering extends Gathered {
   readonly numbers: number[];
 }
 
+/** A fare day that is being priced. */
+interface DayAtHand {
+  readonly rows: DayRows;
+  readonly fareDay: string;
+  readonly knownAsOfMs: number | null;
+  readonly tally: Tally;
+}
+
 /** A day that left a journey open: the next one says how it ended. It keeps nothing of the blocks in which its rows came. */
 interface Waiting extends Pick<Gathered, 'day' | 'places'> {
   readonly carried: CarriedState;
@@ -88,6 +96,8 @@ class DaysOfShare implements RepriceShard {
   private readonly booked: BookedRows = { decision: null, postings: [] };
   private readonly names = new Names();
   private rows = new DayRows();
+  /** Days are priced one after the other, whenever they are ended. */
+  private lastDay: Promise<unknown> = Promise.resolve();
   /** What days before were kept in, to be used again. */
   private readonly doneRows: DayRows[] = [];
   private readonly spares: BlockMemory[] = [];
@@ -118,25 +128,31 @@ class DaysOfShare implements RepriceShard {
 
   private readonly familyOf: Parameters<DayRows['add']>[1] = (token, row) => this.people.familyOf(token, row);
 
-  async endDay(fareDay: string): Promise<Outcome> {
+  endDay(fareDay: string): Promise<Outcome> {
     const { rows } = this;
-    // Rows of the next day may come while states are waited for.
+    // Rows of the next day may come while this one is waited for.
     this.rows = this.doneRows.pop() ?? new DayRows();
+    const outcome = this.lastDay.then(() => this.priceRows(rows, fareDay));
+    this.lastDay = outcome;
+    return outcome;
+  }
+
+  private async priceRows(rows: DayRows, fareDay: string): Promise<Outcome> {
     const tally = newTally();
     tally.decisions = rows.decisions;
     tally.postings = rows.postings;
     const knownAsOfMs = closeOf(fareDay, this.facts.closes)?.knownFromMs ?? null;
-    const fresh: Gathering[] = [];
-    // What is gathered is dropped again account by account: a day of objects would outlive many collections of garbage.
+    const day: DayAtHand = { rows, fareDay, knownAsOfMs, tally };
+    // What is gathered is dropped again family by family, of those too that have to wait: a day of objects would outlive many
+    // collections of garbage, and V8 would from then on make all such objects where old ones are kept.
+    const waiting: number[] = [];
+    const fresh = new Set<Rider<Waiting>>();
     for (let i = 0; i < rows.families.length; i++) {
-      for (const gathered of this.gather(rows, rows.families.get(i), fareDay, knownAsOfMs)) {
-        if (gathered.rider.carried === null) fresh.push(gathered);
-        else this.priceDay(gathered, gathered.rider.carried, rows, tally);
-      }
+      const family = rows.families.get(i);
+      if (!this.priceFamily(family, day, fresh)) waiting.push(family);
     }
-    await this.openStates(fresh.map(({ rider }) => rider));
-    for (const gathered of fresh)
-      this.priceDay(gathered, gathered.rider.carried ?? NOTHING_BEFORE, rows, tally);
+    if (fresh.size > 0) await this.openStates([...fresh]);
+    for (const family of waiting) this.priceFamily(family, day, fresh);
     noteStrays(rows.strays, fareDay, tally);
     this.spares.push(...rows.clear());
     this.doneRows.push(rows);
@@ -159,7 +175,7 @@ class DaysOfShare implements RepriceShard {
   async stop(): Promise<void> {}
 
   /** Account-days of a family's taps; whose they are and where they were, the facts say. */
-  private gather(rows: DayRows, family: number, fareDay: string, knownAsOfMs: number | null): Gathering[] {
+  private gather(family: number, { rows, fareDay, knownAsOfMs }: DayAtHand): Gathering[] {
     const found: Gathering[] = [];
     for (let number = rows.firstTap(family); number >= 0; number = rows.nextTap(number)) {
       const tap = tapOfRow(rows.rowOf(number), fareDay, this.names);
@@ -185,14 +201,23 @@ class DaysOfShare implements RepriceShard {
     return found;
   }
 
+  /** Prices the account-days of a family; not, and adds them to `fresh`, where nobody has asked yet for what accounts handed on before. */
+  private priceFamily(family: number, day: DayAtHand, fresh: Set<Rider<Waiting>>): boolean {
+    const found = this.gather(family, day);
+    const unasked = found.filter(({ rider }) => rider.carried === null);
+    for (const { rider } of unasked) fresh.add(rider);
+    if (unasked.length > 0) return false;
+    for (const gathered of found) this.priceDay(gathered, gathered.rider.carried as CarriedState, day);
+    return true;
+  }
+
   private async openStates(fresh: readonly Rider<Waiting>[]): Promise<void> {
-    if (fresh.length === 0) return;
     for (const rider of fresh) rider.carried = NOTHING_BEFORE;
     for (const row of await this.states.before(fresh.map(({ accountId }) => accountId)))
       this.people.rider(row.accountId).carried = stateOf(row);
   }
 
-  private priceDay(gathered: Gathered, before: CarriedState, rows: DayRows, tally: Tally): void {
+  private priceDay(gathered: Gathered, before: CarriedState, { rows, tally }: DayAtHand): void {
     const { rider, day, places, numbers } = gathered;
     let carried = before;
     if (rider.waiting !== null) {
