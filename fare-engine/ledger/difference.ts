@@ -23,7 +23,8 @@ export function difference(old: Decided | null, planned: PlannedLine, occasion: 
   const hash = lineSha256(planned, steps);
   if (old !== null && old.lineSha256 === hash) return null;
   const revision = (old?.revision ?? 0) + 1;
-  const moved = old === null || !sameMoney(old, planned);
+  // Postings name their fare day: those of a tap that took place on another one are made anew there.
+  const moved = old === null || old.fareDay !== planned.fareDay || !sameMoney(old, planned);
   const decision: Decision = {
     ...moneyOf(planned),
     tapId: planned.tapId,
@@ -36,7 +37,7 @@ export function difference(old: Decided | null, planned: PlannedLine, occasion: 
     route: planned.route,
     steps,
     lineSha256: hash,
-    // Where no amount moved, the old postings stand for the new decision too.
+    // Where neither amount nor day moved, the old postings stand for the new decision too.
     postedRevision: moved ? revision : old.postedRevision,
     adjustsClose: planned.adjustsClose,
     ...occasion,

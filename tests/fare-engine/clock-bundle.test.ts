@@ -11,6 +11,7 @@ import * as price from '../../cli/commands/price.ts';
 import { runCommand } from '../support/command-io.ts';
 import { clockSyncRow, tapRow, token } from './support/a-record.ts';
 import { type EngineDatabase, openEngineDatabase } from './support/engine-database.ts';
+import { repriceBooks } from './support/reprice-books.ts';
 import { CITY_DIR, settled, startEngine } from './support/running-engine.ts';
 import { command } from './support/submit.ts';
 
@@ -129,10 +130,43 @@ test('the bundle gives what the ledger has', async () => {
   expect(count['CLOCK_CORRECTED']).toBeGreaterThanOrEqual(5);
 });
 
+const CLEAN = { stoppedAt: null, differing: 0, differences: [] };
+const repriced = () =>
+  repriceBooks(engine, join(CITY_DIR, 'tariff'), { fromDay: '2025-10-14', untilDay: '2025-10-20' }, 2);
+
+test('books whose times moved are computed again', async () => {
+  expect(await repriced()).toMatchObject(CLEAN);
+});
+
+// Each kind of word by which a tap may have moved is looked for by itself.
+const WITHOUT_A_TIME = {
+  'an unsure clock': 'k.tap_id IN (SELECT tap_id FROM fare.unsure_tap)',
+  'a correction alone':
+    'k.tap_id NOT IN (SELECT tap_id FROM fare.unsure_tap) AND k.device_id IN (SELECT device_id FROM fare.clock_correction)',
+};
+test.each(Object.entries(WITHOUT_A_TIME))(
+  'a time that somebody took away is told: that of %s',
+  async (_, which) => {
+    const { rows } = await engine.admin.query(
+      `DELETE FROM fare.tap_time m USING fare.tap k WHERE k.tap_id = m.tap_id AND k.fare_day = '2025-10-15' AND ${which}
+       RETURNING to_json(m) AS was`,
+    );
+    expect(rows.length).toBeGreaterThan(0);
+    await expect(repriced()).rejects.toMatchObject({ code: 'TIMES_UNPROVEN' });
+    for (const { was } of rows)
+      await engine.admin.query(
+        'INSERT INTO fare.tap_time SELECT * FROM json_populate_record(NULL::fare.tap_time, $1)',
+        [was],
+      );
+    expect(await repriced()).toMatchObject(CLEAN);
+  },
+);
+
 test('times that somebody changed by hand are not exported', async () => {
   await engine.admin.query(
     `UPDATE fare.tap_time SET fare_at_ms = fare_at_ms + 1
       WHERE tap_id = (SELECT tap_id FROM fare.tap_time ORDER BY tap_id LIMIT 1)`,
   );
   expect((await exported()).error).toContain('TIMES_UNPROVEN');
+  await expect(repriced()).rejects.toMatchObject({ code: 'TIMES_UNPROVEN' });
 });

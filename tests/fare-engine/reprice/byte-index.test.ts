@@ -15,6 +15,7 @@ test('each text has one number, by order of first sight, whatever stands around 
           expect(index.findCell(bytes, 0)).toBe(known ?? -1);
           expect(index.end).toBe(until);
         }
+        expect(index.find(bytes, until + 1, bytes.length)).toBe(known ?? -1);
         numbers.set(text, known ?? numbers.size);
         expect(index.take(bytes, until + 1, bytes.length)).toBe(numbers.get(text));
         if (!text.includes('\t')) expect(index.takeCell(bytes, 0)).toBe(numbers.get(text));
