@@ -25,7 +25,7 @@ import { wholeOption } from './whole-option.ts';
 
 export const usage = `kvytok bench reprice [--taps N] [--workers N] [--seed N]
 
-  --taps N     taps of the month, about (default 600000; a city's are 12000000: 20 GB of disk, twenty minutes to write)
+  --taps N     taps of the month, about (default 600000; a city's are 12000000: 10 GB of disk, ten minutes to write)
   --workers N  threads that price (default: the machine's cores)
   --seed N     of the month (default 1)
 `;
