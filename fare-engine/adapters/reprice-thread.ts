@@ -1,5 +1,5 @@
 /** A share of a re-pricing in a thread of its own; states are asked for through the thread that started it. */
-import { constants, setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { compareTap } from '../reprice/compare.ts';
 import type {
@@ -61,8 +61,17 @@ export function answer(port: MessagePort, { facts, reasons }: ShardData): void {
   });
 }
 
+/** On Linux a priority is this thread's alone: rows are read on while all cores price, so none waits for rows afterwards. */
+function yieldToReading(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL));
+  } catch {
+    // A system may forbid it; then it is only slower.
+  }
+}
+
 if (parentPort !== null) {
-  // On Linux it counts for this thread alone: rows are read on while all cores price, so none waits for rows afterwards.
-  if (process.platform === 'linux') setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  yieldToReading();
   answer(parentPort, workerData as ShardData);
 }

@@ -89,11 +89,9 @@ export class ByteIndex {
   private grow(): void {
     const { places } = this;
     const made = new Int32Array(places.length * 2);
+    const numberAt = (at: number): number => places[at] as number;
     for (let at = 0; at < places.length; at += 4)
-      if (places[at] !== 0) {
-        const [id, hash, start, length] = places.subarray(at, at + 4) as unknown as number[];
-        place(made, id as number, hash as number, start as number, length as number);
-      }
+      if (places[at] !== 0) place(made, numberAt(at), numberAt(at + 1), numberAt(at + 2), numberAt(at + 3));
     this.places = made;
   }
 }

@@ -49,7 +49,7 @@ export function familiesOf(
   return (tokenId) => headIn(heads, derivedAccountId(tokenId));
 }
 
-/** Of the facts those that a share needs: of people and media its own, of everything else all. */
+/** Of the facts those that a share needs: of media, rights and passes its own, of everything else all. */
 export function factsOfShare(
   facts: RepriceFacts,
   { ofToken, ofAccount }: Homes,

@@ -96,8 +96,6 @@ class DaysOfShare implements RepriceShard {
   private readonly booked: BookedRows = { decision: null, postings: [] };
   private readonly names = new Names();
   private rows = new DayRows();
-  /** Days are priced one after the other, whenever they are ended. */
-  private lastDay: Promise<unknown> = Promise.resolve();
   /** What days before were kept in, to be used again. */
   private readonly doneRows: DayRows[] = [];
   private readonly spares: BlockMemory[] = [];
@@ -128,16 +126,10 @@ class DaysOfShare implements RepriceShard {
 
   private readonly familyOf: Parameters<DayRows['add']>[1] = (token, row) => this.people.familyOf(token, row);
 
-  endDay(fareDay: string): Promise<Outcome> {
+  async endDay(fareDay: string): Promise<Outcome> {
     const { rows } = this;
-    // Rows of the next day may come while this one is waited for.
+    // Rows of the next day may come while states are waited for.
     this.rows = this.doneRows.pop() ?? new DayRows();
-    const outcome = this.lastDay.then(() => this.priceRows(rows, fareDay));
-    this.lastDay = outcome;
-    return outcome;
-  }
-
-  private async priceRows(rows: DayRows, fareDay: string): Promise<Outcome> {
     const tally = newTally();
     tally.decisions = rows.decisions;
     tally.postings = rows.postings;

@@ -1,6 +1,6 @@
 /**
  * Re-prices fare days one after the other: reads taps, decisions and postings of each, hands every row to the share that prices
- * the tap's account, and adds up what the shares find. Of days that were read DAYS_AHEAD wait for their prices, and no more is held.
+ * the tap's account, and adds up what the shares find. One day is priced while the next is being read, and no more is held.
  */
 import type { BundleTotals } from '#pricing/reprice-bundle.ts';
 import type { HomeOf } from './home.ts';
@@ -32,8 +32,6 @@ export interface RepriceResult extends Outcome {
   readonly totals: readonly BundleTotals[];
 }
 
-/** One is priced, and the next one lies ready for whichever share is done first. */
-const DAYS_AHEAD = 2;
 const SORTS = ['tap', 'decision', 'posting'] as const;
 
 /** @throws what the reading throws, or a share. */
@@ -41,25 +39,24 @@ export async function runReprice(run: RepriceRun): Promise<RepriceResult> {
   const { days, shards, signal } = run;
   const sum = newSum();
   const post = new PostOffice(shards, run.homeOf);
-  const pricing: Promise<void>[] = [];
+  let pricing: Promise<void> = Promise.resolve();
   let done = 0;
   let taps = 0;
   const tapsOfDay = (read: number): number => Math.min(0.9, read / Math.max(1, taps / Math.max(1, done)));
   for (const [index, fareDay] of days.entries()) {
     await readDay(run, fareDay, post, (read) => run.progress(index + (index === 0 ? 0 : tapsOfDay(read))));
+    await pricing;
     if (signal.aborted) break;
-    const priced = Promise.all(shards.map((shard) => shard.endDay(fareDay))).then((outcomes) => {
+    pricing = Promise.all(shards.map((shard) => shard.endDay(fareDay))).then((outcomes) => {
       for (const outcome of outcomes) add(sum, outcome);
       taps = sum.taps;
       done = index + 1;
       run.progress(done);
     });
     // Whoever waits for it hears of it; until then it is nobody's unhandled trouble.
-    priced.catch(() => {});
-    pricing.push(priced);
-    if (pricing.length === DAYS_AHEAD) await pricing.shift();
+    pricing.catch(() => {});
   }
-  await Promise.all(pricing);
+  await pricing;
   const stoppedAt = days[done] ?? null;
   const ends = await Promise.all(shards.map((shard) => shard.end(stoppedAt ?? run.untilDay)));
   for (const outcome of ends) add(sum, outcome);

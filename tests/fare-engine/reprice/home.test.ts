@@ -21,6 +21,10 @@ const links: fc.Arbitrary<MediaLink[]> = fc.array(
 const successions: fc.Arbitrary<MediumSuccession[]> = fc.array(
   fc.oneof(
     fc.record({ tokenId: tokens, formerTokenId: tokens, knownFromMs: fc.constant(0) }),
+    fc.record({ tokenId: tokens, replacesTokenId: tokens }).map((one) => ({
+      ...one,
+      ...{ ref: 'record', validFromMs: 0, saidMs: 0, knownFromMs: 0, stationWords: null },
+    })),
     fc.record({ tokenId: tokens, par: fc.constantFrom('p1', 'p2'), knownFromMs: fc.constant(0) }),
   ),
   { maxLength: 6 },

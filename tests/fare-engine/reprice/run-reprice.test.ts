@@ -1,6 +1,4 @@
 /** A re-pricing as a whole, its rows made by hand: who gets which row, and what is said when somebody stops it. */
-import { EventEmitter, once } from 'node:events';
-import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { DayRows } from '../../../fare-engine/reprice/day-rows.ts';
 import type {
@@ -118,46 +116,6 @@ test('stopped while a day is read: it answers for the days before, and asks no s
   expect(share.days).toEqual(['2025-10-01']);
   expect(ends).toEqual(['2025-10-02']);
   expect(shown.at(-1)).toBe(1);
-});
-
-test('two days at most wait for their prices while the next one is read', async () => {
-  const share = collector();
-  const pricing = new Map<string, PromiseWithResolvers<Outcome>>();
-  const events: string[] = [];
-  const heard = new EventEmitter();
-  const told = (event: string): void => {
-    events.push(event);
-    heard.emit(event);
-  };
-  const endDay: RepriceShard['endDay'] = (fareDay) => {
-    const priced = Promise.withResolvers<Outcome>();
-    pricing.set(fareDay, priced);
-    told(`end ${fareDay}`);
-    return priced.promise;
-  };
-  const secondEnded = once(heard, 'end 2025-10-02');
-  const thirdRead = once(heard, 'read 2025-10-03');
-  const thirdEnded = once(heard, 'end 2025-10-03');
-  const found = runReprice({
-    days: ['2025-10-01', '2025-10-02', '2025-10-03'],
-    untilDay: '2025-10-04',
-    read: async (sort, fareDay) => {
-      if (sort === 'tap') told(`read ${fareDay}`);
-    },
-    shards: [{ ...share.shard, endDay }],
-    homeOf: () => 0,
-    progress: () => {},
-    signal: new AbortController().signal,
-  });
-  await secondEnded;
-  // Whatever could go on by itself has gone on after a turn of the loop.
-  await setImmediate();
-  expect(events).toEqual(['read 2025-10-01', 'end 2025-10-01', 'read 2025-10-02', 'end 2025-10-02']);
-  pricing.get('2025-10-01')?.resolve({ ...OUTCOME, taps: 1 });
-  await thirdRead;
-  await thirdEnded;
-  for (const { resolve } of pricing.values()) resolve({ ...OUTCOME, taps: 1 });
-  expect(await found).toMatchObject({ stoppedAt: null, taps: 3 });
 });
 
 test('cells with escapes, signs of several bytes and nulls are read as they were written', () => {
