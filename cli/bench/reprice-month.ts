@@ -14,6 +14,7 @@ import type {
   ShiftEvent,
 } from '../../fare-engine/facts/facts.ts';
 import { type Random, randomOf } from '../../simulators/city/random.ts';
+import type { Cell } from './load-rows.ts';
 
 export interface MonthPlan {
   readonly seed: number;
@@ -193,4 +194,14 @@ function tapOf(n: number, fareAtMs: number, fareDay: string, random: Random): Om
     passBackOf: null,
     receivedAtMs: fareAtMs + laterMs,
   };
+}
+
+/** A tap as a re-pricing asks for it: in the order of TAP_COLUMNS of rows.ts. */
+export function askedRow(tap: PricedTap): Cell[] {
+  const { belief } = tap;
+  return [
+    ...[tap.tapId, tap.tokenId, tap.deviceId, tap.mediumKind, tap.direction, tap.companions, tap.bags],
+    ...[tap.fareAtMs, tap.uncertaintyMs, belief.vehicleId, belief.routeId, belief.tripId, belief.directionId],
+    ...[tap.stopId, tap.stopUnsure ? 't' : 'f', tap.passBackOf, tap.receivedAtMs],
+  ];
 }

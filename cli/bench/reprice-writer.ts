@@ -13,7 +13,7 @@ import { PostOffice } from '../../fare-engine/reprice/post-office.ts';
 import { createRepriceShard } from '../../fare-engine/reprice/reprice-days.ts';
 import { readTariffs } from '../audit/export-facts-file.ts';
 import { type Cell, linesOf, loadLines, NO_BYTES } from './load-rows.ts';
-import { daysOfMonth, factsOfMonth, type MonthPlan, tapsOfDay, ZONE } from './reprice-month.ts';
+import { askedRow, daysOfMonth, factsOfMonth, type MonthPlan, tapsOfDay, ZONE } from './reprice-month.ts';
 
 export interface WriterTask {
   readonly url: string;
@@ -75,16 +75,6 @@ async function write({ url, folder, cityDir, plan, share }: WriterTask): Promise
   } finally {
     await client.end();
   }
-}
-
-/** In the order of TAP_COLUMNS of rows.ts. */
-function askedRow(tap: PricedTap): Cell[] {
-  const { belief } = tap;
-  return [
-    ...[tap.tapId, tap.tokenId, tap.deviceId, tap.mediumKind, tap.direction, tap.companions, tap.bags],
-    ...[tap.fareAtMs, tap.uncertaintyMs, belief.vehicleId, belief.routeId, belief.tripId, belief.directionId],
-    ...[tap.stopId, tap.stopUnsure ? 't' : 'f', tap.passBackOf, tap.receivedAtMs],
-  ];
 }
 
 function tapRow(tap: PricedTap): Cell[] {

@@ -196,9 +196,10 @@ class DaysOfShare implements RepriceShard {
   /** Prices the account-days of a family; not, and adds them to `fresh`, where nobody has asked yet for what accounts handed on before. */
   private priceFamily(family: number, day: DayAtHand, fresh: Set<Rider<Waiting>>): boolean {
     const found = this.gather(family, day);
-    const unasked = found.filter(({ rider }) => rider.carried === null);
-    for (const { rider } of unasked) fresh.add(rider);
-    if (unasked.length > 0) return false;
+    if (found.some(({ rider }) => rider.carried === null)) {
+      for (const { rider } of found) if (rider.carried === null) fresh.add(rider);
+      return false;
+    }
     for (const gathered of found) this.priceDay(gathered, gathered.rider.carried as CarriedState, day);
     return true;
   }

@@ -2,8 +2,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readTariffs } from '../../../cli/audit/export-facts-file.ts';
-import { factsOfMonth, type MonthPlan, tapsOfDay, ZONE } from '../../../cli/bench/reprice-month.ts';
-import type { PricedTap } from '../../../fare-engine/facts/facts.ts';
+import { linesOf } from '../../../cli/bench/load-rows.ts';
+import { askedRow, factsOfMonth, type MonthPlan, tapsOfDay, ZONE } from '../../../cli/bench/reprice-month.ts';
 import type { ComputedTap } from '../../../fare-engine/reprice/compare.ts';
 import type { StateSource, StoredState } from '../../../fare-engine/reprice/model.ts';
 import { PostOffice } from '../../../fare-engine/reprice/post-office.ts';
@@ -12,17 +12,6 @@ import { createRepriceShard } from '../../../fare-engine/reprice/reprice-days.ts
 const PLAN: MonthPlan = { seed: 7, accounts: 60, days: 2, dayStart: '04:00' };
 const DAYS = ['2025-10-01', '2025-10-02'] as const;
 const TARIFF = join(import.meta.dirname, '../../../cities/lviv-like/tariff');
-
-/** In the order of TAP_COLUMNS of rows.ts. */
-function rowOf(tap: PricedTap): string {
-  const { belief } = tap;
-  const cells = [
-    ...[tap.tapId, tap.tokenId, tap.deviceId, tap.mediumKind, tap.direction, tap.companions, tap.bags],
-    ...[tap.fareAtMs, tap.uncertaintyMs, belief.vehicleId, belief.routeId, belief.tripId, belief.directionId],
-    ...[tap.stopId, tap.stopUnsure ? 't' : 'f', tap.passBackOf, tap.receivedAtMs],
-  ];
-  return `${cells.map((cell) => cell ?? '\\N').join('\t')}\n`;
-}
 
 async function aShare(before: StateSource['before']) {
   const none = { carriers: [], routes: [], breakdowns: [], successions: [], revocations: [], repairs: [] };
@@ -36,7 +25,7 @@ async function aShare(before: StateSource['before']) {
   const post = new PostOffice([shard], () => 0);
   const give = (index: number): void => {
     const day = { fareDay: DAYS[index] as string, index };
-    post.takeAll('tap', Buffer.from([...tapsOfDay(PLAN, day, { index: 0, of: 1 })].map(rowOf).join('')));
+    post.takeAll('tap', Buffer.from(linesOf([...tapsOfDay(PLAN, day, { index: 0, of: 1 })], askedRow)));
     post.endDay();
   };
   return { shard, priced, give };
