@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import pg from 'pg';
+import { inOrderOf } from '#platform/copy-rows.ts';
 import { clientConfig } from '#platform/postgres.ts';
 import type { PricedTap } from '../../fare-engine/facts/facts.ts';
 import { type Posting, postLine, reverse } from '../../fare-engine/ledger/post-line.ts';
@@ -31,6 +32,8 @@ const DECISIONS = `fare.decision (tap_id, revision, supersedes, account_id, acco
   loss_minor, penalty, concession_id, funding_id, claim_ride, steps, line_sha256, posted_revision, decided_at_ms)`;
 const POSTINGS = `fare.posting (posting_id, debit_account, credit_account, amount_minor, currency, tap_id, revision, source, reverses,
   posted_at_ms, fare_day)`;
+/** Taps that the engine posts in one transaction. */
+const AT_ONCE = 2000;
 /** One decision in so many was another one first. */
 const REVISED_EACH = 50;
 
@@ -57,24 +60,35 @@ async function write({ url, folder, cityDir, plan, share }: WriterTask): Promise
     const load = (target: string, lines: string) =>
       loadLines(client, target, lines, join(folder, `rows-${share.index}.txt`));
     for (const [index, fareDay] of daysOfMonth(plan).entries()) {
-      const taps = [...tapsOfDay(plan, { fareDay, index }, share)].sort((a, b) => a.fareAtMs - b.fareAtMs);
+      const taps = asPosted([...tapsOfDay(plan, { fareDay, index }, share)]);
       post.takeAll('tap', Buffer.from(linesOf(taps, askedRow)));
       post.endDay();
       await shard.endDay(fareDay);
+      const byId = new Map(priced.map((computed) => [computed.charged.line.tapId, computed]));
+      const decided = taps.map(({ tapId }) => byId.get(tapId) as ComputedTap);
       await load(TAPS, linesOf(taps, tapRow));
       await load(
         DECISIONS,
-        linesOf(priced.flatMap(decisionRows), (row) => row),
+        linesOf(decided.flatMap(decisionRows), (row) => row),
       );
       await load(
         POSTINGS,
-        linesOf(priced.flatMap(postingRows), (row) => row),
+        linesOf(decided.flatMap(postingRows), (row) => row),
       );
       priced.length = 0;
     }
   } finally {
     await client.end();
   }
+}
+
+/** In the order in which posting leaves them: as they came, those of a transaction by their keys. */
+function asPosted(taps: readonly PricedTap[]): PricedTap[] {
+  const came = taps.toSorted((a, b) => a.fareAtMs - b.fareAtMs);
+  const chunks = Array.from({ length: Math.ceil(came.length / AT_ONCE) }, (_, i) =>
+    came.slice(i * AT_ONCE, (i + 1) * AT_ONCE),
+  );
+  return chunks.flatMap((chunk) => inOrderOf(chunk, ({ tapId }) => tapId));
 }
 
 function tapRow(tap: PricedTap): Cell[] {
