@@ -9,12 +9,13 @@ import {
   copyDay,
   loadRepriceFacts,
   openSnapshot,
+  standingDecisions,
   storedStates,
 } from '../../fare-engine/adapters/reprice-database.ts';
 import { startRepriceThread } from '../../fare-engine/adapters/reprice-threads.ts';
 import type { ExportRequest } from '../../fare-engine/export-facts.ts';
 import { compareTap, type Judge } from '../../fare-engine/reprice/compare.ts';
-import { factsOfShare, homesOf } from '../../fare-engine/reprice/home.ts';
+import { factsOfShares, homesOf } from '../../fare-engine/reprice/home.ts';
 import type { RepriceShard } from '../../fare-engine/reprice/model.ts';
 import { createRepriceShard } from '../../fare-engine/reprice/reprice-days.ts';
 import { type RepriceResult, type RepriceRun, runReprice } from '../../fare-engine/reprice/run-reprice.ts';
@@ -70,6 +71,7 @@ export async function repriceDatabase(
       days: daysBetween(fromDay, untilDay),
       untilDay,
       read: (sort, fareDay, takeRow) => copyDay(reading, { sort, fareDay, reasons: wish.reasons }, takeRow),
+      standing: (lines) => standingDecisions(asking, lines),
       ...started,
       ...watch,
     });
@@ -92,9 +94,7 @@ async function startShards(
   const shards =
     workers === 1
       ? [createRepriceShard(facts, states, judge)]
-      : Array.from({ length: workers }, (_, share) =>
-          startRepriceThread(factsOfShare(facts, homes, share), states, reasons),
-        );
+      : factsOfShares(facts, homes, workers).map((own) => startRepriceThread(own, states, reasons));
   return { shards, homeOf: homes.ofToken };
 }
 

@@ -21,7 +21,15 @@ import type {
 } from '../facts/facts.ts';
 import { proveTimes } from '../prove-times.ts';
 import type { RepriceFacts, RowSort, StateSource, StoredState } from '../reprice/model.ts';
-import { DECISION_COLUMNS, POSTING_COLUMNS, REASONS_COLUMN, TAP_COLUMNS } from '../reprice/rows.ts';
+import {
+  cellsOf,
+  DECISION_COLUMNS,
+  POSTING_COLUMNS,
+  REASONS_COLUMN,
+  revisionOf,
+  TAP_COLUMNS,
+  textOf,
+} from '../reprice/rows.ts';
 import { BREAKDOWN_COLUMN } from './breakdown-statements.ts';
 import { successionColumn } from './kin-statements.ts';
 
@@ -49,13 +57,9 @@ const SETTINGS = `SELECT set_config('statement_timeout', '0', true), set_config(
 
 const FROM_OF: Readonly<Record<RowSort, (fareDay: string, reasons: boolean) => string>> = {
   tap: (day) => `SELECT ${TAP_COLUMNS} FROM fare.timed_tap WHERE fare_day = '${day}'`,
-  // Only the decision that stands: a later one of the same tap may be of another day. Said of those after a first one alone, it is
-  // looked up among the few that are: a revision is above zero.
-  decision: (
-    day,
-    reasons,
-  ) => `SELECT ${DECISION_COLUMNS}${reasons ? `, ${REASONS_COLUMN}` : ''} FROM fare.decision d WHERE fare_day = '${day}' AND NOT EXISTS (
-    SELECT FROM fare.decision n WHERE n.tap_id = d.tap_id AND n.revision = d.revision + 1 AND n.revision > 1)`,
+  // All of a tap: whoever reads them takes the last one. Asking here which has none after it costs as much as all else of the row.
+  decision: (day, reasons) =>
+    `SELECT ${DECISION_COLUMNS}${reasons ? `, ${REASONS_COLUMN}` : ''} FROM fare.decision WHERE fare_day = '${day}'`,
   posting: (day) =>
     `SELECT ${POSTING_COLUMNS} FROM fare.posting WHERE fare_day = '${day}' AND tap_id IS NOT NULL`,
 };
@@ -72,6 +76,28 @@ export function copyDay(
   if (!/^\d{4}-\d{2}-\d{2}$/.test(fareDay)) throw new RangeError(`not a date: ${fareDay}`);
   return copyOut(client, FROM_OF[sort](fareDay, reasons), takeRow);
 }
+
+/** Of decisions' rows those that no later decision of the same tap replaces, on whatever day that is. */
+export async function standingDecisions(
+  client: Queryable,
+  lines: readonly Buffer[],
+): Promise<readonly Buffer[]> {
+  const found: Buffer[] = [];
+  for (let from = 0; from < lines.length; from += AT_ONCE) {
+    const part = lines.slice(from, from + AT_ONCE);
+    const rows = await rowsOf<{ number: number }>(client, STANDING, [
+      part.map((bytes) => textOf(cellsOf({ bytes, at: 0 })[0] as string)),
+      part.map((bytes) => revisionOf({ bytes, at: 0 })),
+    ]);
+    found.push(...rows.map(({ number }) => part[number - 1] as Buffer));
+  }
+  return found;
+}
+
+const STANDING = `
+  SELECT k.number::int AS number FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS k (tap_id, revision, number)
+  WHERE NOT EXISTS (SELECT FROM fare.decision n WHERE n.tap_id = k.tap_id AND n.revision > k.revision)
+  ORDER BY k.number`;
 
 /**
  * All facts that may count for taps of the days; of places and breakdowns those of their time, of people and media all.

@@ -7,13 +7,14 @@ export class ByteIndex {
   count = 0;
   /** Where the cell ended that was looked for last: at its tab. */
   end = 0;
-  /**
-   * Places, a power of two of them, each of four numbers that lie in one line of the processor's cache: the number + 1 of the text,
-   * its hash, where in `kept` it begins, and its length.
-   */
-  private places = new Int32Array(4 << 12);
+  /** Places, a power of two of them, where hashes lead: the number + 1 of a text. They are small, so that many are in the processor's cache. */
+  private places = new Int32Array(1 << 12);
   private kept = new Uint8Array(1 << 16);
   private used = 0;
+  /** Of each number the hash of its text, and where in `kept` that begins. */
+  private texts = new Int32Array(2 << 11);
+  /** What was found last. */
+  private last = -1;
 
   /** The number of the text in `bytes` from `from` to `until`; a new one if it was not there, and then `count` is greater. */
   take(bytes: Uint8Array, from: number, until: number): number {
@@ -31,6 +32,7 @@ export class ByteIndex {
   clear(): void {
     this.count = 0;
     this.used = 0;
+    this.last = -1;
     this.places.fill(0);
   }
 
@@ -41,10 +43,30 @@ export class ByteIndex {
     return found >= 0 ? found : this.put(bytes, from, this.end, hash);
   }
 
-  /** The number of the text in such a cell; -1 = it has none. */
+  /**
+   * The number of the text in such a cell; -1 = it has none. What is said of texts usually comes in the order in which they came, so the
+   * next one is looked at first, and the same once more: those lie in the processor's cache.
+   */
   findCell(bytes: Uint8Array, from: number): number {
+    const next = this.last + 1;
+    if (next < this.count && this.isCell(next, bytes, from)) return this.found(next);
+    if (this.last >= 0 && this.isCell(this.last, bytes, from)) return this.last;
     const hash = this.hashCell(bytes, from);
-    return this.seek(bytes, from, this.end, hash);
+    return this.found(this.seek(bytes, from, this.end, hash));
+  }
+
+  private found(id: number): number {
+    if (id >= 0) this.last = id;
+    return id;
+  }
+
+  /** Whether the cell is the text of a number; then it is known where it ends. */
+  private isCell(id: number, bytes: Uint8Array, from: number): boolean {
+    const start = this.texts[2 * id + 1] as number;
+    const until = from + this.endOf(id) - start;
+    if (bytes[until] !== TAB || !this.isSame(start, bytes, from, until)) return false;
+    this.end = until;
+    return true;
   }
 
   private hashCell(bytes: Uint8Array, from: number): number {
@@ -57,14 +79,20 @@ export class ByteIndex {
   }
 
   private seek(bytes: Uint8Array, from: number, until: number, hash: number): number {
-    const { places } = this;
+    const { places, texts } = this;
     const mask = places.length - 1;
-    for (let at = (hash << 2) & mask; ; at = (at + 4) & mask) {
+    for (let at = hash & mask; ; at = (at + 1) & mask) {
       const id = (places[at] as number) - 1;
       if (id < 0) return -1;
-      if (places[at + 1] !== hash || places[at + 3] !== until - from) continue;
-      if (this.isSame(places[at + 2] as number, bytes, from, until)) return id;
+      if (texts[2 * id] !== hash) continue;
+      const start = texts[2 * id + 1] as number;
+      if (this.endOf(id) - start === until - from && this.isSame(start, bytes, from, until)) return id;
     }
+  }
+
+  /** Where in `kept` a text ends. */
+  private endOf(id: number): number {
+    return id + 1 < this.count ? (this.texts[2 * id + 3] as number) : this.used;
   }
 
   private isSame(start: number, bytes: Uint8Array, from: number, until: number): boolean {
@@ -75,35 +103,33 @@ export class ByteIndex {
 
   private put(bytes: Uint8Array, from: number, until: number, hash: number): number {
     const id = this.count++;
-    if (8 * this.count > this.places.length) this.grow();
+    if (2 * this.count > this.places.length) this.grow();
     const start = this.used;
     const end = start + until - from;
     if (end > this.kept.length) this.kept = wider(this.kept, Math.max(end, this.kept.length * 2));
     for (let at = start, i = from; i < until; at++, i++) this.kept[at] = bytes[i] as number;
     this.used = end;
-    place(this.places, id + 1, hash, start, until - from);
+    this.texts[2 * id] = hash;
+    this.texts[2 * id + 1] = start;
+    place(this.places, id, hash);
     return id;
   }
 
   /** Twice as many. At most half of the places are taken, so that the next text is found close by. */
   private grow(): void {
-    const { places } = this;
-    const made = new Int32Array(places.length * 2);
-    const numberAt = (at: number): number => places[at] as number;
-    for (let at = 0; at < places.length; at += 4)
-      if (places[at] !== 0) place(made, numberAt(at), numberAt(at + 1), numberAt(at + 2), numberAt(at + 3));
-    this.places = made;
+    const { texts } = this;
+    this.places = new Int32Array(this.places.length * 2);
+    this.texts = new Int32Array(this.places.length);
+    this.texts.set(texts);
+    for (let id = 0; id < this.count - 1; id++) place(this.places, id, texts[2 * id] as number);
   }
 }
 
-function place(places: Int32Array, id: number, hash: number, start: number, length: number): void {
+function place(places: Int32Array, id: number, hash: number): void {
   const mask = places.length - 1;
-  let at = (hash << 2) & mask;
-  while (places[at] !== 0) at = (at + 4) & mask;
-  places[at] = id;
-  places[at + 1] = hash;
-  places[at + 2] = start;
-  places[at + 3] = length;
+  let at = hash & mask;
+  while (places[at] !== 0) at = (at + 1) & mask;
+  places[at] = id + 1;
 }
 
 function wider(bytes: Uint8Array, length: number): Uint8Array<ArrayBuffer> {

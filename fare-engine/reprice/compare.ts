@@ -36,7 +36,10 @@ export interface ComputedTap {
 /** Says what is different about a tap; `undefined` = nothing. */
 export type Judge = (computed: ComputedTap, booked: BookedTap) => Found | undefined;
 
-const KIND = 2;
+/** Which cells of a decision's row are read by themselves; see DECISION_COLUMNS. */
+export const ACCOUNT = 2;
+const KIND = 3;
+export const RIDER_MINOR = 8;
 
 /** Whether a decision only undoes. */
 export function isWithdrawn(decision: Cells): boolean {
@@ -65,6 +68,7 @@ function isDecided({ accountId, charged, place }: ComputedTap, row: RowBytes): b
   const { line, lossMinor } = charged;
   const cells = new RowReader(row);
   cells.skip();
+  cells.skip();
   return (
     cells.is(accountId) &&
     cells.is(line.kind) &&
@@ -87,7 +91,7 @@ function isDecided({ accountId, charged, place }: ComputedTap, row: RowBytes): b
   );
 }
 
-/** Names of {@link DECISION_COLUMNS} from the second on, as they are told. */
+/** Names of {@link DECISION_COLUMNS} from the account's on, as they are told. */
 const NAMES = [
   ...['account', 'kind', 'carrier', 'funding', 'currency', 'gross_minor', 'rider_minor', 'transfer_minor'],
   ...['concession_minor', 'pass_minor', 'cap_minor', 'loss_minor', 'penalty', 'concession', 'claim_ride'],
@@ -110,7 +114,7 @@ function compareDecision({ accountId, charged, place }: ComputedTap, decision: C
     ...[place.vehicleId, line.routeId],
   ];
   for (const [i, value] of computed.entries()) {
-    const stored = maybeText(decision[i + 1] as string);
+    const stored = maybeText(decision[ACCOUNT + i] as string);
     if (value !== stored) return { what: NAMES[i] as string, computed: value, stored };
   }
   return undefined;

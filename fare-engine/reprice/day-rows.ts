@@ -5,7 +5,7 @@
  */
 import { Ints } from './ints.ts';
 import type { BlockMemory, RowBlock, RowSort } from './model.ts';
-import { aloneOf, type RowBytes } from './rows.ts';
+import { aloneOf, type RowBytes, revisionOf } from './rows.ts';
 
 /** What the books have of one tap, filled in again for the next one: millions of them would be garbage. See BookedTap. */
 export interface BookedRows {
@@ -19,26 +19,41 @@ export interface Stray {
   readonly row: RowBytes;
 }
 
+/** Numbers that are kept of a tap, side by side: whoever looks at one of them has them all in the processor's cache. */
+const TAP = {
+  block: 0,
+  at: 1,
+  token: 2,
+  next: 3,
+  decidedBlock: 4,
+  decidedAt: 5,
+  posting: 6,
+  lastPosting: 7,
+} as const;
+const OF_TAP = 8;
+const POSTING = { block: 0, at: 1, next: 2 } as const;
+const OF_POSTING = 3;
+const FAMILY = { tap: 0, lastTap: 1 } as const;
+const OF_FAMILY = 2;
+/** In the place of a number: there is none. */
+const NONE = -1;
+
 export class DayRows {
   decisions = 0;
   postings = 0;
-  /** Families that have taps this day. */
-  readonly families = new Ints();
   /** Rows of the books about taps that the day has not. */
   strays: Stray[] = [];
   private blocks: RowBlock[] = [];
   private buffers: Buffer[] = [];
-  private readonly taps = new Places();
-  private readonly tokens = new Ints();
-  /** The next tap of the same family; -1 = none. */
-  private readonly nextTaps = new Ints();
-  private readonly firstOf = new Ints();
-  private readonly lastOf = new Ints();
-  private readonly decided = new Places();
-  private readonly posted = new Places();
-  private readonly nextPostings = new Ints();
-  private readonly firstPosting = new Ints();
-  private readonly lastPosting = new Ints();
+  private tapCount = 0;
+  private readonly ofTaps = new Ints();
+  private readonly ofPostings = new Ints();
+  private readonly ofFamilies = new Ints();
+
+  /** One more than the greatest number of a family that has taps this day. */
+  get familiesUntil(): number {
+    return this.ofFamilies.length / OF_FAMILY;
+  }
 
   /** @param familyOf the family of a token, which the row tells where it is a new one */
   add(added: RowBlock, familyOf: (token: number, row: RowBytes) => number): void {
@@ -50,11 +65,10 @@ export class DayRows {
     for (let i = 0; i < count; i++) {
       const [at, about] = [rows[2 * i] as number, rows[2 * i + 1] as number];
       if (sort === 'tap') this.addTap(block, at, about, familyOf(about, { bytes, at }));
-      else if (about < 0) this.strays.push({ sort, row: aloneOf({ bytes, at }) });
+      else if (about < 0) this.addStray(sort, { bytes, at });
       else if (sort === 'decision') this.addDecision(block, at, about);
       else this.addPosting(block, at, about);
     }
-    if (sort === 'decision') this.decisions += count;
     if (sort === 'posting') this.postings += count;
   }
 
@@ -63,99 +77,100 @@ export class DayRows {
     const { blocks } = this;
     this.decisions = 0;
     this.postings = 0;
+    this.tapCount = 0;
     this.strays = [];
     this.blocks = [];
     this.buffers = [];
-    for (const list of [this.families, this.tokens, this.nextTaps, this.firstOf, this.lastOf])
-      list.length = 0;
-    for (const list of [this.nextPostings, this.firstPosting, this.lastPosting]) list.length = 0;
-    for (const places of [this.taps, this.decided, this.posted]) places.clear();
+    for (const list of [this.ofTaps, this.ofPostings, this.ofFamilies]) list.length = 0;
     return blocks;
   }
 
   private addTap(block: number, at: number, token: number, family: number): void {
-    const tap = this.taps.push(block, at);
-    this.tokens.push(token);
-    this.nextTaps.push(-1);
-    this.firstOf.lengthen(family + 1, -1);
-    this.lastOf.lengthen(family + 1, -1);
-    const last = this.lastOf.get(family);
-    if (last < 0) {
-      this.families.push(family);
-      this.firstOf.set(family, tap);
-    } else this.nextTaps.set(last, tap);
-    this.lastOf.set(family, tap);
+    const { ofTaps, ofFamilies } = this;
+    const tap = this.tapCount++;
+    const first = this.placeOf(tap);
+    ofTaps.set(first + TAP.block, block);
+    ofTaps.set(first + TAP.at, at);
+    ofTaps.set(first + TAP.token, token);
+    const place = family * OF_FAMILY;
+    ofFamilies.lengthen(place + OF_FAMILY, NONE);
+    const last = ofFamilies.get(place + FAMILY.lastTap);
+    if (last === NONE) ofFamilies.set(place + FAMILY.tap, tap);
+    else ofTaps.set(last * OF_TAP + TAP.next, tap);
+    ofFamilies.set(place + FAMILY.lastTap, tap);
   }
 
+  /** Where the numbers of a tap begin; what is said of it may come before it. */
+  private placeOf(tap: number): number {
+    this.ofTaps.lengthen((tap + 1) * OF_TAP, NONE);
+    return tap * OF_TAP;
+  }
+
+  private addStray(sort: RowSort, row: RowBytes): void {
+    this.strays.push({ sort, row: aloneOf(row) });
+    if (sort === 'decision') this.decisions++;
+  }
+
+  /** Of several decisions of a tap the last one stands. */
   private addDecision(block: number, at: number, tap: number): void {
-    this.decided.put(tap, block, at);
+    const { ofTaps, buffers } = this;
+    const place = this.placeOf(tap);
+    const before = ofTaps.get(place + TAP.decidedBlock);
+    if (before === NONE) this.decisions++;
+    else {
+      const rowBefore = { bytes: buffers[before] as Buffer, at: ofTaps.get(place + TAP.decidedAt) };
+      if (revisionOf(rowBefore) > revisionOf({ bytes: buffers[block] as Buffer, at })) return;
+    }
+    ofTaps.set(place + TAP.decidedBlock, block);
+    ofTaps.set(place + TAP.decidedAt, at);
   }
 
   private addPosting(block: number, at: number, tap: number): void {
-    const posting = this.posted.push(block, at);
-    this.nextPostings.push(-1);
-    this.firstPosting.lengthen(tap + 1, -1);
-    this.lastPosting.lengthen(tap + 1, -1);
-    const last = this.lastPosting.get(tap);
-    if (last < 0) this.firstPosting.set(tap, posting);
-    else this.nextPostings.set(last, posting);
-    this.lastPosting.set(tap, posting);
+    const { ofTaps, ofPostings } = this;
+    const posting = ofPostings.length / OF_POSTING;
+    for (const number of [block, at, NONE]) ofPostings.push(number);
+    const place = this.placeOf(tap);
+    const last = ofTaps.get(place + TAP.lastPosting);
+    if (last === NONE) ofTaps.set(place + TAP.posting, posting);
+    else ofPostings.set(last * OF_POSTING + POSTING.next, posting);
+    ofTaps.set(place + TAP.lastPosting, posting);
   }
 
-  /** First tap of a family; see {@link nextTap}. */
+  /** First tap of a family; -1 = it has none this day. See {@link nextTap}. */
   firstTap(family: number): number {
-    return this.firstOf.get(family);
+    return this.ofFamilies.get(family * OF_FAMILY + FAMILY.tap);
   }
 
   /** The tap of the same family that came after this one; -1 = none did. */
   nextTap(tap: number): number {
-    return this.nextTaps.get(tap);
+    return this.ofTaps.get(tap * OF_TAP + TAP.next);
   }
 
   tokenOf(tap: number): number {
-    return this.tokens.get(tap);
+    return this.ofTaps.get(tap * OF_TAP + TAP.token);
   }
 
   rowOf(tap: number): RowBytes {
-    return this.taps.row(this.buffers, tap) as RowBytes;
+    const place = tap * OF_TAP;
+    return this.row(this.ofTaps.get(place + TAP.block), this.ofTaps.get(place + TAP.at));
   }
 
   /** Fills in what the books have of a tap. */
   booked(tap: number, into: BookedRows): BookedRows {
-    into.decision = this.decided.row(this.buffers, tap);
+    const { ofTaps, ofPostings } = this;
+    const place = tap * OF_TAP;
+    const decided = ofTaps.get(place + TAP.decidedBlock);
+    into.decision = decided === NONE ? null : this.row(decided, ofTaps.get(place + TAP.decidedAt));
     into.postings.length = 0;
-    let posting = tap < this.firstPosting.length ? this.firstPosting.get(tap) : -1;
-    for (; posting >= 0; posting = this.nextPostings.get(posting))
-      into.postings.push(this.posted.row(this.buffers, posting) as RowBytes);
+    for (let posting = ofTaps.get(place + TAP.posting); posting !== NONE; ) {
+      const row = posting * OF_POSTING;
+      into.postings.push(this.row(ofPostings.get(row + POSTING.block), ofPostings.get(row + POSTING.at)));
+      posting = ofPostings.get(row + POSTING.next);
+    }
     return into;
   }
-}
 
-/** Where rows stand: in which block, and from which byte on. */
-class Places {
-  private readonly blocks = new Ints();
-  private readonly starts = new Ints();
-
-  push(block: number, at: number): number {
-    this.blocks.push(block);
-    this.starts.push(at);
-    return this.blocks.length - 1;
-  }
-
-  put(index: number, block: number, at: number): void {
-    this.blocks.lengthen(index + 1, -1);
-    this.starts.lengthen(index + 1, 0);
-    this.blocks.set(index, block);
-    this.starts.set(index, at);
-  }
-
-  clear(): void {
-    this.blocks.length = 0;
-    this.starts.length = 0;
-  }
-
-  row(buffers: readonly Buffer[], index: number): RowBytes | null {
-    const block = index < this.blocks.length ? this.blocks.get(index) : -1;
-    return block < 0 ? null : { bytes: buffers[block] as Buffer, at: this.starts.get(index) };
+  private row(block: number, at: number): RowBytes {
+    return { bytes: this.buffers[block] as Buffer, at };
   }
 }

@@ -49,24 +49,36 @@ export function familiesOf(
   return (tokenId) => headIn(heads, derivedAccountId(tokenId));
 }
 
-/** Of the facts those that a share needs: of media, rights and passes its own, of everything else all. */
-export function factsOfShare(
+/** Of the facts those that each share needs: of media, rights and passes its own, of everything else all. */
+export function factsOfShares(
   facts: RepriceFacts,
   { ofToken, ofAccount }: Homes,
-  share: number,
-): RepriceFacts {
-  const isOwn = ({ accountId }: { readonly accountId: string }): boolean => ofAccount(accountId) === share;
-  const isOwnToken = ({ tokenId }: { readonly tokenId: string }): boolean => ofToken(tokenId) === share;
-  const entitlements = facts.entitlements.filter(isOwn);
-  const granted = new Set(entitlements.map(({ entitlementId }) => entitlementId));
-  return {
-    ...facts,
-    links: facts.links.filter(isOwnToken),
-    successions: facts.successions.filter(isOwnToken),
-    entitlements,
-    revocations: facts.revocations.filter(({ entitlementId }) => granted.has(entitlementId)),
-    passes: facts.passes.filter(isOwn),
+  shares: number,
+): RepriceFacts[] {
+  const split = <T>(items: readonly T[], homeOf: (item: T) => number): T[][] => {
+    const parts = Array.from({ length: shares }, (): T[] => []);
+    for (const item of items) parts[homeOf(item)]?.push(item);
+    return parts;
   };
+  const byAccount = <T extends { readonly accountId: string }>(items: readonly T[]): T[][] =>
+    split(items, ({ accountId }) => ofAccount(accountId));
+  const byToken = <T extends { readonly tokenId: string }>(items: readonly T[]): T[][] =>
+    split(items, ({ tokenId }) => ofToken(tokenId));
+  const entitlements = byAccount(facts.entitlements);
+  const passes = byAccount(facts.passes);
+  const links = byToken(facts.links);
+  const successions = byToken(facts.successions);
+  return Array.from({ length: shares }, (_, share) => {
+    const granted = new Set(entitlements[share]?.map(({ entitlementId }) => entitlementId));
+    return {
+      ...facts,
+      links: links[share] ?? [],
+      successions: successions[share] ?? [],
+      entitlements: entitlements[share] ?? [],
+      revocations: facts.revocations.filter(({ entitlementId }) => granted.has(entitlementId)),
+      passes: passes[share] ?? [],
+    };
+  });
 }
 
 /** Of each account that is joined to another one whose name leads: the way there. */

@@ -5,6 +5,7 @@ import { derivedAccountId } from '../facts/account-of.ts';
 import { entitlementFacts } from '../facts/entitlement-facts.ts';
 import { createMediaBook, type MediaBook } from '../facts/media-book.ts';
 import { familiesOf } from './home.ts';
+import { Ints } from './ints.ts';
 import type { RepriceFacts } from './model.ts';
 import { type RowBytes, tokenOfTap } from './rows.ts';
 
@@ -21,7 +22,6 @@ export interface Rider<Waiting> {
 
 interface Token<Waiting> {
   readonly tokenId: string;
-  readonly family: number;
   /** Whose it is at whatever close from `sinceMs` on; `null` = facts have to be asked for each tap. */
   readonly rider: Rider<Waiting> | null;
   readonly sinceMs: number;
@@ -40,6 +40,8 @@ export class People<Waiting> {
   private readonly knownMs: number;
   private readonly families = new Map<string, number>();
   private readonly tokens: Token<Waiting>[] = [];
+  /** Beside them: the rows of a day ask for nothing else, in no order. */
+  private readonly familyOfToken = new Ints();
   private readonly riders = new Map<string, Rider<Waiting>>();
 
   constructor(facts: RepriceFacts) {
@@ -56,11 +58,14 @@ export class People<Waiting> {
 
   /** The family of a token; a number that is met for the first time is the one after the last, and the tap's row names its token. */
   familyOf(token: number, row: RowBytes): number {
-    const known = this.tokens[token];
-    if (known !== undefined) return known.family;
-    const made = this.tokenOf(tokenOfTap(row));
-    this.tokens[token] = made;
-    return made.family;
+    if (token < this.familyOfToken.length) return this.familyOfToken.get(token);
+    const tokenId = tokenOfTap(row);
+    const name = this.familyName(tokenId);
+    const family = this.families.get(name) ?? this.families.size;
+    this.families.set(name, family);
+    this.familyOfToken.push(family);
+    this.tokens.push(this.tokenOf(tokenId));
+    return family;
   }
 
   /** Whose a tap is. */
@@ -91,13 +96,10 @@ export class People<Waiting> {
   }
 
   private tokenOf(tokenId: string): Token<Waiting> {
-    const name = this.familyName(tokenId);
-    const family = this.families.get(name) ?? this.families.size;
-    this.families.set(name, family);
-    if (!this.media.isPlain(tokenId)) return { tokenId, family, rider: null, sinceMs: 0, mediumId: null };
+    if (!this.media.isPlain(tokenId)) return { tokenId, rider: null, sinceMs: 0, mediumId: null };
     const mediumId = this.media.mediumIdOf(tokenId, null);
     const [link, other] = this.linksOf.get(tokenId) ?? [];
-    const always = { tokenId, family, mediumId };
+    const always = { tokenId, mediumId };
     if (link === undefined)
       return { ...always, rider: this.rider(derivedAccountId(tokenId)), sinceMs: Number.NEGATIVE_INFINITY };
     const holds = other === undefined && link.validUntilMs === null && link.knownFromMs <= this.knownMs;

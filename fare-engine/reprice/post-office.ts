@@ -23,6 +23,7 @@ export class PostOffice {
   private readonly blocks: (Block | undefined)[] = [];
   private readonly tokens: Addresses;
   private readonly taps: Addresses;
+  private readonly strays: Buffer[] = [];
 
   /** @param homeOf which shard works on a token's taps */
   constructor(shards: readonly RepriceShard[], homeOf: HomeOf) {
@@ -52,6 +53,18 @@ export class PostOffice {
     }
   }
 
+  /**
+   * Decisions so far about taps that the day has not, each a line; they are not handed on. Such a tap has gone to another day, and was
+   * usually decided anew there: whoever can look that up {@link takeStray | gives back} those that stand.
+   */
+  strayDecisions(): Buffer[] {
+    return this.strays.splice(0);
+  }
+
+  takeStray(line: Buffer): void {
+    this.put(0, 'decision', { bytes: line, from: 0, until: line.length }, -1);
+  }
+
   /** The day has no more rows: what is left of it goes out. */
   endDay(): void {
     for (const [key, block] of this.blocks.entries()) if (block !== undefined) this.send(key, block);
@@ -73,8 +86,9 @@ export class PostOffice {
 
   private takeBooked(sort: RowSort, bytes: Buffer, from: number, until: number): void {
     const tap = this.taps.find(bytes, from);
+    if (tap < 0 && sort === 'decision') this.strays.push(Buffer.from(bytes.subarray(from, until)));
     // What is said of a tap that the day has not: one share says so.
-    if (tap < 0) this.put(0, sort, { bytes, from, until }, -1);
+    else if (tap < 0) this.put(0, sort, { bytes, from, until }, -1);
     else this.put(this.taps.shareOf(tap), sort, { bytes, from, until }, this.taps.numberOf(tap));
   }
 

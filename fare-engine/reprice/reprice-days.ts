@@ -139,8 +139,9 @@ class DaysOfShare implements RepriceShard {
     // collections of garbage, and V8 would from then on make all such objects where old ones are kept.
     const waiting: number[] = [];
     const fresh = new Set<Rider<Waiting>>();
-    for (let i = 0; i < rows.families.length; i++) {
-      const family = rows.families.get(i);
+    // In the order of their numbers, not of their rows: what accounts handed on lies in memory as it was made the day before.
+    for (let family = 0; family < rows.familiesUntil; family++) {
+      if (rows.firstTap(family) < 0) continue;
       if (!this.priceFamily(family, day, fresh)) waiting.push(family);
     }
     if (fresh.size > 0) await this.openStates([...fresh]);

@@ -6,9 +6,9 @@ import type { Names } from './names.ts';
 export const TAP_COLUMNS = `tap_id, token_id, device_id, medium_kind, direction, companions, bags, fare_at_ms, uncertainty_ms,
   belief_vehicle_id, belief_route_id, belief_trip_id, belief_direction_id, stop_id, stop_unsure, pass_back_of, known_from_ms`;
 
-export const DECISION_COLUMNS = `tap_id, account_id, kind, carrier_id, funding_id, currency, gross_minor, rider_minor,
-  transfer_minor, concession_minor, pass_minor, cap_minor, loss_minor, penalty, concession_id, claim_ride, vehicle_id,
-  route_id`;
+export const DECISION_COLUMNS = `tap_id, revision, account_id, kind, carrier_id, funding_id, currency, gross_minor,
+  rider_minor, transfer_minor, concession_minor, pass_minor, cap_minor, loss_minor, penalty, concession_id, claim_ride,
+  vehicle_id, route_id`;
 
 /** By what steps are compared: a further column, the last, for whoever asks for them. It is a third of a decision's bytes. */
 export const REASONS_COLUMN = 'line_sha256';
@@ -154,6 +154,13 @@ export class RowReader {
     this.at = at + 3;
     return true;
   }
+}
+
+/** The how manyth decision of its tap a row of {@link DECISION_COLUMNS} is. */
+export function revisionOf(row: RowBytes): number {
+  const cells = new RowReader(row);
+  cells.skip();
+  return cells.whole();
 }
 
 /** The token of a tap's row. */

@@ -18,6 +18,8 @@ export interface RepriceRun {
     fareDay: string,
     takeRow: (block: Buffer, from: number, until: number) => void,
   ): Promise<void>;
+  /** Of decisions' lines those that no later decision of the same tap replaces, on whatever day that is. */
+  standing(lines: readonly Buffer[]): Promise<readonly Buffer[]>;
   readonly shards: readonly RepriceShard[];
   readonly homeOf: HomeOf;
   /** Told how far it is: days that are done, and a part of the one being read. */
@@ -39,22 +41,25 @@ export async function runReprice(run: RepriceRun): Promise<RepriceResult> {
   const { days, shards, signal } = run;
   const sum = newSum();
   const post = new PostOffice(shards, run.homeOf);
+  const turns = turnsOf(shards, signal);
   let pricing: Promise<void> = Promise.resolve();
   let done = 0;
   let taps = 0;
   const tapsOfDay = (read: number): number => Math.min(0.9, read / Math.max(1, taps / Math.max(1, done)));
   for (const [index, fareDay] of days.entries()) {
     await readDay(run, fareDay, post, (read) => run.progress(index + (index === 0 ? 0 : tapsOfDay(read))));
-    await pricing;
     if (signal.aborted) break;
-    pricing = Promise.all(shards.map((shard) => shard.endDay(fareDay))).then((outcomes) => {
-      for (const outcome of outcomes) add(sum, outcome);
+    const before = pricing;
+    pricing = Promise.all([turns(fareDay), before]).then(([found]) => {
+      if (found === null) return;
+      for (const outcome of found) add(sum, outcome);
       taps = sum.taps;
       done = index + 1;
       run.progress(done);
     });
     // Whoever waits for it hears of it; until then it is nobody's unhandled trouble.
     pricing.catch(() => {});
+    await before;
   }
   await pricing;
   const stoppedAt = days[done] ?? null;
@@ -69,8 +74,32 @@ export async function runReprice(run: RepriceRun): Promise<RepriceResult> {
   };
 }
 
+/**
+ * Gives days to the shares, each of which goes on with the next one when it is done with the last: who is done first waits for nobody.
+ * @returns what came of a day; `null` when it was stopped before any share had begun with it. What one has begun all do: a share
+ *   cannot give a day back.
+ */
+function turnsOf(
+  shards: readonly RepriceShard[],
+  signal: AbortSignal,
+): (fareDay: string) => Promise<Outcome[] | null> {
+  const last = shards.map((): Promise<unknown> => Promise.resolve());
+  return async (fareDay) => {
+    let begun = false;
+    const outcomes = shards.map(async (shard, i) => {
+      await last[i];
+      if (signal.aborted && !begun) return null;
+      begun = true;
+      return await shard.endDay(fareDay);
+    });
+    for (const [i, outcome] of outcomes.entries()) last[i] = outcome;
+    const found = await Promise.all(outcomes);
+    return found.every((one) => one !== null) ? found : null;
+  };
+}
+
 async function readDay(
-  { read, signal }: RepriceRun,
+  { read, standing, signal }: RepriceRun,
   fareDay: string,
   post: PostOffice,
   progress: (taps: number) => void,
@@ -83,6 +112,8 @@ async function readDay(
       if (sort === 'tap' && post.tapsOfDay % PROGRESS_ROWS === 0) progress(post.tapsOfDay);
     });
   }
+  const strays = post.strayDecisions();
+  if (strays.length > 0) for (const line of await standing(strays)) post.takeStray(line);
   post.endDay();
 }
 

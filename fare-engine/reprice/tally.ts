@@ -1,5 +1,5 @@
 /** What a share has counted and found to differ. */
-import { isWithdrawn, netOf } from './compare.ts';
+import { ACCOUNT, isWithdrawn, netOf, RIDER_MINOR } from './compare.ts';
 import type { Stray } from './day-rows.ts';
 import { DIFFERENCES_MAX, type Difference } from './model.ts';
 import { type Cells, cellsOf, textOf } from './rows.ts';
@@ -42,10 +42,10 @@ function noteStray(
   postings: readonly Cells[],
   { fareDay, tally }: { readonly fareDay: string; readonly tally: Tally },
 ): void {
-  const accountId = textOf(decision?.[1] ?? '');
+  const accountId = textOf(decision?.[ACCOUNT] ?? '');
   const said = { fareDay, tapId, accountId, computed: null };
   if (decision !== null && !isWithdrawn(decision)) {
-    note(tally, { ...said, what: 'tap', stored: `a price of ${decision[7]} on ${fareDay}` });
+    note(tally, { ...said, what: 'tap', stored: `a price of ${decision[RIDER_MINOR]} on ${fareDay}` });
     return;
   }
   const [left] = netOf(postings);

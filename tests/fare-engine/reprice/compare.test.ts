@@ -18,7 +18,7 @@ const COMPUTED: ComputedTap = {
   charged: { line: LINE, lossMinor: 200n },
 };
 
-/** By its name, of each column the cell that says what was computed; in the order of DECISION_COLUMNS. */
+/** By its name, of each column that is compared the cell that says what was computed; in the order of DECISION_COLUMNS. */
 const CELLS: Readonly<Record<string, string>> = {
   ...{ account: 'person-1', kind: 'ride', carrier: 'Тролейбус', funding: 'city', currency: 'UAH' },
   ...{ gross_minor: '30000', rider_minor: '900', transfer_minor: '0', concession_minor: '29000' },
@@ -31,7 +31,7 @@ const rowOf = (cells: readonly string[]): RowBytes => ({
   at: 11,
 });
 const decisionOf = (cells: Readonly<Record<string, string>>): RowBytes =>
-  rowOf(['t1', ...Object.values(cells)]);
+  rowOf(['t1', '1', ...Object.values(cells)]);
 
 function postingsOf(moreMinor = 0n): string[][] {
   return dueOf('t1', moneyOf(COMPUTED)).map(({ debitAccount, creditAccount, amountMinor }, i) => [

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { derivedAccountId } from '../../../fare-engine/facts/account-of.ts';
 import type { MediaLink } from '../../../fare-engine/facts/facts.ts';
 import type { MediumSuccession } from '../../../fare-engine/facts/media-book.ts';
-import { factsOfShare, familiesOf, homesOf } from '../../../fare-engine/reprice/home.ts';
+import { factsOfShares, familiesOf, homesOf } from '../../../fare-engine/reprice/home.ts';
 import type { RepriceFacts } from '../../../fare-engine/reprice/model.ts';
 
 const ALWAYS = { validFromMs: 0, validUntilMs: null, knownFromMs: 0 };
@@ -86,7 +86,7 @@ test("each fact of people is one share's, and that one is where its tokens and a
     fc.property(links, successions, fc.array(accounts, { maxLength: 8 }), (known, joined, ids) => {
       const facts = factsOf({ links: known, successions: joined }, ids);
       const homes = homesOf(known, joined, 3);
-      const parts = [0, 1, 2].map((share) => factsOfShare(facts, homes, share));
+      const parts = factsOfShares(facts, homes, 3);
       for (const sort of ['links', 'successions', 'entitlements', 'revocations', 'passes'] as const) {
         const together = parts.flatMap((part): readonly unknown[] => part[sort]);
         expect(together.length).toBe(facts[sort].length);

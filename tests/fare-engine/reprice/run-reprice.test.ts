@@ -1,4 +1,5 @@
 /** A re-pricing as a whole, its rows made by hand: who gets which row, and what is said when somebody stops it. */
+import { EventEmitter, once } from 'node:events';
 import { expect, test } from 'vitest';
 import { DayRows } from '../../../fare-engine/reprice/day-rows.ts';
 import type {
@@ -31,8 +32,8 @@ function collector() {
     add: (block: RowBlock) => rows.add(block, (token) => token),
     async endDay(fareDay) {
       days.push(fareDay);
-      for (let i = 0; i < rows.families.length; i++)
-        for (let tap = rows.firstTap(rows.families.get(i)); tap >= 0; tap = rows.nextTap(tap)) {
+      for (let family = 0; family < rows.familiesUntil; family++)
+        for (let tap = rows.firstTap(family); tap >= 0; tap = rows.nextTap(tap)) {
           const booked = rows.booked(tap, { decision: null, postings: [] });
           const said = [rows.rowOf(tap), booked.decision, ...booked.postings];
           lines.push(said.map((row) => (row === null ? '-' : cellsOf(row).join(' '))).join(' | '));
@@ -55,7 +56,15 @@ function collector() {
 /** Rows of a day as COPY has them. */
 const ROWS: Readonly<Record<RowSort, readonly string[]>> = {
   tap: ['t1\tk1\trest', 't2\tk2\trest', 't3\tk1\tЗамкова'],
-  decision: ['t2\tprice', 't3\tціна', 't9\tprice', 't1\tprice'],
+  decision: [
+    't3\t2\tдруга',
+    't2\t1\tprice',
+    't3\t1\tціна',
+    't9\t1\tprice',
+    't7\t1\tprice',
+    't1\t9\tninth',
+    't1\t10\ttenth',
+  ],
   posting: ['t3\tone', 't1\tone', 't3\ttwo', 't8\tone'],
 };
 
@@ -68,27 +77,35 @@ function read(sort: RowSort, takeRow: (block: Buffer, from: number, until: numbe
   }
 }
 
-test('a tap, its decision and its postings come to the share of its token, in their order; what the day has not, once', async () => {
+const twice = <T>(one: T): T[] => [one, one];
+
+test('a tap, the last of its decisions and its postings come to the share of its token, in their order; what the day has not and what stands, once', async () => {
   const shares = [collector(), collector()];
+  const asked: string[][] = [];
   const found = await runReprice({
     days: ['2025-10-01', '2025-10-02'],
     untilDay: '2025-10-03',
     read: async (sort, _day, takeRow) => read(sort, takeRow),
+    standing: async (lines) => {
+      asked.push(lines.map(String));
+      return lines.filter((line) => line.toString().startsWith('t9'));
+    },
     shards: shares.map(({ shard }) => shard),
     homeOf: (tokenId) => (tokenId === 'k1' ? 1 : 0),
     progress: () => {},
     signal: new AbortController().signal,
   });
   const day = [
-    ['t2 k2 rest | t2 price', 'stray decision t9 price', 'stray posting t8 one'],
-    ['t1 k1 rest | t1 price | t1 one', 't3 k1 Замкова | t3 ціна | t3 one | t3 two'],
+    ['t2 k2 rest | t2 1 price', 'stray decision t9 1 price', 'stray posting t8 one'],
+    ['t1 k1 rest | t1 10 tenth | t1 one', 't3 k1 Замкова | t3 2 друга | t3 one | t3 two'],
   ] as const;
   for (const [i, { days, lines, spares }] of shares.entries()) {
     expect(days).toEqual(['2025-10-01', '2025-10-02']);
-    expect(lines).toEqual([...(day[i] ?? []), ...(day[i] ?? [])]);
+    expect(lines).toEqual(twice(day[i]).flat());
     // One block of each sort: the second day was written where the first had been.
     expect(spares.length).toBe(3);
   }
+  expect(asked).toEqual(twice(['t9\t1\tprice\n', 't7\t1\tprice\n']));
   expect(found).toMatchObject({ stoppedAt: null, taps: 4 });
 });
 
@@ -107,6 +124,7 @@ test('stopped while a day is read: it answers for the days before, and asks no s
       if (fareDay === '2025-10-02' && sort === 'decision') stopping.abort();
       read(sort, takeRow);
     },
+    standing: async (lines) => lines,
     shards: [{ ...share.shard, end }],
     homeOf: () => 0,
     progress: (done) => void shown.push(done),
@@ -116,6 +134,99 @@ test('stopped while a day is read: it answers for the days before, and asks no s
   expect(share.days).toEqual(['2025-10-01']);
   expect(ends).toEqual(['2025-10-02']);
   expect(shown.at(-1)).toBe(1);
+});
+
+/** Shares whose days end when the test says so. */
+function handDriven(count: number) {
+  const open = new Map<string, PromiseWithResolvers<Outcome>>();
+  const begun = new EventEmitter();
+  const ends: string[] = [];
+  const shards = Array.from(
+    { length: count },
+    (_, i): RepriceShard => ({
+      ...collector().shard,
+      endDay(fareDay) {
+        const answer = Promise.withResolvers<Outcome>();
+        open.set(`${i} ${fareDay}`, answer);
+        begun.emit(`${i} ${fareDay}`);
+        return answer.promise;
+      },
+      async end(untilDay) {
+        ends.push(untilDay);
+        return { ...OUTCOME, totals: [] };
+      },
+    }),
+  );
+  return {
+    ...{ shards, ends },
+    begun: (what: string) => (open.has(what) ? Promise.resolve() : once(begun, what)),
+    hasBegun: () => [...open.keys()].toSorted(),
+    finish: (what: string) => open.get(what)?.resolve({ ...OUTCOME, taps: 1 }),
+    fail: (what: string) => open.get(what)?.reject(new Error('broken')),
+  };
+}
+
+const DAYS = ['2025-10-01', '2025-10-02', '2025-10-03'] as const;
+const [ONE, TWO, THREE] = DAYS;
+
+function driven(shards: readonly RepriceShard[], signal = new AbortController().signal) {
+  return runReprice({
+    ...{ days: DAYS, untilDay: '2025-10-04', shards, signal, homeOf: () => 0, progress: () => {} },
+    read: async (sort, _day, takeRow) => read(sort, takeRow),
+    standing: async (lines) => lines,
+  });
+}
+
+test('a share that is done with a day goes on with the next one while another is not', async () => {
+  const { shards, begun, hasBegun, finish } = handDriven(2);
+  const found = driven(shards);
+  await begun(`0 ${ONE}`);
+  finish(`0 ${ONE}`);
+  await begun(`0 ${TWO}`);
+  finish(`0 ${TWO}`);
+  // No more is read before all are done with the first.
+  expect(hasBegun()).toEqual([`0 ${ONE}`, `0 ${TWO}`, `1 ${ONE}`]);
+  for (const day of DAYS) {
+    await begun(`1 ${day}`);
+    finish(`1 ${day}`);
+  }
+  await begun(`0 ${THREE}`);
+  finish(`0 ${THREE}`);
+  expect(await found).toMatchObject({ stoppedAt: null, taps: 6 });
+});
+
+test.each([true, false])(
+  'stopped: the next day is priced by all if a share has begun with it: %s',
+  async (early) => {
+    const { shards, begun, hasBegun, finish, ends } = handDriven(2);
+    const stopping = new AbortController();
+    const found = driven(shards, stopping.signal);
+    await begun(`1 ${ONE}`);
+    if (early) {
+      finish(`0 ${ONE}`);
+      await begun(`0 ${TWO}`);
+    }
+    stopping.abort();
+    for (const what of [`0 ${ONE}`, `1 ${ONE}`]) finish(what);
+    if (early) {
+      await begun(`1 ${TWO}`);
+      for (const what of [`0 ${TWO}`, `1 ${TWO}`]) finish(what);
+    }
+    const stoppedAt = early ? THREE : TWO;
+    expect(await found).toMatchObject({ stoppedAt, taps: early ? 4 : 2 });
+    expect(hasBegun().length).toBe(early ? 4 : 2);
+    expect(ends).toEqual([stoppedAt, stoppedAt]);
+  },
+);
+
+test('what goes wrong in a share ends all, once', async () => {
+  const { shards, begun, finish, fail } = handDriven(2);
+  const found = expect(driven(shards)).rejects.toThrow('broken');
+  await begun(`1 ${ONE}`);
+  finish(`0 ${ONE}`);
+  await begun(`0 ${TWO}`);
+  fail(`1 ${ONE}`);
+  await found;
 });
 
 test('cells with escapes, signs of several bytes and nulls are read as they were written', () => {
