@@ -19,6 +19,7 @@ import { simulateOfficers } from '../city/simulated-officers.ts';
 import type { BenchContext, BenchResult } from './bench.ts';
 import { type BenchDatabase, openBenchDatabase } from './bench-database.ts';
 import { fillInbox, type InboxLoad } from './inbox-rows.ts';
+import { middleOf } from './middle.ts';
 import { type Pgbench, preparePgbench } from './pgbench.ts';
 import { type PostingSize, postAlone, recordPosting } from './posted-alone.ts';
 import { wholeOption } from './whole-option.ts';
@@ -234,9 +235,4 @@ function result(found: {
     ],
     exact: problems.length === 0,
   };
-}
-
-/** The value in the middle; of an even number the greater of the two. */
-function middleOf(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] as number;
 }

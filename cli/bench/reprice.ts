@@ -18,16 +18,18 @@ import { repriceDatabase } from '../audit/reprice.ts';
 import type { BenchContext, BenchResult } from './bench.ts';
 import { type BenchDatabase, openBenchDatabase } from './bench-database.ts';
 import { type Cell, linesOf, loadLines } from './load-rows.ts';
+import { middleOf } from './middle.ts';
 import { processorMs } from './processor-time.ts';
 import { daysOfMonth, factsOfMonth, type MonthPlan, TAPS_OF_DAY } from './reprice-month.ts';
 import type { WriterTask } from './reprice-writer.ts';
 import { wholeOption } from './whole-option.ts';
 
-export const usage = `kvytok bench reprice [--taps N] [--workers N] [--seed N]
+export const usage = `kvytok bench reprice [--taps N] [--workers N] [--seed N] [--rounds N]
 
   --taps N     taps of the month, about (default 600000; a city's are 12000000: 10 GB of disk, ten minutes to write)
   --workers N  threads that price (default: the machine's cores)
   --seed N     of the month (default 1)
+  --rounds N   turns of re-pricing the month and adding it up in SQL (default 3); of each figure the one in the middle counts
 `;
 
 const CITIES = join(import.meta.dirname, '../../cities');
@@ -39,7 +41,12 @@ const PLANTED = 3;
 export async function run(args: string[], context: BenchContext): Promise<BenchResult> {
   const { values } = parseArgs({
     args,
-    options: { taps: { type: 'string' }, workers: { type: 'string' }, seed: { type: 'string' } },
+    options: {
+      taps: { type: 'string' },
+      workers: { type: 'string' },
+      seed: { type: 'string' },
+      rounds: { type: 'string' },
+    },
   });
   const wished = wholeOption('taps', values.taps, { default: 600_000, min: 1000, max: 50_000_000 });
   const workers = wholeOption('workers', values.workers, {
@@ -48,6 +55,7 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
     max: 16,
   });
   const seed = wholeOption('seed', values.seed, { default: 1, min: 0, max: 1_000_000 });
+  const rounds = wholeOption('rounds', values.rounds, { default: 3, min: 1, max: 50 });
   const cityDir = makeCity(context.folder);
   const { dayStart } = loadCity(cityDir).city;
   const plan: MonthPlan = { seed, accounts: Math.ceil(wished / DAYS / TAPS_OF_DAY), days: DAYS, dayStart };
@@ -55,11 +63,14 @@ export async function run(args: string[], context: BenchContext): Promise<BenchR
   try {
     context.progress(`writing a month of about ${wished} taps by ${plan.accounts} accounts`);
     const planted = await writeMonth(database, cityDir, { plan, workers }, context);
-    context.progress('re-pricing it');
-    const found = await reprice(database, cityDir, { plan, workers }, context);
-    context.progress('adding up the same rows in SQL');
-    const sql = await addUp(database);
-    return resultOf({ plan, workers, planted, found, sql });
+    const turns: Turn[] = [];
+    for (let round = 1; round <= rounds; round++) {
+      context.progress(`re-pricing it, ${round} of ${rounds}`);
+      const found = await reprice(database, cityDir, { plan, workers }, context);
+      context.progress('adding up the same rows in SQL');
+      turns.push({ ...found, sql: await addUp(database) });
+    }
+    return resultOf({ plan, workers, planted, turns });
   } finally {
     await database.stop();
   }
@@ -251,40 +262,68 @@ async function addUp(database: BenchDatabase): Promise<number> {
   }
 }
 
+/** A month re-priced, and the seconds in which SQL added it up. */
+type Turn = Awaited<ReturnType<typeof reprice>> & { readonly sql: number };
+
 function resultOf(measured: {
   plan: MonthPlan;
   workers: number;
   planted: number;
-  found: Awaited<ReturnType<typeof reprice>>;
-  sql: number;
+  turns: readonly Turn[];
 }): BenchResult {
-  const { plan, workers, planted, found, sql } = measured;
-  const { taps, seconds, ownMs, serverMs } = found;
-  const processorUs = ((ownMs + serverMs) * 1000) / taps;
-  const exact = found.stoppedAt === null && found.differing === planted && found.decisions === taps;
+  const { plan, workers, planted, turns } = measured;
+  const [{ taps, differing, differences }] = turns as readonly [Turn];
+  const middle = (of: (turn: Turn) => number): number => middleOf(turns.map(of));
+  const isExact = (turn: Turn): boolean =>
+    turn.stoppedAt === null && turn.differing === planted && turn.decisions === turn.taps;
+  const each = turns.map(
+    ({ seconds, sql }) => `${monthOf(seconds, taps).toFixed(0)} / ${monthOf(sql, taps).toFixed(0)}`,
+  );
   return {
-    setting: { taps, accounts: plan.accounts, days: plan.days, workers, seed: plan.seed, planted },
+    setting: {
+      taps,
+      accounts: plan.accounts,
+      days: plan.days,
+      workers,
+      seed: plan.seed,
+      planted,
+      rounds: turns.length,
+    },
     figures: [
-      { name: 're-priced and compared', value: taps / seconds, unit: 'taps/s' },
+      { name: 're-priced and compared', value: middle((turn) => taps / turn.seconds), unit: 'taps/s' },
       {
         name: `a city-month of ${MONTH_TAPS / 1e6} million taps at this pace`,
-        value: (MONTH_TAPS * seconds) / taps,
+        value: middle((turn) => monthOf(turn.seconds, taps)),
         unit: 's',
         target: '≤ 120',
       },
-      { name: 'processor time of a tap, server and all', value: processorUs, unit: 'µs' },
-      { name: 'of it the server', value: (serverMs * 1000) / taps, unit: 'µs' },
-      { name: 'added up in SQL, unpriced', value: taps / sql, unit: 'taps/s' },
-      { name: 're-pricing / adding up in SQL, in time', value: seconds / sql, unit: '×' },
+      {
+        name: 'processor time of a tap, server and all',
+        value: middle(({ ownMs, serverMs }) => ((ownMs + serverMs) * 1000) / taps),
+        unit: 'µs',
+      },
+      { name: 'of it the server', value: middle(({ serverMs }) => (serverMs * 1000) / taps), unit: 'µs' },
+      { name: 'added up in SQL, unpriced', value: middle(({ sql }) => taps / sql), unit: 'taps/s' },
+      {
+        name: 're-pricing / adding up in SQL, in time',
+        value: middle(({ seconds, sql }) => seconds / sql),
+        unit: '×',
+      },
       { name: 'memory at most, this process', value: process.resourceUsage().maxRSS / 1000, unit: 'MB' },
     ],
     notes: [
-      `${planted} taps have an amount that somebody changed afterwards; ${found.differing} were found to differ.`,
+      `${planted} taps have an amount that somebody changed afterwards; ${differing} were found to differ.`,
       'The month is synthetic. Indexes that only posting uses were left out when it was written.',
-      ...found.differences
+      `Seconds of a city-month re-priced / added up in SQL, turn by turn: ${each.join(', ')}. Of each figure the one in the middle counts.`,
+      ...differences
         .slice(0, PLANTED)
         .map((one) => `${one.tapId}: ${one.what} ${one.computed} and not ${one.stored}`),
     ],
-    exact,
+    exact: turns.every(isExact),
   };
+}
+
+/** Seconds of a city-month where so many taps took `seconds`. */
+function monthOf(seconds: number, taps: number): number {
+  return (MONTH_TAPS * seconds) / taps;
 }

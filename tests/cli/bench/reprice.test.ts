@@ -4,9 +4,14 @@ import { findingsOf } from './findings.ts';
 
 test('kvytok bench reprice writes a month, computes it again and finds what was changed, and nothing else', async () => {
   const { result, rate } = await findingsOf((context) =>
-    reprice.run(['--taps', '1000', '--workers', '1'], context),
+    reprice.run(['--taps', '1000', '--workers', '1', '--rounds', '2'], context),
   );
   expect(result.exact, result.notes.join('; ')).toBe(true);
   expect(Number(result.setting['planted'])).toBeGreaterThan(0);
   expect(rate('re-priced and compared')).toBeGreaterThan(0);
+  // Of two turns the greater is the middle.
+  const said = result.notes.find((note) => note.includes('turn by turn')) as string;
+  const months = [...said.matchAll(/(\d+) \/ \d+/g)].map(([, seconds]) => Number(seconds));
+  expect(months.length).toBe(2);
+  expect(Math.round(rate('a city-month of 12 million taps at this pace'))).toBe(Math.max(...months));
 });
