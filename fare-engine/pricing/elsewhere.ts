@@ -21,6 +21,8 @@ export const SPENT = 'spent:';
 /** A ride that a transfer may follow. */
 export const BEGUN = 'begun:';
 
+/** How a quota's word is written. */
+export const USED_FORM = /^used:(.+):(\d{1,6}):(\d{1,12})$/;
 const USES_FORM = /^uses:([^:]+):(\d{1,6})$/;
 const SPENT_FORM = /^spent:(.+):(\d{1,12}):(\d{1,6})$/;
 const BEGUN_FORM = /^begun:([^:]+):([^:]*):([^:]*):(\d{1,3}):(\d{1,15})$/;
@@ -28,6 +30,28 @@ const BEGUN_FORM = /^begun:([^:]+):([^:]*):([^:]*):(\d{1,3}):(\d{1,15})$/;
 /** Whether an entitlement is a word about what was counted elsewhere, and no right. */
 export function isCountedElsewhere(concessionId: string): boolean {
   return [USED, USES, SPENT, BEGUN].some((kind) => concessionId.startsWith(kind));
+}
+
+/** What a word may be about. */
+export type NamedElsewhere = 'right' | 'pass' | 'cap' | 'route';
+
+const FORMS: readonly (readonly [NamedElsewhere, RegExp])[] = [
+  ['right', USED_FORM],
+  ['pass', USES_FORM],
+  ['cap', SPENT_FORM],
+  ['route', BEGUN_FORM],
+];
+
+/** What a word is about, and the name that this has; `undefined` where the word is not written as any of them is. */
+export function namedElsewhere(
+  word: string,
+): { readonly of: NamedElsewhere; readonly id: string } | undefined {
+  for (const [of, form] of FORMS) {
+    const name = form.exec(word)?.[1];
+    const id = of === 'route' ? decoded(name) : name;
+    if (name !== undefined && id !== undefined) return { of, id };
+  }
+  return undefined;
 }
 
 /** A half-open time in which a word holds. */

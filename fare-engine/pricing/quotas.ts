@@ -2,7 +2,7 @@
  * Quotas of concessions: so many rides, or so much money, within a calendar day, week or month (from 00:00 wall time); what
  * is left at its end is not carried over. Rows of one stack group share what they count: who has two rights has not twice the quota.
  */
-import { USED } from './elsewhere.ts';
+import { USED, USED_FORM } from './elsewhere.ts';
 import type { PricingState, QuotaCount } from './model.ts';
 import { calendarOf, type Period, periodAt } from './period.ts';
 import type { DatedConcession } from './tariff-package.ts';
@@ -12,8 +12,6 @@ function quotaIdOf(row: DatedConcession): string | null {
   if (row.quota_window === undefined) return null;
   return row.stack_group === undefined ? row.concession_id : `group/${row.stack_group}`;
 }
-
-const USED_FORM = /^used:(.+):(\d{1,6}):(\d{1,12})$/;
 
 /** What was used of quotas elsewhere, by quota. */
 export type UsedBefore = ReadonlyMap<string, { readonly rides: number; readonly takenMinor: bigint }>;

@@ -1,6 +1,6 @@
 /** Whether what a case names is known to the packages under which it is tried, and whether one of them holds when it rides. */
 import { RESIDENCE } from '#pricing/concessions.ts';
-import { isCountedElsewhere } from '#pricing/elsewhere.ts';
+import { isCountedElsewhere, namedElsewhere } from '#pricing/elsewhere.ts';
 import type { FileProblem } from '#pricing/file-problem.ts';
 import { mixesAlphabets, nearestName } from '#pricing/nearest-name.ts';
 import type { TariffTimeline } from '#pricing/tariff-timeline.ts';
@@ -16,6 +16,9 @@ interface Known {
   readonly routes: readonly string[];
   readonly products: readonly string[];
   readonly media: readonly string[];
+  readonly caps: readonly string[];
+  /** None where no package says anything of stops: then a stop may have any name. */
+  readonly stops: readonly string[];
 }
 
 /** Names told at most, where one is unknown. */
@@ -38,21 +41,40 @@ export function unknownNames(placed: PlacedCase, tariffs: TariffTimeline): FileP
     );
   };
   const { entitlements = [], passes = [], rides } = placed.fare;
-  // What an earlier system counted is a word about the rider, and no right of a package.
-  for (const [i, { concession }] of entitlements.entries())
-    if (!isCountedElsewhere(concession))
-      look(['entitlements', i, 'concession'], 'right', concession, known.rights);
+  // What an earlier system counted is a word about the rider, and no right of a package; what it is about has a name there.
+  const ofWord = {
+    right: known.rights,
+    cap: known.caps,
+    route: known.routes,
+    pass: passes.map((_, i) => `pass-${i}`),
+  };
+  for (const [i, { concession }] of entitlements.entries()) {
+    const path: YamlPath = ['entitlements', i, 'concession'];
+    const word = isCountedElsewhere(concession)
+      ? namedElsewhere(concession)
+      : { of: 'right' as const, id: concession };
+    if (word !== undefined) look(path, word.of, word.id, ofWord[word.of]);
+    else problems.push(placed.problemAt('TARIFF_VALUE_INVALID', path, notOfAForm(concession), FORMS));
+  }
   for (const [i, { product, returned }] of passes.entries()) {
     look(['passes', i, 'product'], 'product', product, known.products);
     if (returned?.refused !== undefined)
       look(['passes', i, 'returned', 'refused'], 'reason', returned.refused, Object.keys(HOLDING_REFUSALS));
   }
-  for (const [i, { route, medium }] of rides.entries()) {
+  const { stops } = known;
+  for (const [i, { route, medium, stop, repaired }] of rides.entries()) {
     look(['rides', i, 'route'], 'route', route, known.routes);
     look(['rides', i, 'medium'], 'medium', medium, known.media);
+    if (stop !== undefined && stops.length > 0) look(['rides', i, 'stop'], 'stop', stop, stops);
+    if (repaired !== undefined && stops.length > 0)
+      look(['rides', i, 'repaired', 'stop'], 'stop', repaired.stop, stops);
   }
   return problems;
 }
+
+const notOfAForm = (word: string): string => `${shown(word)} is no word about what was counted before`;
+const FORMS =
+  'Write used:RIGHT:RIDES:MINOR, uses:pass-0:RIDES (pass-0 is the first of the passes), spent:CAP:MINOR:RIDES, or begun:ROUTE:STOP:VEHICLE:TRANSFERS:INSTANT (docs/IMPORT.md).';
 
 const kept = new WeakMap<TariffTimeline, Known>();
 
@@ -73,6 +95,10 @@ function knownTo(tariffs: TariffTimeline): Known {
     routes: sorted(packages.flatMap((p) => [...(p.pricer.feed.networkOfRoute?.keys() ?? [])])),
     products: sorted(packages.flatMap((p) => [...p.pricer.feed.products.keys()])),
     media: sorted(packages.flatMap((p) => Object.keys(p.mediaOfKind))),
+    caps: sorted(packages.flatMap((p) => p.caps.map(({ cap_id }) => cap_id))),
+    stops: sorted(
+      packages.flatMap(({ pricer: { feed } }) => [...(feed.stops?.keys() ?? []), ...feed.areasOfStop.keys()]),
+    ),
   };
   kept.set(tariffs, known);
   return known;
