@@ -9,6 +9,7 @@ import {
   copyDay,
   loadRepriceFacts,
   openSnapshot,
+  overtakenDecisions,
   standingDecisions,
   storedStates,
 } from '../../fare-engine/adapters/reprice-database.ts';
@@ -65,12 +66,17 @@ export async function repriceDatabase(
   let shards: readonly RepriceShard[] = [];
   try {
     await openSnapshot(reading, asking);
+    // Looked up while facts are read; what goes wrong is heard of below.
+    const looking = overtakenDecisions(asking, request);
+    looking.catch(() => {});
     const started = await startShards(clients, request, wish);
     shards = started.shards;
+    const overtaken = await looking;
     return await runReprice({
       days: daysBetween(fromDay, untilDay),
       untilDay,
-      read: (sort, fareDay, takeRow) => copyDay(reading, { sort, fareDay, reasons: wish.reasons }, takeRow),
+      read: (sort, fareDay, takeRow) =>
+        copyDay(reading, { sort, fareDay, reasons: wish.reasons }, overtaken, takeRow),
       standing: (lines) => standingDecisions(asking, lines),
       ...started,
       ...watch,

@@ -34,8 +34,9 @@ const POSTINGS = `fare.posting (posting_id, debit_account, credit_account, amoun
   posted_at_ms, fare_day)`;
 /** Taps that the engine posts in one transaction. */
 const AT_ONCE = 2000;
-/** One decision in so many was another one first. */
+/** One decision in so many was another one first, an hour before. */
 const REVISED_EACH = 50;
+const AGAIN_MS = 3_600_000;
 
 /** What every factsOfMonth lacks of what a re-pricing asks for. */
 export async function repriceFactsOf(cityDir: string, plan: MonthPlan): Promise<RepriceFacts> {
@@ -65,7 +66,10 @@ async function write({ url, folder, cityDir, plan, share }: WriterTask): Promise
       post.endDay();
       await shard.endDay(fareDay);
       const byId = new Map(priced.map((computed) => [computed.charged.line.tapId, computed]));
-      const decided = taps.map(({ tapId }) => byId.get(tapId) as ComputedTap);
+      const decided = taps.map((tap) => ({
+        ...(byId.get(tap.tapId) as ComputedTap),
+        atMs: tap.receivedAtMs,
+      }));
       await load(TAPS, linesOf(taps, tapRow));
       await load(
         DECISIONS,
@@ -114,9 +118,12 @@ function isRevised({ charged }: ComputedTap): boolean {
   return Number(charged.line.tapId.slice(charged.line.tapId.lastIndexOf('.') + 1)) % REVISED_EACH === 0;
 }
 
-function decisionRows(computed: ComputedTap): Cell[][] {
+/** A tap with when it was first decided. */
+type Decided = ComputedTap & { readonly atMs: number };
+
+function decisionRows(computed: Decided): Cell[][] {
   const row = (revision: number, moreMinor: bigint): Cell[] => {
-    const { accountId, fareDay, place, charged } = computed;
+    const { accountId, fareDay, place, charged, atMs } = computed;
     const { line, lossMinor } = charged;
     return [
       ...[line.tapId, revision, revision === 1 ? null : revision - 1, accountId, 1, fareDay, line.kind],
@@ -131,7 +138,7 @@ function decisionRows(computed: ComputedTap): Cell[][] {
         line.fundingId,
         line.claimRide ? 't' : 'f',
       ],
-      ...['[]', NO_BYTES, revision, 0],
+      ...['[]', NO_BYTES, revision, atMs + (revision - 1) * AGAIN_MS],
     ];
   };
   return isRevised(computed) ? [row(1, 100n), row(2, 0n)] : [row(1, 0n)];

@@ -22,13 +22,12 @@ import type {
 import { proveTimes } from '../prove-times.ts';
 import type { RepriceFacts, RowSort, StateSource, StoredState } from '../reprice/model.ts';
 import {
-  cellsOf,
   DECISION_COLUMNS,
+  firstText,
   POSTING_COLUMNS,
   REASONS_COLUMN,
   revisionOf,
   TAP_COLUMNS,
-  textOf,
 } from '../reprice/rows.ts';
 import { BREAKDOWN_COLUMN } from './breakdown-statements.ts';
 import { successionColumn } from './kin-statements.ts';
@@ -64,18 +63,62 @@ const FROM_OF: Readonly<Record<RowSort, (fareDay: string, reasons: boolean) => s
     `SELECT ${POSTING_COLUMNS} FROM fare.posting WHERE fare_day = '${day}' AND tap_id IS NOT NULL`,
 };
 
+/** Of fare days, by tap, the last decision on that day that one on another day has replaced. */
+export type Overtaken = ReadonlyMap<string, ReadonlyMap<string, number>>;
+
 /**
- * Rows of a fare day; `reasons` = of decisions also what their steps are compared by.
+ * Rows of a fare day; `reasons` = of decisions also what their steps are compared by. Decisions that were overtaken are left out.
  * @throws RangeError when it is no date: it stands in the statement.
  */
 export function copyDay(
   client: pg.ClientBase,
   { sort, fareDay, reasons }: { readonly sort: RowSort; readonly fareDay: string; readonly reasons: boolean },
+  overtaken: Overtaken,
   takeRow: TakeRow,
 ): Promise<void> {
   if (!/^\d{4}-\d{2}-\d{2}$/.test(fareDay)) throw new RangeError(`not a date: ${fareDay}`);
-  return copyOut(client, FROM_OF[sort](fareDay, reasons), takeRow);
+  const gone = sort === 'decision' ? overtaken.get(fareDay) : undefined;
+  return copyOut(
+    client,
+    FROM_OF[sort](fareDay, reasons),
+    gone === undefined ? takeRow : withoutGone(gone, takeRow),
+  );
 }
+
+function withoutGone(gone: ReadonlyMap<string, number>, takeRow: TakeRow): TakeRow {
+  return (bytes, from, until) => {
+    const row = { bytes, at: from };
+    const last = gone.get(firstText(row));
+    if (last === undefined || revisionOf(row) > last) takeRow(bytes, from, until);
+  };
+}
+
+/**
+ * Decisions of the days that one on another day has replaced: of a tap that moved, or that somebody put there. Asked of those that were
+ * made since a day before the first of the days; whoever was decided before his day began has a clock that was far ahead, and where
+ * his tap has gone to another day, {@link standingDecisions} tells it.
+ */
+export async function overtakenDecisions(client: Queryable, request: ExportRequest): Promise<Overtaken> {
+  const { fromDay, untilDay, zone, dayStart } = request;
+  const sinceMs = createFareCalendar(zone, dayStart).startOfMs(fromDay) - DAY_MS;
+  const rows = await rowsOf<{ fareDay: string; tapId: string; revision: number }>(client, OVERTAKEN, [
+    sinceMs,
+    fromDay,
+    untilDay,
+  ]);
+  const found = new Map<string, Map<string, number>>();
+  for (const { fareDay, tapId, revision } of rows) {
+    const ofDay = found.get(fareDay) ?? new Map<string, number>();
+    found.set(fareDay, ofDay.set(tapId, Math.max(revision, ofDay.get(tapId) ?? 0)));
+  }
+  return found;
+}
+
+const OVERTAKEN = `
+  SELECT p.fare_day::text AS "fareDay", n.tap_id AS "tapId", p.revision FROM fare.decision n
+  CROSS JOIN LATERAL (SELECT x.fare_day, x.revision FROM fare.decision x WHERE x.tap_id = n.tap_id AND x.revision < n.revision
+    ORDER BY x.revision DESC LIMIT 1) AS p
+  WHERE n.revision > 1 AND n.decided_at_ms >= $1 AND p.fare_day <> n.fare_day AND p.fare_day >= $2 AND p.fare_day < $3`;
 
 /** Of decisions' rows those that no later decision of the same tap replaces, on whatever day that is. */
 export async function standingDecisions(
@@ -86,7 +129,7 @@ export async function standingDecisions(
   for (let from = 0; from < lines.length; from += AT_ONCE) {
     const part = lines.slice(from, from + AT_ONCE);
     const rows = await rowsOf<{ number: number }>(client, STANDING, [
-      part.map((bytes) => textOf(cellsOf({ bytes, at: 0 })[0] as string)),
+      part.map((bytes) => firstText({ bytes, at: 0 })),
       part.map((bytes) => revisionOf({ bytes, at: 0 })),
     ]);
     found.push(...rows.map(({ number }) => part[number - 1] as Buffer));

@@ -136,7 +136,7 @@ export class DayRows {
     ofTaps.set(place + TAP.lastPosting, posting);
   }
 
-  /** First tap of a family; -1 = it has none this day. See {@link nextTap}. */
+  /** First tap of a family below {@link familiesUntil}; -1 = it has none this day. See {@link nextTap}. */
   firstTap(family: number): number {
     return this.ofFamilies.get(family * OF_FAMILY + FAMILY.tap);
   }

@@ -70,7 +70,7 @@ export interface StoredState {
 
 /** Re-prices the accounts of one share of a city, day after day. One call after the other. */
 export interface RepriceShard {
-  /** The taps of a day come before what is said of them. The bytes and numbers are the shard's from then on. */
+  /** What is said of taps may come before the last of them, as blocks go out when they are full. The bytes and numbers are the shard's from then on. */
   add(block: RowBlock): void;
   /**
    * Memory of a block that the shard has done with, to be written again; `undefined` = none. Memory that a system hands out anew costs

@@ -156,6 +156,11 @@ export class RowReader {
   }
 }
 
+/** The first cell of a row: the tap that it is about. */
+export function firstText(row: RowBytes): string {
+  return new RowReader(row).text();
+}
+
 /** The how manyth decision of its tap a row of {@link DECISION_COLUMNS} is. */
 export function revisionOf(row: RowBytes): number {
   const cells = new RowReader(row);

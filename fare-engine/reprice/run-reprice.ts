@@ -24,7 +24,10 @@ export interface RepriceRun {
   readonly homeOf: HomeOf;
   /** Told how far it is: days that are done, and a part of the one being read. */
   progress(daysDone: number): void;
-  /** Aborted = it ends at once, and answers for the days that were done as if no more had been asked for. */
+  /**
+   * Aborted = it reads no more, and answers for the days that were done as if no more had been asked for: the one that is being priced is
+   * among them, and the next one where a share has begun with it.
+   */
   readonly signal: AbortSignal;
 }
 
@@ -50,7 +53,8 @@ export async function runReprice(run: RepriceRun): Promise<RepriceResult> {
     await readDay(run, fareDay, post, (read) => run.progress(index + (index === 0 ? 0 : tapsOfDay(read))));
     if (signal.aborted) break;
     const before = pricing;
-    pricing = Promise.all([turns(fareDay), before]).then(([found]) => {
+    // Shares are given this day before `before` is heard of here, so before any row of the next one comes.
+    pricing = Promise.all([turns(fareDay, before), before]).then(([found]) => {
       if (found === null) return;
       for (const outcome of found) add(sum, outcome);
       taps = sum.taps;
@@ -76,18 +80,19 @@ export async function runReprice(run: RepriceRun): Promise<RepriceResult> {
 
 /**
  * Gives days to the shares, each of which goes on with the next one when it is done with the last: who is done first waits for nobody.
+ * A single share has nobody to wait for, and begins when the day before was told.
  * @returns what came of a day; `null` when it was stopped before any share had begun with it. What one has begun all do: a share
  *   cannot give a day back.
  */
 function turnsOf(
   shards: readonly RepriceShard[],
   signal: AbortSignal,
-): (fareDay: string) => Promise<Outcome[] | null> {
+): (fareDay: string, before: Promise<void>) => Promise<Outcome[] | null> {
   const last = shards.map((): Promise<unknown> => Promise.resolve());
-  return async (fareDay) => {
+  return async (fareDay, before) => {
     let begun = false;
     const outcomes = shards.map(async (shard, i) => {
-      await last[i];
+      await (shards.length === 1 ? before : last[i]);
       if (signal.aborted && !begun) return null;
       begun = true;
       return await shard.endDay(fareDay);
@@ -112,6 +117,7 @@ async function readDay(
       if (sort === 'tap' && post.tapsOfDay % PROGRESS_ROWS === 0) progress(post.tapsOfDay);
     });
   }
+  if (signal.aborted) return;
   const strays = post.strayDecisions();
   if (strays.length > 0) for (const line of await standing(strays)) post.takeStray(line);
   post.endDay();

@@ -121,6 +121,11 @@ test('a bundle that begins later starts from what the day before handed on', asy
   expect(text).not.toContain(token(1));
 });
 
+const NOTHING_PAID = {
+  ...{ gross_minor: 0, rider_minor: 0, transfer_minor: 0, concession_minor: 0, pass_minor: 0 },
+  ...{ cap_minor: 0, loss_minor: 0 },
+};
+
 describe('kvytok audit reprice', () => {
   async function reprice(...args: string[]) {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
@@ -158,6 +163,29 @@ describe('kvytok audit reprice', () => {
     );
   });
 
+  test.each([
+    ['ride', '2025-12-01'],
+    ['withdrawn', '2025-10-17'],
+  ])('a later decision that stands on another day is named: %s on %s', async (kind, fareDay) => {
+    const { rows } = await engine.admin.query<{ tap_id: string }>(
+      `SELECT tap_id FROM fare.latest_decision WHERE fare_day = '2025-10-15' AND kind = 'ride' AND revision = 1
+       ORDER BY tap_id LIMIT 1`,
+    );
+    await engine.admin.query(
+      `INSERT INTO fare.decision SELECT (jsonb_populate_record(NULL::fare.decision, to_jsonb(d) || $2)).*
+       FROM fare.decision d WHERE tap_id = $1`,
+      [rows[0]?.tap_id, { revision: 2, supersedes: 1, kind, fare_day: fareDay, ...NOTHING_PAID }],
+    );
+    const { code, found } = await reprice('--from', '2025-10-14', '--workers', '1');
+    expect(code).toBe(1);
+    expect(found).toEqual([
+      expect.objectContaining({ tapId: rows[0]?.tap_id, what: 'decision', stored: null }),
+    ]);
+    await engine.admin.query('DELETE FROM fare.decision WHERE tap_id = $1 AND revision = 2', [
+      rows[0]?.tap_id,
+    ]);
+  });
+
   test('whatever was changed in the books is named', async () => {
     const { rows } = await engine.admin.query(
       `SELECT tap_id FROM fare.posting WHERE tap_id IN (SELECT tap_id FROM fare.decision WHERE revision = 1)
@@ -165,6 +193,10 @@ describe('kvytok audit reprice', () => {
     );
     const [dearer, moved, gone, undecided, extra] = rows.map((row) => row.tap_id as string);
     const change = (sql: string, tapId: unknown) => engine.admin.query(sql, [tapId]);
+    const { rows: whose } = await engine.admin.query(
+      'SELECT account_id, rider_minor, fare_day::text FROM fare.decision WHERE tap_id = $1',
+      [extra],
+    );
     await change('UPDATE fare.posting SET amount_minor = amount_minor + 1 WHERE tap_id = $1', dearer);
     await change("UPDATE fare.posting SET credit_account = 'revenue:friend' WHERE tap_id = $1", moved);
     await change('DELETE FROM fare.posting WHERE tap_id = $1', gone);
@@ -177,7 +209,16 @@ describe('kvytok audit reprice', () => {
     expect(what.get(moved as string)).toMatch(/^posting suspense:no-carrier/);
     expect(what.get(gone as string)).toMatch(/^posting /);
     expect(what.get(undecided as string)).toBe('decision');
-    expect(what.get(extra as string)).toBe('tap');
+    expect(answer.differences.find((one: { tapId: string }) => one.tapId === extra)).toEqual({
+      ...{
+        fareDay: whose[0].fare_day,
+        tapId: extra,
+        accountId: whose[0].account_id,
+        what: 'tap',
+        computed: null,
+      },
+      stored: `a price of ${whose[0].rider_minor} on ${whose[0].fare_day}`,
+    });
     expect(answer.differing).toBeGreaterThanOrEqual(5);
   });
 });

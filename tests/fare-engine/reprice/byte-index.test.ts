@@ -36,5 +36,8 @@ test('many texts are found again after the index has grown', () => {
   expect(many.every((bytes, n) => index.take(bytes, 0, bytes.length) === n)).toBe(true);
   const found = (n: number): number => index.findCell(Buffer.concat([bytesOf(n), Buffer.from('\t')]), 0);
   expect(many.every((_, n) => found(n) === n)).toBe(true);
+  // In no order either.
+  const anywhere = (n: number): number => (n * 7919) % many.length;
+  expect(many.every((_, n) => found(anywhere(n)) === anywhere(n))).toBe(true);
   expect(found(20_000)).toBe(-1);
 });

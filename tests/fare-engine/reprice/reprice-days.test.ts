@@ -69,6 +69,19 @@ test("each account is asked for once, and rows of the next day that come meanwhi
   expect(asked.length).toBe(2);
 });
 
+test('two cards of one account are one account-day', async () => {
+  const always = { accountId: 'owner', validFromMs: 0, validUntilMs: null, knownFromMs: 0 };
+  const links = ['k1.one', 'k1.two'].map((tokenId): MediaLink => ({ linkId: tokenId, tokenId, ...always }));
+  const share = await aShare(async () => [], links);
+  const [first] = tapsOf(0) as [PricedTap];
+  const later = { ...first, tapId: 'later', tokenId: 'k1.two', fareAtMs: first.fareAtMs + 7_200_000 };
+  share.give(0, [
+    { ...first, tokenId: 'k1.one' },
+    { ...later, receivedAtMs: later.fareAtMs },
+  ]);
+  expect(await share.shard.endDay(DAYS[0])).toMatchObject({ taps: 2, accountDays: 1 });
+});
+
 test('a card that passes on within a day: who has ridden before is not asked for again, and nobody is priced twice', async () => {
   const [first] = tapsOf(0) as [PricedTap];
   const [second] = tapsOf(1) as [PricedTap];

@@ -136,6 +136,25 @@ test('stopped while a day is read: it answers for the days before, and asks no s
   expect(shown.at(-1)).toBe(1);
 });
 
+test('a single decision about a tap that the day has not is looked up as well', async () => {
+  const share = collector();
+  await runReprice({
+    ...{
+      days: ['2025-10-01'],
+      untilDay: '2025-10-02',
+      shards: [share.shard],
+      homeOf: () => 0,
+      progress: () => {},
+    },
+    read: async (sort, _day, takeRow) => {
+      if (sort === 'decision') takeRow(Buffer.from('t9\t1\tprice\n'), 0, 11);
+    },
+    standing: async (lines) => lines,
+    signal: new AbortController().signal,
+  });
+  expect(share.lines).toEqual(['stray decision t9 1 price']);
+});
+
 /** Shares whose days end when the test says so. */
 function handDriven(count: number) {
   const open = new Map<string, PromiseWithResolvers<Outcome>>();
