@@ -33,10 +33,10 @@ export function isCountedElsewhere(concessionId: string): boolean {
 }
 
 /** What a word may be about. */
-export type NamedElsewhere = 'right' | 'pass' | 'cap' | 'route';
+export type NamedElsewhere = 'quota' | 'pass' | 'cap' | 'route';
 
 const FORMS: readonly (readonly [NamedElsewhere, RegExp])[] = [
-  ['right', USED_FORM],
+  ['quota', USED_FORM],
   ['pass', USES_FORM],
   ['cap', SPENT_FORM],
   ['route', BEGUN_FORM],

@@ -13,6 +13,8 @@ import type { PlacedCase } from './read-cases.ts';
 /** What packages know, by kind of name. */
 interface Known {
   readonly rights: readonly string[];
+  /** Rights that count rides or money, by their ids alone: a word about a quota names nothing else. */
+  readonly quotas: readonly string[];
   readonly routes: readonly string[];
   readonly products: readonly string[];
   readonly media: readonly string[];
@@ -44,6 +46,7 @@ export function unknownNames(placed: PlacedCase, tariffs: TariffTimeline): FileP
   // What an earlier system counted is a word about the rider, and no right of a package; what it is about has a name there.
   const ofWord = {
     right: known.rights,
+    quota: known.quotas,
     cap: known.caps,
     route: known.routes,
     pass: passes.map((_, i) => `pass-${i}`),
@@ -65,9 +68,9 @@ export function unknownNames(placed: PlacedCase, tariffs: TariffTimeline): FileP
   for (const [i, { route, medium, stop, repaired }] of rides.entries()) {
     look(['rides', i, 'route'], 'route', route, known.routes);
     look(['rides', i, 'medium'], 'medium', medium, known.media);
-    if (stop !== undefined && stops.length > 0) look(['rides', i, 'stop'], 'stop', stop, stops);
-    if (repaired !== undefined && stops.length > 0)
-      look(['rides', i, 'repaired', 'stop'], 'stop', repaired.stop, stops);
+    if (stops.length === 0) continue;
+    if (stop !== undefined) look(['rides', i, 'stop'], 'stop', stop, stops);
+    if (repaired !== undefined) look(['rides', i, 'repaired', 'stop'], 'stop', repaired.stop, stops);
   }
   return problems;
 }
@@ -92,6 +95,7 @@ function knownTo(tariffs: TariffTimeline): Known {
         ...(row.resident_required === undefined ? [] : [`${RESIDENCE}${row.resident_required}`]),
       ]),
     ),
+    quotas: sorted(rows.flatMap((row) => (row.quota_window === undefined ? [] : [row.concession_id]))),
     routes: sorted(packages.flatMap((p) => [...(p.pricer.feed.networkOfRoute?.keys() ?? [])])),
     products: sorted(packages.flatMap((p) => [...p.pricer.feed.products.keys()])),
     media: sorted(packages.flatMap((p) => Object.keys(p.mediaOfKind))),

@@ -62,7 +62,9 @@ describe('a word about what was counted before', () => {
   });
 
   it.each([
-    ['used:pensionr:3:0', 'no package knows the right "pensionr": Write pensioner,', lviv],
+    ['used:pensionr:3:0', 'no package knows the quota "pensionr": Write pensioner,', lviv],
+    // A right that counts nothing: the word would count for none.
+    ['used:student:3:0', 'no package knows the quota "student"', lviv],
     ['uses:pass-1:3', 'the pass "pass-1"', ovpay],
     ['spent:no-such:500:2', 'the cap "no-such"', ovpay],
     ['begun:M11:central::0:1709532000000', 'the route "M11": Write M1,', ovpay],
